@@ -1,0 +1,1 @@
+"""Tables: goldens and data sets, side by side with baselines and papers."""

@@ -1,0 +1,1 @@
+"""Networks only, one family per file: tensors in, tensors out."""

@@ -1,0 +1,1 @@
+"""What audio sounds like: a score at every noise level, over a model."""

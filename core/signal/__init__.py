@@ -1,0 +1,1 @@
+"""Audio as numbers: files, clips, companding, spectra, metrics. Knows no model."""

@@ -1,0 +1,55 @@
+"""Domains that priors live in: the waveform itself, mu-law classes (ITU-T G.711's curve), linear classes (PnF)."""
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Domain(Protocol):
+    """How a waveform in [-1, 1] becomes a prior's x, and back.
+
+    `encode` may quantise; `decode` takes any real x, also between and outside the classes.
+    """
+
+    def encode(self, waveform: Tensor) -> Tensor: ...
+
+    def decode(self, x: Tensor) -> Tensor: ...
+
+
+class Waveform:
+    """x is the waveform."""
+
+    def encode(self, waveform: Tensor) -> Tensor:
+        return waveform
+
+    def decode(self, x: Tensor) -> Tensor:
+        return x
+
+
+class MuLaw:
+    """256 classes, logarithmically spaced: code = trunc((sign(w) log(1 + mu |w|) / log(1 + mu) + 1) / 2 * mu), mu = 255.
+
+    0.0 becomes class 127, and only w = 1 becomes 255 (truncation, as PnF has it).
+    """
+
+    mu = 255
+
+    def encode(self, waveform: Tensor) -> Tensor:
+        y = waveform.sign() * torch.log1p(self.mu * waveform.abs()) / math.log1p(self.mu)
+        return ((y + 1) / 2 * self.mu).trunc()
+
+    def decode(self, x: Tensor) -> Tensor:
+        y = 2 * x / self.mu - 1
+        return y.sign() / self.mu * ((1 + self.mu) ** y.abs() - 1)
+
+
+class Linear:
+    """256 classes, evenly spaced: code = round_half_even((w + 1) * 255 / 2); sources in it add up, less the offset."""
+
+    def encode(self, waveform: Tensor) -> Tensor:
+        return ((waveform + 1) * 255 / 2).round()
+
+    def decode(self, x: Tensor) -> Tensor:
+        return x * 2 / 255 - 1

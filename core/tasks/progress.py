@@ -1,0 +1,78 @@
+"""What every task is asked with and what it yields: settings in, progress and one result out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from core.signal.clip import Clip
+from core.types import Iterate
+
+Quality = Literal["draft", "standard", "fine"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices that all restoration tasks share.
+
+    Args:
+        prior: a name that the zoo knows; None takes the task's default.
+        quality: a preset of sampler and score evaluations: draft at most 20, standard 40, fine 160.
+        sampler: "diffusion", "langevin" or "original"; None takes what suits the prior.
+        steps: updates of the chain in total (`original`: per level); None takes the preset's.
+        seed: of every random draw.
+        device: "auto", "cpu", "cuda" or "cuda:K".
+    """
+
+    prior: str | None = None
+    quality: Quality = "standard"
+    sampler: str | None = None
+    steps: int | None = None
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a run, ready to be played.
+
+    Args:
+        clip: what the sampler hears in the chain (the denoised estimate with the evidence put back).
+        chain: what the chain is.
+        iterate: level, step, total_steps, log_prob and residual of the update.
+        seconds: since the run began.
+        seconds_left: an honest estimate of what remains.
+    """
+
+    clip: Clip
+    chain: Clip
+    iterate: Iterate
+    seconds: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a run.
+
+    Args:
+        clip: the restored audio.
+        baselines: name -> clip, what the obvious methods make of the same evidence.
+        metrics: of the clip against the truth; values are None where there is no truth.
+        baseline_metrics: name -> metrics.
+        report: what `--report` writes, without the file names.
+        observed: the input as the prior saw it, playable at the result's rate.
+        truth: the reference, where there is one.
+        notes: plain sentences a user should read (the file ended early, the input was silent...).
+    """
+
+    clip: Clip
+    baselines: Mapping[str, Clip]
+    metrics: Mapping[str, float | None]
+    baseline_metrics: Mapping[str, Mapping[str, float | None]]
+    report: Mapping
+    observed: Clip
+    truth: Clip | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+Run = Iterator[Progress | Result]

@@ -1,0 +1,1 @@
+"""Recipes, data and loops: runs on one CPU, one GPU, or many."""

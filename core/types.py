@@ -1,0 +1,110 @@
+"""The few types that everything speaks: prior, observation, condition, score, iterate.
+
+A prior says what audio sounds like, an observation says what was measured, a sampler draws audio that
+agrees with both. Tensors are `[batch, frames]` in the prior's own domain (`x`) unless they are called a
+waveform: samples in [-1, 1].
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Generator, Tensor
+
+from core.signal.companding import Domain
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The evidence in a form that a network can look at: waveforms of one shape, `[batch, frames]`.
+
+    Args:
+        interpolation: what the simplest method makes of the evidence (a spline, a linear prediction, ...).
+        known: the known samples with zeros between them, divided by the share of samples that is known, so that
+            in its spectrum every alias stands at its true place and height. All zeros where no sample is known exactly.
+        mask: 1 where a sample is known exactly, 0 elsewhere.
+    """
+
+    interpolation: Tensor
+    known: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class Score:
+    """gradient: of log p at one noise level, x's shape. log_prob: `[batch]`, None where the model has no density."""
+
+    gradient: Tensor
+    log_prob: Tensor | None = None
+
+
+class Prior(Protocol):
+    """What audio sounds like.
+
+    `levels` is the noise ladder, coarse to fine: standard deviations in the units of x.
+    """
+
+    name: str
+    sample_rate: int
+    levels: Sequence[float]
+    domain: Domain
+
+    def encode(self, waveform: Tensor) -> Tensor:
+        """The waveform in the prior's own domain."""
+
+    def decode(self, x: Tensor) -> Tensor:
+        """The waveform that x stands for."""
+
+    def score(self, x: Tensor, level: float, condition: Condition | None = None) -> Score:
+        """Gradient of the log-density of x = clean + level * noise."""
+
+    def denoise(self, x: Tensor, level: float, condition: Condition | None = None) -> Tensor:
+        """Expected clean x: x + level^2 * gradient (Tweedie)."""
+
+    def estimate(self, condition: Condition) -> Tensor | None:
+        """A one-step estimate of x from the evidence alone; None where the prior cannot look at evidence."""
+
+
+class Observation:
+    """What was measured. The defaults say: nothing was.
+
+    Hard evidence overrides `project`, soft evidence `gradient`; x and kept samples are in `domain`.
+    """
+
+    domain: Domain
+
+    def initialise(self, generator: Generator) -> Tensor:
+        """A start for the chain that agrees with the evidence, `[batch, frames]`."""
+        raise TypeError(f"{type(self).__name__} measures nothing that a chain could start from.")
+
+    def condition(self) -> Condition | None:
+        """The evidence for a network's eyes, or None."""
+        return None
+
+    def gradient(self, x: Tensor, level: float) -> Tensor:
+        """Of log p(observation | x)."""
+        return x.new_zeros(x.shape)
+
+    def project(self, x: Tensor) -> Tensor:
+        """The nearest x that agrees with the hard evidence."""
+        return x
+
+    def residual(self, denoised: Tensor) -> float:
+        """Root mean square misfit of a denoised x BEFORE projection, in waveform units."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """One update of a chain: x is what the chain is, denoised what it hears in it (both in the prior's domain)."""
+
+    x: Tensor
+    denoised: Tensor
+    level: float
+    step: int
+    total_steps: int
+    log_prob: float | None
+    residual: float
+
+
+Sampler = Callable[..., Iterator[Iterate]]

@@ -1,0 +1,1 @@
+"""Checkpoints: manifest, safe loading, importers for the original formats."""
