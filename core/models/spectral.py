@@ -1,0 +1,193 @@
+"""Spectral denoiser: a small network on the short-time spectrum that answers with a complex filter for every bin.
+
+Two networks of one kind share a checkpoint. The `estimator` looks at the evidence (an interpolation, and the known samples with
+zeros between them, in whose spectrum every alias stands at its true place) and makes a one-step estimate. The `denoiser` looks
+at a noisy waveform, and at the evidence and that estimate where there are any, at any noise level. Filters of 3 x 3 bins follow
+deep filtering (Mack & Habets 2020), noise levels and scalings Karras et al. 2022.
+"""
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.signal.stft import BINS, istft, quarter_turns, stft
+
+DATA_STD = 0.12  # root mean square level that waveforms are brought to before they come here
+DILATIONS = ((1, 1), (2, 1), (4, 2), (8, 2), (16, 4))  # in (patched) frequency and time, block by block
+FEATURES = 7  # per spectrum
+POSITIONS = 4
+LEVEL_FEATURES = 16
+
+
+@dataclass(frozen=True)
+class SpectralConfig:
+    """Sizes of both networks. patch: neighbouring bins that share a position of the network."""
+
+    channels: int = 64
+    blocks: int = 10
+    patch: int = 4
+
+
+class FilterNet(nn.Module):
+    """Spectra in, the sum of their filtered versions and a small additive spectrum out.
+
+    Args:
+        spectra: how many spectra come in.
+        base: the gain on each spectrum that a fresh network starts from is given at each call.
+    """
+
+    def __init__(self, spectra: int, config: SpectralConfig):
+        super().__init__()
+        self.spectra, self.patch = spectra, config.patch
+        self.fast = True
+        self.to(memory_format=torch.channels_last)
+        self.outputs = spectra * 18 + 2  # nine complex taps for each spectrum, one additive term
+        inputs = spectra * FEATURES + POSITIONS + 1
+        self.embed = nn.Conv2d(inputs * config.patch, config.channels, 3, padding=1)
+        self.blocks = nn.ModuleList(
+            nn.Conv2d(config.channels, config.channels, 3, padding=dilation, dilation=dilation)
+            for dilation in (DILATIONS[n % len(DILATIONS)] for n in range(config.blocks))
+        )
+        self.modulation = nn.Linear(LEVEL_FEATURES, 2 * config.channels * config.blocks)
+        self.head = nn.Conv2d(config.channels, self.outputs * config.patch, 1)
+        nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
+        nn.init.zeros_(self.modulation.weight), nn.init.zeros_(self.modulation.bias)
+
+    def forward(self, spectra: Tensor, scale: float | Tensor, known_share: Tensor, level: Tensor, base: Tensor) -> Tensor:
+        """Filters the spectra.
+
+        Args:
+            spectra: [batch, spectra, BINS, frames], complex.
+            scale: brings the spectra to unit level for the features, [spectra].
+            known_share: share of known samples in each frame, [batch, frames].
+            level: noise-level features, [batch, LEVEL_FEATURES].
+            base: gain of each spectrum's centre tap that the network's answer is added to, [spectra].
+
+        Returns:
+            [batch, BINS, frames], complex.
+        """
+        features = _fold(_features(spectra * scale[:, None, None], known_share), self.patch)
+        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.fast):
+            answer = self._body(features, level)
+        answer = _unfold(answer.float(), self.patch)  # [batch, outputs, BINS, frames]
+        return _apply_filters(spectra, answer[:, :-2], base) + torch.complex(answer[:, -2], answer[:, -1]) * (0.1 * DATA_STD)
+
+    def _body(self, features: Tensor, level: Tensor) -> Tensor:
+        h = self.embed(features)
+        for block, modulation in zip(self.blocks, self.modulation(level).chunk(len(self.blocks), dim=1), strict=True):
+            gain, shift = modulation[:, :, None, None].chunk(2, dim=1)
+            h = h + block(F.silu(h * (1 + gain) + shift))
+        return self.head(F.silu(h))
+
+
+class SpectralDenoiser(nn.Module):
+    """The two networks of a checkpoint; waveforms in and out, [batch, samples], at DATA_STD."""
+
+    def __init__(self, config: SpectralConfig):
+        super().__init__()
+        self.config = config
+        self.estimator = FilterNet(2, config)
+        self.denoiser = FilterNet(4, config)
+
+    def estimate(self, interpolation: Tensor, known: Tensor, mask: Tensor) -> Tensor:
+        """One-step estimate of the clean waveform from the evidence (see `core.types.Condition`)."""
+        spectra = torch.stack([stft(interpolation), stft(known)], dim=1)
+        scale = spectra.new_full((2,), 1 / DATA_STD).real
+        level = mask.new_zeros(len(mask), LEVEL_FEATURES)
+        base = scale.new_tensor([1.0, 0.0])
+        return istft(self.estimator(spectra, scale, _known_share(mask), level, base), mask.shape[-1])
+
+    def forward(self, x: Tensor, sigma: Tensor, evidence: tuple[Tensor, Tensor, Tensor, Tensor] | None = None) -> Tensor:
+        """Expected clean waveform, given x = clean + sigma * noise and, where there are any, (estimate, interpolation, known, mask).
+
+        Args:
+            x: [batch, samples].
+            sigma: [batch]; one level for the whole batch where the batch is larger than one.
+        """
+        nothing = torch.zeros_like(x)
+        estimate, interpolation, known, mask = evidence or (nothing,) * 4
+        spectra = torch.stack([stft(w) for w in (x, estimate, interpolation, known)], dim=1)
+        level = sigma[0]
+        scale = torch.stack([(level**2 + DATA_STD**2).rsqrt(), *level.new_full((3,), 1 / DATA_STD)])
+        # the share that a Wiener filter gives x: all of white data where nothing else is known, little once there is an estimate
+        spread = DATA_STD if evidence is None else 0.2 * DATA_STD
+        trust = spread**2 / (level**2 + spread**2)
+        base = torch.stack([trust, (1 - trust) if evidence is not None else trust * 0, trust * 0, trust * 0])
+        filtered = self.denoiser(spectra, scale, _known_share(mask), _level_features(sigma), base)
+        return istft(filtered, x.shape[-1])
+
+
+def build(config: dict) -> SpectralDenoiser:
+    """A fresh network from a checkpoint's or a recipe's configuration."""
+    return SpectralDenoiser(SpectralConfig(**config))
+
+
+def configuration(model: SpectralDenoiser) -> dict:
+    """What `build` needs to make this network again."""
+    return asdict(model.config)
+
+
+def _features(spectra: Tensor, known_share: Tensor) -> Tensor:
+    """Real features of complex spectra [batch, spectra, BINS, frames]: [batch, features, BINS, frames].
+
+    Log magnitude; compressed real and imaginary part; the turn from the frame before (instantaneous frequency) and from
+    the bin below (group delay), which do not depend on absolute phase; then position in frequency and share of known samples.
+    """
+    batch, _, bins, frames = spectra.shape
+    magnitude = spectra.abs()
+    compressed = spectra / (magnitude + 1e-4).sqrt()
+    turn_in_time = compressed * F.pad(compressed, (1, 0))[..., :-1].conj()
+    below = F.pad(compressed, (0, 0, 1, 0))[..., :-1, :]
+    turn_in_frequency = compressed * below.conj() * quarter_turns(frames, spectra.device)
+    compress = [z / (z.abs() + 1e-4).sqrt() for z in (turn_in_time, turn_in_frequency)]
+    parts = [(magnitude + 1e-4).log() / 2, compressed.real, compressed.imag]
+    parts += [part for z in compress for part in (z.real, z.imag)]
+    position = torch.linspace(0, 1, bins, device=spectra.device)
+    waves = [position, (-8 * position).exp(), (torch.pi * position).cos(), (4 * torch.pi * position).cos()]
+    grid = torch.stack(waves)[None, :, :, None].expand(batch, -1, -1, frames)
+    share = known_share[:, None, None, :].expand(batch, 1, bins, frames)
+    return torch.cat([*parts, grid, share], dim=1)
+
+
+def _fold(features: Tensor, patch: int) -> Tensor:
+    """[batch, C, BINS, frames] to [batch, C * patch, BINS / patch, frames], channels last in memory."""
+    batch, channels, bins, frames = features.shape
+    folded = features.reshape(batch, channels, bins // patch, patch, frames).transpose(2, 3)
+    return folded.reshape(batch, channels * patch, bins // patch, frames).contiguous(memory_format=torch.channels_last)
+
+
+def _unfold(answer: Tensor, patch: int) -> Tensor:
+    """The inverse of `_fold`."""
+    batch, channels, rows, frames = answer.shape
+    answer = answer.reshape(batch, channels // patch, patch, rows, frames).transpose(2, 3)
+    return answer.reshape(batch, channels // patch, BINS, frames)
+
+
+def _apply_filters(spectra: Tensor, taps: Tensor, base: Tensor) -> Tensor:
+    """Sum over spectra and 3 x 3 neighbours of tap * neighbour, each neighbour turned into the demodulation of the bin it serves."""
+    batch, count, bins, frames = spectra.shape
+    taps = taps.reshape(batch, count, 9, 2, bins, frames)
+    padded = F.pad(spectra, (1, 1, 1, 1))
+    turns = quarter_turns(frames + 2, spectra.device).roll(1)  # of the padded frames -1 .. frames
+    turns[0] = -1j
+    turned = {-1: padded * turns.conj(), 0: padded, 1: padded * turns}
+    total = (spectra * base[:, None, None]).sum(dim=1)
+    for n in range(9):
+        down, right = divmod(n, 3)
+        neighbour = turned[down - 1][..., down : down + bins, right : right + frames]
+        total = total + (torch.complex(taps[:, :, n, 0], taps[:, :, n, 1]) * neighbour).sum(dim=1)
+    return total
+
+
+def _known_share(mask: Tensor) -> Tensor:
+    """Share of known samples around each frame's centre, [batch, frames]."""
+    return F.avg_pool1d(F.pad(mask, (256, 256))[:, None], 512, 256)[:, 0, : mask.shape[-1] // 256 + 1]
+
+
+def _level_features(sigma: Tensor) -> Tensor:
+    """Sines and cosines of ln(sigma), [batch, LEVEL_FEATURES]."""
+    frequencies = 2.0 ** torch.arange(LEVEL_FEATURES // 2, device=sigma.device) * 0.15
+    phase = sigma.log()[:, None] * frequencies
+    return torch.cat([phase.sin(), phase.cos()], dim=1)

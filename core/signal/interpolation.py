@@ -1,0 +1,81 @@
+"""What the obvious methods make of incomplete audio: cubic spline, two-sided linear prediction. Baselines, and evidence for networks."""
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.signal import lfilter
+
+ORDER = 256
+CONTEXT = 4096  # samples at each side that predictors are fitted to
+
+
+def spline(kept: np.ndarray, factor: int, frames: int) -> np.ndarray:
+    """Cubic spline through samples 0, factor, 2 factor, ...; after the last of them it holds its value.
+
+    Args:
+        kept: [ceil(frames / factor)].
+
+    Returns:
+        [frames], float64.
+    """
+    if len(kept) < 2:
+        return np.full(frames, kept[0] if len(kept) else 0.0)
+    knots = np.arange(len(kept)) * factor
+    return CubicSpline(knots, kept)(np.minimum(np.arange(frames), knots[-1]))
+
+
+def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER) -> np.ndarray:
+    """Fills samples[start:stop] by linear prediction from both sides, cross-faded over the gap (Kauppinen & Roth 2002).
+
+    A side with nothing known next to it does not take part; a gap without sides becomes silence.
+
+    Args:
+        samples: [frames]; what stands in the gap is not looked at.
+
+    Returns:
+        [stop - start], float64.
+    """
+    count = stop - start
+    before = np.asarray(samples[max(0, start - CONTEXT) : start], dtype=np.float64)
+    after = np.asarray(samples[stop : stop + CONTEXT], dtype=np.float64)[::-1]
+    forward, backward = _extrapolate(before, count, order), _extrapolate(after, count, order)[::-1]
+    if len(before) == 0 or len(after) == 0:
+        return forward if len(after) == 0 else backward
+    fade = 0.5 + 0.5 * np.cos(np.pi * (np.arange(count) + 0.5) / count)
+    return fade * forward + (1 - fade) * backward
+
+
+def fill_gaps(samples: np.ndarray, gaps: list[tuple[int, int]], order: int = ORDER) -> np.ndarray:
+    """`fill_gap` for every (start, stop); gaps are sorted and do not touch. Returns a filled float64 copy."""
+    filled = np.array(samples, dtype=np.float64)
+    edges = [0, *(edge for gap in gaps for edge in gap), len(filled)]
+    for n, (start, stop) in enumerate(gaps):
+        left, right = edges[2 * n], edges[2 * n + 3]
+        filled[start:stop] = fill_gap(filled[left:right], start - left, stop - left, order)
+    return filled
+
+
+def _extrapolate(context: np.ndarray, count: int, order: int) -> np.ndarray:
+    """Goes on after the context with its linear prediction."""
+    order = min(order, len(context) // 2)
+    if order < 1 or not np.any(np.abs(context) > 1e-9):
+        return np.zeros(count)
+    predictor = burg(context, order)
+    history = context[::-1][:order]
+    # the filter's state is what the history still adds to the samples to come
+    state = np.array([-np.dot(predictor[n + 1 :], history[: order - n]) for n in range(order)])
+    return lfilter([1.0], predictor, np.zeros(count), zi=state)[0]
+
+
+def burg(samples: np.ndarray, order: int) -> np.ndarray:
+    """Prediction error filter [1, a_1, ..., a_order] by Burg's method (Burg 1975): stable, and sharp on tones."""
+    predictor = np.ones(1)
+    forward, backward = samples[1:].copy(), samples[:-1].copy()
+    for _ in range(order):
+        energy = np.dot(forward, forward) + np.dot(backward, backward)
+        if energy < 1e-20:
+            break
+        reflection = -2 * np.dot(backward, forward) / energy
+        padded = np.append(predictor, 0)
+        predictor = padded + reflection * padded[::-1]
+        forward, backward = forward[1:] + reflection * backward[1:], backward[:-1] + reflection * forward[:-1]
+    return np.pad(predictor, (0, order + 1 - len(predictor)))

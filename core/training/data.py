@@ -1,0 +1,178 @@
+"""Training data: any folder of audio, packed into shards of 16-bit samples that a bare machine can read.
+
+A pack is a folder with `index.json` and `.npy` shards of at most 45 MiB. The index lists every recording's shard, place and split.
+"""
+
+import csv
+import fnmatch
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.errors import InputError
+
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif"}
+SHARD_SAMPLES = 45 * 2**20 // 2
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Where one recording lies in a pack: `length` samples from `start` of a shard."""
+
+    shard: str
+    start: int
+    length: int
+
+
+class PackedData:
+    """One split of a pack, memory mapped.
+
+    Raises:
+        InputError: the folder is no pack, or the split has nothing in it.
+    """
+
+    def __init__(self, folder: Path, split: str):
+        index = _read_index(folder)
+        self.sample_rate = index["sample_rate"]
+        self.recordings = [Recording(r["shard"], r["start"], r["length"]) for r in index["recordings"] if r["split"] == split]
+        if not self.recordings:
+            raise InputError(f"The data in {folder} has no recording in its {split} split; add recordings and pack it again.")
+        names = {r.shard for r in self.recordings}
+        self._shards = {name: np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names}
+        lengths = np.array([r.length for r in self.recordings], dtype=np.float64)
+        self._weights = torch.from_numpy(lengths / lengths.sum())
+
+    def read(self, number: int, start: int, length: int) -> Tensor:
+        """Samples of one recording as float32 in [-1, 1], zero padded where it ends early."""
+        recording = self.recordings[number]
+        stop = min(start + length, recording.length)
+        samples = self._shards[recording.shard][recording.start + start : recording.start + stop]
+        padded = np.zeros(length, dtype=np.float32)
+        padded[: len(samples)] = samples
+        return torch.from_numpy(padded / 32768)
+
+    def sample(self, length: int, generator: torch.Generator) -> Tensor:
+        """A random segment; every moment of the data is equally likely."""
+        number = int(torch.multinomial(self._weights, 1, generator=generator))
+        room = max(self.recordings[number].length - length, 0)
+        start = int(torch.randint(room + 1, (1,), generator=generator))
+        return self.read(number, start, length)
+
+
+def pack_data(folder: Path, out: Path, sample_rate: int = 16000, exclude: str | None = None) -> dict[str, int]:
+    """Packs every audio file under a folder, mixed to mono and resampled.
+
+    Splits come from a `metadata.csv` (columns path, split) or a MAESTRO csv (audio_filename, split) where there is one; otherwise every
+    twentieth file, chosen by a hash of its path, is held out for validation.
+
+    Args:
+        exclude: a glob pattern of relative paths to leave out.
+
+    Returns:
+        Seconds packed in each split.
+
+    Raises:
+        InputError: no audio in the folder, or out exists and is no pack.
+    """
+    files = [(path, split) for path, split in find_audio(folder) if not (exclude and fnmatch.fnmatch(path.as_posix(), exclude))]
+    if not files:
+        raise InputError(f"{folder} holds no audio ({', '.join(sorted(s[1:] for s in AUDIO_SUFFIXES))}); choose a folder of recordings.")
+    if out.exists() and any(out.iterdir()) and not (out / "index.json").exists():
+        raise InputError(f"{out} is not empty and holds no packed data; choose a new folder.")
+    out.mkdir(parents=True, exist_ok=True)
+    writer = _ShardWriter(out)
+    for path, split in files:
+        writer.add(_read_mono(folder / path, sample_rate), split)
+    writer.flush()
+    index = {"sample_rate": sample_rate, "source": folder.name, "recordings": writer.recordings}
+    _write_json(out / "index.json", index)
+    return {s: sum(r["length"] for r in writer.recordings if r["split"] == s) // sample_rate for s in SPLITS}
+
+
+def find_audio(folder: Path) -> list[tuple[Path, str]]:
+    """Audio files under a folder with their splits, relative paths in sorted order."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; give a folder of recordings.")
+    listed = _listed_splits(folder)
+    paths = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
+    return [(path, listed.get(path.as_posix()) or _hashed_split(path)) for path in paths]
+
+
+def is_pack(folder: Path) -> bool:
+    """Whether a folder holds packed data."""
+    return (folder / "index.json").is_file()
+
+
+class _ShardWriter:
+    def __init__(self, out: Path):
+        self.out, self.recordings = out, []
+        self._parts, self._length, self._count = [], 0, 0
+
+    def add(self, samples: np.ndarray, split: str) -> None:
+        """Appends 16-bit samples; one longer than a shard is cut into several recordings."""
+        for start in range(0, len(samples), SHARD_SAMPLES):
+            part = samples[start : start + SHARD_SAMPLES]
+            if self._length + len(part) > SHARD_SAMPLES:
+                self.flush()
+            place = {"shard": self._name(), "start": self._length, "length": len(part), "split": split}
+            self.recordings.append(place)
+            self._parts.append(part)
+            self._length += len(part)
+
+    def flush(self) -> None:
+        """Writes the shard begun so far."""
+        if self._parts:
+            np.save(self.out / self._name(), np.concatenate(self._parts), allow_pickle=False)
+            self._parts, self._length, self._count = [], 0, self._count + 1
+
+    def _name(self) -> str:
+        return f"shard-{self._count:03d}.npy"
+
+
+def _listed_splits(folder: Path) -> dict[str, str]:
+    splits = {}
+    for table in [*folder.glob("metadata.csv"), *folder.glob("maestro*.csv")]:
+        with table.open(newline="", encoding="utf-8") as lines:
+            for row in csv.DictReader(lines):
+                path, split = row.get("path") or row.get("audio_filename"), row.get("split")
+                if path and split:
+                    splits[path] = {"validation": "valid"}.get(split, split)
+    return splits
+
+
+def _hashed_split(path: Path) -> str:
+    return "valid" if hashlib.sha256(path.as_posix().encode()).digest()[0] < 256 // 20 else "train"
+
+
+def _read_mono(path: Path, sample_rate: int) -> np.ndarray:
+    import soundfile  # here, so that a machine without it can train on packs
+    import soxr
+
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError:
+        raise InputError(f"{path} can't be read as audio; take it out of the folder or exclude it.") from None
+    mono = samples.mean(axis=1)
+    if rate != sample_rate:
+        mono = soxr.resample(mono, rate, sample_rate, quality="VHQ")
+    return np.round(np.clip(mono, -1, 32767 / 32768) * 32768).astype(np.int16)
+
+
+def _read_index(folder: Path) -> dict:
+    try:
+        return json.loads((folder / "index.json").read_text())
+    except (OSError, ValueError):
+        raise InputError(f"{folder} is no packed data; make some with `python -m core pack-data FOLDER OUT`.") from None
+
+
+def _write_json(path: Path, content: dict) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content))
+    os.replace(temporary, path)
