@@ -1,0 +1,177 @@
+"""How the spectral denoiser learns: restore real segments from random evidence, in one step and at random noise levels.
+
+Half of the steps train the estimator on evidence alone, the others the denoiser, with evidence and without. The loss is the
+logarithm of the squared error over the unknown samples, so that every kind of evidence and every level counts alike.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor, nn
+
+from core.models import spectral
+from core.models.spectral import DATA_STD, SpectralDenoiser
+from core.observations.clipping import Clipping
+from core.observations.decimation import Decimation
+from core.observations.gap import Gap
+from core.observations.lowpass import LowpassDecimation
+from core.signal.companding import Waveform
+from core.types import Condition
+
+FLOOR = 1e-7 * DATA_STD**2  # a perfect answer must not win the whole loss
+LN_SIGMA_MEAN, LN_SIGMA_STD = math.log(0.03), 1.7
+SIGMA_RANGE = (5e-4, 1.0)
+RATE = 16000  # gaps are drawn in samples at this rate
+
+
+class SpectralObjective:
+    """Loss and validation of a `SpectralDenoiser`.
+
+    Args:
+        estimator_share: share of the steps that train the estimator.
+        free_share: share of the denoiser's steps that show it no evidence.
+    """
+
+    def __init__(self, estimator_share: float = 0.5, free_share: float = 0.25):
+        self.estimator_share, self.free_share = estimator_share, free_share
+
+    def build(self, config: dict) -> nn.Module:
+        """A fresh network."""
+        return spectral.build(config)
+
+    def loss(self, model: SpectralDenoiser, waveform: Tensor, generator: Generator) -> tuple[Tensor, dict[str, float]]:
+        """Log squared error of one random question about the waveform [batch, samples]."""
+        clean = bring_to_level(waveform)
+        condition = draw_evidence(clean, generator)
+        unknown = 1 - condition.mask
+        if _chance(generator) < self.estimator_share:
+            estimate = model.estimate(condition.interpolation, condition.known, condition.mask)
+            loss = log_error(estimate, clean, unknown)
+            gain = log_error(condition.interpolation, clean, unknown) - loss.detach()
+            return loss, {"estimator_gain_db": _decibels(gain)}
+        sigma = _draw_sigma(len(clean), generator).to(clean)
+        x = clean + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
+        if _chance(generator) < self.free_share:
+            loss = log_error(model(x, sigma), clean, torch.ones_like(clean))
+            return loss, {"denoiser_error_db": _decibels(loss.detach() - math.log(DATA_STD**2))}
+        with torch.no_grad():
+            estimate = model.estimate(condition.interpolation, condition.known, condition.mask)
+        denoised = model(x, sigma, (estimate, condition.interpolation, condition.known, condition.mask))
+        loss = log_error(denoised, clean, unknown)
+        return loss, {"refinement_gain_db": _decibels(log_error(estimate, clean, unknown) - loss.detach())}
+
+    @torch.no_grad()
+    def validate(self, model: SpectralDenoiser, waveforms: list[Tensor], generator: Generator) -> dict[str, float]:
+        """Median gain of the estimator over the interpolation by kind of evidence, median denoising error by noise level (dB)."""
+        clean = [bring_to_level(w) for w in waveforms if w.std() > 1e-3]
+        figures = {}
+        for name, draw in VALIDATION.items():
+            gains = []
+            for w in clean:
+                condition = draw(w, generator)
+                estimate = model.estimate(condition.interpolation, condition.known, condition.mask)
+                before, after = (log_error(e, w, 1 - condition.mask) for e in (condition.interpolation, estimate))
+                gains.append(_decibels(before - after))
+            figures[f"{name}_gain_db"] = _median(gains)
+        for level in (0.01, 0.1, 0.5):
+            sigma = torch.full((1,), level, device=clean[0].device)
+            errors = []
+            for w in clean:
+                x = w + level * torch.randn(w.shape, generator=generator).to(w)
+                errors.append(_decibels(log_error(model(x, sigma), w, torch.ones_like(w)) - math.log(DATA_STD**2)))
+            figures[f"denoising_error_{level}_db"] = _median(errors)
+        return figures
+
+
+def bring_to_level(waveform: Tensor) -> Tensor:
+    """Every row at root mean square DATA_STD."""
+    return waveform * (DATA_STD / waveform.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-5))
+
+
+def log_error(estimate: Tensor, clean: Tensor, where: Tensor) -> Tensor:
+    """ln of the mean squared error over the samples where `where` is 1, averaged over the batch."""
+    error = ((estimate - clean).square() * where).sum(dim=1) / where.sum(dim=1).clamp_min(1)
+    return (error + FLOOR).log().mean()
+
+
+def draw_evidence(clean: Tensor, generator: Generator) -> Condition:
+    """Random evidence of a random kind."""
+    draw = KINDS[int(torch.multinomial(torch.tensor(WEIGHTS), 1, generator=generator))]
+    return draw(clean, generator)
+
+
+def decimated(clean: Tensor, generator: Generator, factors: tuple[int, ...]) -> Condition:
+    """Every k-th sample, k one of the factors."""
+    factor = factors[_integer(0, len(factors), generator)]
+    return Decimation(factor, clean[:, ::factor], clean.shape[1], Waveform()).condition()
+
+
+def low_passed(clean: Tensor, generator: Generator, factors: tuple[int, ...]) -> Condition:
+    """A band-limited version, its pass band ending somewhere between 0.85 and 0.97 of the kept band."""
+    factor = factors[_integer(0, len(factors), generator)]
+    edge = 0.85 + 0.12 * _chance(generator)
+    empty = clean.new_zeros(len(clean), -(-clean.shape[1] // factor))
+    kept = LowpassDecimation(factor, empty, clean.shape[1], Waveform(), edge=edge).forward(clean)
+    return LowpassDecimation(factor, kept, clean.shape[1], Waveform()).condition()
+
+
+def gapped(clean: Tensor, generator: Generator, shortest: float = 0.01, longest: float = 0.4) -> Condition:
+    """Gaps of log-uniform length (seconds), as many as leave sound between them."""
+    frames, gaps, position = clean.shape[1], [], _integer(2000, 6000, generator)
+    while True:
+        length = int(RATE * math.exp(math.log(shortest) + _chance(generator) * math.log(longest / shortest)))
+        if position + length + 2000 > frames:
+            break
+        gaps.append((position, position + length))
+        position += length + _integer(3000, 9000, generator)
+    if not gaps:
+        gaps = [(frames // 2, frames // 2 + min(length, frames // 4))]
+    return Gap(clean, gaps, Waveform()).condition()
+
+
+def clipped(clean: Tensor, generator: Generator, lowest: float = 0.4, highest: float = 2.2) -> Condition:
+    """Clipped at a random multiple of the root mean square level."""
+    threshold = DATA_STD * (lowest + (highest - lowest) * _chance(generator))
+    bounded = clean.clamp(-threshold, threshold)
+    return Clipping(bounded, clean >= threshold, clean <= -threshold, Waveform()).condition()
+
+
+Draw = Callable[[Tensor, Generator], Condition]
+KINDS: list[Draw] = [
+    lambda w, g: decimated(w, g, (4,)),
+    lambda w, g: decimated(w, g, (8,)),
+    lambda w, g: decimated(w, g, (2, 3, 5, 6, 12, 16)),
+    lambda w, g: low_passed(w, g, (2, 3, 4, 6, 8)),
+    gapped,
+    clipped,
+]
+WEIGHTS = (0.22, 0.2, 0.1, 0.13, 0.22, 0.13)
+VALIDATION: dict[str, Draw] = {
+    "decimation_4": lambda w, g: decimated(w, g, (4,)),
+    "decimation_8": lambda w, g: decimated(w, g, (8,)),
+    "gap_50ms": lambda w, g: gapped(w, g, 0.05, 0.05001),
+    "gap_200ms": lambda w, g: gapped(w, g, 0.2, 0.20001),
+    "clipping": lambda w, g: clipped(w, g, 0.8, 0.8),
+}
+
+
+def _draw_sigma(batch: int, generator: Generator) -> Tensor:
+    sigma = (LN_SIGMA_MEAN + LN_SIGMA_STD * torch.randn(1, generator=generator)).exp().clamp(*SIGMA_RANGE)
+    return sigma.expand(batch)
+
+
+def _chance(generator: Generator) -> float:
+    return torch.rand(1, generator=generator).item()
+
+
+def _integer(low: int, high: int, generator: Generator) -> int:
+    return int(torch.randint(low, high, (1,), generator=generator))
+
+
+def _decibels(log_ratio: Tensor) -> float:
+    return 10 / math.log(10) * log_ratio.item()
+
+
+def _median(values: list[float]) -> float:
+    return float(torch.tensor(values).median())

@@ -1,0 +1,57 @@
+"""Recipes: what to train and how, as small TOML files that `--set section.key=value` overrides."""
+
+import tomllib
+from pathlib import Path
+
+from core.errors import InputError
+
+RECIPES = Path(__file__).parent / "recipes"
+DEFAULTS = {
+    "segment": 16384,
+    "batch": 1,
+    "learning_rate": 1e-3,
+    "betas": [0.9, 0.99],
+    "weight_decay": 0.01,
+    "warmup_steps": 200,
+    "clip_gradient": 1.0,
+    "ema_decay": 0.999,
+    "quietest": 0.005,
+    "validation_segments": 16,
+    "validate_every_seconds": 300.0,
+    "save_every_seconds": 40.0,
+}
+
+
+def load_recipe(name: str, overrides: dict[str, str] | None = None) -> dict:
+    """A bundled recipe by name, with overrides ("training.batch": "4") applied.
+
+    Raises:
+        InputError: no such recipe, no such key, or a value of another type.
+    """
+    names = sorted(p.stem for p in RECIPES.glob("*.toml"))
+    if name not in names:
+        raise InputError(f"There is no recipe {name}; choose one of {', '.join(names)}.")
+    recipe = tomllib.loads((RECIPES / f"{name}.toml").read_text())
+    recipe["training"] = DEFAULTS | recipe.get("training", {})
+    recipe.setdefault("objective", {})
+    for key, text in (overrides or {}).items():
+        _override(recipe, key, text)
+    return recipe
+
+
+def _override(recipe: dict, key: str, text: str) -> None:
+    section, _, name = key.rpartition(".")
+    table = recipe.get(section, {}) if section else recipe
+    if name not in table or isinstance(table[name], dict):
+        known = sorted(f"{s}.{k}" for s, t in recipe.items() if isinstance(t, dict) for k in t)
+        raise InputError(f"The recipe has no setting {key}; it has {', '.join(known)}.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    expected = type(table[name])
+    if expected is float and type(value) is int:
+        value = float(value)
+    if type(value) is not expected:
+        raise InputError(f"{key} must be {expected.__name__}, not {text}.")
+    table[name] = value

@@ -1,0 +1,247 @@
+"""The training loop: any objective, on one CPU, one GPU or many (accelerate); resumable at any moment.
+
+The learning rate warms up, then falls linearly over the minutes asked for. Every `save_every_seconds` the whole state and the averaged
+weights are written under a temporary name and renamed, so that a kill loses no more than that.
+"""
+
+import importlib
+import os
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from core.errors import InputError
+from core.training.data import PackedData
+from core.training.recipe import load_recipe
+from core.zoo.checkpoint import load_checkpoint, save_checkpoint
+
+OBJECTIVES = {
+    "spectral": ("core.training.objectives.spectral", "SpectralObjective"),
+    "wavenet": ("core.training.objectives.wavenet", "WaveNetObjective"),
+}
+
+
+def train(
+    recipe: str,
+    data: Path,
+    minutes: float,
+    out: Path,
+    *,
+    resume: bool = False,
+    init: Path | None = None,
+    overrides: dict[str, str] | None = None,
+) -> Path:
+    """Trains a recipe on packed data and writes the averaged weights to `out`.
+
+    Args:
+        data: a folder made by `pack_data`.
+        minutes: of training in all, over every resumption.
+        resume: go on from the state beside `out`.
+        init: a checkpoint of the same architecture to start from.
+
+    Returns:
+        out.
+
+    Raises:
+        InputError: unknown recipe or setting, unusable data, nothing to resume, a checkpoint that does not fit.
+    """
+    settings = load_recipe(recipe, overrides)
+    torch.set_flush_denormal(True)
+    run = _Run(settings, data, out, resume=resume, init=init)
+    run.train(minutes * 60)
+    return out
+
+
+@dataclass
+class Clock:
+    """Training time over all resumptions."""
+
+    spent: float = 0.0
+    started: float = 0.0
+
+    def start(self) -> None:
+        self.started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self.spent + time.monotonic() - self.started
+
+
+class _LossModule(nn.Module):
+    """Network and objective as one forward pass, which is what distributed training wraps."""
+
+    def __init__(self, model: nn.Module, objective):
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, waveform: Tensor, generator: torch.Generator):
+        return self.objective.loss(self.model, waveform, generator)
+
+
+class _Run:
+    def __init__(self, settings: dict, data: Path, out: Path, *, resume: bool, init: Path | None):
+        self.settings, self.training, self.out = settings, settings["training"], out
+        self.data = {split: PackedData(data, split) for split in ("train", "valid")}
+        self._check_rate()
+        self.objective = _objective(settings)
+        self.accelerator = Accelerator()
+        self.generator = torch.Generator().manual_seed(self.accelerator.process_index)
+        torch.manual_seed(0)
+        self.model = self.objective.build(settings["model"])
+        if init:
+            _load_weights(self.model, load_checkpoint(init), settings)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=self.training["learning_rate"],
+            betas=tuple(self.training["betas"]),
+            weight_decay=self.training["weight_decay"],
+        )
+        self.average = {name: p.detach().clone() for name, p in self.model.state_dict().items()}
+        self.step, self.clock, self.history = 0, Clock(), []
+        if resume:
+            self._restore()
+        self.wrapped, self.optimizer = self.accelerator.prepare(_LossModule(self.model, self.objective), self.optimizer)
+        device = self.accelerator.device
+        self.average = {name: p.to(device) for name, p in self.average.items()}
+
+    def train(self, seconds: float) -> None:
+        """Steps until the time is spent, saving and validating on the way."""
+        self.clock.start()
+        log, recent = _tensorboard(self.out, self.accelerator), defaultdict(list)
+        next_save = self.clock.seconds + self.training["save_every_seconds"]
+        next_validation = self.clock.seconds + self.training["validate_every_seconds"]
+        bar = tqdm(total=round(seconds), initial=round(self.clock.seconds), unit="s", mininterval=5, disable=not self.accelerator.is_main_process)
+        while (progress := self.clock.seconds / seconds) < 1:
+            for name, value in self._update(progress).items():
+                recent[name].append(value)
+            bar.update(min(round(self.clock.seconds), bar.total) - bar.n)
+            if self.clock.seconds > next_save:
+                figures = {name: sum(values) / len(values) for name, values in recent.items()}
+                bar.set_postfix({name: f"{value:.2f}" for name, value in figures.items()})
+                _log_scalars(log, "train", figures, self.step)
+                recent.clear()
+                self._save()
+                next_save = self.clock.seconds + self.training["save_every_seconds"]
+            if self.clock.seconds > next_validation:
+                self._validate(log)
+                next_validation = self.clock.seconds + self.training["validate_every_seconds"]
+        bar.close()
+        self._validate(log)
+        self._save()
+
+    def _update(self, progress: float) -> dict[str, float]:
+        rate = self.training["learning_rate"] * min(1, (self.step + 1) / self.training["warmup_steps"]) * (1 - progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss, figures = self.wrapped(self._batch().to(self.accelerator.device), self.generator)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.training["clip_gradient"])
+        if not torch.isfinite(norm):  # one bad batch must not spoil the weights
+            return {}
+        self.optimizer.step()
+        self.step += 1
+        decay = min(self.training["ema_decay"], (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                self.average[name].lerp_(value, 1 - decay)
+        return {"loss": loss.item(), **figures}
+
+    def _batch(self) -> Tensor:
+        """Random segments that are not silent, [batch, segment]."""
+        rows = []
+        while len(rows) < self.training["batch"]:
+            row = self.data["train"].sample(self.training["segment"], self.generator)
+            if row.std() >= self.training["quietest"]:
+                rows.append(row)
+        return torch.stack(rows)
+
+    def _validate(self, log) -> None:
+        """Figures of the averaged weights on segments that never change, and one of them to listen to."""
+        if not self.accelerator.is_main_process:
+            return
+        generator = torch.Generator().manual_seed(0)
+        waveforms = [self.data["valid"].sample(self.training["segment"], generator)[None] for _ in range(self.training["validation_segments"])]
+        waveforms = [w.to(self.accelerator.device) for w in waveforms]
+        live = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average)
+        figures = self.objective.validate(self.model, waveforms, generator)
+        if log and hasattr(self.objective, "listen"):
+            for name, waveform in self.objective.listen(self.model, waveforms[0], generator).items():
+                log.add_audio(name, waveform.cpu(), self.step, self.settings["sample_rate"])
+        self.model.load_state_dict(live)
+        self.history.append({"step": self.step, "minutes": round(self.clock.seconds / 60, 1), **figures})
+        _log_scalars(log, "valid", figures, self.step)
+        tqdm.write(f"{self.clock.seconds / 60:6.1f} min, step {self.step}: " + ", ".join(f"{k} {v:.2f}" for k, v in figures.items()))
+
+    def _save(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.clock.seconds,
+            "generator": self.generator.get_state(),
+            "history": self.history,
+        }
+        temporary = self.out.with_suffix(".state.tmp")
+        torch.save(state, temporary)
+        os.replace(temporary, self.out.with_suffix(".state"))
+        halves = {name: value.half().cpu() if value.is_floating_point() else value.cpu() for name, value in self.average.items()}
+        save_checkpoint(self.out, self.settings["architecture"], self.settings["model"], halves)
+
+    def _restore(self) -> None:
+        path = self.out.with_suffix(".state")
+        if not path.exists():
+            raise InputError(f"There is no {path.name} beside {self.out.name} to resume from; train without --resume first.")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError:
+            raise InputError(f"{path.name} holds a network of another size; resume with the settings that it was begun with.") from None
+        self.average, self.history = state["average"], state["history"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.clock.spent = state["step"], state["seconds"]
+        if self.accelerator.process_index == 0:
+            self.generator.set_state(state["generator"])
+
+    def _check_rate(self) -> None:
+        rate = self.data["train"].sample_rate
+        if rate != self.settings["sample_rate"]:
+            raise InputError(f"The data was packed at {rate} Hz, the recipe wants {self.settings['sample_rate']} Hz; pack it again.")
+
+
+def _objective(settings: dict):
+    module, name = OBJECTIVES[settings["architecture"]]
+    return getattr(importlib.import_module(module), name)(**settings["objective"])
+
+
+def _load_weights(model: nn.Module, checkpoint, settings: dict) -> None:
+    if checkpoint.architecture != settings["architecture"]:
+        raise InputError(f"The checkpoint holds a {checkpoint.architecture}, the recipe trains a {settings['architecture']}.")
+    try:
+        model.load_state_dict(checkpoint.state)
+    except RuntimeError:
+        raise InputError("The checkpoint's network has other sizes than the recipe's; set the recipe's model section to match.") from None
+
+
+def _tensorboard(out: Path, accelerator: Accelerator):
+    if not accelerator.is_main_process:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(out.with_suffix(".log"))
+
+
+def _log_scalars(log, group: str, figures: dict[str, float], step: int) -> None:
+    if log:
+        for name, value in figures.items():
+            log.add_scalar(f"{group}/{name}", value, step)

@@ -1,0 +1,45 @@
+"""A checkpoint file: safetensors whose metadata say which architecture it holds and with which configuration."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """architecture: what builds it. config: its sizes. state: name -> tensor, float32."""
+
+    architecture: str
+    config: dict
+    state: dict[str, Tensor]
+
+
+def save_checkpoint(path: Path, architecture: str, config: dict, state: dict[str, Tensor]) -> None:
+    """Writes a checkpoint under a temporary name, then renames it."""
+    temporary = path.with_name(path.name + ".tmp")
+    tensors = {name: tensor.contiguous() for name, tensor in state.items()}
+    save_file(tensors, temporary, metadata={"architecture": architecture, "config": json.dumps(config)})
+    os.replace(temporary, path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint; half precision becomes float32.
+
+    Raises:
+        InputError: not a safetensors file, or without the metadata that Resound writes.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        architecture, config = metadata["architecture"], json.loads(metadata["config"])
+    except (SafetensorError, OSError, KeyError, ValueError):
+        raise InputError(f"{path.name} is no Resound checkpoint; import original files with `import-checkpoint`.") from None
+    return Checkpoint(architecture, config, {name: t.float() if t.is_floating_point() else t for name, t in state.items()})
