@@ -1,0 +1,115 @@
+"""Makes the example sounds of the page: a piano piece written below as notes, a spoken sentence, and damaged copies.
+
+Needs Debian's `fluidsynth`, `fluid-soundfont-gm` and `flite` (voice `slt`); run `python assets/make_examples.py` once,
+the results are committed. Everything is mono, 16-bit FLAC.
+"""
+
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+
+SAMPLE_RATE = 16000
+SOUND_FONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"
+SOUNDS = Path(__file__).parent / "sounds"
+SENTENCE = "A low sun lit the harbour, and every sail that was out came home, slowly, singing."
+
+TICKS_PER_BEAT = 480
+BEATS_PER_MINUTE = 100
+# Three bars of 3/4 and a last chord in F major: (beat, length in beats, MIDI pitch, velocity).
+MELODY = [
+    (0, 1.5, 81, 74), (1.5, 0.5, 84, 66), (2, 1, 89, 84),
+    (3, 0.75, 88, 76), (3.75, 0.25, 86, 60), (4, 1, 84, 66), (5, 0.5, 81, 62), (5.5, 0.5, 79, 58),
+    (6, 1, 82, 72), (7, 0.5, 86, 66), (7.5, 0.5, 82, 58), (8, 0.5, 79, 62), (8.5, 0.5, 76, 54),
+    (9, 3, 77, 68), (9.04, 3, 72, 54), (9.08, 3, 69, 50),
+]  # fmt: skip
+ACCOMPANIMENT = [
+    (0, 3, 41, 60), (0.5, 2.5, 48, 46), (1, 2, 57, 48), (1.5, 1.5, 60, 42), (2, 1, 57, 40), (2.5, 0.5, 60, 38),
+    (3, 3, 38, 58), (3.5, 2.5, 45, 46), (4, 2, 53, 46), (4.5, 1.5, 57, 42), (5, 1, 53, 40), (5.5, 0.5, 57, 38),
+    (6, 2, 46, 56), (6.5, 1.5, 53, 44), (7, 1, 58, 46), (7.5, 0.5, 62, 40), (8, 1, 48, 50), (8.5, 0.5, 58, 40),
+    (9, 3, 41, 58), (9, 3, 53, 44), (9.5, 2.5, 60, 36),
+]  # fmt: skip
+
+
+def main() -> None:
+    SOUNDS.mkdir(exist_ok=True)
+    piano, speech = leveled(play(MELODY + ACCOMPANIMENT)), leveled(speak(SENTENCE))
+    write("piano", piano)
+    write("speech", speech)
+    write("piano-dropout", dropped_out(piano, [(1.40, 1.45), (2.60, 2.80), (4.20, 4.28)]))
+    write("piano-clipped", np.clip(piano, -0.12, 0.12))  # an SDR of about 7 dB
+    write("piano-4k", soxr.resample(piano, SAMPLE_RATE, 4000, "VHQ"), 4000)
+    write("speech-4k", soxr.resample(speech, SAMPLE_RATE, 4000, "VHQ"), 4000)
+
+
+def write(name: str, samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
+    sf.write(SOUNDS / f"{name}.flac", samples, sample_rate, subtype="PCM_16")
+
+
+def leveled(samples: np.ndarray, peak: float = 0.7) -> np.ndarray:
+    """The same sound with its highest sample at `peak`."""
+    return samples * (peak / np.abs(samples).max())
+
+
+def dropped_out(samples: np.ndarray, gaps: list[tuple[float, float]]) -> np.ndarray:
+    """Silence between the given seconds, as a scratched disc or a lost packet leaves it."""
+    samples = samples.copy()
+    for start, stop in gaps:
+        samples[round(start * SAMPLE_RATE) : round(stop * SAMPLE_RATE)] = 0
+    return samples
+
+
+def play(notes: list[tuple[float, float, int, int]]) -> np.ndarray:
+    """Renders notes on FluidSynth's grand piano: 7.4 s, the end faded out."""
+    with tempfile.TemporaryDirectory() as folder:
+        score, audio = Path(folder, "piece.mid"), Path(folder, "piece.wav")
+        score.write_bytes(midi_file(notes))
+        command = ["fluidsynth", "-ni", "-g", "0.6", "-r", "48000", "-F", str(audio), SOUND_FONT, str(score)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        samples = mono(audio)[: round(7.4 * SAMPLE_RATE)]
+    fade = np.minimum(1, np.arange(len(samples))[::-1] / (0.6 * SAMPLE_RATE))
+    return samples * fade
+
+
+def speak(sentence: str) -> np.ndarray:
+    """The sentence in Flite's voice `slt`."""
+    with tempfile.TemporaryDirectory() as folder:
+        audio = Path(folder, "speech.wav")
+        subprocess.run(["flite", "-voice", "slt", "-t", sentence, "-o", str(audio)], check=True)
+        return mono(audio)
+
+
+def mono(path: Path) -> np.ndarray:
+    samples, sample_rate = sf.read(path, always_2d=True)
+    return soxr.resample(samples.mean(axis=1), sample_rate, SAMPLE_RATE, "VHQ")
+
+
+def midi_file(notes: list[tuple[float, float, int, int]]) -> bytes:
+    """A standard MIDI file of format 0 with one track on channel 0."""
+    events = [(start, 0x90, pitch, velocity) for start, _, pitch, velocity in notes]
+    events += [(start + length, 0x80, pitch, 0) for start, length, pitch, _ in notes]
+    microseconds = 60_000_000 // BEATS_PER_MINUTE
+    track = b"\x00\xff\x51\x03" + microseconds.to_bytes(3, "big")
+    now = 0
+    for beat, status, pitch, velocity in sorted(events):
+        tick = round(beat * TICKS_PER_BEAT)
+        track += variable_length(tick - now) + bytes((status, pitch, velocity))
+        now = tick
+    track += b"\x00\xff\x2f\x00"
+    return b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS_PER_BEAT) + b"MTrk" + struct.pack(">I", len(track)) + track
+
+
+def variable_length(number: int) -> bytes:
+    """MIDI's variable-length quantity: seven bits a byte, high bit set on all but the last."""
+    groups = [number & 0x7F]
+    while number := number >> 7:
+        groups.append(number & 0x7F | 0x80)
+    return bytes(reversed(groups))
+
+
+if __name__ == "__main__":
+    main()
