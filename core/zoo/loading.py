@@ -1,0 +1,65 @@
+"""From a name to a prior: the file's hash is verified, the network is built, and both are kept for the next run."""
+
+from collections import OrderedDict
+from importlib import import_module
+from threading import Lock
+
+from core.errors import InputError
+from core.types import Prior
+from core.zoo.checkpoint import load_checkpoint
+from core.zoo.manifest import Entry, find, sha256
+
+PRIORS = {  # architecture -> the module whose `from_checkpoint` builds it
+    "spectral": "core.priors.denoiser",
+    "wavenet": "core.priors.wavenet",
+    "wavenet-ladder": "core.priors.wavenet",
+}
+KEPT_PRIORS = 6
+
+_kept: OrderedDict[tuple[str, str, str], Prior] = OrderedDict()
+_lock = Lock()
+
+
+def load(name: str, device: str = "cpu") -> Prior:
+    """The prior of that name on a device; the least recently used ones are let go.
+
+    Args:
+        name: one that `catalogue` lists.
+        device: what torch calls it, "cpu" or "cuda:K".
+
+    Raises:
+        InputError: unknown name, missing file, a file that is not the one in the manifest, weights that do not fit.
+    """
+    entry = find(name)
+    key = (entry.name, entry.sha256, str(device))
+    with _lock:
+        if key not in _kept:
+            _kept[key] = _build(entry, device)
+        _kept.move_to_end(key)
+        while len(_kept) > KEPT_PRIORS:
+            _kept.popitem(last=False)
+        return _kept[key]
+
+
+def _build(entry: Entry, device: str) -> Prior:
+    try:
+        found = sha256(entry.path)
+    except OSError:
+        raise InputError(
+            f"The file of {entry.name!r}, {entry.path}, cannot be read; register the checkpoint again."
+        ) from None
+    if found != entry.sha256:
+        raise InputError(
+            f"The file of {entry.name!r} is not the one that its manifest describes; register the checkpoint again."
+        )
+    checkpoint = load_checkpoint(entry.path)
+    if checkpoint.architecture not in PRIORS:
+        raise InputError(
+            f"{entry.name!r} holds the architecture {checkpoint.architecture!r}; known are: {', '.join(PRIORS)}."
+        )
+    try:
+        module = import_module(PRIORS[checkpoint.architecture])
+        return module.from_checkpoint(entry.name, checkpoint.config, checkpoint.state, device)
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"The weights of {entry.name!r} do not fit their configuration ({reason}).") from None

@@ -1,0 +1,224 @@
+"""The manifest: which checkpoints there are, bundled ones and the user's own, and what is known of each.
+
+A folder of checkpoints holds safetensors files and a `manifest.json`: `{"checkpoints": [entry, ...]}`. The bundled
+folder is `checkpoints/` at the top of the project; the user's own is `$RESOUND_HOME/checkpoints`, by default in the
+platform's user data folder.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import date
+from pathlib import Path
+
+from filelock import FileLock
+
+from core.errors import InputError
+from core.zoo.checkpoint import load_checkpoint
+
+BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
+RESTORATION = ("super-resolve", "inpaint", "declip")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of one checkpoint.
+
+    Args:
+        name: what `--prior` and the menus call it.
+        task: the commands it serves.
+        architecture: what builds it ("spectral", "wavenet", "wavenet-ladder").
+        sample_rate: in Hz.
+        data: what it was trained on.
+        steps: updates of its training.
+        hardware: what it was trained on, and for how long.
+        date: of the end of its training, ISO 8601.
+        metrics: figure -> value.
+        licence: of the weights, with the attribution that the data ask for.
+        sha256: of the file; a file with another hash is not loaded.
+        bytes: size of the file.
+        file: its name inside its folder.
+        bundled: ships with the project, or is the user's own.
+    """
+
+    name: str
+    task: tuple[str, ...]
+    architecture: str
+    sample_rate: int
+    sha256: str
+    bytes: int
+    file: str
+    data: str = ""
+    steps: int = 0
+    hardware: str = ""
+    date: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    licence: str = ""
+    bundled: bool = False
+
+    @property
+    def path(self) -> Path:
+        return (BUNDLED_FOLDER if self.bundled else own_folder()) / self.file
+
+
+def own_folder() -> Path:
+    """Where the user's own checkpoints live; it may not exist yet."""
+    home = os.environ.get("RESOUND_HOME")
+    if home:
+        return Path(home).expanduser() / "checkpoints"
+    import platformdirs  # here, so that a bare training machine can do without it
+
+    return Path(platformdirs.user_data_dir("resound", appauthor=False)) / "checkpoints"
+
+
+def own_enabled() -> bool:
+    """Whether the user's own checkpoints are offered: RESOUND_OWN_CHECKPOINTS, by default 1, on a Space 0."""
+    return os.environ.get("RESOUND_OWN_CHECKPOINTS", "0" if "SPACE_ID" in os.environ else "1") != "0"
+
+
+def catalogue(task: str | None = None) -> list[Entry]:
+    """Every checkpoint on offer, bundled ones first.
+
+    Args:
+        task: a command's name; only the checkpoints that serve it.
+
+    Raises:
+        InputError: a manifest that cannot be read.
+    """
+    entries = read_manifest(BUNDLED_FOLDER, bundled=True)
+    if own_enabled():
+        taken = {entry.name for entry in entries}
+        entries += [entry for entry in read_manifest(own_folder()) if entry.name not in taken]
+    return [entry for entry in entries if task is None or task in entry.task]
+
+
+def find(name: str) -> Entry:
+    """The entry of that name.
+
+    Raises:
+        InputError: there is none; the sentence lists those there are.
+    """
+    entries = {entry.name: entry for entry in catalogue()}
+    if name not in entries:
+        known = ", ".join(entries) or "none yet"
+        raise InputError(f"There is no prior named {name[:64]!r}; choose one of: {known}.")
+    return entries[name]
+
+
+def register(name: str, source: Path, entry_fields: Mapping) -> Entry:
+    """Copies a checkpoint into the user's own folder, where it replaces one of the same name.
+
+    Raises:
+        InputError: an unusable or bundled name, own checkpoints switched off, or not a Resound checkpoint.
+    """
+    check_name(name)
+    return add_entry(own_folder(), {**entry_fields, "name": name}, source)
+
+
+def check_name(name: str) -> None:
+    """Refuses, before a long training, a name that `register` would refuse.
+
+    Raises:
+        InputError: see `register`.
+    """
+    _check_spelling(name)
+    if not own_enabled():
+        raise InputError("Own checkpoints are switched off here; set RESOUND_OWN_CHECKPOINTS=1 to register one.")
+    if any(entry.name == name for entry in read_manifest(BUNDLED_FOLDER, bundled=True)):
+        raise InputError(f"The name {name!r} belongs to a checkpoint that ships with Resound; choose another one.")
+
+
+def add_entry(folder: Path, entry_fields: Mapping, source: Path) -> Entry:
+    """Copies a checkpoint into a folder and writes its manifest entry; both appear whole or not at all.
+
+    The architecture and, unless given, the sample rate are the file's own; hash, size and file name are found here.
+
+    Args:
+        entry_fields: of `Entry`; `name` at least.
+
+    Raises:
+        InputError: an unusable name, not a Resound checkpoint, no sample rate to be found.
+    """
+    name = entry_fields["name"]
+    _check_spelling(name)
+    checkpoint = load_checkpoint(source)
+    known = {"sample_rate": checkpoint.config.get("sample_rate"), "task": RESTORATION, "date": date.today().isoformat()}
+    found = {
+        "architecture": checkpoint.architecture,
+        "sha256": sha256(source),
+        "bytes": source.stat().st_size,
+        "file": f"{name}.safetensors",
+    }
+    entry = _entry({**known, **entry_fields, **found}, bundled=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".manifest.lock"):
+        others = [other for other in read_manifest(folder) if other.name != name]
+        _copy(source, folder / entry.file)
+        _write_manifest(folder, [*others, entry])
+    return replace(entry, bundled=folder == BUNDLED_FOLDER)
+
+
+def read_manifest(folder: Path, *, bundled: bool = False) -> list[Entry]:
+    """The entries of a folder; none where it has no manifest.
+
+    Raises:
+        InputError: the manifest is not what `add_entry` writes.
+    """
+    path = folder / "manifest.json"
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["checkpoints"]
+        return [_entry(entry, bundled) for entry in entries]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"The manifest {path} cannot be used ({error}); mend it or move it away.") from None
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal hash of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _entry(given: Mapping, bundled: bool) -> Entry:
+    """An entry from its fields, checked: nothing in a manifest may point outside its folder."""
+    wanted = {f.name for f in fields(Entry)} - {"bundled"}
+    entry = Entry(**{key: value for key, value in given.items() if key in wanted}, bundled=bundled)
+    _check_spelling(entry.name)
+    if entry.file != f"{entry.name}.safetensors":
+        raise InputError(f"The file of {entry.name!r} must be called {entry.name}.safetensors")
+    if not isinstance(entry.sample_rate, int) or entry.sample_rate <= 0:
+        raise InputError(f"The checkpoint {entry.name!r} states no sample rate; give one in Hz")
+    return replace(entry, task=tuple(entry.task))
+
+
+def _check_spelling(name: str) -> None:
+    if not NAME.fullmatch(name) or name.endswith("."):
+        raise InputError(
+            f"{name[:64]!r} cannot name a checkpoint; use up to 64 of a to z, 0 to 9, dots, dashes and underscores."
+        )
+
+
+def _copy(source: Path, target: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".tmp", delete=False) as temporary:
+        try:
+            with source.open("rb") as file:
+                shutil.copyfileobj(file, temporary)
+            temporary.close()
+            os.replace(temporary.name, target)
+        except BaseException:
+            os.unlink(temporary.name)
+            raise
+
+
+def _write_manifest(folder: Path, entries: list[Entry]) -> None:
+    kept = [{key: value for key, value in asdict(entry).items() if key != "bundled"} for entry in entries]
+    temporary = folder / "manifest.json.tmp"
+    temporary.write_text(json.dumps({"checkpoints": kept}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(temporary, folder / "manifest.json")

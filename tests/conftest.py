@@ -1,0 +1,32 @@
+"""What all tests share: torch as the commands set it, a home of their own, and the goldens where they are."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+PARITY = Path(__file__).resolve().parents[2] / "shared" / "parity"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def torch_settings():
+    """Denormal floats make small networks several times slower."""
+    torch.set_flush_denormal(True)
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory, monkeypatch):
+    """The user's own checkpoints of this test: a fresh folder, so that no test sees those of the machine."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("RESOUND_HOME", str(home))
+    monkeypatch.delenv("RESOUND_OWN_CHECKPOINTS", raising=False)
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    return home
+
+
+@pytest.fixture(scope="session")
+def parity_folder() -> Path:
+    """Recordings of what the original systems gave."""
+    if not PARITY.is_dir():
+        pytest.skip("the folder of goldens, ../shared/parity, is not there")
+    return PARITY

@@ -1,0 +1,148 @@
+"""Loading: verified files only, one prior per process and device, and nothing kept without bound."""
+
+import sys
+import threading
+from collections import OrderedDict
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from core import zoo
+from core.errors import InputError
+from core.zoo import loading, manifest
+from core.zoo.checkpoint import load_checkpoint, save_checkpoint
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """An architecture for tests and nothing loaded yet; the list holds what was built."""
+    built = []
+
+    def from_checkpoint(name, config, state, device):
+        if "weight" not in state:
+            raise KeyError("weight")
+        built.append(SimpleNamespace(name=name, config=config, state=state, device=device))
+        return built[-1]
+
+    monkeypatch.setitem(sys.modules, "a_prior_for_tests", SimpleNamespace(from_checkpoint=from_checkpoint))
+    monkeypatch.setattr(loading, "_kept", OrderedDict())
+    monkeypatch.setitem(loading.PRIORS, "for-tests", "a_prior_for_tests")
+    return built
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "source.safetensors"
+    state = {"weight": torch.tensor([0.5, -2.0]).half(), "steps": torch.tensor([3])}
+    save_checkpoint(path, "for-tests", {"channels": 2, "sample_rate": 8000}, state)
+    return path
+
+
+def test_checkpoint_round_trip(source):
+    checkpoint = load_checkpoint(source)
+    assert (checkpoint.architecture, checkpoint.config) == ("for-tests", {"channels": 2, "sample_rate": 8000})
+    assert checkpoint.state["weight"].dtype == torch.float32 and checkpoint.state["weight"].tolist() == [0.5, -2.0]
+    assert checkpoint.state["steps"].dtype == torch.int64
+
+
+def test_saving_leaves_nothing_temporary(source):
+    assert [path.name for path in source.parent.iterdir()] == [source.name]
+
+
+def test_loaded_once_per_device(built, source):
+    zoo.register("mine", source, {})
+    assert zoo.load("mine") is zoo.load("mine", "cpu")
+    assert zoo.load("mine", "meta") is not zoo.load("mine")
+    assert [prior.device for prior in built] == ["cpu", "meta"]
+
+
+def test_loaded_once_by_many_threads(built, source):
+    zoo.register("shared", source, {})
+    threads = [threading.Thread(target=zoo.load, args=("shared",)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(built) == 1
+
+
+def test_a_new_file_of_the_same_name_is_loaded_anew(built, source):
+    zoo.register("mine", source, {})
+    first = zoo.load("mine")
+    save_checkpoint(source, "for-tests", {"channels": 3, "sample_rate": 8000}, {"weight": torch.zeros(2)})
+    zoo.register("mine", source, {})
+    assert zoo.load("mine") is not first and zoo.load("mine").config["channels"] == 3
+
+
+def test_the_least_recently_used_prior_is_let_go(built, source):
+    names = [f"prior-{number}" for number in range(loading.KEPT_PRIORS + 1)]
+    for name in names:
+        zoo.register(name, source, {})
+        zoo.load(name)
+        zoo.load(names[0])
+    assert len(loading._kept) == loading.KEPT_PRIORS
+    zoo.load(names[0])
+    assert len(built) == len(names)
+    zoo.load(names[1])
+    assert len(built) == len(names) + 1
+
+
+def test_an_unknown_name_lists_the_known_ones(built, source):
+    zoo.register("mine", source, {})
+    with pytest.raises(InputError, match="no prior named 'nobody'.*mine"):
+        zoo.load("nobody")
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "mine.safetensors", "checkpoints/mine"])
+def test_no_path_reaches_the_file_system(name, built, source):
+    zoo.register("mine", source, {})
+    with pytest.raises(InputError, match="no prior named"):
+        zoo.load(name)
+
+
+def test_a_changed_file_is_refused(built, source):
+    entry = zoo.register("mine", source, {})
+    content = bytearray(entry.path.read_bytes())
+    content[-1] ^= 1
+    entry.path.write_bytes(content)
+    with pytest.raises(InputError, match="not the one that its manifest describes"):
+        zoo.load("mine")
+    assert not built
+
+
+def test_a_missing_file_gets_a_sentence(built, source):
+    zoo.register("mine", source, {}).path.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        zoo.load("mine")
+
+
+def test_weights_that_do_not_fit_get_a_sentence(built, tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_checkpoint(path, "for-tests", {"sample_rate": 8000}, {"bias": torch.zeros(1)})
+    zoo.register("misfit", path, {})
+    with pytest.raises(InputError, match="do not fit"):
+        zoo.load("misfit")
+
+
+def test_an_unknown_architecture_gets_a_sentence(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_checkpoint(path, "alien", {"sample_rate": 8000}, {"weight": torch.zeros(1)})
+    zoo.register("alien", path, {})
+    with pytest.raises(InputError, match="'alien'; known are: spectral"):
+        zoo.load("alien")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04cposix\nsystem\n.", b"RIFF" + bytes(100), bytes(8)])
+def test_other_files_are_no_checkpoints(content, tmp_path):
+    path = tmp_path / "file.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="no Resound checkpoint"):
+        load_checkpoint(path)
+
+
+def test_every_bundled_checkpoint_loads():
+    for entry in manifest.read_manifest(manifest.BUNDLED_FOLDER, bundled=True):
+        prior = zoo.load(entry.name)
+        assert (prior.name, prior.sample_rate) == (entry.name, entry.sample_rate)
+        assert all(coarse > fine > 0 for coarse, fine in zip(prior.levels, prior.levels[1:], strict=False))

@@ -1,0 +1,132 @@
+"""The manifest: what is registered is found again, whole or not at all, and nothing in it points elsewhere."""
+
+import json
+import threading
+
+import pytest
+import torch
+
+from core import zoo
+from core.errors import InputError
+from core.zoo import manifest
+from core.zoo.checkpoint import save_checkpoint
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    path = tmp_path / "source.safetensors"
+    save_checkpoint(path, "spectral", {"channels": 2, "sample_rate": 8000}, {"weight": torch.ones(3)})
+    return path
+
+
+def test_registered_checkpoint_is_found_with_its_figures(checkpoint, own_home):
+    entry = zoo.register("mine", checkpoint, {"steps": 7, "metrics": {"psnr_db": 1.5}, "licence": "CC0"})
+    assert zoo.catalogue()[-1] == entry == manifest.find("mine")
+    assert (entry.architecture, entry.sample_rate, entry.steps, entry.bundled) == ("spectral", 8000, 7, False)
+    assert entry.path == own_home / "checkpoints" / "mine.safetensors"
+    assert entry.sha256 == manifest.sha256(entry.path) and entry.bytes == entry.path.stat().st_size
+
+
+def test_catalogue_of_a_task(checkpoint):
+    zoo.register("fills-gaps", checkpoint, {"task": ["inpaint"]})
+    assert "fills-gaps" in {entry.name for entry in zoo.catalogue("inpaint")}
+    assert "fills-gaps" not in {entry.name for entry in zoo.catalogue("declip")}
+
+
+def test_registering_again_replaces(checkpoint, own_home):
+    zoo.register("mine", checkpoint, {"steps": 1})
+    zoo.register("mine", checkpoint, {"steps": 2})
+    entries = manifest.read_manifest(own_home / "checkpoints")
+    assert [entry.steps for entry in entries] == [2]
+
+
+def test_registering_at_once_loses_nothing(checkpoint, own_home):
+    names = [f"prior-{number}" for number in range(8)]
+    threads = [threading.Thread(target=zoo.register, args=(name, checkpoint, {})) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {entry.name for entry in manifest.read_manifest(own_home / "checkpoints")} == set(names)
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", "A", "-x", "x" * 65, "a b", "a\\b", "dot.", "ü", ".hidden"])
+def test_names_that_could_leave_the_folder_are_refused(name, checkpoint, own_home):
+    with pytest.raises(InputError, match="cannot name a checkpoint"):
+        zoo.register(name, checkpoint, {})
+    assert not (own_home / "checkpoints").exists()
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, own_home):
+    source = tmp_path / "poison.safetensors"
+    source.write_bytes(b"\x80\x04cposix\nsystem\n.")
+    with pytest.raises(InputError, match="no Resound checkpoint"):
+        zoo.register("poison", source, {})
+    assert not (own_home / "checkpoints").exists()
+
+
+def test_a_checkpoint_without_a_rate_is_refused(tmp_path):
+    source = tmp_path / "rateless.safetensors"
+    save_checkpoint(source, "spectral", {}, {"weight": torch.ones(1)})
+    with pytest.raises(InputError, match="sample rate"):
+        zoo.register("rateless", source, {})
+    assert zoo.register("rateless", source, {"sample_rate": 16000}).sample_rate == 16000
+
+
+def test_bundled_names_are_taken(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(manifest, "BUNDLED_FOLDER", tmp_path / "bundled")
+    entry = manifest.add_entry(tmp_path / "bundled", {"name": "piano"}, checkpoint)
+    assert entry.bundled and manifest.find("piano") == entry
+    with pytest.raises(InputError, match="ships with Resound"):
+        zoo.register("piano", checkpoint, {})
+
+
+@pytest.mark.parametrize("variable", [("RESOUND_OWN_CHECKPOINTS", "0"), ("SPACE_ID", "someone/space")])
+def test_servers_can_hide_own_checkpoints(variable, checkpoint, monkeypatch):
+    zoo.register("mine", checkpoint, {})
+    monkeypatch.setenv(*variable)
+    assert "mine" not in {entry.name for entry in zoo.catalogue()}
+    with pytest.raises(InputError, match="no prior named 'mine'"):
+        zoo.load("mine")
+    with pytest.raises(InputError, match="switched off"):
+        zoo.register("other", checkpoint, {})
+
+
+def test_a_space_can_offer_own_checkpoints(checkpoint, monkeypatch):
+    monkeypatch.setenv("SPACE_ID", "someone/space")
+    monkeypatch.setenv("RESOUND_OWN_CHECKPOINTS", "1")
+    zoo.register("mine", checkpoint, {})
+    assert "mine" in {entry.name for entry in zoo.catalogue()}
+
+
+@pytest.mark.parametrize(
+    "change", [{"file": "../../secret"}, {"name": "../x"}, {"sample_rate": "fast"}, {"file": None}]
+)
+def test_a_manifest_that_points_elsewhere_is_refused(change, checkpoint, own_home):
+    zoo.register("mine", checkpoint, {})
+    path = own_home / "checkpoints" / "manifest.json"
+    content = json.loads(path.read_text())
+    content["checkpoints"][0].update(change)
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="manifest"):
+        zoo.catalogue()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"checkpoints": [{"name": "x"}]}', '{"checkpoints": 3}'])
+def test_a_broken_manifest_gets_a_sentence(content, own_home):
+    folder = own_home / "checkpoints"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(content)
+    with pytest.raises(InputError, match="mend it or move it away"):
+        zoo.catalogue()
+
+
+def test_bundled_manifest_describes_its_files():
+    """Names, hashes and sizes of what ships with the project; 4 MB a file, 30 MB together."""
+    entries = manifest.read_manifest(manifest.BUNDLED_FOLDER, bundled=True)
+    assert {entry.file for entry in entries} == {path.name for path in manifest.BUNDLED_FOLDER.glob("*.safetensors")}
+    for entry in entries:
+        assert entry.sha256 == manifest.sha256(entry.path)
+        assert entry.bytes == entry.path.stat().st_size < 4e6
+        assert entry.data and entry.licence and entry.hardware and entry.date and entry.steps and entry.metrics
+    assert sum(entry.bytes for entry in entries) < 30e6
