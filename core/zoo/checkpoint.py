@@ -41,5 +41,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         architecture, config = metadata["architecture"], json.loads(metadata["config"])
     except (SafetensorError, OSError, KeyError, ValueError):
-        raise InputError(f"{path.name} is no Resound checkpoint; import original files with `import-checkpoint`.") from None
-    return Checkpoint(architecture, config, {name: t.float() if t.is_floating_point() else t for name, t in state.items()})
+        raise InputError(
+            f"{path.name} is no Resound checkpoint; import original files with `import-checkpoint`."
+        ) from None
+    return Checkpoint(
+        architecture, config, {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
+    )

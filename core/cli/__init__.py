@@ -1,0 +1,45 @@
+"""The command line: every task, training and checks from a terminal.
+
+Exit status 0: done; 1: a check failed, or we are at fault; 2: something the user can mend, said in one sentence on
+stderr; 130: interrupted. Modules that take long to import are imported by the commands that need them.
+"""
+
+import sys
+
+from core.cli import checkpoints, parity, restoration, spectrograms, training
+from core.cli.options import Parser
+from core.errors import InputError
+
+INTERRUPTED = 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command; returns its exit status."""
+    try:
+        arguments = _parser().parse_args(argv)
+        _prepare()
+        return arguments.run(arguments)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"{place}{error.strerror or error}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m core", description="Restores audio with deep generative priors.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for group in (restoration, spectrograms, checkpoints, training, parity):
+        group.add_commands(commands)
+    return parser
+
+
+def _prepare() -> None:
+    import torch
+
+    torch.set_flush_denormal(True)  # denormal floats make small networks several times slower

@@ -1,0 +1,59 @@
+"""models, import-checkpoint and register: what priors there are, and how more of them come in."""
+
+from pathlib import Path
+
+from core.cli import options
+from core.cli.reporting import print_table
+
+
+def add_commands(commands) -> None:
+    """Adds the checkpoint commands to the parser."""
+    description = "Lists every prior, bundled and your own."
+    command = commands.add_parser("models", help=description, description=description)
+    command.set_defaults(run=_models)
+    description = "Reads a checkpoint of an original system, safely, and writes it as one of ours."
+    command = commands.add_parser("import-checkpoint", help=description, description=description)
+    command.set_defaults(run=_import)
+    command.add_argument("source", type=Path, metavar="SRC", help="a file, or PnF's folder of noise levels")
+    command.add_argument("--system", required=True, metavar="S", help="where it comes from, such as pnf_wavenet")
+    command.add_argument("--hparams", type=Path, metavar="FILE", help="else hparams.json or config.json beside SRC")
+    target = command.add_mutually_exclusive_group(required=True)
+    target.add_argument("-o", "--out", type=Path, metavar="FILE", help="a .safetensors file")
+    target.add_argument("--register", metavar="NAME", help="one of your own checkpoints, for --prior and the page")
+
+
+def _models(arguments) -> int:
+    from core.zoo import catalogue
+
+    rows = []
+    for entry in catalogue():
+        figures = ", ".join(
+            f"{name} {value:g}" for name, value in entry.metrics.items() if isinstance(value, int | float)
+        )
+        size = f"{entry.bytes / 1e6:.1f} MB"
+        origin = "bundled" if entry.bundled else "own"
+        rows.append(
+            [entry.name, ", ".join(entry.task), f"{entry.sample_rate} Hz", size, origin, entry.licence, figures]
+        )
+    print_table(["name", "task", "rate", "size", "origin", "licence", "figures"], rows)
+    return 0
+
+
+def _import(arguments) -> int:
+    import tempfile
+
+    from core.zoo.importers import import_checkpoint
+    from core.zoo.manifest import check_name, register
+
+    if arguments.out:
+        options.check_output(arguments.out, [".safetensors"])
+        import_checkpoint(arguments.source, arguments.system, arguments.out, hparams=arguments.hparams)
+        print(f"Wrote {arguments.out}")
+        return 0
+    check_name(arguments.register)
+    with tempfile.TemporaryDirectory() as folder:
+        imported = Path(folder) / "imported.safetensors"
+        import_checkpoint(arguments.source, arguments.system, imported, hparams=arguments.hparams)
+        entry = register(arguments.register, imported, {"data": f"imported from {arguments.system}"})
+    print(f"Registered as {entry.name}")
+    return 0

@@ -1,0 +1,131 @@
+"""How the commands read their options: refusals in one sentence, finite numbers, outputs that can be written."""
+
+import argparse
+import math
+import os
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from core.errors import InputError
+
+AUDIO_OUTPUTS = (".wav", ".flac", ".ogg")
+LARGEST_SEED = 2**63 - 1
+NUMBER = r"(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)"
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses with one sentence instead of a page of usage."""
+
+    def __init__(self, **settings):
+        super().__init__(**{"allow_abbrev": False, **settings})
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message[:1].upper()}{message[1:].rstrip('.')}; see {self.prog} --help.")
+
+
+def whole(smallest: int, largest: int = LARGEST_SEED) -> Callable[[str], int]:
+    """The type of an option that is a whole number."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[+-]?\d{1,30}", text) or not smallest <= int(text) <= largest:
+            upper = "" if largest == LARGEST_SEED else f" to {largest}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {smallest}{upper}")
+        return int(text)
+
+    return parse
+
+
+def number(text: str) -> float:
+    """The type of an option that is a finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return value
+
+
+def seconds(text: str) -> float:
+    """The type of an option that is a time from zero on."""
+    value = number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds from 0 on")
+    return value
+
+
+def duration(text: str) -> float:
+    """The type of an option that is a time over zero."""
+    value = number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration over 0")
+    return value
+
+
+def gap(text: str) -> tuple[float, float]:
+    """The type of `--gap`: A-B in seconds."""
+    match = re.fullmatch(rf"\s*{NUMBER}\s*-\s*{NUMBER}\s*", text, re.IGNORECASE)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a gap such as 1.0-1.2 (seconds)")
+    start, stop = map(number, match.groups())
+    if start >= stop:
+        raise argparse.ArgumentTypeError(f"the gap {text} s ends before it begins, give the earlier time first")
+    return start, stop
+
+
+def device(text: str) -> str:
+    """The type of `--device`."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of auto, cpu, cuda and cuda:K")
+    return text
+
+
+def setting(text: str) -> tuple[str, str]:
+    """The type of `--set`: KEY=VALUE."""
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a setting such as training.batch=4")
+    return key, value
+
+
+def check_output(path: Path, suffixes: Sequence[str]) -> None:
+    """Refuses, before any work, an output that could not be written after it.
+
+    Raises:
+        InputError: another suffix, not a plain file, no such folder, or nothing can be written to it.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"The output {path.name} must end in {' or '.join(suffixes)}.")
+    if path.exists() and not path.is_file():
+        raise InputError(f"The output {path} is not a plain file; give the name of a file.")
+    if not path.parent.is_dir():
+        raise InputError(f"The folder {path.parent} does not exist; make it first.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"Nothing can be written to {path.parent} ({error.strerror}); choose another folder."
+        ) from None
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file under a temporary name in the same folder, then renames it."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
+        try:
+            temporary.write(content)
+            temporary.close()
+            os.chmod(temporary.name, 0o666 & ~_umask())
+            os.replace(temporary.name, path)
+        except BaseException:
+            os.unlink(temporary.name)
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

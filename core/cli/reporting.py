@@ -1,0 +1,57 @@
+"""What a run leaves behind beside its audio: a table on stdout, a report in JSON."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from core.cli.options import write_atomically
+
+
+def write_report(path: Path, source: Path, output: Path, report: Mapping, notes: Sequence[str]) -> None:
+    """Writes the report of a run with its file names; figures that are not finite become null."""
+    whole = {"task": report["task"], "input": str(source), "output": str(output), **report, "notes": list(notes)}
+    write_atomically(path, (json.dumps(_finite(whole), indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def print_result(output: Path, result, notes: Sequence[str]) -> None:
+    """Prints what was written, how, and how good it is."""
+    report = result.report
+    print(
+        f"{output}: {result.clip.seconds:.2f} s at {result.clip.sample_rate} Hz, {report['prior']}, "
+        f"{report['score_evaluations']} score evaluations, {report['seconds']:.1f} s"
+    )
+    for note in notes:
+        print(f"Note: {note}")
+    figures = {"result": result.metrics, **result.baseline_metrics}
+    measured = [name for name, value in result.metrics.items() if value is not None]
+    if measured:
+        rows = [[method, *(_figure(metrics.get(name)) for name in measured)] for method, metrics in figures.items()]
+        print_table(["", *map(_title, measured)], rows)
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints columns as wide as their widest cell: the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles))]
+    for row in [titles, *rows]:
+        first, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join([row[0].ljust(len(first)), *others]).rstrip())
+
+
+def _title(metric: str) -> str:
+    """ "si_sdr_db" -> "SI-SDR dB"."""
+    name, _, unit = metric.rpartition("_")
+    return f"{name.upper().replace('_', '-')} {'dB' if unit == 'db' else unit}"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _finite(value):
+    """The same with null for every figure that JSON has no name for."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

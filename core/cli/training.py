@@ -1,0 +1,84 @@
+"""train and pack-data: a network from a folder of recordings."""
+
+from datetime import date
+from pathlib import Path
+
+from core.cli import options
+from core.errors import InputError
+
+
+def add_commands(commands) -> None:
+    """Adds the training commands to the parser."""
+    description = "Trains a recipe on a folder of recordings; see docs/training.md."
+    command = commands.add_parser("train", help=description, description=description)
+    command.set_defaults(run=_train)
+    command.add_argument("recipe", metavar="RECIPE", help="a name under core/training/recipes")
+    command.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="recordings, or packed data")
+    command.add_argument("--minutes", type=options.duration, required=True, metavar="M", help="of training in all")
+    target = command.add_mutually_exclusive_group(required=True)
+    target.add_argument("--out", type=Path, metavar="FILE", help="a .safetensors file")
+    target.add_argument("--register", metavar="NAME", help="one of your own checkpoints, for --prior and the page")
+    begin = command.add_mutually_exclusive_group()
+    begin.add_argument("--resume", action="store_true", help="go on where the training stopped")
+    begin.add_argument("--init", type=Path, metavar="FILE", help="start from this checkpoint's weights")
+    command.add_argument(
+        "--set", type=options.setting, action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
+    )
+    description = "Packs a folder of recordings into shards that a bare training machine can read."
+    command = commands.add_parser("pack-data", help=description, description=description)
+    command.set_defaults(run=_pack)
+    command.add_argument("folder", type=Path, metavar="FOLDER")
+    command.add_argument("out", type=Path, metavar="OUT")
+    command.add_argument("--sample-rate", type=options.whole(4000, 192_000), default=16_000, metavar="HZ")
+
+
+def _train(arguments) -> int:
+    from core.training.run import train
+    from core.zoo.manifest import check_name, own_folder, register
+
+    if arguments.register:
+        check_name(arguments.register)
+        out = own_folder().parent / "training" / f"{arguments.register}.safetensors"
+        out.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        out = arguments.out
+        options.check_output(out, [".safetensors"])
+    if arguments.init and not arguments.init.is_file():
+        raise InputError(f"There is no checkpoint {arguments.init} to start from; check the name.")
+    written = train(
+        arguments.recipe,
+        arguments.data,
+        arguments.minutes,
+        out,
+        resume=arguments.resume,
+        init=arguments.init,
+        overrides=dict(arguments.set),
+    )
+    print(f"Wrote {written}")
+    if arguments.register:
+        register(arguments.register, written, _provenance(arguments))
+        print(f"Registered as {arguments.register}")
+    return 0
+
+
+def _provenance(arguments) -> dict:
+    """What the manifest should know of a training."""
+    import torch
+
+    from core.training.recipe import load_recipe
+
+    processor = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    return {
+        "sample_rate": load_recipe(arguments.recipe, dict(arguments.set))["sample_rate"],
+        "data": arguments.data.resolve().name,
+        "hardware": f"{processor}, {arguments.minutes:g} minutes",
+        "date": date.today().isoformat(),
+    }
+
+
+def _pack(arguments) -> int:
+    from core.training.data import pack_data
+
+    packed = pack_data(arguments.folder, arguments.out, arguments.sample_rate)
+    print(f"{arguments.out}: " + ", ".join(f"{name} {length / 60:.1f} min" for name, length in packed.items()))
+    return 0

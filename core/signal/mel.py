@@ -1,0 +1,66 @@
+"""Mel spectrograms, as the two families of vocoders that Resound knows compute them.
+
+Magnitudes (not powers) of a centred short-time Fourier transform with a periodic Hann window and reflected ends, mel
+bands on Slaney's scale with equal areas (librosa), and a logarithm over a floor.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class MelFrontEnd:
+    """Args:
+    sample_rate: in Hz.
+    window_length: of the Hann window and the transform, in samples.
+    hop_length: samples between frames.
+    bands: number of mel bands.
+    lowest_hz, highest_hz: their range.
+    log: "natural", or "log10".
+    floor: smallest band magnitude before the logarithm.
+    """
+
+    sample_rate: int
+    window_length: int
+    hop_length: int
+    bands: int
+    lowest_hz: float
+    highest_hz: float
+    log: Literal["natural", "log10"]
+    floor: float
+
+
+FRONT_ENDS = {
+    "tacotron": MelFrontEnd(22050, 1024, 256, 80, 0.0, 8000.0, "natural", 1e-5),  # Shen et al. 2018
+    "pnf": MelFrontEnd(22050, 1024, 256, 80, 125.0, 7600.0, "log10", 1e-10),  # Jayaram & Thickstun 2021
+}
+
+
+def mel_spectrogram(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
+    """Log mel magnitudes.
+
+    Args:
+        waveform: `[frames]`, at the front-end's rate.
+
+    Returns:
+        float32 `[bands, 1 + frames // hop_length]`.
+    """
+    import librosa
+
+    spectrum = librosa.stft(
+        np.asarray(waveform, dtype=np.float32),
+        n_fft=front_end.window_length,
+        hop_length=front_end.hop_length,
+        pad_mode="reflect",
+    )
+    filters = librosa.filters.mel(
+        sr=front_end.sample_rate,
+        n_fft=front_end.window_length,
+        n_mels=front_end.bands,
+        fmin=front_end.lowest_hz,
+        fmax=front_end.highest_hz,
+    )
+    bands = np.maximum(filters @ np.abs(spectrum), front_end.floor)
+    return (np.log(bands) if front_end.log == "natural" else np.log10(bands)).astype(np.float32)
