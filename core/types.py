@@ -23,11 +23,13 @@ class Condition:
         known: the known samples with zeros between them, divided by the share of samples that is known, so that
             in its spectrum every alias stands at its true place and height. All zeros where no sample is known exactly.
         mask: 1 where a sample is known exactly, 0 elsewhere.
+        estimate: what a prior's own one-step estimate makes of all this, where it has been asked for one.
     """
 
     interpolation: Tensor
     known: Tensor
     mask: Tensor
+    estimate: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Prior(Protocol):
     sample_rate: int
     levels: Sequence[float]
     domain: Domain
+    rms: float
+    """Root mean square level at which it knows audio; tasks bring waveforms to it and back."""
 
     def encode(self, waveform: Tensor) -> Tensor:
         """The waveform in the prior's own domain."""
@@ -62,7 +66,7 @@ class Prior(Protocol):
         """Expected clean x: x + level^2 * gradient (Tweedie)."""
 
     def estimate(self, condition: Condition) -> Tensor | None:
-        """A one-step estimate of x from the evidence alone; None where the prior cannot look at evidence."""
+        """A one-step estimate of the waveform from the evidence alone; None where the prior cannot look at evidence."""
 
 
 class Observation:

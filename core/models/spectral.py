@@ -18,7 +18,8 @@ DATA_STD = 0.12  # root mean square level that waveforms are brought to before t
 DILATIONS = ((1, 1), (2, 1), (4, 2), (8, 2), (16, 4))  # in (patched) frequency and time, block by block
 FEATURES = 7  # per spectrum
 POSITIONS = 4
-LEVEL_FEATURES = 16
+WAVES = 16  # sines and cosines that a number is shown to a network as
+SETTING_FEATURES = 3 * WAVES  # of the noise level, the share of known samples, and how they lie
 
 
 @dataclass(frozen=True)
@@ -50,19 +51,19 @@ class FilterNet(nn.Module):
             nn.Conv2d(config.channels, config.channels, 3, padding=dilation, dilation=dilation)
             for dilation in (DILATIONS[n % len(DILATIONS)] for n in range(config.blocks))
         )
-        self.modulation = nn.Linear(LEVEL_FEATURES, 2 * config.channels * config.blocks)
+        self.modulation = nn.Linear(SETTING_FEATURES, 2 * config.channels * config.blocks)
         self.head = nn.Conv2d(config.channels, self.outputs * config.patch, 1)
         nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
         nn.init.zeros_(self.modulation.weight), nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, spectra: Tensor, scale: float | Tensor, known_share: Tensor, level: Tensor, base: Tensor) -> Tensor:
+    def forward(self, spectra: Tensor, scale: float | Tensor, known_share: Tensor, setting: Tensor, base: Tensor) -> Tensor:
         """Filters the spectra.
 
         Args:
             spectra: [batch, spectra, BINS, frames], complex.
             scale: brings the spectra to unit level for the features, [spectra].
             known_share: share of known samples in each frame, [batch, frames].
-            level: noise-level features, [batch, LEVEL_FEATURES].
+            setting: what question this is, [batch, SETTING_FEATURES].
             base: gain of each spectrum's centre tap that the network's answer is added to, [spectra].
 
         Returns:
@@ -70,13 +71,13 @@ class FilterNet(nn.Module):
         """
         features = _fold(_features(spectra * scale[:, None, None], known_share), self.patch)
         with torch.autocast(features.device.type, torch.bfloat16, enabled=self.fast):
-            answer = self._body(features, level)
+            answer = self._body(features, setting)
         answer = _unfold(answer.float(), self.patch)  # [batch, outputs, BINS, frames]
         return _apply_filters(spectra, answer[:, :-2], base) + torch.complex(answer[:, -2], answer[:, -1]) * (0.1 * DATA_STD)
 
-    def _body(self, features: Tensor, level: Tensor) -> Tensor:
+    def _body(self, features: Tensor, setting: Tensor) -> Tensor:
         h = self.embed(features)
-        for block, modulation in zip(self.blocks, self.modulation(level).chunk(len(self.blocks), dim=1), strict=True):
+        for block, modulation in zip(self.blocks, self.modulation(setting).chunk(len(self.blocks), dim=1), strict=True):
             gain, shift = modulation[:, :, None, None].chunk(2, dim=1)
             h = h + block(F.silu(h * (1 + gain) + shift))
         return self.head(F.silu(h))
@@ -95,9 +96,8 @@ class SpectralDenoiser(nn.Module):
         """One-step estimate of the clean waveform from the evidence (see `core.types.Condition`)."""
         spectra = torch.stack([stft(interpolation), stft(known)], dim=1)
         scale = spectra.new_full((2,), 1 / DATA_STD).real
-        level = mask.new_zeros(len(mask), LEVEL_FEATURES)
         base = scale.new_tensor([1.0, 0.0])
-        return istft(self.estimator(spectra, scale, _known_share(mask), level, base), mask.shape[-1])
+        return istft(self.estimator(spectra, scale, _known_share(mask), _setting(None, mask), base), mask.shape[-1])
 
     def forward(self, x: Tensor, sigma: Tensor, evidence: tuple[Tensor, Tensor, Tensor, Tensor] | None = None) -> Tensor:
         """Expected clean waveform, given x = clean + sigma * noise and, where there are any, (estimate, interpolation, known, mask).
@@ -115,7 +115,7 @@ class SpectralDenoiser(nn.Module):
         spread = DATA_STD if evidence is None else 0.2 * DATA_STD
         trust = spread**2 / (level**2 + spread**2)
         base = torch.stack([trust, (1 - trust) if evidence is not None else trust * 0, trust * 0, trust * 0])
-        filtered = self.denoiser(spectra, scale, _known_share(mask), _level_features(sigma), base)
+        filtered = self.denoiser(spectra, scale, _known_share(mask), _setting(sigma, mask), base)
         return istft(filtered, x.shape[-1])
 
 
@@ -186,8 +186,22 @@ def _known_share(mask: Tensor) -> Tensor:
     return F.avg_pool1d(F.pad(mask, (256, 256))[:, None], 512, 256)[:, 0, : mask.shape[-1] // 256 + 1]
 
 
-def _level_features(sigma: Tensor) -> Tensor:
-    """Sines and cosines of ln(sigma), [batch, LEVEL_FEATURES]."""
-    frequencies = 2.0 ** torch.arange(LEVEL_FEATURES // 2, device=sigma.device) * 0.15
-    phase = sigma.log()[:, None] * frequencies
+def _setting(sigma: Tensor | None, mask: Tensor) -> Tensor:
+    """The noise level, the share of known samples and the density of their edges, as waves of their logarithms.
+
+    Share and edges tell decimation (share 1 / k, edges 2 / k) from gaps (hardly an edge), clipping and band limits (nothing known).
+
+    Returns:
+        [batch, SETTING_FEATURES].
+    """
+    share = mask.mean(dim=1)
+    edges = (mask[:, 1:] - mask[:, :-1]).abs().mean(dim=1)
+    level = share.new_zeros(len(share), WAVES) if sigma is None else _waves(sigma.log(), 0.15)
+    return torch.cat([level, _waves((share + 1e-3).log(), 0.3), _waves((edges + 1e-3).log(), 0.3)], dim=1)
+
+
+def _waves(value: Tensor, frequency: float) -> Tensor:
+    """Sines and cosines of a number at eight octaves of frequencies, [batch, WAVES]."""
+    octaves = 2.0 ** torch.arange(WAVES // 2, device=value.device) * frequency
+    phase = value[:, None] * octaves
     return torch.cat([phase.sin(), phase.cos()], dim=1)

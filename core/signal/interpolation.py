@@ -79,3 +79,18 @@ def burg(samples: np.ndarray, order: int) -> np.ndarray:
         predictor = padded + reflection * padded[::-1]
         forward, backward = forward[1:] + reflection * backward[1:], backward[:-1] + reflection * forward[:-1]
     return np.pad(predictor, (0, order + 1 - len(predictor)))
+
+
+def cubic_through(samples: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Cubic spline through the known samples, pulled no nearer to zero than the others are: the simplest declipping.
+
+    Args:
+        samples: [frames]; the unknown ones are bounds.
+        known: [frames], bool.
+    """
+    if known.all() or known.sum() < 4:
+        return np.array(samples, dtype=np.float64)
+    position = np.arange(len(samples))
+    drawn = CubicSpline(position[known], samples[known])(position)
+    beyond = np.where(samples > 0, np.maximum(drawn, samples), np.minimum(drawn, samples))
+    return np.where(known, samples, np.clip(beyond, -4 * np.abs(samples).max(), 4 * np.abs(samples).max()))

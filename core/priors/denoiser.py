@@ -1,0 +1,58 @@
+"""The spectral denoiser as a prior: score = (denoised - x) / sigma^2 (Tweedie; Vincent 2011), with eyes for the evidence."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from core.models.spectral import DATA_STD, SpectralDenoiser, build
+from core.signal.companding import Waveform
+from core.types import Condition, Score
+
+SIGMA_MAX, SIGMA_MIN, LADDER_STEPS = 0.5, 0.002, 24
+
+
+class DenoiserPrior:
+    """What a trained `SpectralDenoiser` knows about audio. x is the waveform, at root mean square level `rms`."""
+
+    domain = Waveform()
+    rms = DATA_STD
+    levels = tuple(
+        SIGMA_MAX * math.exp(math.log(SIGMA_MIN / SIGMA_MAX) * n / (LADDER_STEPS - 1)) for n in range(LADDER_STEPS)
+    )
+
+    def __init__(self, name: str, sample_rate: int, model: SpectralDenoiser):
+        self.name, self.sample_rate = name, sample_rate
+        self.model = model.eval().requires_grad_(False)
+
+    def encode(self, waveform: Tensor) -> Tensor:
+        return waveform
+
+    def decode(self, x: Tensor) -> Tensor:
+        return x
+
+    def score(self, x: Tensor, level: float, condition: Condition | None = None) -> Score:
+        """Gradient of log p at one noise level; a denoiser has no density."""
+        return Score((self.denoise(x, level, condition) - x) / level**2)
+
+    @torch.no_grad()
+    def denoise(self, x: Tensor, level: float, condition: Condition | None = None) -> Tensor:
+        """Expected clean waveform, [batch, frames]; the evidence may have one row for several of x."""
+        sigma = x.new_full((len(x),), level)
+        if condition is None:
+            return self.model(x, sigma)
+        estimate = self.estimate(condition) if condition.estimate is None else condition.estimate
+        evidence = (estimate, condition.interpolation, condition.known, condition.mask)
+        return self.model(x, sigma, tuple(e.repeat(len(x) // len(e), 1) for e in evidence))
+
+    @torch.no_grad()
+    def estimate(self, condition: Condition) -> Tensor:
+        """The estimator's answer to the evidence, [batch, frames]."""
+        return self.model.estimate(condition.interpolation, condition.known, condition.mask)
+
+
+def from_checkpoint(name: str, config: dict, state: dict[str, Tensor], device: torch.device | str, sample_rate: int = 16000) -> DenoiserPrior:
+    """A prior from a checkpoint's configuration and weights."""
+    model = build(config)
+    model.load_state_dict(state)
+    return DenoiserPrior(name, sample_rate, model.to(device, memory_format=torch.channels_last))

@@ -1,0 +1,125 @@
+"""Inpainting: fills gaps so that what is heard around them could have been played through them (PnF, sec. 4.4)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.errors import InputError
+from core.observations.gap import Gap
+from core.signal.clip import Clip
+from core.signal.companding import Domain
+from core.signal.interpolation import fill_gaps
+from core.signal.metrics import gap_lsd_db
+from core.signal.resampling import resample
+from core.tasks.outcome import conclude
+from core.tasks.progress import Progress, Run, Settings
+from core.tasks.restoration import Problem, Restored, load_prior, restore
+
+TASK = "inpaint"
+DEFAULT_PRIOR = "piano-16k"
+CONTEXT_SECONDS = 1.0  # what the prior sees on each side of a gap
+
+
+def inpaint(
+    clip: Clip,
+    gaps: Sequence[tuple[float, float]],
+    *,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    reference: Clip | None = None,
+) -> Run:
+    """Fills gaps; every sample outside them stays as it is, bit for bit.
+
+    The band over the prior's own (in a clip of a higher rate) is filled by linear prediction.
+
+    Args:
+        gaps: (from, to) in seconds; overlapping ones are joined.
+        reference: the truth, for metrics.
+
+    Yields:
+        Progress after every update, then one Result at the clip's rate.
+
+    Raises:
+        InputError: a gap is reversed or outside the clip, or nothing is left around the gaps.
+    """
+    inside = join_gaps(gaps, clip)
+    prior = load_prior(TASK, settings, DEFAULT_PRIOR)
+    unknown = np.zeros(clip.frames, dtype=bool)
+    for start, stop in inside:
+        unknown[start:stop] = True
+    predicted = Clip(np.stack([fill_gaps(row, inside) for row in clip.samples]), clip.sample_rate)
+    at_rate = resample(predicted, prior.sample_rate)
+    problem = _problem(at_rate, inside, clip.sample_rate)
+
+    def insert(waveform: np.ndarray) -> Clip:
+        """What the prior changed, brought to the clip's rate and added to the linear prediction, in the gaps alone."""
+        change = resample(Clip(waveform - at_rate.samples, prior.sample_rate), clip.sample_rate, frames=clip.frames)
+        return Clip(np.where(unknown, predicted.samples + change.samples, clip.samples), clip.sample_rate)
+
+    for moment in restore(problem, prior, settings):
+        if isinstance(moment, Progress):
+            yield moment
+    restored = insert(moment.waveform)
+    observed = Clip(np.where(unknown, np.float32(0), clip.samples), clip.sample_rate)
+    extras = {"gaps": [[start / clip.sample_rate, stop / clip.sample_rate] for start, stop in inside]}
+    baselines = {"linear prediction": predicted}
+    yield conclude(TASK, restored, moment, prior, settings, baselines, observed, reference, extras, _gap_metrics(inside))
+
+
+def join_gaps(gaps: Sequence[tuple[float, float]], clip: Clip) -> list[tuple[int, int]]:
+    """Gaps in frames, sorted, overlapping ones joined.
+
+    Raises:
+        InputError: no gap, a reversed or empty one, one outside the clip, or gaps that leave nothing.
+    """
+    if not gaps:
+        raise InputError("No gap is given; name at least one, such as 1.0-1.2 (seconds).")
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted(gaps):
+        if not stop > start:
+            raise InputError(f"Gap {start:g}-{stop:g} s ends before it begins; give the earlier time first.")
+        if start < 0 or stop > clip.seconds + 0.5 / clip.sample_rate:
+            raise InputError(f"Gap {start:g}-{stop:g} s lies outside the clip (0-{clip.seconds:.3g} s); choose a gap inside it.")
+        first, last = round(start * clip.sample_rate), min(round(stop * clip.sample_rate), clip.frames)
+        if last == first:
+            raise InputError(f"Gap {start:g}-{stop:g} s is shorter than one sample ({1000 / clip.sample_rate:.2g} ms); make it longer.")
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    if sum(stop - start for start, stop in joined) > clip.frames - 32:
+        raise InputError("The gaps cover the whole clip; leave some sound around them.")
+    return joined
+
+
+def _problem(at_rate: Clip, inside: list[tuple[int, int]], clip_rate: int) -> Problem:
+    """Only the surroundings of the gaps are worked on. Gaps grow outwards to whole samples of the prior's rate."""
+    scale = at_rate.sample_rate / clip_rate
+    gaps = [(int(start * scale), min(int(np.ceil(stop * scale)), at_rate.frames)) for start, stop in inside]
+    context = int(CONTEXT_SECONDS * at_rate.sample_rate)
+    regions: list[tuple[int, int]] = []
+    for start, stop in gaps:
+        first, last = max(0, start - context), min(at_rate.frames, stop + context)
+        if regions and first <= regions[-1][1]:
+            regions[-1] = (regions[-1][0], last)
+        else:
+            regions.append((first, last))
+    known = torch.from_numpy(at_rate.samples.copy())
+
+    def observe(first: int, last: int, gain: Tensor, domain: Domain) -> Gap:
+        part = domain.encode(known[:, first:last].to(gain.device) * gain)
+        within = [(max(a, first) - first, min(b, last) - first) for a, b in gaps if a < last and b > first]
+        return Gap(part, within, domain)
+
+    return Problem(at_rate.samples, regions, observe)
+
+
+def _gap_metrics(inside: list[tuple[int, int]]):
+    """Log-spectral distance inside the gaps long enough for one frame of it, averaged."""
+
+    def measure(reference: np.ndarray, estimate: np.ndarray) -> dict[str, float]:
+        values = [gap_lsd_db(reference, estimate, start, stop) for start, stop in inside if stop - start >= 512]
+        return {"gap_lsd_db": float(np.mean(values))} if values else {}
+
+    return measure

@@ -1,0 +1,101 @@
+"""How a restoration ends: metrics against the truth, those of the baselines, and the report."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from core.errors import InputError
+from core.signal.clip import Clip
+from core.signal.metrics import lsd_db, psnr_db, si_sdr_db
+from core.signal.resampling import resample
+from core.tasks.progress import Result, Settings
+from core.tasks.restoration import Restored
+from core.types import Prior
+
+Measure = Callable[[np.ndarray, np.ndarray], dict[str, float]]
+NOISE_LEVELS = np.geomspace(1e-5, 3e-2, 15)  # relative to the peak
+FRAME = 1024  # shorter clips have no log-spectral distance
+
+
+def conclude(
+    task: str,
+    restored: Clip,
+    run: Restored,
+    prior: Prior,
+    settings: Settings,
+    baselines: Mapping[str, Clip],
+    observed: Clip,
+    reference: Clip | None,
+    extras: Mapping,
+    measure: Measure | None = None,
+) -> Result:
+    """Measures a restored clip and its baselines and writes the report.
+
+    Args:
+        extras: what the report says beside what all tasks say.
+        measure: metrics of this task alone, (reference, estimate) of one channel -> name -> value.
+
+    Raises:
+        InputError: a reference of another length than the result.
+    """
+    truth = _matching(reference, restored) if reference is not None else None
+    metrics = _metrics(restored, truth, measure)
+    of_baselines = {name: _metrics(clip, truth, measure) for name, clip in baselines.items()}
+    report = {
+        "task": task,
+        "prior": prior.name,
+        "sampler": run.sampler,
+        "quality": settings.quality,
+        "seed": settings.seed,
+        "device": str(prior.device),
+        "score_evaluations": run.score_evaluations,
+        "seconds": round(run.seconds, 3),
+        "duration_seconds": restored.seconds,
+        "sample_rate": restored.sample_rate,
+        "metrics": metrics,
+        "baselines": of_baselines,
+        **extras,
+        "notes": list(run.notes),
+    }
+    return Result(restored, dict(baselines), metrics, of_baselines, report, observed, truth, run.notes)
+
+
+def best_noise(baseline: Clip, truth: Clip, known: np.ndarray) -> Clip:
+    """The baseline with the amount of white noise on its unknown samples that brings it nearest to the truth in log-spectral distance.
+
+    A log-spectral distance rewards any noise in empty bins; a result counts only against the better of the two baselines.
+    """
+    truth = _matching(truth, baseline)
+    noise = np.random.default_rng(0).standard_normal(baseline.samples.shape).astype(np.float32) * ~known
+    peak = max(float(np.abs(truth.samples).max()), 1e-9)
+    candidates = [Clip(baseline.samples + level * peak * noise, baseline.sample_rate) for level in (0.0, *NOISE_LEVELS)]
+    if baseline.frames < FRAME:
+        return candidates[0]
+    distances = [lsd_db(truth.samples[0], candidate.samples[0]) for candidate in candidates]
+    return candidates[int(np.argmin(distances))]
+
+
+def _matching(reference: Clip, restored: Clip) -> Clip:
+    """The reference at the result's rate and length."""
+    reference = resample(reference, restored.sample_rate)
+    if reference.channels not in (1, restored.channels):
+        raise InputError(f"The reference has {reference.channels} channels, the result {restored.channels}; give one that matches.")
+    if abs(reference.frames - restored.frames) > 0.01 * restored.sample_rate:
+        raise InputError(f"The reference lasts {reference.seconds:.3f} s, the result {restored.seconds:.3f} s; give one of the same length.")
+    samples = np.zeros_like(restored.samples)
+    frames = min(reference.frames, restored.frames)
+    samples[:, :frames] = reference.samples[:, :frames]
+    return Clip(samples, restored.sample_rate)
+
+
+def _metrics(clip: Clip, truth: Clip | None, measure: Measure | None) -> dict[str, float | None]:
+    """Metrics averaged over channels; all None without a truth, and where one is not finite (silence)."""
+    if truth is None:
+        return dict.fromkeys(("psnr_db", "lsd_db", "si_sdr_db"))
+    rows = []
+    for reference, estimate in zip(truth.samples, clip.samples, strict=True):
+        row = {"psnr_db": psnr_db(reference, estimate), "si_sdr_db": si_sdr_db(reference, estimate)}
+        row["lsd_db"] = lsd_db(reference, estimate) if len(reference) >= FRAME else float("nan")
+        rows.append(row | (measure(reference, estimate) if measure else {}))
+    means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    return {name: round(value, 3) if np.isfinite(value) else None for name, value in means.items()}

@@ -1,0 +1,217 @@
+"""What the restoration tasks share: blocks of a long clip, their levels, the chain in each, and progress on the way.
+
+A task says what was measured (`Problem`); `restore` draws audio that agrees with it and the prior, block after block, so that memory
+does not grow with the clip.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import zoo
+from core.errors import InputError
+from core.samplers.presets import Plan, choose_plan
+from core.signal.clip import Clip
+from core.signal.companding import Domain
+from core.tasks.progress import Progress, Settings
+from core.types import Iterate, Observation, Prior
+
+BLOCK_SECONDS = 8.0
+OVERLAP_SECONDS = 0.5
+SILENCE = 1e-7  # root mean square under which there is nothing to restore
+HEADROOM = 0.98  # peak in domains that end at full scale
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What one task hands to `restore`, at the prior's rate.
+
+    Args:
+        start: what the simplest method makes of the evidence, [channels, frames].
+        regions: (first, last + 1) frames to work on, sorted, apart from each other.
+        observe: (first, last + 1, gain [channels, 1], domain) -> observation of these frames, its waveforms multiplied by gain.
+        grid: blocks start at multiples of this.
+        hardness: by how much more the original sampler spends on a question like this.
+    """
+
+    start: np.ndarray
+    regions: list[tuple[int, int]]
+    observe: Callable[[int, int, Tensor, Domain], Observation]
+    grid: int = 1
+    hardness: int = 1
+
+
+@dataclass
+class Restored:
+    """What `restore` ends with: the waveform [channels, frames], and what it took."""
+
+    waveform: np.ndarray
+    score_evaluations: int
+    seconds: float
+    sampler: str
+    notes: tuple[str, ...]
+
+
+def load_prior(task: str, settings: Settings, default: str) -> Prior:
+    """The prior that the settings ask for, on their device.
+
+    Raises:
+        InputError: no such prior or device, or a prior that cannot do this task.
+    """
+    name = settings.prior or default
+    entries = {entry.name: entry for entry in zoo.catalogue()}
+    able = sorted(n for n, entry in entries.items() if task in entry.task)
+    if name in entries and name not in able:
+        raise InputError(f"The prior {name} can't {task}; choose one of {', '.join(able)}.")
+    return zoo.load(name, resolve_device(settings.device))
+
+
+def resolve_device(name: str) -> str:
+    """ "auto" is the first GPU where there is one.
+
+    Raises:
+        InputError: a device that this machine does not have.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    count = torch.cuda.device_count()
+    if name in ["cpu", *(["cuda"] if count else []), *(f"cuda:{k}" for k in range(count))]:
+        return name
+    have = f"cpu or cuda:0 to cuda:{count - 1}" if count else "only cpu"
+    raise InputError(f"There is no device {name} here; this machine has {have}.")
+
+
+def restore(problem: Problem, prior: Prior, settings: Settings) -> Iterator[Progress | Restored]:
+    """Runs the chain over every block; yields Progress after every update and Restored in the end."""
+    plan = choose_plan(prior, settings.quality, settings.sampler, settings.steps, problem.hardness)
+    blocks = split_blocks(problem, prior.sample_rate)
+    prior = _Counted(prior)
+    clock, waveform, quiet = _Clock(len(blocks)), problem.start.astype(np.float32), 0
+    for number, (first, last) in enumerate(blocks):
+        if _is_silent(problem.start[:, first:last]):
+            quiet += 1
+            continue
+        before, settled = waveform, waveform
+        for iterate, heard, chain in _restore_block(problem, prior, plan, settings.seed, first, last):
+            settled = _join(before, heard, first, number and blocks[number - 1][1] - first)
+            seconds, left = clock.tick(number, iterate)
+            playable = Clip(settled, prior.sample_rate)
+            yield Progress(playable, Clip(_join(before, chain, first, 0), prior.sample_rate), iterate, seconds, left)
+        waveform = settled
+    notes = ("There was nothing but silence or a constant to work on, so it came back as it is.",) if blocks and quiet == len(blocks) else ()
+    evaluations = round(prior.samples / max(problem.start.shape[0] * sum(last - first for first, last in blocks), 1))
+    yield Restored(waveform, evaluations, clock.seconds, plan.name, notes)
+
+
+def split_blocks(problem: Problem, sample_rate: int) -> list[tuple[int, int]]:
+    """Regions cut into overlapping blocks that fit into bounded memory, starting on the problem's grid."""
+    length, overlap = (int(seconds * sample_rate) // problem.grid * problem.grid for seconds in (BLOCK_SECONDS, OVERLAP_SECONDS))
+    blocks = []
+    for first, last in problem.regions:
+        first = first // problem.grid * problem.grid
+        while last - first > length + overlap:
+            blocks.append((first, first + length))
+            first += length - overlap
+        blocks.append((first, last))
+    return blocks
+
+
+def _restore_block(
+    problem: Problem, prior: Prior, plan: Plan, seed: int, first: int, last: int
+) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
+    """One chain; yields each iterate with what it hears and what it is, as waveforms [channels, frames] at the input's level."""
+    gain = _gain(problem.start[:, first:last], prior)
+    observation = problem.observe(first, last, gain, prior.domain)
+    generator = torch.Generator().manual_seed(seed + 7919 * first)  # each block has its own noise
+    condition = observation.condition() if plan.looks else None
+    estimate = prior.estimate(condition) if condition is not None else None
+    if estimate is None:
+        x, condition = observation.initialise(generator), None
+    else:
+        condition = replace(condition, estimate=estimate)
+        guess = prior.encode(estimate)
+        x = observation.project(guess)
+        opening = Iterate(x, x, prior.levels[0], 0, plan.settings["steps"], None, observation.residual(guess))
+        yield from _played([opening], prior, gain)
+    chain = plan.sampler(prior, observation, x, condition=condition, generator=generator, **plan.settings)
+    yield from _played(chain, prior, gain)
+
+
+def _played(iterates, prior: Prior, gain: Tensor) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
+    level = gain.mean().item()
+    for iterate in iterates:
+        heard, chain = ((prior.decode(x) / gain).cpu().numpy().astype(np.float32) for x in (iterate.denoised, iterate.x))
+        yield replace(iterate, residual=iterate.residual / level), heard, chain
+
+
+def _gain(waveform: np.ndarray, prior: Prior) -> Tensor:
+    """What brings each row to the level that the prior knows, under full scale in domains that end there, [channels, 1]."""
+    rms = np.maximum(np.sqrt(np.mean(np.square(waveform, dtype=np.float64), axis=1, keepdims=True)), SILENCE)
+    gain = prior.rms / rms
+    peak = np.maximum(np.abs(waveform).max(axis=1, keepdims=True), SILENCE)
+    bounded = np.minimum(gain, HEADROOM / peak) if prior.bounded else gain
+    return torch.from_numpy(bounded).float().to(prior.device)
+
+
+def _is_silent(waveform: np.ndarray) -> bool:
+    return bool(np.ptp(waveform, axis=1).max() < SILENCE)
+
+
+def _join(waveform: np.ndarray, block: np.ndarray, first: int, overlap: int) -> np.ndarray:
+    """A copy with the block put in, cross-faded over what the block before has already settled."""
+    joined = waveform.copy()
+    target = joined[:, first : first + block.shape[1]]
+    weight = np.ones(block.shape[1], dtype=np.float32)
+    if overlap > 0:
+        weight[:overlap] = np.linspace(0, 1, overlap, dtype=np.float32)
+    # where both agree (evidence), the weighted sum is written as a step from the old value, which keeps it exact
+    target += weight * (block - target)
+    target[:, weight == 1] = block[:, weight == 1]
+    return joined
+
+
+class _Counted:
+    """A prior that counts the samples it is asked about: divided by the clip's, the honest number of score evaluations."""
+
+    def __init__(self, prior: Prior):
+        self._prior, self.samples = prior, 0
+
+    def __getattr__(self, name: str):
+        return getattr(self._prior, name)
+
+    def score(self, x: Tensor, level: float, condition=None):
+        self.samples += x.numel()
+        return self._prior.score(x, level, condition)
+
+    def denoise(self, x: Tensor, level: float, condition=None):
+        self.samples += x.numel()
+        return self._prior.denoise(x, level, condition)
+
+    def estimate(self, condition):
+        self.samples += condition.mask.numel()
+        return self._prior.estimate(condition)
+
+
+class _Clock:
+    """Seconds spent, and an estimate of those left from the pace so far."""
+
+    def __init__(self, blocks: int):
+        self.blocks, self.started, self.first_update = blocks, time.monotonic(), None
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def tick(self, block: int, iterate: Iterate) -> tuple[float, float]:
+        """(seconds, seconds left). The first update is the slowest, so the pace is counted from it on."""
+        now = self.seconds
+        done = block + iterate.step / max(iterate.total_steps, 1)
+        if self.first_update is None:
+            self.first_update = (now, done)
+        begun, done_then = self.first_update
+        pace = (now - begun) / (done - done_then) if done > done_then else now / max(done, 1 / max(iterate.total_steps, 1))
+        return now, max(0.0, (self.blocks - done) * pace)

@@ -1,0 +1,132 @@
+"""Super-resolution: the samples between the samples (PnF, Jayaram & Thickstun 2021, sec. 4.3), or the band over the band.
+
+Evidence: every k-th sample of the wanted waveform (`plain`), or its low-passed version at the k-th part of the rate (`lowpass`, which is
+what real files of a low rate are).
+"""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.errors import InputError
+from core.observations.decimation import Decimation
+from core.observations.lowpass import LowpassDecimation
+from core.signal.clip import Clip
+from core.signal.companding import Domain, Waveform
+from core.signal.interpolation import spline
+from core.signal.resampling import resample
+from core.tasks.outcome import best_noise, conclude
+from core.tasks.progress import Run, Settings
+from core.tasks.restoration import Problem, Restored, load_prior, restore
+
+TASK = "super-resolve"
+DEFAULT_PRIOR = "piano-16k"
+LARGEST_FACTOR = 64
+SLOWEST_RATE = 250  # Hz that must remain of the prior's rate
+Evidence = Literal["plain", "lowpass"]
+
+
+def super_resolve(
+    clip: Clip,
+    factor: int,
+    *,
+    degrade: Evidence | None = None,
+    evidence: Evidence | Literal["auto"] = "auto",
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    reference: Clip | None = None,
+) -> Run:
+    """Makes a waveform at the prior's rate from one that holds a `factor`-th of its samples.
+
+    Args:
+        clip: brought to (prior's rate / factor) first; with `degrade` it is the truth, at any rate.
+        factor: 2 to 64.
+        degrade: makes the evidence from the truth: "plain" keeps every factor-th sample as PnF does, "lowpass" filters first.
+        evidence: what a clip of low rate is: "plain" samples, "lowpass" filtered ones, or "auto", which looks at the top of its band.
+        reference: the truth, for metrics.
+
+    Yields:
+        Progress after every update, then one Result at the prior's rate.
+
+    Raises:
+        InputError: a factor or prior that can't be used.
+    """
+    prior = load_prior(TASK, settings, DEFAULT_PRIOR)
+    _check_factor(factor, prior.sample_rate)
+    if degrade:
+        reference = resample(clip, prior.sample_rate)
+        kept, kind = _degrade(reference, factor, degrade), degrade
+        frames = reference.frames
+    else:
+        kept = _bring_to(clip, prior.sample_rate, factor)
+        kind = _kind_of(kept) if evidence == "auto" else evidence
+        frames = round(clip.seconds * prior.sample_rate)
+        kept = kept[:, : -(-frames // factor)]
+    problem = _problem(kept, frames, factor, kind)
+    for moment in restore(problem, prior, settings):
+        if not isinstance(moment, Restored):
+            yield moment
+    waveform = moment.waveform.copy()
+    if kind == "plain":
+        waveform[:, ::factor] = kept  # bit for bit, also where the prior lives in classes
+    restored = Clip(waveform, prior.sample_rate)
+    observed = Clip(problem.start, prior.sample_rate)
+    baselines = {"spline": Clip(_splines(kept, frames, factor), prior.sample_rate)}
+    if reference is not None:
+        reference = resample(reference, prior.sample_rate)
+        known = np.zeros(frames, dtype=bool)
+        known[::factor] = kind == "plain"
+        baselines["spline + noise"] = best_noise(baselines["spline"], reference, known)
+    yield conclude(TASK, restored, moment, prior, settings, baselines, observed, reference, {"factor": factor, "evidence": kind})
+
+
+def _check_factor(factor: int, sample_rate: int) -> None:
+    largest = min(LARGEST_FACTOR, sample_rate // SLOWEST_RATE)
+    if factor != int(factor) or not 2 <= factor <= largest:
+        raise InputError(f"The factor must be a whole number from 2 to {largest}, not {factor}.")
+
+
+def _degrade(truth: Clip, factor: int, kind: Evidence) -> np.ndarray:
+    if kind == "plain":
+        return truth.samples[:, ::factor].copy()
+    waveform = torch.from_numpy(truth.samples.copy())
+    empty = torch.zeros(truth.channels, -(-truth.frames // factor))
+    return LowpassDecimation(factor, empty, truth.frames, Waveform()).forward(waveform).numpy()
+
+
+def _bring_to(clip: Clip, sample_rate: int, factor: int) -> np.ndarray:
+    """The clip at sample_rate / factor, which need not be a whole number of hertz."""
+    if clip.sample_rate * factor == sample_rate:
+        return clip.samples
+    frames = -(-round(clip.seconds * sample_rate) // factor)
+    scaled = Clip(clip.samples, clip.sample_rate * factor)  # the same samples, counted `factor` times as fast
+    return resample(scaled, sample_rate, frames=frames).samples
+
+
+def _kind_of(kept: np.ndarray) -> Evidence:
+    """Low-passed waveforms have next to nothing at the top of their band; aliases fill it up to the end."""
+    power = np.square(np.abs(np.fft.rfft(kept, axis=1))).sum(axis=0)
+    count = len(power)
+    top, under = power[int(0.97 * count) :].mean(), power[int(0.75 * count) : int(0.88 * count)].mean()
+    return "lowpass" if top < 1e-2 * under else "plain"
+
+
+def _problem(kept: np.ndarray, frames: int, factor: int, kind: Evidence) -> Problem:
+    evidence = torch.from_numpy(kept.copy())
+
+    def observe(first: int, last: int, gain: Tensor, domain: Domain):
+        part = evidence[:, first // factor : -(-last // factor)].to(gain.device) * gain
+        if kind == "plain":
+            return Decimation(factor, domain.encode(part), last - first, domain)
+        return LowpassDecimation(factor, part, last - first, domain)
+
+    if kind == "plain":
+        start = _splines(kept, frames, factor)
+    else:
+        start = LowpassDecimation(factor, evidence, frames, Waveform()).adjoint(evidence).numpy() * factor
+    return Problem(start.astype(np.float32), [(0, frames)], observe, grid=factor)
+
+
+def _splines(kept: np.ndarray, frames: int, factor: int) -> np.ndarray:
+    return np.stack([spline(row.astype(np.float64), factor, frames) for row in kept])
