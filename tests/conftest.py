@@ -30,3 +30,19 @@ def parity_folder() -> Path:
     if not PARITY.is_dir():
         pytest.skip("the folder of goldens, ../shared/parity, is not there")
     return PARITY
+
+
+@pytest.fixture
+def tiny_prior(own_home, tmp_path) -> str:
+    """The name of a registered spectral prior: far too small, with fresh weights, at 16 kHz."""
+    from core import zoo
+    from core.models.spectral import build
+    from core.zoo.checkpoint import save_checkpoint
+
+    config = {"channels": 4, "blocks": 1, "patch": 4}
+    torch.manual_seed(0)
+    path = tmp_path / "tiny.safetensors"
+    save_checkpoint(path, "spectral", config, build(config).state_dict())
+    zoo.register("tiny", path, {"sample_rate": 16000})
+    path.unlink()
+    return "tiny"

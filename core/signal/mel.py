@@ -49,12 +49,9 @@ def mel_spectrogram(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
     """
     import librosa
 
-    spectrum = librosa.stft(
-        np.asarray(waveform, dtype=np.float32),
-        n_fft=front_end.window_length,
-        hop_length=front_end.hop_length,
-        pad_mode="reflect",
-    )
+    half = front_end.window_length // 2
+    padded = np.pad(np.asarray(waveform, dtype=np.float32), half, mode="reflect")
+    spectrum = librosa.stft(padded, n_fft=front_end.window_length, hop_length=front_end.hop_length, center=False)
     filters = librosa.filters.mel(
         sr=front_end.sample_rate,
         n_fft=front_end.window_length,

@@ -1,0 +1,344 @@
+"""The command line from outside: exit statuses, one sentence for what a user can mend, nothing half written."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from core import zoo
+from core.cli import main
+from core.zoo import manifest
+from core.zoo.checkpoint import save_checkpoint
+
+ROOT = Path(__file__).resolve().parents[1]
+RATE = 16000
+
+
+@pytest.fixture
+def tone(tmp_path) -> Path:
+    """Half a second of two partials at the tiny prior's rate."""
+    return _write(tmp_path / "tone.wav", _tone())
+
+
+def _tone(frames: int = RATE // 2, rate: int = RATE) -> np.ndarray:
+    time_axis = np.arange(frames) / rate
+    return (0.3 * np.sin(2 * np.pi * 220 * time_axis) + 0.1 * np.sin(2 * np.pi * 1760 * time_axis)).astype(np.float32)
+
+
+def _write(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
+    soundfile.write(path, samples, rate, subtype="FLOAT")
+    return path
+
+
+def _command(*arguments) -> subprocess.CompletedProcess:
+    """`python -m core` as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "core", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+def _refused(capsys, *arguments) -> str:
+    """The sentence on stderr of a command that must exit 2 with nothing on stdout."""
+    assert main([str(argument) for argument in arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and err.endswith(".\n") and "Traceback" not in err
+    return err
+
+
+def test_help_names_every_command():
+    done = _command("--help")
+    assert done.returncode == 0
+    commands = "super-resolve inpaint declip spectrogram models import-checkpoint train pack-data parity"
+    assert all(command in done.stdout for command in commands.split())
+
+
+def test_help_does_not_wait_for_torch():
+    """The parser must not import what takes seconds to import."""
+    script = (
+        "import sys; from core.cli import _parser; _parser(); print('torch' in sys.modules, 'librosa' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"
+
+
+def test_super_resolve_degraded_truth(tiny_prior, tone, tmp_path, capsys):
+    out, report = tmp_path / "out.flac", tmp_path / "report.json"
+    options = ["--factor", "4", "--degrade", "plain", "--prior", tiny_prior, "--quality", "draft", "--seed", "3"]
+    assert main(["super-resolve", str(tone), str(out), *options, "--report", str(report)]) == 0
+    info = soundfile.info(out)
+    assert (info.samplerate, info.frames, info.subtype) == (RATE, RATE // 2, "PCM_24")
+    written = json.loads(report.read_text())
+    assert (written["task"], written["input"], written["output"]) == ("super-resolve", str(tone), str(out))
+    assert (written["prior"], written["quality"], written["seed"], written["device"]) == ("tiny", "draft", 3, "cpu")
+    assert 0 < written["score_evaluations"] <= 20 and written["seconds"] > 0
+    assert (written["duration_seconds"], written["sample_rate"]) == (0.5, RATE)
+    assert set(written["metrics"]) >= {"psnr_db", "lsd_db", "si_sdr_db"}
+    assert set(written["baselines"]["spline"]) >= {"psnr_db", "lsd_db"}
+    table = capsys.readouterr().out
+    assert "PSNR dB" in table and "spline" in table and "SI-SDR dB" in table
+
+
+def test_super_resolve_real_input_has_no_metrics(tiny_prior, tmp_path):
+    low = _write(tmp_path / "low.wav", _tone(2000, 4000), 4000)
+    out, report = tmp_path / "out.wav", tmp_path / "report.json"
+    options = ["--factor", "4", "--prior", tiny_prior, "--steps", "3", "--report", str(report)]
+    assert main(["super-resolve", str(low), str(out), *options]) == 0
+    info = soundfile.info(out)
+    assert (info.samplerate, info.frames, info.subtype) == (RATE, 8000, "FLOAT")
+    assert set(json.loads(report.read_text())["metrics"].values()) == {None}
+
+
+def test_inpaint_keeps_what_lies_outside_the_gaps(tiny_prior, tmp_path):
+    """Stereo, 22,050 Hz: the rate, the channels and every sample outside the gaps come back."""
+    samples = np.stack([_tone(11025, 22050), 0.5 * _tone(11025, 22050)], axis=1)
+    source = _write(tmp_path / "in.wav", samples, 22050)
+    out = tmp_path / "out.wav"
+    gaps = ["--gap", "0.1-0.15", "--gap", "0.3-.35"]
+    assert main(["inpaint", str(source), str(out), *gaps, "--prior", tiny_prior, "--steps", "3"]) == 0
+    restored, rate = soundfile.read(out, dtype="float32")
+    assert rate == 22050 and restored.shape == samples.shape
+    inside = np.zeros(len(samples), dtype=bool)
+    for start, stop in ((0.1, 0.15), (0.3, 0.35)):
+        inside[round(start * rate) : round(stop * rate)] = True
+    assert np.array_equal(restored[~inside], samples[~inside])
+    assert not np.array_equal(restored[inside], samples[inside])
+
+
+def test_declip_keeps_what_was_not_clipped(tiny_prior, tmp_path):
+    samples = np.clip(_tone(), -0.25, 0.25)
+    source, truth = _write(tmp_path / "in.wav", samples), _write(tmp_path / "truth.wav", _tone())
+    out, report = tmp_path / "out.wav", tmp_path / "report.json"
+    options = ["--prior", tiny_prior, "--steps", "3", "--reference", str(truth), "--report", str(report)]
+    assert main(["declip", str(source), str(out), *options]) == 0
+    restored, _ = soundfile.read(out, dtype="float32")
+    inside = np.abs(samples) < 0.249
+    assert np.array_equal(restored[inside], samples[inside])
+    assert json.loads(report.read_text())["metrics"]["psnr_db"] is not None
+
+
+def test_start_length_and_mono(tiny_prior, tmp_path):
+    samples = np.stack([_tone(), -0.5 * _tone()], axis=1)
+    source, out = _write(tmp_path / "in.wav", samples), tmp_path / "out.wav"
+    part = ["--start", "0.1", "--length", "0.25", "--mono", "--prior", tiny_prior, "--steps", "2"]
+    assert main(["inpaint", str(source), str(out), "--gap", "0.1-0.12", *part]) == 0
+    restored, _ = soundfile.read(out, dtype="float32", always_2d=True)
+    assert restored.shape == (4000, 1)
+    np.testing.assert_array_equal(restored[:1600, 0], samples[1600:3200].mean(axis=1, dtype=np.float32))
+
+
+def test_same_seed_same_file(tiny_prior, tone, tmp_path):
+    outputs = []
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        out = tmp_path / f"{name}.wav"
+        options = ["--gap", "0.2-0.3", "--prior", tiny_prior, "--steps", "3", "--seed", seed]
+        assert main(["inpaint", str(tone), str(out), *options]) == 0
+        outputs.append(soundfile.read(out)[0])
+    assert np.array_equal(outputs[0], outputs[1]) and not np.array_equal(outputs[0], outputs[2])
+
+
+@pytest.mark.parametrize("factor", ["0", "1", "-2", "3.5", "1000000", "x", "", "9" * 40])
+def test_factors_that_make_no_sense(factor, tiny_prior, tone, tmp_path, capsys):
+    out = tmp_path / "out.wav"
+    said = _refused(capsys, "super-resolve", tone, out, f"--factor={factor}", "--prior", tiny_prior)
+    assert "whole number" in said and not out.exists()
+
+
+GAPS = [
+    "0.3-0.2",
+    "0.2-0.2",
+    "0.2",
+    "a-b",
+    "-0.1-0.2",
+    "0.1-nan",
+    "0.1-inf",
+    "0.4-5",
+    "0-0.5",
+    "",
+    "0.1-0.2-0.3",
+    "1e999-2e999",
+]
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_gaps_that_make_no_sense(gap, tiny_prior, tone, tmp_path, capsys):
+    out = tmp_path / "out.wav"
+    assert "gap" in _refused(capsys, "inpaint", tone, out, f"--gap={gap}", "--prior", tiny_prior).lower()
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "word"),
+    [
+        (["--prior", "nobody"], "no prior named 'nobody'"),
+        (["--prior", "../../tiny"], "no prior named"),
+        (["--device", "cuda:99"], "cuda:99"),
+        (["--device", "tpu"], "cuda:K"),
+        (["--sampler", "magic"], "magic"),
+        (["--quality", "best"], "best"),
+        (["--steps", "0"], "whole number"),
+        (["--seed", "-1"], "whole number"),
+        (["--seed", "1.5"], "whole number"),
+        (["--start", "7"], "7"),
+        (["--start", "-1"], "seconds"),
+        (["--length", "0"], "duration"),
+        (["--length", "nan"], "not a number"),
+        (["--reference", "missing.wav"], "missing.wav"),
+        (["--report", "report.txt"], ".json"),
+        (["--report", "no/such/folder/report.json"], "does not exist"),
+        (["--unknown"], "--unknown"),
+    ],
+)
+def test_options_that_make_no_sense(option, word, tiny_prior, tone, tmp_path, capsys):
+    out = tmp_path / "out.wav"
+    prior = [] if "--prior" in option else ["--prior", tiny_prior]
+    assert word in _refused(capsys, "inpaint", tone, out, "--gap", "0.2-0.25", *prior, *option)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("threshold", ["0", "1.5", "-0.1", "nan", "loud"])
+def test_thresholds_that_make_no_sense(threshold, tiny_prior, tone, tmp_path, capsys):
+    _refused(capsys, "declip", tone, tmp_path / "out.wav", f"--threshold={threshold}", "--prior", tiny_prior)
+
+
+def test_outputs_are_checked_before_the_work(tiny_prior, tone, tmp_path, capsys):
+    """Nothing is read, let alone sampled, for an output that can't be written."""
+    (tmp_path / "folder.wav").mkdir()
+    missing = tmp_path / "missing.wav"  # reading it would be refused with other words
+    for out, word in [
+        (tmp_path / "out.mp3", ".wav"),
+        (tmp_path / "no" / "out.wav", "does not exist"),
+        (tmp_path / "folder.wav", "not a plain file"),
+        (tmp_path / "out", ".wav"),
+    ]:
+        assert word in _refused(capsys, "inpaint", missing, out, "--gap", "0.1-0.2")
+
+
+def test_input_is_not_overwritten(tiny_prior, tone, capsys):
+    before = tone.read_bytes()
+    assert "input itself" in _refused(capsys, "inpaint", tone, tone, "--gap", "0.1-0.2", "--prior", tiny_prior)
+    assert tone.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"hello, I am not audio" * 9, bytes(1000)])
+def test_inputs_that_are_not_audio(content, tiny_prior, tmp_path, capsys):
+    source, out = tmp_path / "in.wav", tmp_path / "out.wav"
+    source.write_bytes(content)
+    _refused(capsys, "inpaint", source, out, "--gap", "0.1-0.2", "--prior", tiny_prior)
+    _refused(capsys, "inpaint", tmp_path, out, "--gap", "0.1-0.2", "--prior", tiny_prior)
+    assert not out.exists()
+
+
+def test_a_refusal_from_outside(tiny_prior, tone, tmp_path):
+    """Exit 2, one sentence, no traceback, no file: as a process of its own."""
+    done = _command("inpaint", tone, tmp_path / "out.wav", "--gap", "5-6", "--prior", tiny_prior)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1 and "outside" in done.stderr
+    assert list(tmp_path.iterdir()) == [tone]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_interrupt_leaves_nothing_behind(tiny_prior, tmp_path):
+    source = _write(tmp_path / "in.wav", _tone(20 * RATE))
+    arguments = ["inpaint", source, tmp_path / "out.wav", "--gap", "1-19", "--prior", tiny_prior, "--steps", "99999"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "core", *map(str, arguments)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    time.sleep(6)  # long enough to be sampling, or still importing: both must stop cleanly
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and b"Traceback" not in err
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_models_lists_bundled_and_own(tiny_prior, capsys):
+    assert main(["models"]) == 0
+    out = capsys.readouterr().out
+    assert "tiny" in out and "own" in out
+    assert all(entry.name in out for entry in manifest.read_manifest(manifest.BUNDLED_FOLDER, bundled=True))
+
+
+def test_spectrogram_of_a_file_and_of_a_folder(tone, tmp_path, capsys):
+    out = tmp_path / "tone.npz"
+    assert main(["spectrogram", str(tone), str(out)]) == 0
+    with np.load(out, allow_pickle=False) as arrays:
+        assert arrays["mel"].shape == (80, 1 + 11025 // 256) and arrays["mel"].dtype == np.float32
+        assert (int(arrays["sample_rate"]), int(arrays["hop_length"]), str(arrays["log"])) == (22050, 256, "natural")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    _write(folder / "good.wav", _tone())
+    (folder / "bad.wav").write_bytes(b"not audio")
+    (folder / "notes.txt").write_text("left out")
+    capsys.readouterr()
+    assert main(["spectrogram", str(folder), str(tmp_path / "mels"), "--front-end", "pnf"]) == 0
+    assert [path.name for path in (tmp_path / "mels").iterdir()] == ["good.npz"]
+    assert "bad.wav" in capsys.readouterr().err
+
+
+def test_parity_tells_right_from_wrong(tmp_path, capsys, parity_folder):
+    assert main(["parity", str(parity_folder), "--system", "metrics"]) == 0
+    assert "FAIL" not in capsys.readouterr().out
+    unknown = tmp_path / "goldens" / "unknown_system"
+    unknown.mkdir(parents=True)
+    (unknown / "README.md").write_text("goldens that no check covers")
+    np.savez(unknown / "expected.npz", value=np.ones(3))
+    assert main(["parity", str(tmp_path / "goldens")]) == 1
+    assert "unknown_system/value" in capsys.readouterr().out
+    _refused(capsys, "parity", tmp_path / "nowhere")
+
+
+class Poison:
+    """Runs code when it is unpickled."""
+
+    def __reduce__(self):
+        return (os.mkdir, ("poisoned",))
+
+
+@pytest.mark.parametrize("target", ["-o", "--register"])
+def test_a_poisoned_pickle_is_not_run(target, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    poison = tmp_path / "poison.pth"
+    poison.write_bytes(pickle.dumps(Poison()))
+    torch_poison = tmp_path / "poison.pt"
+    torch.save({"state_dict": Poison()}, torch_poison)
+    name = {"-o": "out.safetensors", "--register": "mine"}[target]
+    for source in (poison, torch_poison, tmp_path / "missing.pth"):
+        _refused(capsys, "import-checkpoint", source, "--system", "pnf_wavenet", target, name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["poison.pt", "poison.pth"]
+    assert "mine" not in {entry.name for entry in zoo.catalogue()}
+
+
+@pytest.mark.parametrize("name", ["../up", "UP", "a/b", ""])
+def test_names_are_checked_before_a_training(name, tmp_path, capsys):
+    said = _refused(capsys, "train", "spectral", "--data", tmp_path, "--minutes", "1", f"--register={name}")
+    assert "cannot name a checkpoint" in said
+
+
+def test_training_refusals(tmp_path, capsys):
+    out = tmp_path / "out.safetensors"
+    data = ["--data", tmp_path, "--minutes", "1"]
+    assert "no recipe" in _refused(capsys, "train", "nonsense", *data, "--out", out)
+    assert "training.batch=4" in _refused(capsys, "train", "spectral", *data, "--out", out, "--set", "batch")
+    assert "not allowed with" in _refused(capsys, "train", "spectral", *data, "--out", out, "--resume", "--init", out)
+    assert "duration" in _refused(capsys, "train", "spectral", "--data", tmp_path, "--minutes", "0", "--out", out)
+    assert "no checkpoint" in _refused(
+        capsys, "train", "spectral", *data, "--out", out, "--init", tmp_path / "no.safetensors"
+    )
+    assert not out.exists()
+
+
+def test_a_changed_checkpoint_is_refused(tone, tiny_prior, tmp_path, capsys):
+    """A file whose hash is not the manifest's is never read as weights."""
+    entry = manifest.find(tiny_prior)
+    save_checkpoint(entry.path, "spectral", {}, {"weight": torch.zeros(1)})
+    out = tmp_path / "out.wav"
+    assert "manifest" in _refused(capsys, "inpaint", tone, out, "--gap", "0.1-0.2", "--prior", tiny_prior)
+    assert not out.exists()
