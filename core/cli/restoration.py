@@ -39,7 +39,7 @@ def add_commands(commands) -> None:
         action="append",
         required=True,
         metavar="A-B",
-        help="from A to B, in seconds of the part worked on; may be repeated",
+        help="from A to B, in seconds of IN; may be repeated",
     )
     command = _add(commands, "declip", _declip, "Restores clipped peaks; the other samples stay as they are.")
     command.add_argument("--threshold", type=options.number, metavar="T", help="clipping level; found when not given")
@@ -84,9 +84,20 @@ def _inpaint(arguments) -> int:
     from core.tasks.inpainting import inpaint
 
     def start(clip, settings, reference):
-        return inpaint(clip, arguments.gap, settings=settings, reference=reference)
+        return inpaint(clip, _gaps_in_part(arguments, clip), settings=settings, reference=reference)
 
     return _restore(arguments, start)
+
+
+def _gaps_in_part(arguments, clip) -> list[tuple[float, float]]:
+    """Gaps in seconds of the part worked on, from gaps in seconds of the whole input."""
+    first, last = arguments.start, arguments.start + clip.seconds
+    for start, stop in arguments.gap:
+        if start < first or stop > last + 0.5 / clip.sample_rate:
+            raise InputError(
+                f"Gap {start:g}-{stop:g} s lies outside the clip ({first:.3g}-{last:.3g} s); choose a gap inside it."
+            )
+    return [(start - first, stop - first) for start, stop in arguments.gap]
 
 
 def _declip(arguments) -> int:
