@@ -1,0 +1,82 @@
+"""How large, long and fast audio may be. Each refusal says the limit and what would work."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.errors import InputError
+from core.signal.clip import Clip
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is accepted; `dataclasses.replace` raises a limit (arrays have 16 channels).
+
+    Args:
+        seconds: longest part that is worked on at once.
+        channels: most channels.
+        lowest_rate, highest_rate: sample rates in Hz.
+        file_bytes: largest file.
+        frames: fewest samples per channel.
+    """
+
+    seconds: float = 600.0
+    channels: int = 2
+    lowest_rate: int = 4_000
+    highest_rate: int = 192_000
+    file_bytes: int = 200_000_000
+    frames: int = 32
+
+
+LIMITS = Limits()
+
+
+def check_format(name: str, channels: int, sample_rate: int, limits: Limits = LIMITS) -> None:
+    """Refuses a format by its header.
+
+    Args:
+        name: of the file or clip, for the sentence.
+
+    Raises:
+        InputError: too many channels, or a sample rate outside the limits.
+    """
+    if channels > limits.channels:
+        raise InputError(f"{name} has {channels} channels; the limit is {limits.channels}. Mix it down first.")
+    if not limits.lowest_rate <= sample_rate <= limits.highest_rate:
+        raise InputError(
+            f"{name} has a sample rate of {sample_rate} Hz; the limits are {limits.lowest_rate} to "
+            f"{limits.highest_rate} Hz. Resample it first."
+        )
+
+
+def check_clip(name: str, clip: Clip, limits: Limits = LIMITS) -> None:
+    """Refuses a clip that cannot be worked on.
+
+    Raises:
+        InputError: as `check_format`; no samples or too few; too long; NaN or infinity.
+    """
+    check_format(name, clip.channels, clip.sample_rate, limits)
+    check_length(name, clip.frames, clip.sample_rate, limits)
+    for channel in clip.samples:
+        # infinities and NaN survive a sum; a sum of finite samples that overflows is looked at sample by sample
+        if not math.isfinite(channel.sum()) and not np.isfinite(channel).all():
+            raise InputError(f"{name} holds samples that are not numbers (NaN or infinity). Export it again.")
+
+
+def check_length(name: str, frames: int, sample_rate: int, limits: Limits = LIMITS) -> None:
+    """Refuses a part that is too short or too long.
+
+    Raises:
+        InputError: no samples, fewer than `limits.frames`, or more than `limits.seconds`.
+    """
+    if frames == 0:
+        raise InputError(f"{name} holds no samples. Give audio of at least {limits.frames} samples.")
+    if frames < limits.frames:
+        count = "1 sample" if frames == 1 else f"{frames} samples"
+        raise InputError(f"{name} holds only {count} there; at least {limits.frames} are needed.")
+    if frames > limits.seconds * sample_rate:
+        raise InputError(
+            f"{name} is {frames / sample_rate:.1f} s long; the limit is {limits.seconds:g} s. "
+            "Choose a part of it with --start and --length."
+        )
