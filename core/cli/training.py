@@ -56,22 +56,28 @@ def _train(arguments) -> int:
     )
     print(f"Wrote {written}")
     if arguments.register:
-        register(arguments.register, written, _provenance(arguments))
+        register(arguments.register, written, _provenance(arguments, written))
         print(f"Registered as {arguments.register}")
     return 0
 
 
-def _provenance(arguments) -> dict:
+def _provenance(arguments, written: Path) -> dict:
     """What the manifest should know of a training."""
     import torch
 
     from core.training.recipe import load_recipe
 
+    recipe = load_recipe(arguments.recipe, dict(arguments.set))
+    history = torch.load(written.with_suffix(".state"), map_location="cpu", weights_only=True)["history"]
+    figures = dict(history[-1])
     processor = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
     return {
-        "sample_rate": load_recipe(arguments.recipe, dict(arguments.set))["sample_rate"],
+        "task": recipe["task"],
+        "sample_rate": recipe["sample_rate"],
+        "steps": figures.pop("step"),
         "data": arguments.data.resolve().name,
-        "hardware": f"{processor}, {arguments.minutes:g} minutes",
+        "hardware": f"{processor}, {figures.pop('minutes'):g} minutes",
+        "metrics": figures,
         "date": date.today().isoformat(),
     }
 
