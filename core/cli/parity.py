@@ -1,5 +1,6 @@
 """parity: do our models give what the original systems gave?"""
 
+import sys
 from pathlib import Path
 
 
@@ -19,6 +20,8 @@ def _parity(arguments) -> int:
     checked = failed = 0
     for check in run_parity(arguments.folder, system=arguments.system, only=arguments.only):
         print(format_check(check), flush=True)
+        if check.reason:
+            print(f"{check.name}: {check.reason}", file=sys.stderr)
         checked, failed = checked + 1, failed + (not check.ok)
     print(f"{checked - failed} of {checked} ok")
     return 1 if failed else 0

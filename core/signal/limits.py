@@ -1,6 +1,5 @@
 """How large, long and fast audio may be. Each refusal says the limit and what would work."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,10 +57,8 @@ def check_clip(name: str, clip: Clip, limits: Limits = LIMITS) -> None:
     """
     check_format(name, clip.channels, clip.sample_rate, limits)
     check_length(name, clip.frames, clip.sample_rate, limits)
-    for channel in clip.samples:
-        # infinities and NaN survive a sum; a sum of finite samples that overflows is looked at sample by sample
-        if not math.isfinite(channel.sum()) and not np.isfinite(channel).all():
-            raise InputError(f"{name} holds samples that are not numbers (NaN or infinity). Export it again.")
+    if not all(np.isfinite(channel).all() for channel in clip.samples):
+        raise InputError(f"{name} holds samples that are not numbers (NaN or infinity). Export it again.")
 
 
 def check_length(name: str, frames: int, sample_rate: int, limits: Limits = LIMITS) -> None:
@@ -74,9 +71,9 @@ def check_length(name: str, frames: int, sample_rate: int, limits: Limits = LIMI
         raise InputError(f"{name} holds no samples. Give audio of at least {limits.frames} samples.")
     if frames < limits.frames:
         count = "1 sample" if frames == 1 else f"{frames} samples"
-        raise InputError(f"{name} holds only {count} there; at least {limits.frames} are needed.")
+        raise InputError(f"{name} gives only {count}; at least {limits.frames} are needed.")
     if frames > limits.seconds * sample_rate:
         raise InputError(
-            f"{name} is {frames / sample_rate:.1f} s long; the limit is {limits.seconds:g} s. "
+            f"{name} is longer than the limit of {limits.seconds:g} s ({frames / sample_rate:.1f} s). "
             "Choose a part of it with --start and --length."
         )
