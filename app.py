@@ -1,0 +1,59 @@
+"""The front door: builds the tabs, sets limits, launches. No audio, no maths.
+
+HOST and PORT say where to listen (default 127.0.0.1:7860). Every tab has a named API endpoint, see `demos/api.py`.
+"""
+
+import os
+
+import gradio as gr
+import torch
+
+from core.signal.limits import LIMITS
+from demos import api, declipping, inpainting, super_resolution, theme
+from demos.run_panel import RunPanel
+from demos.takes import Shelf
+
+JOBS = (super_resolution.JOB, inpainting.JOB, declipping.JOB)
+
+RUNS_AT_ONCE = 2
+SAMPLING = {"concurrency_id": "sampling", "concurrency_limit": RUNS_AT_ONCE}
+WAITING_AT_MOST = 32
+CACHE_SWEEP_AND_AGE = (600, 6 * 3600)  # seconds
+
+
+def build() -> gr.Blocks:
+    """The page."""
+    shelf = Shelf()
+    with gr.Blocks(title="Resound", delete_cache=CACHE_SWEEP_AND_AGE, analytics_enabled=False) as page:
+        gr.HTML(theme.header_html())
+        with gr.Tabs(elem_classes="jobs"):
+            for job in JOBS:
+                with gr.Tab(job.title, id=job.task):
+                    RunPanel(job, shelf, SAMPLING)
+        api.build(SAMPLING)
+
+        def forget(request: gr.Request) -> None:
+            shelf.drop(request.session_hash)
+
+        page.unload(forget)
+    return page.queue(max_size=WAITING_AT_MOST, default_concurrency_limit=8)
+
+
+def main() -> None:
+    torch.set_flush_denormal(True)
+    build().launch(
+        server_name=os.environ.get("HOST", "127.0.0.1"),
+        server_port=int(os.environ.get("PORT", "7860")),
+        theme=theme.build(),
+        css_paths=theme.css_path(),
+        head=theme.HEAD,
+        favicon_path=str(theme.icon_path()),
+        pwa=True,
+        max_file_size=LIMITS.file_bytes,
+        footer_links=["api", "settings"],
+        ssr_mode=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

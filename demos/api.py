@@ -1,0 +1,116 @@
+"""The named API endpoints: one file in, the restored file and the report out, by the same jobs that the tabs run.
+
+    from gradio_client import Client, handle_file
+    client = Client("http://127.0.0.1:7860")
+    restored, report = client.predict(handle_file("in.wav"), 4, api_name="/super_resolve")
+    restored, report = client.predict(handle_file("in.wav"), "1.0-1.2, 2.5-2.6", api_name="/inpaint")
+    restored, report = client.predict(handle_file("in.wav"), api_name="/declip")
+
+`client.submit` with the same arguments yields progress as well and can be cancelled. What a user can
+mend comes back as an error with one plain sentence.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+
+import gradio as gr
+from gradio.components import Component
+
+from core.errors import InputError
+from core.tasks.progress import Progress, Settings
+from demos import declipping, inpainting, super_resolution
+from demos.downloads import restored_file
+from demos.job import Job
+from demos.source import load, read_source
+from demos.stream import Throttle, throttled
+
+UPDATE_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def build(concurrency: dict) -> None:
+    """Adds the endpoints to the current Blocks; nothing of it is seen on the page."""
+    with gr.Group(visible=False):
+        audio = gr.Audio(type="filepath", label="audio")
+        factor = gr.Number(4, label="factor", precision=0)
+        degrade = gr.Textbox("", label="degrade")
+        gaps = gr.Textbox(label="gaps")
+        threshold = gr.Number(None, label="threshold")
+        shared = _shared_inputs()
+        outputs = [gr.File(label="restored"), gr.JSON(label="report")]
+        for name, fn, own in (
+            ("super_resolve", _super_resolve, [factor, degrade]),
+            ("inpaint", _inpaint, [gaps]),
+            ("declip", _declip, [threshold]),
+        ):
+            gr.Button(name).click(
+                fn, [audio, *own, *shared], outputs, api_name=name, api_description=fn.__doc__, **concurrency
+            )
+
+
+def _shared_inputs() -> list[Component]:
+    return [
+        gr.Textbox("", label="prior"),
+        gr.Textbox("standard", label="quality"),
+        gr.Number(0, label="seed", precision=0),
+        gr.Number(0.0, label="start"),
+        gr.Number(0.0, label="length"),
+        gr.Audio(type="filepath", label="reference"),
+    ]
+
+
+def _super_resolve(audio, factor, degrade, prior, quality, seed, start, length, reference):
+    """Super-resolution by a whole factor. degrade: "" (a file of low rate), "plain" or "lowpass" (it is the truth).
+
+    prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
+    """
+    chosen = {"input": degrade or super_resolution.RESTORE, "factor": factor, "evidence": "auto"}
+    settings = Settings(prior or None, quality, seed=seed)
+    yield from _answer(super_resolution.JOB, audio, reference, (start, length), settings, chosen)
+
+
+def _inpaint(audio, gaps, prior, quality, seed, start, length, reference):
+    """Fills gaps, given as "1.0-1.2, 2.5-2.6" in seconds of the file; every other sample stays as it is.
+
+    prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
+    """
+    chosen = {"gaps": gaps, "intact": False}
+    settings = Settings(prior or None, quality, seed=seed)
+    yield from _answer(inpainting.JOB, audio, reference, (start, length), settings, chosen)
+
+
+def _declip(audio, threshold, prior, quality, seed, start, length, reference):
+    """Restores samples clipped at a threshold (found from the waveform when not given).
+
+    prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
+    """
+    chosen = {"threshold": threshold}
+    settings = Settings(prior or None, quality, seed=seed)
+    yield from _answer(declipping.JOB, audio, reference, (start, length), settings, chosen)
+
+
+def _answer(
+    job: Job, path: str, reference: str | None, part: tuple[float, float], settings: Settings, chosen: Mapping
+) -> Iterator[tuple[str | None, Mapping]]:
+    """Yields (None, progress) about once a second and last (restored file, report)."""
+    try:
+        source = read_source(load(path), *part, reference)
+        run = job.start(source, settings, chosen)
+        with closing(throttled(run, lambda progress: None, Throttle(UPDATE_SECONDS))) as updates:
+            for item in updates:
+                if isinstance(item, Progress):
+                    yield None, _progress(item)
+                else:
+                    yield restored_file(item.clip, path, job.task), item.report
+    except InputError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    except Exception:
+        log.exception("%s failed", job.task)
+        raise gr.Error("Something went wrong on our side.", print_exception=False) from None
+
+
+def _progress(progress: Progress) -> Mapping:
+    at = progress.iterate
+    return {"step": at.step, "total_steps": at.total_steps, "seconds_left": round(progress.seconds_left, 1)}

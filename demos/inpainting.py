@@ -1,0 +1,85 @@
+"""The inpainting tab: fills gaps that are typed or dragged over the waveform."""
+
+from collections.abc import Mapping
+
+import gradio as gr
+
+from core.errors import InputError
+from core.tasks.inpainting import inpaint
+from core.tasks.progress import Run, Settings
+from demos import words
+from demos.job import Example, Job
+from demos.source import Source
+
+FIVE_GAPS = "0.80-0.85, 1.30-1.35, 1.90-1.95, 2.50-2.55, 3.10-3.15"
+DROPOUTS = "1.40-1.45, 2.60-2.80, 4.20-4.28"  # of assets/make_examples.py
+
+HOW = r"""
+Outside the gaps every sample is known; inside them nothing is. With the mask $m$ (1 where known) the evidence is hard,
+$m \odot w = y$: at every level $\sigma$ of the ladder the sampler hears an estimate of the whole waveform in its noisy
+state $x$,
+
+$$\hat w(x) = x + \sigma^2\, \nabla_x \log p_\sigma(x), \qquad \hat w \leftarrow m \odot y + (1 - m) \odot \hat w,$$
+
+and moves on to the next, quieter level from there. So the filling agrees with what stands before and after it, and
+every sample outside the gaps stays as it was, bit for bit. The *residual* says how far the estimate was from the known
+samples before they were put back.
+
+The baseline is linear prediction from both sides (order 256), cross-faded.
+
+V. Jayaram, J. Thickstun: *Parallel and Flexible Sampling from Autoregressive Models via Langevin Dynamics*,
+ICML 2021, section 4.4.
+"""
+
+
+def choices() -> dict:
+    return {
+        "gaps": gr.Textbox(
+            label="Gaps (s)",
+            placeholder="1.0-1.2, 2.5-2.6",
+            info="Typed, or dragged over the waveform; a double click removes one.",
+        ),
+        "intact": gr.Checkbox(True, label="The gaps hold the truth: compare with it"),
+    }
+
+
+def start(source: Source, settings: Settings, chosen: Mapping) -> Run:
+    gaps = [(begin - source.start, end - source.start) for begin, end in words.parse_gaps(chosen["gaps"] or "")]
+    reference = source.clip if source.reference is None and chosen["intact"] else source.reference
+    return inpaint(source.clip, gaps, settings=settings, reference=reference)
+
+
+def wire(panel) -> None:
+    """The text and the amber regions on the waveform follow each other."""
+    gaps, quiet = panel.ui.choices["gaps"], {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+    panel.ui.scope.select(_dragged, None, gaps, **quiet)
+    gaps.change(_typed, gaps, panel.ui.scope, trigger_mode="always_last", **quiet)
+
+
+def _dragged(event: gr.EventData) -> str:
+    return words.gaps_text(event.regions)
+
+
+def _typed(text: str):
+    try:
+        return gr.update(regions=words.parse_gaps(text or ""))
+    except InputError:
+        return gr.skip()  # half typed; Run says what is wrong
+
+
+JOB = Job(
+    task="inpaint",
+    title="Inpainting",
+    sentence="Fills gaps with what could have been played through them; everything else stays as it was, bit for bit.",
+    examples=(
+        Example("Piano, 200 ms gone", "piano", "piano", {"gaps": "1.400-1.600", "intact": True}),
+        Example("Piano, five short gaps", "piano", "piano", {"gaps": FIVE_GAPS, "intact": True}),
+        Example("Piano with dropouts", "piano-dropout", "piano", {"gaps": DROPOUTS, "intact": False}, truth="piano"),
+        Example("Voice, 100 ms gone", "speech", "voice", {"gaps": "1.250-1.350", "intact": True}),
+    ),
+    choices=choices,
+    start=start,
+    how=HOW,
+    selects=True,
+    wire=wire,
+)

@@ -1,0 +1,162 @@
+"""Where the widgets of a tab stand. What they do is in `demos/run_panel.py`."""
+
+import logging
+from dataclasses import dataclass
+from html import escape
+
+import gradio as gr
+from gradio.components import Component
+
+from core import zoo
+from core.errors import InputError
+from demos import plots, words
+from demos.job import Job
+from demos.scope import scope
+
+AUTOMATIC = "automatic"
+QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
+SAMPLERS = [AUTOMATIC, "diffusion", "langevin", "original"]
+FORMULAS = [
+    {"left": "$$", "right": "$$", "display": True},
+    {"left": "$", "right": "$", "display": False},
+]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Widgets:
+    """Everything on a tab that events speak of; `choices` are the job's own widgets by name."""
+
+    chips: list[gr.Button]
+    loaded: gr.State
+    door: gr.Audio
+    caption: gr.HTML
+    scope: gr.HTML
+    choices: dict[str, Component]
+    prior: gr.Dropdown
+    quality: gr.Radio
+    run: gr.Button
+    stop: gr.Button
+    start: gr.Number
+    length: gr.Number
+    seed: gr.Number
+    sampler: gr.Dropdown
+    steps: gr.Number
+    reference: gr.Audio
+    status: gr.HTML
+    monitor: gr.HTML
+    ladder: gr.Plot
+    scrubber: gr.Slider
+    compare: gr.HTML
+    metrics: gr.HTML
+    notes: gr.HTML
+    download: gr.DownloadButton
+    about: gr.HTML
+
+    @property
+    def inputs(self) -> set[Component]:
+        """What a run reads."""
+        shared = {self.loaded, self.start, self.length, self.reference, self.prior, self.quality, self.seed}
+        return shared | {self.sampler, self.steps} | set(self.choices.values())
+
+
+def build(job: Job) -> Widgets:
+    """Makes the widgets of a tab in the current Blocks context."""
+    with gr.Row(elem_classes="lead"):
+        gr.HTML(f'<p class="sentence">{escape(job.sentence)}</p>')
+        with gr.Row(elem_classes="chips"):
+            chips = [gr.Button(example.label, size="sm", min_width=0, elem_classes="chip") for example in job.examples]
+    with gr.Row(elem_classes="bench", equal_height=True):
+        with gr.Column(scale=5, min_width=320, elem_classes="pane"):
+            given = _build_input(job)
+        with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
+            shown = _build_output()
+    compared = _build_comparison()
+    with gr.Row(elem_classes="folds"):
+        with gr.Accordion("How it works", open=False):
+            gr.Markdown(job.how, latex_delimiters=FORMULAS, elem_classes="how")
+        with gr.Accordion("About this model", open=False):
+            about = gr.HTML(about_html(given["prior"].value))
+    return Widgets(chips=chips, about=about, **given, **shown, **compared)
+
+
+def _build_input(job: Job) -> dict:
+    made = {"loaded": gr.State(None, time_to_live=24 * 3600)}
+    made["caption"] = gr.HTML(words.caption_html(), elem_classes="caption")
+    hint = "Drag over the waveform to mark a gap." if job.selects else ""
+    welcome = f"Choose an example above, or bring your own. {hint}"
+    made["scope"] = scope(placeholder=welcome, size="small", selectable=job.selects)
+    made["door"] = gr.Audio(
+        sources=["upload", "microphone"], type="filepath", label="Your sound", show_label=False, elem_classes="door"
+    )
+    choices = dict(job.choices())
+    names = prior_names(job.task)
+    with gr.Row(elem_classes="settings"):
+        made["prior"] = gr.Dropdown(names, value=names[0] if names else None, label="Prior", min_width=160)
+        made["quality"] = gr.Radio(QUALITIES, value="standard", label="Quality", min_width=200)
+    with gr.Row(elem_classes="actions"):
+        made["run"] = gr.Button("Run", variant="primary", min_width=96, elem_classes="run")
+        made["stop"] = gr.Button("Stop", interactive=False, min_width=96, elem_classes="stop")
+    with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
+        made |= _build_advanced()
+        choices |= job.more()
+    return made | {"choices": choices}
+
+
+def _build_advanced() -> dict:
+    made = {}
+    with gr.Row():
+        made["start"] = gr.Number(0.0, label="Start (s)", minimum=0, step=0.1, min_width=96)
+        made["length"] = gr.Number(None, label="Length (s)", minimum=0, step=0.1, min_width=96)
+        made["seed"] = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=2**31 - 1, min_width=96)
+    with gr.Row():
+        made["sampler"] = gr.Dropdown(SAMPLERS, value=AUTOMATIC, label="Sampler", min_width=128)
+        made["steps"] = gr.Number(None, label="Steps", placeholder="by quality", precision=0, minimum=1, min_width=128)
+    made["reference"] = gr.Audio(
+        sources=["upload"],
+        type="filepath",
+        label="Reference: the sound as it should be, for the figures",
+        elem_classes="door",
+    )
+    return made
+
+
+def _build_output() -> dict:
+    status = gr.HTML(words.status_html("idle", "Ready"), elem_classes="status-line")
+    monitor = scope(placeholder="What the sampler hears will appear here, step by step.", size="large", loop=True)
+    ladder = gr.Plot(plots.ladder_figure([], [], []), show_label=False, container=False, elem_classes="ladder")
+    scrubber = gr.Slider(
+        1, 2, value=1, step=1, label="Iterate", visible=False, interactive=True, buttons=[], elem_classes="scrubber"
+    )
+    return {"status": status, "monitor": monitor, "ladder": ladder, "scrubber": scrubber}
+
+
+def _build_comparison() -> dict:
+    with gr.Column(elem_classes="pane after"):
+        gr.HTML('<h2 class="section">Compare</h2>')
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=7, min_width=320):
+                compare = scope(size="large", loop=False)
+            with gr.Column(scale=5, min_width=288, elem_classes="figures"):
+                metrics = gr.HTML()
+                notes = gr.HTML()
+                download = gr.DownloadButton("Download WAV", size="md", elem_classes="download")
+    return {"compare": compare, "metrics": metrics, "notes": notes, "download": download}
+
+
+def prior_names(task: str) -> list[str]:
+    """The priors on offer for a task, bundled ones first."""
+    try:
+        return [entry.name for entry in zoo.catalogue(task)]
+    except InputError:
+        log.exception("the catalogue cannot be read")
+        return []
+
+
+def about_html(name: str | None) -> str:
+    """A model's card from its manifest entry."""
+    entry = next((entry for entry in zoo.catalogue() if entry.name == name), None)
+    if entry is None:
+        return '<p class="quiet">There is no model for this task yet: train or import one, then reload the page.</p>'
+    return words.card_html(entry)

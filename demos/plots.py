@@ -1,0 +1,136 @@
+"""Pictures of sound: spectrogram images, waveform outlines and the ladder plot.
+
+The spectrogram and the waveform of a clip have the same columns: column i of both stands for frames
+[i, i + 1) * frames / columns, so that they stay aligned to the pixel on one time axis.
+"""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+from PIL import Image
+from scipy import fft, signal
+
+from core.signal.clip import Clip
+
+COLUMNS = 720
+ROWS = 224
+RANGE_DB = 80.0
+WINDOW_SECONDS = 0.064
+AMBER = "#e8962e"
+STEEL = "#7f8ea3"
+
+_COLORS = colormaps["inferno"]
+_PALETTE = (_COLORS(np.arange(256))[:, :3] * 255).round().astype(np.uint8).tobytes()
+
+
+def gradient_css() -> str:
+    """The colour map as a CSS gradient, quiet to loud."""
+    return f"linear-gradient(90deg, {', '.join(to_hex(_COLORS(stop)) for stop in np.linspace(0, 1, 9))})"
+
+
+def columns_of(clip: Clip) -> int:
+    """How many pixel columns a clip is drawn with."""
+    return min(COLUMNS, clip.frames)
+
+
+def outline(clip: Clip) -> np.ndarray:
+    """Lowest and highest sample of every column, `[columns, 2]` in [-1, 1]."""
+    columns = columns_of(clip)
+    edges = np.arange(columns) * clip.frames // columns
+    low = np.minimum.reduceat(clip.samples.min(axis=0), edges)
+    high = np.maximum.reduceat(clip.samples.max(axis=0), edges)
+    return np.stack([low, high], axis=1).clip(-1, 1)
+
+
+def spectrum_db(clip: Clip) -> np.ndarray:
+    """Short-time spectrum around the middle of every column, `[columns, bins]`; a full-scale sine has 0 dB."""
+    columns = columns_of(clip)
+    size = 2 ** round(np.log2(WINDOW_SECONDS * clip.sample_rate))
+    window = signal.get_window("hann", size).astype(np.float32)
+    middles = ((np.arange(columns) + 0.5) * clip.frames / columns).astype(int)
+    padded = np.pad(clip.samples.mean(axis=0), size // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[middles]
+    magnitude = np.abs(fft.rfft(frames * window, axis=1)) * (2 / window.sum())
+    return 20 * np.log10(magnitude + 1e-8)
+
+
+def loudest_db(clip: Clip) -> float:
+    """The top of the dB range that a comparison with this clip shares."""
+    return float(spectrum_db(clip).max())
+
+
+def spectrogram_png(clip: Clip, *, top_db: float, top_hz: float) -> bytes:
+    """A spectrogram without axes, `COLUMNS` x `ROWS` pixels at most, linear in frequency from 0 to top_hz.
+
+    Args:
+        top_db: the level of the brightest colour; the darkest is `RANGE_DB` under it.
+        top_hz: the upper edge; what lies above the clip's Nyquist frequency stays dark.
+    """
+    level = spectrum_db(clip)
+    hertz = (np.arange(ROWS)[::-1] + 0.5) * top_hz / ROWS
+    bins = np.rint(hertz * 2 / clip.sample_rate * (level.shape[1] - 1)).astype(int)
+    picture = level[:, bins.clip(max=level.shape[1] - 1)].T
+    picture[bins >= level.shape[1]] = top_db - RANGE_DB
+    shade = ((picture - top_db) / RANGE_DB + 1).clip(0, 1) * 255
+    image = Image.fromarray(shade.astype(np.uint8))
+    image.putpalette(_PALETTE)
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=3)
+    return file.getvalue()
+
+
+def ladder_figure(
+    levels: Sequence[float], residuals: Sequence[float], log_probs: Sequence[float | None], position: int | None = None
+) -> go.Figure:
+    """Residual and log-probability of every update over the noise ladder, coarse to fine.
+
+    Args:
+        position: index of the update where the marker stands; the last one when not given.
+    """
+    figure = go.Figure(layout=_LADDER_LAYOUT)
+    if not levels:
+        empty = {"range": [0, -3], "showticklabels": False}
+        return figure.update_layout(xaxis=empty, yaxis=empty | {"range": [-3, 0]})
+    floor = min((level for level in levels if level > 0), default=1.0)
+    ladder = [max(level, floor / 2) for level in levels]  # a last level of zero has no place on a logarithm
+    position = len(ladder) - 1 if position is None else position
+    figure.add_scatter(x=ladder, y=list(residuals), name="residual", line={"color": AMBER, "width": 2}, mode="lines")
+    if any(value is not None for value in log_probs):
+        line = {"color": STEEL, "width": 2}
+        figure.add_scatter(x=ladder, y=list(log_probs), name="log-probability", line=line, mode="lines", yaxis="y2")
+        figure.update_layout(yaxis2_title_text="log-probability", margin_r=64)
+    figure.add_scatter(
+        x=[ladder[position]],
+        y=[residuals[position]],
+        marker={"color": AMBER, "size": 11, "line": {"color": "#fff", "width": 2}},
+        mode="markers",
+        hoverinfo="skip",
+    )
+    for axis, values in (("xaxis", ladder), ("yaxis", residuals)):
+        figure.update_layout({axis: {"dtick": _log_tick(values)}})
+    return figure
+
+
+def _log_tick(values: Sequence[float]) -> float | str:
+    """Ticks at powers of ten, with 2 and 5 between them where the values span no more than two of them."""
+    positive = [value for value in values if value > 0]
+    return 1 if positive and max(positive) > 100 * min(positive) else "D2"
+
+
+_AXIS = {"zeroline": False, "ticks": "", "title_standoff": 4, "fixedrange": True}
+_LADDER_LAYOUT = {
+    "height": 152,
+    "margin": {"l": 56, "r": 12, "t": 8, "b": 40},
+    "font": {"family": "IBM Plex Sans, sans-serif", "size": 11},
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "hovermode": "x unified",
+    "showlegend": False,
+    "xaxis": {**_AXIS, "type": "log", "autorange": "reversed", "title": "noise level", "tickformat": "~g"},
+    "yaxis": {**_AXIS, "type": "log", "title": {"text": "residual", "font": {"color": AMBER}}, "tickformat": "~g"},
+    "yaxis2": {**_AXIS, "overlaying": "y", "side": "right", "showgrid": False, "title": {"font": {"color": STEEL}}},
+}

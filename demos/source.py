@@ -1,0 +1,83 @@
+"""The sound that a tab works on: which file it is, what the page shows of it, and the part that a run reads."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import InputError
+from core.signal.clip import Clip
+from core.signal.files import probe, read_clip
+
+SHOWN_SECONDS = 60.0
+DEFAULT_PART_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A file that was read without complaint.
+
+    Args:
+        path: where the server keeps it.
+        name: what the user calls it.
+        seconds: its duration.
+        reference: the truth that belongs to it, where it is an example.
+    """
+
+    path: str
+    name: str
+    seconds: float
+    reference: str | None = None
+
+    @property
+    def default_length(self) -> float:
+        return round(min(self.seconds, DEFAULT_PART_SECONDS), 3)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The part of a file that a run works on, and its truth where there is one."""
+
+    clip: Clip
+    start: float
+    reference: Clip | None
+    notes: tuple[str, ...]
+
+
+def load(path: str | None, name: str | None = None, reference: str | None = None) -> Loaded:
+    """Checks a file without reading all of it.
+
+    Raises:
+        InputError: see `core.signal.files.read_clip`.
+    """
+    if not path:
+        raise InputError("There is no sound yet: choose an example, upload a file or record one.")
+    loaded = Loaded(path, name or Path(path).name, probe(path).seconds, reference)
+    read_clip(path, length=min(loaded.seconds, 1.0))
+    return loaded
+
+
+def shown_part(loaded: Loaded, start: float, length: float) -> tuple[Clip, float]:
+    """What the input's scope shows: the whole file, or of a long one the part that is worked on. With its start."""
+    if loaded.seconds <= SHOWN_SECONDS:
+        return read_clip(loaded.path).clip, 0.0
+    return read_clip(loaded.path, start=start, length=min(length, SHOWN_SECONDS)).clip, start
+
+
+def read_source(loaded: Loaded | None, start: float | None, length: float | None, reference: str | None) -> Source:
+    """Reads the part that a run works on.
+
+    Args:
+        length: to the end of the file when None.
+        reference: a file with the truth of the whole input; goes before the loaded one's own.
+
+    Raises:
+        InputError: nothing is loaded, the file is gone, or the part lies outside it.
+    """
+    if loaded is None:
+        raise InputError("There is no sound yet: choose an example, upload a file or record one.")
+    if not Path(loaded.path).exists():
+        raise InputError("The server no longer holds this file: load it again.")
+    part = {"start": start or 0.0, "length": length or None}
+    recording = read_clip(loaded.path, **part)
+    reference = reference or loaded.reference
+    truth = read_clip(reference, **part).clip if reference else None
+    return Source(recording.clip, part["start"], truth, tuple(recording.notes))

@@ -1,0 +1,62 @@
+"""Thins a run's updates to what a page can show: the first, the last, and about four a second between them."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from core.tasks.progress import Progress, Result, Run
+
+INTERVAL_SECONDS = 0.25
+SHOWING_SHARE = 0.25
+
+
+class Throttle:
+    """Says when the next update is due, by wall time.
+
+    An update that takes long to show (a long clip, a busy machine) is followed by a longer pause, so that showing
+    takes at most `SHOWING_SHARE` of a run's time.
+    """
+
+    def __init__(self, interval: float = INTERVAL_SECONDS, clock: Callable[[], float] = time.monotonic):
+        self._interval = interval
+        self._clock = clock
+        self._due = -float("inf")
+
+    def ready(self) -> bool:
+        return self._clock() >= self._due
+
+    def shown(self, began: float) -> None:
+        """Notes that an update which began to be shown at `began` is on screen now."""
+        now = self._clock()
+        cost = now - began
+        self._due = max(began + self._interval, now + cost * (1 / SHOWING_SHARE - 1))
+
+    def now(self) -> float:
+        return self._clock()
+
+
+def throttled(
+    run: Run, keep: Callable[[Progress], None], throttle: Throttle | None = None
+) -> Iterator[Progress | Result]:
+    """The updates of a run that are worth showing, and its result; closing it closes the run.
+
+    Args:
+        keep: gets every update, shown or not.
+    """
+    throttle = throttle or Throttle()
+    waiting = None
+    try:
+        for item in run:
+            if isinstance(item, Result):
+                if waiting is not None:
+                    yield waiting
+                yield item
+                return
+            keep(item)
+            waiting = item
+            if throttle.ready():
+                waiting = None
+                began = throttle.now()
+                yield item
+                throttle.shown(began)
+    finally:
+        run.close()

@@ -1,0 +1,121 @@
+"""What a session may scrub through after a run: its iterates, in bounded memory, dropped when the session ends."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.signal.clip import Clip
+from core.tasks.progress import Progress
+
+TAKE_BYTES = 48 * 2**20
+TAKE_MOMENTS = 160
+SHELF_BYTES = 384 * 2**20
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One kept iterate: audio as int16 `[channels, frames]`, and where on the ladder it stood."""
+
+    estimate: np.ndarray
+    chain: np.ndarray
+    sample_rate: int
+    step: int
+    total_steps: int
+    level: float
+    residual: float
+    log_prob: float | None
+
+    @classmethod
+    def of(cls, progress: Progress) -> "Moment":
+        at = progress.iterate
+        return cls(
+            _int16(progress.clip),
+            _int16(progress.chain),
+            progress.clip.sample_rate,
+            at.step,
+            at.total_steps,
+            at.level,
+            at.residual,
+            at.log_prob,
+        )
+
+    @property
+    def nbytes(self) -> int:
+        return self.estimate.nbytes + self.chain.nbytes
+
+    def clips(self) -> tuple[Clip, Clip]:
+        """The estimate and the chain."""
+        return tuple(Clip(audio / np.float32(32767), self.sample_rate) for audio in (self.estimate, self.chain))
+
+
+def _int16(clip: Clip) -> np.ndarray:
+    return (clip.samples.clip(-1, 1) * 32767).round().astype(np.int16)
+
+
+@dataclass
+class Take:
+    """The iterates of one run: all, or when they outgrow the limits every second, fourth, ... and always the newest.
+
+    Args:
+        key: names the run, for the scopes that show it.
+        top_db: the dB range of everything that belongs to the run.
+        offset: seconds of the file at which the run's part begins.
+    """
+
+    key: str
+    top_db: float
+    offset: float = 0.0
+    limit: int = TAKE_BYTES
+    _kept: list[tuple[int, Moment]] = field(default_factory=list)  # (number of the update, moment)
+    _seen: int = 0
+    _stride: int = 1
+
+    @property
+    def moments(self) -> list[Moment]:
+        return [moment for _, moment in self._kept]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(moment.nbytes for _, moment in self._kept)
+
+    def add(self, moment: Moment) -> None:
+        newest = self._seen
+        self._seen += 1
+        self._kept = [item for item in self._kept if item[0] % self._stride == 0] + [(newest, moment)]
+        while len(self._kept) > 2 and (self.nbytes > self.limit or len(self._kept) > TAKE_MOMENTS):
+            self._stride *= 2
+            self._kept = [item for item in self._kept if item[0] % self._stride == 0 or item[0] == newest]
+
+
+class Shelf:
+    """The last take of every session and tab; beyond `limit` bytes the ones touched longest ago go first."""
+
+    def __init__(self, limit: int = SHELF_BYTES):
+        self._limit = limit
+        self._takes: OrderedDict[tuple[str, str], Take] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, session: str, tab: str, take: Take) -> None:
+        with self._lock:
+            self._takes[session, tab] = take
+            self._takes.move_to_end((session, tab))
+            self._shrink()
+
+    def get(self, session: str, tab: str) -> Take | None:
+        with self._lock:
+            take = self._takes.get((session, tab))
+            if take is not None:
+                self._takes.move_to_end((session, tab))
+            return take
+
+    def drop(self, session: str) -> None:
+        """Forgets everything of a session."""
+        with self._lock:
+            for key in [key for key in self._takes if key[0] == session]:
+                del self._takes[key]
+
+    def _shrink(self) -> None:
+        while len(self._takes) > 1 and sum(take.nbytes for take in self._takes.values()) > self._limit:
+            self._takes.popitem(last=False)

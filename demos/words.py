@@ -1,0 +1,159 @@
+"""What the page says in words and small tables: status, time, metrics, a model's card; and how typed gaps are read."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+from core.errors import InputError
+from core.signal.clip import Clip
+from core.tasks.progress import Progress, Result
+from core.zoo import Entry
+from demos.takes import Moment
+
+# key -> (name, unit, whether more is better)
+METRICS = {
+    "psnr_db": ("PSNR", "dB", True),
+    "si_sdr_db": ("SI-SDR", "dB", True),
+    "sdr_db": ("SDR", "dB", True),
+    "lsd_db": ("LSD", "dB", False),
+    "gap_lsd_db": ("Gap LSD", "dB", False),
+}
+
+
+def seconds_text(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `2 min 05 s`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    return f"{round(seconds) // 60} min {round(seconds) % 60:02d} s"
+
+
+def status_html(state: str, text: str, share: float = 0.0) -> str:
+    """The line over the live scope. state: "idle", "running", "done" or "stopped"."""
+    width = f"{100 * min(max(share, 0), 1):.1f}%"
+    return (
+        f'<div class="status {state}" role="status"><span class="lamp"></span><span>{text}</span>'
+        f'<div class="bar"><i style="width:{width}"></i></div></div>'
+    )
+
+
+def progress_html(progress: Progress) -> str:
+    at = progress.iterate
+    text = (
+        f"<b>Step {at.step} of {at.total_steps}</b><span>noise {at.level:.3g}</span>"
+        f"<span>{seconds_text(progress.seconds_left)} left</span>"
+    )
+    total = progress.seconds + progress.seconds_left
+    return status_html("running", text, progress.seconds / total if total else 0.0)
+
+
+def result_html(result: Result) -> str:
+    report = result.report
+    facts = [
+        f"<b>Done in {seconds_text(report['seconds'])}</b>",
+        f"<span>{escape(str(report['prior']))}</span>",
+        f"<span>{report['score_evaluations']} evaluations</span>",
+        f"<span>seed {report['seed']}</span>",
+    ]
+    return status_html("done", "".join(facts), 1.0)
+
+
+def moment_html(moment: Moment) -> str:
+    """The status line while an iterate of the past is on show."""
+    text = f"<b>Step {moment.step} of {moment.total_steps}</b><span>noise {moment.level:.3g}</span>"
+    return status_html("done", text, moment.step / moment.total_steps)
+
+
+def caption_html(name: str = "", seconds: float = 0.0, clip: Clip | None = None) -> str:
+    """The line over the input: what is loaded."""
+    if clip is None:
+        return '<div class="caption-line"><b>Your sound</b></div>'
+    channels = {1: "mono", 2: "stereo"}.get(clip.channels, f"{clip.channels} channels")
+    facts = f"{seconds_text(seconds)}, {clip.sample_rate / 1000:g} kHz, {channels}"
+    return f'<div class="caption-line"><b>{escape(name)}</b><span>{facts}</span></div>'
+
+
+def card_html(entry: Entry) -> str:
+    """What is known of a checkpoint."""
+    facts = {
+        "Name": entry.name,
+        "Kind": f"{entry.architecture}, {entry.sample_rate / 1000:g} kHz, {entry.bytes / 2**20:.1f} MB",
+        "Trained on": entry.data,
+        "Training": ", ".join(filter(None, [f"{entry.steps:,} steps" if entry.steps else "", entry.hardware])),
+        "Finished": entry.date,
+        "Figures": ", ".join(f"{title(name)} {value:.4g}" for name, value in entry.metrics.items()),
+        "Licence": entry.licence,
+        "SHA-256": f"{entry.sha256[:16]}…",
+    }
+    rows = "".join(f"<dt>{name}</dt><dd>{escape(str(fact))}</dd>" for name, fact in facts.items() if fact)
+    origin = "" if entry.bundled else '<p class="quiet">This is your own checkpoint; it does not ship with Resound.</p>'
+    return f'<dl class="card">{rows}</dl>{origin}'
+
+
+def metrics_html(result: Result) -> str:
+    """The metrics of the result and its baselines, the best of every column marked."""
+    rows = {"Result": result.metrics} | {title(name): figures for name, figures in result.baseline_metrics.items()}
+    keys = [key for key in METRICS if any(figures.get(key) is not None for figures in rows.values())]
+    if not keys:
+        return (
+            '<p class="quiet">No figures: there is no truth to compare with. '
+            "Advanced takes a reference, the sound as it should be.</p>"
+        )
+    head = "".join(f"<th>{_metric_head(key)}</th>" for key in keys)
+    best = {key: _best(key, rows.values()) for key in keys}
+    body = "".join(
+        f"<tr><th>{escape(name)}</th>{''.join(_metric_cell(figures.get(key), best[key]) for key in keys)}</tr>"
+        for name, figures in rows.items()
+    )
+    return f'<table class="metrics"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def notes_html(notes: Sequence[str]) -> str:
+    return "".join(f'<p class="quiet">{escape(note)}</p>' for note in notes)
+
+
+def title(name: str) -> str:
+    """`linear-prediction` -> `Linear prediction`."""
+    words = name.replace("-", " ").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _metric_head(key: str) -> str:
+    name, unit, more_is_better = METRICS[key]
+    arrow, meaning = ("↑", "more is better") if more_is_better else ("↓", "less is better")
+    return f'{name}<small>{unit} <abbr title="{meaning}">{arrow}</abbr></small>'
+
+
+def _metric_cell(value: float | None, best: float | None) -> str:
+    if value is None:
+        return "<td>–</td>"
+    mark = ' class="best"' if value == best else ""
+    return f"<td{mark}>{value:.1f}</td>"
+
+
+def _best(key: str, rows: Iterable[Mapping[str, float | None]]) -> float | None:
+    values = [figures[key] for figures in rows if figures.get(key) is not None]
+    return (max if METRICS[key][2] else min)(values, default=None)
+
+
+def parse_gaps(text: str) -> list[tuple[float, float]]:
+    """Reads `1.0-1.2, 2.5-2.6` (seconds; commas, semicolons or new lines between gaps).
+
+    Raises:
+        InputError: something in it is not a gap.
+    """
+    gaps = []
+    for piece in re.split(r"[,;\n]", text):
+        if not piece.strip():
+            continue
+        match = re.fullmatch(r"\s*(\d*\.?\d+)\s*s?\s*(?:-|–|to)\s*(\d*\.?\d+)\s*s?\s*", piece)
+        if not match:
+            raise InputError(f"“{piece.strip()[:40]}” is not a gap. Write gaps as 1.0-1.2, 2.5-2.6 in seconds.")
+        gaps.append((float(match[1]), float(match[2])))
+    return gaps
+
+
+def gaps_text(gaps: Iterable[Sequence[float]]) -> str:
+    """The gaps as `parse_gaps` reads them, to the millisecond."""
+    return ", ".join(f"{start:.3f}-{stop:.3f}" for start, stop in gaps)
