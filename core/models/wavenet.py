@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+RMS = 0.1  # root mean square level of the waveforms that a noise-conditional network learns
 
 @dataclass(frozen=True)
 class WaveNetConfig:
@@ -79,6 +80,22 @@ class NoiseEmbedding(nn.Module):
         return self.layers(torch.cat([phases.sin(), phases.cos()], dim=-1))
 
 
+class SampleFeatures(nn.Module):
+    """The scaled sample and sinusoids of it: neighbouring classes look different to the first layer from the start."""
+
+    octaves = 4  # periods of 256, 128, 64 and 32 classes
+
+    def __init__(self, channels: int, period: float):
+        super().__init__()
+        self.register_buffer("frequencies", 2 * math.pi / period * 2.0 ** torch.arange(self.octaves), persistent=False)
+        self.linear = nn.Linear(1 + 2 * self.octaves, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[batch, time, 1]` -> `[batch, time, channels]`."""
+        phases = x * self.frequencies
+        return self.linear(torch.cat([x, phases.sin(), phases.cos()], dim=-1))
+
+
 class GatedLayer(nn.Module):
     """One dilated convolution with a gated activation: z = tanh(a) * sigmoid(b), then a residual and a skip output."""
 
@@ -112,13 +129,17 @@ class WaveNet(nn.Module):
         super().__init__()
         self.config = config
         self.embed = NoiseEmbedding(config.embedding) if config.noise_conditional else None
-        self.first = nn.Linear(1, config.residual)
+        self.first = (
+            SampleFeatures(config.residual, period=config.classes / self.spread)
+            if config.noise_conditional
+            else nn.Linear(1, config.residual)
+        )
         self.layers = nn.ModuleList(GatedLayer(config, dilation) for dilation in config.dilations)
         self.head = nn.Linear(config.skip, config.skip)
         self.logits = nn.Linear(config.skip, config.classes)
 
     def forward(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
-        """x: real-valued classes `[batch, time]`; sigma: noise level of x `[batch]`, for a noise-conditional network."""
+        """x: real-valued classes `[batch, time]`; sigma: its noise level `[batch]`, for a noise-conditional network."""
         embedding = None
         if self.embed is not None:
             x = self.scale(x, sigma)
