@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Generator, Tensor
 
 from core.signal.companding import Domain
@@ -52,6 +53,7 @@ class Prior(Protocol):
     domain: Domain
     rms: float
     """Root mean square level at which it knows audio; tasks bring waveforms to it and back."""
+    device: torch.device
 
     def encode(self, waveform: Tensor) -> Tensor:
         """The waveform in the prior's own domain."""

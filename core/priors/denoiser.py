@@ -24,6 +24,7 @@ class DenoiserPrior:
     def __init__(self, name: str, sample_rate: int, model: SpectralDenoiser):
         self.name, self.sample_rate = name, sample_rate
         self.model = model.eval().requires_grad_(False)
+        self.device = next(model.parameters()).device
 
     def encode(self, waveform: Tensor) -> Tensor:
         return waveform

@@ -11,7 +11,10 @@ class Domain(Protocol):
     """How a waveform in [-1, 1] becomes a prior's x, and back.
 
     `encode` may quantise; `decode` takes any real x, also between and outside the classes.
+    `bounded` says whether it ends at full scale.
     """
+
+    bounded: bool
 
     def encode(self, waveform: Tensor) -> Tensor: ...
 
@@ -20,6 +23,8 @@ class Domain(Protocol):
 
 class Waveform:
     """x is the waveform."""
+
+    bounded = False
 
     def encode(self, waveform: Tensor) -> Tensor:
         return waveform
@@ -34,6 +39,7 @@ class MuLaw:
     0.0 becomes class 127, and only w = 1 becomes 255 (truncation, as PnF has it).
     """
 
+    bounded = True
     mu = 255
 
     def encode(self, waveform: Tensor) -> Tensor:
@@ -47,6 +53,8 @@ class MuLaw:
 
 class Linear:
     """256 classes, evenly spaced: code = round_half_even((w + 1) * 255 / 2); sources in it add up, less the offset."""
+
+    bounded = True
 
     def encode(self, waveform: Tensor) -> Tensor:
         return ((waveform + 1) * 255 / 2).round()

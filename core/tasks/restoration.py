@@ -153,7 +153,7 @@ def _gain(waveform: np.ndarray, prior: Prior) -> Tensor:
     rms = np.maximum(np.sqrt(np.mean(np.square(waveform, dtype=np.float64), axis=1, keepdims=True)), SILENCE)
     gain = prior.rms / rms
     peak = np.maximum(np.abs(waveform).max(axis=1, keepdims=True), SILENCE)
-    bounded = np.minimum(gain, HEADROOM / peak) if prior.bounded else gain
+    bounded = np.minimum(gain, HEADROOM / peak) if prior.domain.bounded else gain
     return torch.from_numpy(bounded).float().to(prior.device)
 
 
