@@ -45,7 +45,7 @@ def _import(arguments) -> int:
     from core.zoo.importers import import_checkpoint
     from core.zoo.manifest import check_name, register
 
-    if arguments.out:
+    if arguments.out is not None:
         options.check_output(arguments.out, [".safetensors"])
         import_checkpoint(arguments.source, arguments.system, arguments.out, hparams=arguments.hparams)
         print(f"Wrote {arguments.out}")

@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import re
 import tempfile
 from collections.abc import Callable, Sequence
@@ -110,22 +109,3 @@ def check_output(path: Path, suffixes: Sequence[str]) -> None:
         raise InputError(
             f"Nothing can be written to {path.parent} ({error.strerror}); choose another folder."
         ) from None
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file under a temporary name in the same folder, then renames it."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
-        try:
-            temporary.write(content)
-            temporary.close()
-            os.chmod(temporary.name, 0o666 & ~_umask())
-            os.replace(temporary.name, path)
-        except BaseException:
-            os.unlink(temporary.name)
-            raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -5,13 +5,14 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.cli.options import write_atomically
+from core.signal.output import replacing
 
 
 def write_report(path: Path, source: Path, output: Path, report: Mapping, notes: Sequence[str]) -> None:
     """Writes the report of a run with its file names; figures that are not finite become null."""
     whole = {"task": report["task"], "input": str(source), "output": str(output), **report, "notes": list(notes)}
-    write_atomically(path, (json.dumps(_finite(whole), indent=2, ensure_ascii=False) + "\n").encode())
+    with replacing(path) as file:
+        file.write((json.dumps(_finite(whole), indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def print_result(output: Path, result, notes: Sequence[str]) -> None:

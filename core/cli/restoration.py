@@ -125,8 +125,7 @@ def _restore(arguments, start) -> int:
         arguments.prior, arguments.quality, arguments.sampler, arguments.steps, arguments.seed, arguments.device
     )
     result = _follow(start(clip, settings, reference))
-    notes = (*notes, *result.notes)
-    write_clip(arguments.output, result.clip)
+    notes = (*notes, *result.notes, *write_clip(arguments.output, result.clip))
     if arguments.report:
         write_report(arguments.report, arguments.input, arguments.output, result.report, notes)
     print_result(arguments.output, result, notes)

@@ -1,6 +1,5 @@
 """spectrogram: mel spectrograms of a file or of a folder of files, as `.npz`."""
 
-import io
 import sys
 from pathlib import Path
 
@@ -59,14 +58,13 @@ def _write(arguments, source: Path, target: Path) -> str:
 
     from core.signal.files import read_clip
     from core.signal.mel import FRONT_ENDS, mel_spectrogram
+    from core.signal.output import replacing
     from core.signal.resampling import resample
 
     front_end = FRONT_ENDS[arguments.front_end]
     clip = read_clip(source, start=arguments.start, length=arguments.length).clip.mono()
     mel = mel_spectrogram(resample(clip, front_end.sample_rate).samples[0], front_end)
-    content = io.BytesIO()
-    np.savez_compressed(
-        content, mel=mel, sample_rate=front_end.sample_rate, hop_length=front_end.hop_length, log=front_end.log
-    )
-    options.write_atomically(target, content.getvalue())
+    about = {"sample_rate": front_end.sample_rate, "hop_length": front_end.hop_length, "log": front_end.log}
+    with replacing(target) as file:
+        np.savez_compressed(file, mel=mel, **about)
     return f"{mel.shape[0]} bands, {mel.shape[1]} frames"

@@ -36,7 +36,7 @@ def _train(arguments) -> int:
     from core.training.run import train
     from core.zoo.manifest import check_name, own_folder, register
 
-    if arguments.register:
+    if arguments.register is not None:
         check_name(arguments.register)
         out = own_folder().parent / "training" / f"{arguments.register}.safetensors"
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def _train(arguments) -> int:
         overrides=dict(arguments.set),
     )
     print(f"Wrote {written}")
-    if arguments.register:
+    if arguments.register is not None:
         register(arguments.register, written, _provenance(arguments, written))
         print(f"Registered as {arguments.register}")
     return 0

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
@@ -19,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from core.errors import InputError
+from core.signal.output import replacing
 from core.zoo.checkpoint import load_checkpoint
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
@@ -206,19 +206,11 @@ def _check_spelling(name: str) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".tmp", delete=False) as temporary:
-        try:
-            with source.open("rb") as file:
-                shutil.copyfileobj(file, temporary)
-            temporary.close()
-            os.replace(temporary.name, target)
-        except BaseException:
-            os.unlink(temporary.name)
-            raise
+    with source.open("rb") as original, replacing(target) as file:
+        shutil.copyfileobj(original, file)
 
 
 def _write_manifest(folder: Path, entries: list[Entry]) -> None:
     kept = [{key: value for key, value in asdict(entry).items() if key != "bundled"} for entry in entries]
-    temporary = folder / "manifest.json.tmp"
-    temporary.write_text(json.dumps({"checkpoints": kept}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / "manifest.json")
+    with replacing(folder / "manifest.json") as file:
+        file.write((json.dumps({"checkpoints": kept}, indent=2, ensure_ascii=False) + "\n").encode())
