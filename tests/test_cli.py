@@ -341,3 +341,19 @@ def test_a_changed_checkpoint_is_refused(tone, tiny_prior, tmp_path):
     done = _command("inpaint", tone, tmp_path / "out.wav", "--gap", "0.1-0.2", "--prior", tiny_prior)
     assert done.returncode == 2 and "manifest" in done.stderr and done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == [tone]
+
+
+def test_a_prior_of_ones_own_from_a_folder_to_a_filled_gap(tone, tmp_path, capsys):
+    """A folder of recordings is packed, trained on, registered, listed and used."""
+    folder, out = tmp_path / "recordings", tmp_path / "out.wav"
+    folder.mkdir()
+    for number in range(30):  # some of them fall to validation
+        _write(folder / f"{number}.wav", _tone(RATE) * (0.5 + number / 60))
+    small = ["--set", "model.channels=4", "--set", "model.blocks=1", "--set", "training.segment=8192"]
+    limits = ["--minutes", "0.03", "--set", "training.validation_segments=1"]
+    assert main(["train", "spectral", "--data", str(folder), "--register", "mine", *small, *limits]) == 0
+    entry = manifest.find("mine")
+    assert entry.steps > 0 and entry.metrics and entry.hardware and entry.sample_rate == RATE
+    assert main(["models"]) == 0 and "mine" in capsys.readouterr().out
+    assert main(["inpaint", str(tone), str(out), "--gap", "0.2-0.25", "--prior", "mine", "--steps", "2"]) == 0
+    assert out.exists()

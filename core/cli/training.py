@@ -47,7 +47,7 @@ def _train(arguments) -> int:
         raise InputError(f"There is no checkpoint {arguments.init} to start from; check the name.")
     written = train(
         arguments.recipe,
-        arguments.data,
+        _packed(arguments, out),
         arguments.minutes,
         out,
         resume=arguments.resume,
@@ -59,6 +59,19 @@ def _train(arguments) -> int:
         register(arguments.register, written, _provenance(arguments, written))
         print(f"Registered as {arguments.register}")
     return 0
+
+
+def _packed(arguments, out: Path) -> Path:
+    """The data as a pack: as given, or made beside the checkpoint, where a resumed training finds it again."""
+    from core.training.data import is_pack, pack_data
+    from core.training.recipe import load_recipe
+
+    if is_pack(arguments.data):
+        return arguments.data
+    pack = out.with_suffix(".data")
+    if not (arguments.resume and is_pack(pack)):
+        pack_data(arguments.data, pack, load_recipe(arguments.recipe, dict(arguments.set))["sample_rate"])
+    return pack
 
 
 def _provenance(arguments, written: Path) -> dict:
