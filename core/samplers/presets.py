@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from core.errors import InputError
 from core.samplers.diffusion import reverse_diffusion
-from core.samplers.langevin import annealed_langevin, original_langevin
+from core.samplers.langevin import annealed_langevin
 from core.types import Iterate, Prior
 
 BUDGETS = {"draft": 20, "standard": 40, "fine": 160}
-SAMPLERS = {"diffusion": reverse_diffusion, "langevin": annealed_langevin, "original": original_langevin}
+SAMPLERS = {"diffusion": reverse_diffusion, "langevin": annealed_langevin}
 ORIGINAL_STEPS = 256  # per level, as PnF has it; harder questions take more
 LARGEST_STEPS = 100_000
 
@@ -42,8 +42,6 @@ def choose_plan(prior: Prior, quality: str, sampler: str | None, steps: int | No
         raise InputError(f"There is no quality {quality}; choose one of {', '.join(BUDGETS)}.")
     if steps is not None and not 1 <= steps <= LARGEST_STEPS:
         raise InputError(f"The number of steps must lie between 1 and {LARGEST_STEPS}, not {steps}.")
-    if name == "original":
-        return Plan(name, original_langevin, {"steps": steps or ORIGINAL_STEPS * hardness}, looks=False)
     settings = _diffusion(prior, quality) if name == "diffusion" else {}
     affordable = (BUDGETS[quality] - 1) // settings.get("draws", 1)  # one evaluation is the estimate's
     return Plan(name, SAMPLERS[name], {"steps": steps or affordable, **settings})
