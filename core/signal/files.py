@@ -19,9 +19,9 @@ from core.signal.limits import LIMITS, Limits, check_clip, check_format, check_l
 from core.signal.output import replacing
 from core.signal.truncation import header_promises_more, ogg_lacks_end
 
-BLOCK_FRAMES = 65536
+BLOCK_FRAMES = 2**18
 SMALLER_BLOCKS = (4096, 256, 16, 1)
-RUN_UP = 9216  # eight frames of MP3, which borrow bits from the ones before them
+MP3_RUN_UP = 24 * 1152
 LONGEST_HEADER_CLAIM = 2**48  # frames; more means that the header does not know
 FLAC_STEPS = 2**23
 
@@ -154,14 +154,18 @@ def _read(path: Path, channels: int, first: int, most: int, limits: Limits) -> n
     samples, count = np.empty((channels, most), dtype=np.float32), 0
     for block in (BLOCK_FRAMES, *SMALLER_BLOCKS):
         with _open(path, limits) as file, suppress(soundfile.LibsndfileError):
-            run_up = min(RUN_UP, first + count)
-            file.seek(first + count - run_up)
-            file.read(run_up, dtype="float32")
-            while len(frames := file.read(min(block, most - count), dtype="float32", always_2d=True)):
+            while len(frames := _read_block(file, first + count, min(block, most - count))):
                 samples[:, count : count + len(frames)] = frames.T
                 count += len(frames)
             break
     return samples[:, :count]
+
+
+def _read_block(file: soundfile.SoundFile, start: int, frames: int) -> np.ndarray:
+    """`[frames, channels]`. soundfile seeks after every read, and frames of MP3 borrow bits from many before them."""
+    run_up = min(start, MP3_RUN_UP) if file.format == "MP3" else 0
+    file.seek(start - run_up)
+    return file.read(run_up + frames, dtype="float32", always_2d=True)[run_up:]
 
 
 def _notes(name: str, header: Probe, first: int, wanted: float, promised: float, clip: Clip) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 Log-spectral distances have a floor 60 dB under the reference's loudest bin: without one, faint noise added to an
 estimate halves the distance, which says nothing about the audio. Silence has closed answers: an estimate equal to
-the reference has infinite ratios and zero distance; a ratio to a silent reference is minus infinite otherwise, and
-a log-spectral distance to it is not a number (there is no loudest bin to measure from).
+the reference has infinite ratios and zero distance; SI-SDR with silence on either side, and the other ratios to a
+silent reference, are minus infinite; a log-spectral distance to a silent reference is NaN (it has no loudest bin).
 """
 
 import math
@@ -47,7 +47,7 @@ def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
         return math.inf
     energy = np.sum(reference**2)
     target = np.sum(estimate * reference) / energy * reference if energy else np.zeros_like(reference)
-    return _ratio_db(np.sum(target**2), np.sum((estimate - target) ** 2))
+    return _ratio_db(np.sum(target**2), np.sum((estimate - target) ** 2)) if target.any() else -math.inf
 
 
 def lsd_db(reference: np.ndarray, estimate: np.ndarray) -> float:
