@@ -18,6 +18,7 @@ JOBS = (super_resolution.JOB, inpainting.JOB, declipping.JOB)
 RUNS_AT_ONCE = 2
 SAMPLING = {"concurrency_id": "sampling", "concurrency_limit": RUNS_AT_ONCE}
 WAITING_AT_MOST = 32
+SESSIONS_AT_MOST = 1000
 CACHE_SWEEP_AND_AGE = (600, 6 * 3600)  # seconds
 
 
@@ -39,20 +40,26 @@ def build() -> gr.Blocks:
     return page.queue(max_size=WAITING_AT_MOST, default_concurrency_limit=8)
 
 
-def main() -> None:
+def launch(page: gr.Blocks, **options) -> tuple:
+    """Serves the page; options go before those set here. Returns what `gr.Blocks.launch` does."""
     torch.set_flush_denormal(True)
-    build().launch(
-        server_name=os.environ.get("HOST", "127.0.0.1"),
-        server_port=int(os.environ.get("PORT", "7860")),
-        theme=theme.build(),
-        css_paths=theme.css_path(),
-        head=theme.HEAD,
-        favicon_path=str(theme.icon_path()),
-        pwa=True,
-        max_file_size=LIMITS.file_bytes,
-        footer_links=["api", "settings"],
-        ssr_mode=False,
-    )
+    settings = {
+        "theme": theme.build(),
+        "css_paths": theme.css_path(),
+        "head": theme.HEAD,
+        "favicon_path": str(theme.icon_path()),
+        "pwa": True,
+        "max_file_size": LIMITS.file_bytes,
+        "state_session_capacity": SESSIONS_AT_MOST,
+        "footer_links": ["api", "settings"],
+        "ssr_mode": False,
+    }
+    return page.launch(**settings | options)
+
+
+def main() -> None:
+    host = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # a Space sets the latter
+    launch(build(), server_name=host, server_port=int(os.environ.get("PORT", "7860")))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class Example:
         prior: the beginning of a fitting prior's name.
         choices: name -> value, for widgets of the job.
         truth: name of the sound as it should be, where the example is a damaged copy of it.
+        seconds: how much of it a run works on at first; None for all.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Example:
     prior: str
     choices: Mapping[str, Any] = field(default_factory=dict)
     truth: str | None = None
+    seconds: float | None = None
 
     @property
     def path(self) -> str:

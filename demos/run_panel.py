@@ -12,7 +12,7 @@ from demos import layout, plots, words
 from demos.downloads import restored_file
 from demos.job import Example, Job
 from demos.scope import Track, View, payload
-from demos.source import SHOWN_SECONDS, Loaded, Source, load, read_source, shown_part
+from demos.source import DEFAULT_PART_SECONDS, SHOWN_SECONDS, Loaded, Source, load, read_source, shown_part
 from demos.stream import throttled
 from demos.takes import Moment, Shelf, Take
 
@@ -55,7 +55,8 @@ class RunPanel:
             loaded = load(example.path, example.label, example.reference)
             prior = next((name for name in layout.prior_names(self.job.task) if name.startswith(example.prior)), None)
             chosen = gr.skip() if prior is None else gr.Dropdown(value=prior)
-            return *self._fresh_input(loaded, autoplay=True), chosen, *example.choices.values()
+            fresh = self._fresh_input(loaded, example.seconds or loaded.seconds, autoplay=True)
+            return *fresh, chosen, *example.choices.values()
 
         return choose
 
@@ -63,7 +64,8 @@ class RunPanel:
         if path is None:
             return (gr.skip(),) * 7
         try:
-            return self._fresh_input(load(path), autoplay=False)
+            loaded = load(path)
+            return self._fresh_input(loaded, min(loaded.seconds, DEFAULT_PART_SECONDS), autoplay=False)
         except InputError as error:
             gr.Warning(str(error))
         except Exception:
@@ -71,12 +73,12 @@ class RunPanel:
             gr.Warning(APOLOGY)
         return gr.skip(), gr.skip(), None, *(gr.skip(),) * 4
 
-    def _fresh_input(self, loaded: Loaded, *, autoplay: bool):
-        clip, offset = shown_part(loaded, 0.0, loaded.default_length)
+    def _fresh_input(self, loaded: Loaded, length: float, *, autoplay: bool):
+        length = round(length, 3)
+        clip, offset = shown_part(loaded, 0.0, length)
         view = View([Track("Input", clip)], uuid.uuid4().hex, offset=offset, autoplay=autoplay)
-        part = [0.0, loaded.default_length]
         caption = words.caption_html(loaded.name, loaded.seconds, clip)
-        return loaded, gr.update(value=payload(view), part=part), None, 0.0, loaded.default_length, None, caption
+        return loaded, gr.update(value=payload(view), part=[0.0, length]), None, 0.0, length, None, caption
 
     def _show_part(self, loaded: Loaded | None, start: float | None, length: float | None):
         if loaded is None:

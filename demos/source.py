@@ -1,6 +1,7 @@
 """The sound that a tab works on: which file it is, what the page shows of it, and the part that a run reads."""
 
 from dataclasses import dataclass
+from math import isinf
 from pathlib import Path
 
 from core.errors import InputError
@@ -27,10 +28,6 @@ class Loaded:
     seconds: float
     reference: str | None = None
 
-    @property
-    def default_length(self) -> float:
-        return round(min(self.seconds, DEFAULT_PART_SECONDS), 3)
-
 
 @dataclass(frozen=True)
 class Source:
@@ -50,9 +47,12 @@ def load(path: str | None, name: str | None = None, reference: str | None = None
     """
     if not path:
         raise InputError("There is no sound yet: choose an example, upload a file or record one.")
-    loaded = Loaded(path, name or Path(path).name, probe(path).seconds, reference)
-    read_clip(path, length=min(loaded.seconds, 1.0))
-    return loaded
+    seconds = probe(path).seconds
+    if isinf(seconds):  # the header does not know
+        seconds = read_clip(path).clip.seconds
+    else:
+        read_clip(path, length=min(seconds, 1.0) or None)
+    return Loaded(path, name or Path(path).name, seconds, reference)
 
 
 def shown_part(loaded: Loaded, start: float, length: float) -> tuple[Clip, float]:
