@@ -71,10 +71,11 @@ def spectrogram_png(clip: Clip, *, top_db: float, top_hz: float) -> bytes:
         top_hz: the upper edge; what lies above the clip's Nyquist frequency stays dark.
     """
     level = spectrum_db(clip)
-    hertz = (np.arange(ROWS)[::-1] + 0.5) * top_hz / ROWS
-    bins = np.rint(hertz * 2 / clip.sample_rate * (level.shape[1] - 1)).astype(int)
-    picture = level[:, bins.clip(max=level.shape[1] - 1)].T
-    picture[bins >= level.shape[1]] = top_db - RANGE_DB
+    bins = level.shape[1]
+    edges = (np.arange(ROWS) * top_hz / ROWS * 2 / clip.sample_rate * (bins - 1)).astype(int)
+    picture = np.maximum.reduceat(level, edges.clip(max=bins - 1), axis=1)  # no partial gets lost between two rows
+    picture[:, edges >= bins] = top_db - RANGE_DB
+    picture = picture.T[::-1]
     shade = ((picture - top_db) / RANGE_DB + 1).clip(0, 1) * 255
     image = Image.fromarray(shade.astype(np.uint8))
     image.putpalette(_PALETTE)
