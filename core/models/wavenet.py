@@ -54,13 +54,12 @@ class WaveNetConfig:
         return (self.kernel_size - 1) * sum(self.dilations) + 1
 
 
-def dilated_taps(x: Tensor, kernel_size: int, dilation: int) -> Tensor:
-    """x at t - (kernel_size - 1) * dilation, ..., t - dilation, t, side by side; zeros before the start.
+def dilated_taps(padded: Tensor, kernel_size: int, dilation: int) -> Tensor:
+    """x at t - (kernel_size - 1) * dilation, ..., t - dilation, t, side by side.
 
-    `[batch, time, channels]` becomes `[batch, time, kernel_size * channels]`.
+    `[batch, (kernel_size - 1) * dilation + time, channels]` becomes `[batch, time, kernel_size * channels]`.
     """
-    time = x.shape[1]
-    padded = F.pad(x, (0, 0, (kernel_size - 1) * dilation, 0))
+    time = padded.shape[1] - (kernel_size - 1) * dilation
     return torch.cat([padded[:, n * dilation : n * dilation + time] for n in range(kernel_size)], dim=-1)
 
 
@@ -106,15 +105,21 @@ class GatedLayer(nn.Module):
         self.outputs = nn.Linear(config.gate // 2, config.residual + config.skip)
         self.noise = nn.Linear(config.embedding, config.gate, bias=False) if config.noise_conditional else None
 
-    def forward(self, x: Tensor, embedding: Tensor | None) -> tuple[Tensor, Tensor]:
-        """x `[batch, time, residual]` -> the next layer's x and a skip `[batch, time, skip]`."""
-        gates = self.gates(dilated_taps(x, self.kernel_size, self.dilation))
+    @property
+    def reach(self) -> int:
+        """Earlier samples that an output can see."""
+        return (self.kernel_size - 1) * self.dilation
+
+    def forward(self, x: Tensor, embedding: Tensor | None, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x `[batch, time, residual]` and its `reach` earlier samples -> the next x, a skip, the next call's past."""
+        padded = torch.cat([past.to(x.dtype), x], dim=1)
+        gates = self.gates(dilated_taps(padded, self.kernel_size, self.dilation))
         if self.noise is not None:
             gates = gates + self.noise(embedding)[:, None]
         a, b = gates.chunk(2, dim=-1)
         outputs = self.outputs(a.tanh() * b.sigmoid())
         residual, skip = outputs.split([self.residual, outputs.shape[-1] - self.residual], dim=-1)
-        return (residual + x) * math.sqrt(0.5), skip
+        return (residual + x) * math.sqrt(0.5), skip, padded[:, -self.reach :]
 
 
 class WaveNet(nn.Module):
@@ -138,19 +143,30 @@ class WaveNet(nn.Module):
         self.head = nn.Linear(config.skip, config.skip)
         self.logits = nn.Linear(config.skip, config.classes)
 
-    def forward(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
-        """x: real-valued classes `[batch, time]`; sigma: its noise level `[batch]`, for a noise-conditional network."""
-        embedding = None
-        if self.embed is not None:
-            x = self.scale(x, sigma)
-            embedding = self.embed(sigma)
-        x = self.first(x[..., None])
+    def forward(self, x: Tensor, sigma: Tensor | None = None, past: list[Tensor] | None = None) -> Tensor:
+        """Logits `[batch, time, classes]` of the samples after x.
+
+        Args:
+            x: real-valued classes, `[batch, time]`.
+            sigma: noise level of x in classes, `[batch]`, for a noise-conditional network.
+            past: of `no_past` or an earlier call, which this call goes on from and updates; sample by sample, this
+                is incremental decoding.
+        """
+        embedding = self.embed(sigma) if self.embed is not None else None
+        past = self.no_past(x) if past is None else past
+        x = self.features(x, sigma)
         skips = 0
-        for layer in self.layers:
-            x, skip = layer(x, embedding)
+        for n, layer in enumerate(self.layers):
+            x, skip, past[n] = layer(x, embedding, past[n])
             skips = skips + skip
         return self.logits(F.relu(self.head(F.relu(skips * math.sqrt(1 / self.config.layers)))))
 
-    def scale(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Classes with noise of sigma `[batch]`, brought to about zero mean and unit variance."""
-        return (x - self.centre) / (self.spread**2 + sigma[:, None] ** 2).sqrt()
+    def features(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """What the first gated layer sees, `[batch, time, residual]`."""
+        if self.embed is not None:
+            x = (x - self.centre) / (self.spread**2 + sigma[:, None] ** 2).sqrt()
+        return self.first(x[..., None])
+
+    def no_past(self, x: Tensor) -> list[Tensor]:
+        """The past of x's first sample: zeros for every layer."""
+        return [x.new_zeros(len(x), layer.reach, self.config.residual) for layer in self.layers]

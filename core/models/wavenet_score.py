@@ -1,0 +1,163 @@
+"""The gradient of a WaveNet's smoothed log-likelihood with respect to its input, fast.
+
+PnF (Jayaram & Thickstun 2021, sec. 3.2) smooths the discretised likelihood of the next sample with the noise of a level:
+
+    log p(y) = log N(0; 0, sigma^2) + logsumexp_k(logits_k - ((y - k) / sigma)^2 / 2) - logsumexp_k(logits_k)
+
+Its gradient flows through the target y and through the network. No weight wants a gradient, so the backward pass is
+written out: every layer keeps the two slopes of its gates and nothing else. Time is cut into chunks that stay in a
+processor's cache; the layers' pasts go from chunk to chunk on the way forward, their debts on the way back.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.models.wavenet import GatedLayer, WaveNet, dilated_taps
+
+SQRT_HALF = math.sqrt(0.5)
+
+
+def smoothed_log_prob(logits: Tensor, y: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
+    """log p(y) of the smoothed discretised likelihood, and its gradients.
+
+    Args:
+        logits: `[batch, time, classes]`.
+        y: real-valued classes, `[batch, time]`; may lie outside of the classes.
+        sigma: noise level in classes.
+
+    Returns:
+        log p `[batch, time]` in nats, its gradient with respect to logits and to y.
+    """
+    classes = torch.arange(logits.shape[-1], device=logits.device, dtype=logits.dtype)
+    distance = (y[..., None] - classes) / sigma
+    joint = logits - distance.square() / 2
+    log_prob = joint.logsumexp(-1) - logits.logsumexp(-1) - math.log(sigma * math.sqrt(2 * math.pi))
+    posterior = joint.softmax(-1)
+    return log_prob, posterior - logits.softmax(-1), -(posterior * distance).sum(-1) / sigma
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A gated layer's weights with the fixed factors sqrt(1/2) and sqrt(1/layers) folded into them."""
+
+    kernel_size: int
+    dilation: int
+    gates: Tensor  # [gate, kernel_size * residual]
+    bias: Tensor
+    outputs: Tensor  # [residual + skip, gate / 2]
+    outputs_bias: Tensor
+
+    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The next x, a skip, the next chunk's past, and the gates' slopes dz/da, dz/db `[batch, time, 2, gate / 2]`."""
+        padded = torch.cat([past, x.to(past.dtype)], dim=1)
+        gates = F.linear(dilated_taps(padded, self.kernel_size, self.dilation), self.gates, self.bias)
+        a, b = gates.float().chunk(2, dim=-1)
+        a, b = a.tanh_(), b.sigmoid_()
+        z = a * b
+        slopes = gates.new_empty(*z.shape[:-1], 2, z.shape[-1])
+        slopes[..., 0, :] = torch.addcmul(b, z, a, value=-1)  # (1 - tanh^2) sigmoid
+        slopes[..., 1, :] = torch.addcmul(z, z, b, value=-1)  # tanh sigmoid (1 - sigmoid)
+        outputs = F.linear(z.to(gates.dtype), self.outputs, self.outputs_bias)
+        residual, skip = outputs.split([x.shape[-1], outputs.shape[-1] - x.shape[-1]], dim=-1)
+        return torch.add(residual, x, alpha=SQRT_HALF), skip, padded[:, x.shape[1] :], slopes
+
+    def backward(self, dx: Tensor, dskip: Tensor, slopes: Tensor, debt: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradient of this layer's x, given that of the next one's, of the skip, and what later chunks owe it.
+
+        Returns:
+            The gradient `[batch, time, residual]` and what this chunk owes the one before.
+        """
+        dz = torch.cat([dx, dskip], dim=-1) @ self.outputs
+        taps = (slopes * dz[..., None, :]).flatten(-2) @ self.gates
+        time, reach = dx.shape[1], debt.shape[1]
+        padded = torch.cat([dx.new_zeros(len(dx), time, dx.shape[-1]), debt], dim=1)
+        padded[:, reach:].add_(dx, alpha=SQRT_HALF)
+        for n, tap in enumerate(taps.split(dx.shape[-1], dim=-1)):
+            padded[:, n * self.dilation : n * self.dilation + time] += tap
+        return padded[:, reach:], padded[:, :reach]
+
+
+class WaveNetScore:
+    """Smoothed log-likelihood and score of whole sequences under one WaveNet.
+
+    Args:
+        model: its weights are read once, here.
+        precision: of the matrix products, torch.bfloat16 or torch.float32.
+        chunk: samples that are worked on at a time; changes the speed, not the result.
+    """
+
+    def __init__(self, model: WaveNet, precision: torch.dtype = torch.float32, chunk: int = 2048):
+        self.model, self.precision, self.chunk = model, precision, chunk
+        self.head = [t.to(precision) for t in (model.head.weight, model.head.bias)]
+        self.logits = [t.to(precision) for t in (model.logits.weight, model.logits.bias)]
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """log p of x[:, 1:] given what came before, `[batch, time - 1]` in nats, and the gradient of its sum, `[batch, time]`.
+
+        Args:
+            x: real-valued classes `[batch, time]`, time at least 2; a sequence of its own, its first sample has no likelihood.
+            sigma: noise level of x in classes.
+        """
+        past, target = x[:, :-1], x[:, 1:]
+        with torch.enable_grad():
+            past = past.detach().requires_grad_()
+            features = self.model.features(past, x.new_full((len(x),), sigma))
+        layers = self._layers(sigma)
+        log_prob, dtarget, tape = self._forward(layers, features.detach(), target, sigma)
+        dfeatures = self._backward(layers, tape)
+        (dpast,) = torch.autograd.grad(features, past, dfeatures.to(features.dtype))
+        return log_prob, F.pad(dpast, (0, 1)) + F.pad(dtarget, (1, 0))
+
+    def _layers(self, sigma: float) -> list[_Layer]:
+        embedding = None
+        if self.model.embed is not None:
+            embedding = self.model.embed(self.model.first.linear.weight.new_full((1,), sigma))[0]
+        return [self._fold(layer, embedding) for layer in self.model.layers]
+
+    def _fold(self, layer: GatedLayer, embedding: Tensor | None) -> _Layer:
+        bias = layer.gates.bias if embedding is None else layer.gates.bias + layer.noise.weight @ embedding
+        scale = layer.outputs.bias.new_full(layer.outputs.bias.shape, math.sqrt(1 / self.model.config.layers))
+        scale[: layer.residual] = SQRT_HALF
+        weights = layer.gates.weight, bias, layer.outputs.weight * scale[:, None], layer.outputs.bias * scale
+        return _Layer(layer.kernel_size, layer.dilation, *(w.to(self.precision) for w in weights))
+
+    def _forward(self, layers: list[_Layer], features: Tensor, target: Tensor, sigma: float):
+        """log p, its gradient with respect to the target, and for every chunk the gates' slopes and the skips' gradient."""
+        pasts = [past.to(self.precision) for past in self.model.no_past(target)]
+        log_probs, dtargets, tape = [], [], []
+        for x, y in zip(features.split(self.chunk, dim=1), target.split(self.chunk, dim=1), strict=True):
+            slopes, skips = [], x.new_zeros(*x.shape[:-1], self.model.config.skip)
+            for n, layer in enumerate(layers):
+                x, skip, pasts[n], slope = layer.forward(x, pasts[n])
+                slopes.append(slope)
+                skips += skip
+            log_prob, dskip, dtarget = self._likelihood(skips, y, sigma)
+            log_probs.append(log_prob)
+            dtargets.append(dtarget)
+            tape.append((slopes, dskip))
+        return torch.cat(log_probs, dim=1), torch.cat(dtargets, dim=1), tape
+
+    def _likelihood(self, skips: Tensor, y: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
+        """log p of y given the skips, and its gradients with respect to the skips and to y."""
+        hidden = F.relu(skips.to(self.precision))
+        last = F.relu(F.linear(hidden, *self.head))
+        log_prob, dlogits, dy = smoothed_log_prob(F.linear(last, *self.logits).float(), y, sigma)
+        dlast = (dlogits.to(last.dtype) @ self.logits[0]) * (last > 0)
+        return log_prob, (dlast @ self.head[0]) * (hidden > 0), dy
+
+    def _backward(self, layers: list[_Layer], tape: list) -> Tensor:
+        """Gradient of the features `[batch, time, residual]`; consumes the tape."""
+        debts = [past.to(self.precision) for past in self.model.no_past(tape[0][1])]
+        gradients = []
+        while tape:
+            slopes, dskip = tape.pop()
+            dx = dskip.new_zeros(*dskip.shape[:-1], self.model.config.residual)
+            for n in reversed(range(len(layers))):
+                dx, debts[n] = layers[n].backward(dx, dskip, slopes[n], debts[n])
+            gradients.append(dx)
+        return torch.cat(gradients[::-1], dim=1)
