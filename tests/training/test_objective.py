@@ -1,0 +1,69 @@
+"""What the spectral denoiser is asked in training."""
+
+import pytest
+import torch
+
+from core.models.spectral import DATA_STD, build
+from core.training.objectives.spectral import KINDS, SpectralObjective, bring_to_level, gapped, log_error
+
+
+@pytest.fixture
+def clean():
+    return bring_to_level(torch.randn(1, 24576, generator=torch.Generator().manual_seed(0)))
+
+
+def test_level(clean):
+    assert clean.square().mean().sqrt().item() == pytest.approx(DATA_STD)
+
+
+@pytest.mark.parametrize("kind", range(len(KINDS)))
+def test_evidence_tells_the_truth_where_it_knows(clean, kind):
+    condition = KINDS[kind](clean, torch.Generator().manual_seed(1))
+    known = condition.mask == 1
+    torch.testing.assert_close(condition.interpolation[known], clean[known])
+    assert condition.interpolation.shape == condition.known.shape == clean.shape
+    assert (condition.known[~known] == 0).all()
+    if known.any():
+        assert not known.all()
+
+
+def test_gaps_have_the_lengths_asked_for(clean):
+    mask = gapped(clean, torch.Generator().manual_seed(2), 0.05, 0.05001).mask[0]
+    starts = ((mask[1:] == 0) & (mask[:-1] == 1)).sum().item()
+    assert starts >= 2 and (mask == 0).sum().item() == 800 * starts
+
+
+def test_loss_is_the_log_of_the_error_where_nothing_is_known(clean):
+    where = torch.zeros_like(clean)
+    where[:, :100] = 1
+    estimate = clean + 0.1
+    assert log_error(estimate, clean, where).item() == pytest.approx(2 * torch.log(torch.tensor(0.1)).item(), abs=1e-3)
+
+
+def test_gradients_reach_every_weight_of_the_network_that_is_trained(clean):
+    for share, name in ((1.0, "estimator"), (0.0, "denoiser")):
+        model = build({"channels": 8, "blocks": 2, "patch": 4})
+        for p in model.parameters():
+            torch.nn.init.normal_(p, std=0.05)
+        objective = SpectralObjective(share, 0.0)
+        objective.loss(model, clean, torch.Generator().manual_seed(3))[0].backward()
+        other = {"estimator": model.denoiser, "denoiser": model.estimator}[name]
+        assert all(p.grad.abs().sum() > 0 for p in getattr(model, name).parameters())
+        assert all(p.grad is None for p in other.parameters())
+
+
+def test_training_on_one_question_lowers_its_error(clean):
+    """Sixty updates on smooth noise, of which every fourth sample is known, beat the spline."""
+    torch.manual_seed(0)
+    smooth = bring_to_level(torch.nn.functional.avg_pool1d(clean[:, None, :8192], 7, 1, 3)[:, 0])
+    model = build({"channels": 16, "blocks": 2, "patch": 4})
+    optimizer = torch.optim.Adam(model.estimator.parameters(), lr=5e-3)
+    condition = KINDS[0](smooth, torch.Generator())
+    spline = log_error(condition.interpolation, smooth, 1 - condition.mask).item()
+    for _ in range(60):
+        estimate = model.estimate(condition.interpolation, condition.known, condition.mask)
+        loss = log_error(estimate, smooth, 1 - condition.mask)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < spline - 0.3

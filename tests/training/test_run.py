@@ -1,0 +1,154 @@
+"""The training loop on a folder of tones: it learns, resumes, survives a kill, and refuses what it can't use."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from core.errors import InputError
+from core.training.data import PackedData, find_audio, pack_data
+from core.training.recipe import load_recipe
+from core.training.run import train
+from core.zoo.checkpoint import load_checkpoint
+
+SMALL = {
+    "model.channels": "8",
+    "model.blocks": "2",
+    "training.segment": "4096",
+    "training.validation_segments": "2",
+    "training.warmup_steps": "5",
+    "training.ema_decay": "0.5",
+}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    t = np.arange(32000) / 22050
+    for n, split in enumerate(["train", "train", "valid"]):
+        soundfile.write(folder / f"{n}.wav", 0.3 * np.sin(2 * np.pi * 220 * (n + 1) * t), 22050)
+        with (folder / "metadata.csv").open("a") as table:
+            table.write(("path,split\n" if n == 0 else "") + f"{n}.wav,{split}\n")
+    return folder
+
+
+@pytest.fixture
+def pack(recordings, tmp_path):
+    pack_data(recordings, tmp_path / "pack", 16000)
+    return tmp_path / "pack"
+
+
+def test_a_pack_gives_back_the_recordings(recordings, pack):
+    data = PackedData(pack, "train")
+    assert data.sample_rate == 16000 and len(data.recordings) == 2
+    samples = data.read(0, 4000, 1000)
+    tone = 0.3 * torch.sin(2 * torch.pi * 220 * (4000 + torch.arange(1000)) / 16000)
+    assert (samples - tone).abs().max() < 2e-4
+    assert data.read(0, data.recordings[0].length - 10, 20)[10:].abs().max() == 0  # padded
+
+
+def test_long_recordings_are_cut_at_the_shard_size(tmp_path, monkeypatch):
+    import core.training.data as module
+
+    monkeypatch.setattr(module, "SHARD_SAMPLES", 5000)
+    folder = tmp_path / "one"
+    folder.mkdir()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 12000)
+    soundfile.write(folder / "a.wav", noise, 16000, subtype="PCM_16")
+    (folder / "metadata.csv").write_text("path,split\na.wav,train\n")
+    pack_data(folder, tmp_path / "pack", 16000)
+    sizes = [len(np.load(p)) for p in sorted((tmp_path / "pack").glob("*.npy"))]
+    assert sizes == [5000, 5000, 2000]
+
+
+def test_layouts_without_a_table_are_split_by_a_hash_that_stays(tmp_path):
+    for n in range(200):
+        path = tmp_path / "wav48" / f"p{n % 5}" / f"{n}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    splits = [split for _, split in find_audio(tmp_path)]
+    assert 0 < splits.count("valid") < 30 and set(splits) == {"train", "valid"}
+    assert splits == [split for _, split in find_audio(tmp_path)]
+
+
+def test_maestro_splits_are_read(tmp_path):
+    (tmp_path / "2018").mkdir()
+    (tmp_path / "2018" / "a.wav").touch()
+    (tmp_path / "maestro-v3.0.0.csv").write_text("split,audio_filename\nvalidation,2018/a.wav\n")
+    assert find_audio(tmp_path) == [(Path("2018/a.wav"), "valid")]
+
+
+@pytest.mark.parametrize("bad", ["missing", "empty"])
+def test_no_audio_is_refused(tmp_path, bad):
+    folder = tmp_path / bad
+    if bad == "empty":
+        folder.mkdir()
+    with pytest.raises(InputError, match="folder of recordings"):
+        pack_data(folder, tmp_path / "out")
+
+
+def test_training_goes_on_where_it_stopped(pack, tmp_path):
+    out = tmp_path / "model.safetensors"
+    train("spectral", pack, 0.03, out, overrides=SMALL)
+    state = torch.load(out.with_suffix(".state"), weights_only=True)
+    assert state["step"] >= 1 and load_checkpoint(out).architecture == "spectral"
+    train("spectral", pack, state["seconds"] / 60 + 0.03, out, resume=True, overrides=SMALL)
+    resumed = torch.load(out.with_suffix(".state"), weights_only=True)
+    assert resumed["step"] > state["step"] and resumed["seconds"] > state["seconds"]
+    assert len(resumed["history"]) == len(state["history"]) + 1
+
+
+def test_a_kill_leaves_a_state_to_resume_from(pack, tmp_path):
+    out = tmp_path / "model.safetensors"
+    overrides = SMALL | {"training.save_every_seconds": "0.5"}
+    program = (
+        "import json, sys; from pathlib import Path; from core.training.run import train\n"
+        "train('spectral', Path(sys.argv[1]), 5, Path(sys.argv[2]), overrides=json.loads(sys.argv[3]))"
+    )
+    command = [sys.executable, "-c", program, str(pack), str(out), json.dumps(overrides)]
+    child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not out.exists() and time.monotonic() < deadline and child.poll() is None:
+        time.sleep(0.2)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    before = torch.load(out.with_suffix(".state"), weights_only=True)
+    train("spectral", pack, before["seconds"] / 60 + 0.03, out, resume=True, overrides=SMALL)
+    assert torch.load(out.with_suffix(".state"), weights_only=True)["step"] > before["step"]
+
+
+def test_another_size_of_network_can_not_resume(pack, tmp_path):
+    out = tmp_path / "model.safetensors"
+    train("spectral", pack, 0.03, out, overrides=SMALL)
+    with pytest.raises(InputError, match="another size"):
+        train("spectral", pack, 0.1, out, resume=True, overrides=SMALL | {"model.channels": "16"})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [({"training.batches": "2"}, "no setting"), ({"training.batch": "two"}, "must be int"), ({"model": "{}"}, "no setting")],
+)
+def test_wrong_settings_are_named(overrides, message):
+    with pytest.raises(InputError, match=message):
+        load_recipe("spectral", overrides)
+
+
+def test_unknown_recipe_lists_those_there_are():
+    with pytest.raises(InputError, match="spectral, wavenet"):
+        load_recipe("nothing")
+
+
+def test_a_pack_of_another_rate_is_refused(recordings, tmp_path):
+    pack_data(recordings, tmp_path / "slow", 8000)
+    with pytest.raises(InputError, match="8000 Hz"):
+        train("spectral", tmp_path / "slow", 0.01, tmp_path / "m.safetensors")
