@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 RMS = 0.1  # root mean square level of the waveforms that a noise-conditional network learns
 
+
 @dataclass(frozen=True)
 class WaveNetConfig:
     """Sizes of a WaveNet.

@@ -1,6 +1,6 @@
 """The gradient of a WaveNet's smoothed log-likelihood with respect to its input, fast.
 
-PnF (Jayaram & Thickstun 2021, sec. 3.2) smooths the discretised likelihood of the next sample with the noise of a level:
+PnF (Jayaram & Thickstun 2021, sec. 3.2) smooths the discretised likelihood of the next sample by a level's noise:
 
     log p(y) = log N(0; 0, sigma^2) + logsumexp_k(logits_k - ((y - k) / sigma)^2 / 2) - logsumexp_k(logits_k)
 
@@ -52,7 +52,7 @@ class _Layer:
     outputs_bias: Tensor
 
     def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The next x, a skip, the next chunk's past, and the gates' slopes dz/da, dz/db `[batch, time, 2, gate / 2]`."""
+        """The next x, a skip, the next chunk's past, the gates' slopes dz/da, dz/db `[batch, time, 2, gate / 2]`."""
         padded = torch.cat([past, x.to(past.dtype)], dim=1)
         gates = F.linear(dilated_taps(padded, self.kernel_size, self.dilation), self.gates, self.bias)
         a, b = gates.float().chunk(2, dim=-1)
@@ -96,22 +96,24 @@ class WaveNetScore:
         self.logits = [t.to(precision) for t in (model.logits.weight, model.logits.bias)]
 
     @torch.no_grad()
-    def __call__(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-        """log p of x[:, 1:] given what came before, `[batch, time - 1]` in nats, and the gradient of its sum, `[batch, time]`.
+    def __call__(self, x: Tensor, sigma: float, context: int = 1) -> tuple[Tensor, Tensor]:
+        """log p of x[:, context:] given what came before, `[batch, time - context]` in nats; its sum's gradient.
 
         Args:
-            x: real-valued classes `[batch, time]`, time at least 2; a sequence of its own, its first sample has no likelihood.
+            x: real-valued classes `[batch, time]`, a sequence of its own.
             sigma: noise level of x in classes.
+            context: leading samples that have no likelihood, at least 1 and less than time.
         """
         past, target = x[:, :-1], x[:, 1:]
         with torch.enable_grad():
             past = past.detach().requires_grad_()
             features = self.model.features(past, x.new_full((len(x),), sigma))
         layers = self._layers(sigma)
-        log_prob, dtarget, tape = self._forward(layers, features.detach(), target, sigma)
+        counted = (torch.arange(1, x.shape[1], device=x.device) >= context).expand_as(target)
+        log_prob, dtarget, tape = self._forward(layers, features.detach(), target, counted, sigma)
         dfeatures = self._backward(layers, tape)
         (dpast,) = torch.autograd.grad(features, past, dfeatures.to(features.dtype))
-        return log_prob, F.pad(dpast, (0, 1)) + F.pad(dtarget, (1, 0))
+        return log_prob[:, context - 1 :], F.pad(dpast, (0, 1)) + F.pad(dtarget, (1, 0))
 
     def _layers(self, sigma: float) -> list[_Layer]:
         embedding = None
@@ -126,11 +128,11 @@ class WaveNetScore:
         weights = layer.gates.weight, bias, layer.outputs.weight * scale[:, None], layer.outputs.bias * scale
         return _Layer(layer.kernel_size, layer.dilation, *(w.to(self.precision) for w in weights))
 
-    def _forward(self, layers: list[_Layer], features: Tensor, target: Tensor, sigma: float):
-        """log p, its gradient with respect to the target, and for every chunk the gates' slopes and the skips' gradient."""
+    def _forward(self, layers: list[_Layer], features: Tensor, target: Tensor, counted: Tensor, sigma: float):
+        """log p, its gradient with respect to the target; of every chunk the gates' slopes and the skips' gradient."""
         pasts = [past.to(self.precision) for past in self.model.no_past(target)]
         log_probs, dtargets, tape = [], [], []
-        for x, y in zip(features.split(self.chunk, dim=1), target.split(self.chunk, dim=1), strict=True):
+        for x, y, c in zip(*(t.split(self.chunk, dim=1) for t in (features, target, counted)), strict=True):
             slopes, skips = [], x.new_zeros(*x.shape[:-1], self.model.config.skip)
             for n, layer in enumerate(layers):
                 x, skip, pasts[n], slope = layer.forward(x, pasts[n])
@@ -138,8 +140,8 @@ class WaveNetScore:
                 skips += skip
             log_prob, dskip, dtarget = self._likelihood(skips, y, sigma)
             log_probs.append(log_prob)
-            dtargets.append(dtarget)
-            tape.append((slopes, dskip))
+            dtargets.append(dtarget * c)
+            tape.append((slopes, dskip * c[..., None]))
         return torch.cat(log_probs, dim=1), torch.cat(dtargets, dim=1), tape
 
     def _likelihood(self, skips: Tensor, y: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,7 +1,8 @@
-"""Annealed Langevin dynamics (Song & Ermon 2019, alg. 1; Jayaram & Thickstun 2021): our own schedule, and the original's."""
+"""Annealed Langevin dynamics (Song & Ermon 2019, alg. 1; Jayaram & Thickstun 2021): our schedule, and the original's."""
 
 import math
 from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
@@ -48,6 +49,78 @@ def annealed_langevin(
         log_prob = None if score.log_prob is None else score.log_prob.mean().item() / x.shape[1]
         heard = observation.project(denoised)
         yield Iterate(x, heard, level, step, steps, log_prob, observation.residual(denoised))
+
+
+class Draws(Protocol):
+    """Where the original's sampler takes its random numbers from."""
+
+    def positions(self, batch: int, window: int, frames: int) -> list[int]:
+        """Starts of windows before clipping: integers from [-window, frames), evenly likely."""
+
+    def noise(self, window: int) -> Tensor:
+        """Standard normal, `[window]`."""
+
+
+class GeneratorDraws:
+    """Draws from a generator."""
+
+    def __init__(self, generator: Generator):
+        self.generator = generator
+
+    def positions(self, batch: int, window: int, frames: int) -> list[int]:
+        return torch.randint(-window, frames, (batch,), generator=self.generator).tolist()
+
+    def noise(self, window: int) -> Tensor:
+        return torch.randn(window, generator=self.generator)
+
+
+def original_langevin(
+    prior: Prior,
+    observation: Observation,
+    x: Tensor,
+    *,
+    steps: int = 256,
+    generator: Generator,
+    condition: Condition | None = None,
+    window: int = 20000,
+    batch: int = 2,
+    step_scale: float = 0.05,
+    draws: Draws | None = None,
+) -> Iterator[Iterate]:
+    """PnF's stochastic dynamics (sec. 3.3): every update moves random windows, eta = step_scale * level^2.
+
+    A window is a sequence of its own; all windows of an update read the same x and add up where they overlap.
+
+    Args:
+        x: start of the chain, [batch, frames], in the prior's domain.
+        steps: updates of every sample at each level, on average over samples far from the ends.
+        window: samples of a window (PnF: 20000, and 50000 for inpainting); the whole of a shorter x.
+        batch: windows of an update (PnF: 2, and 1 for inpainting).
+        draws: positions and noise; the generator's where not given.
+
+    Yields:
+        Iterate: after every update; `denoised` is as old as the last window that covered it.
+    """
+    frames = x.shape[1]
+    window, draws = min(window, frames), draws or GeneratorDraws(generator)
+    updates = max(1, int(frames / (window * batch) * steps))
+    total, done, denoised = updates * len(prior.levels), 0, x
+    for level in prior.levels:
+        eta = step_scale * level**2
+        for _ in range(updates):
+            starts = [min(max(j, 0), frames - window) for j in draws.positions(batch, window, frames)]
+            score = prior.score(torch.cat([x[:, j : j + window] for j in starts]), level, condition)
+            soft = observation.gradient(x, level)
+            moved, denoised = x.clone(), denoised.clone()
+            for j, gradient in zip(starts, score.gradient.split(len(x)), strict=True):
+                part = slice(j, j + window)
+                noise = draws.noise(window).to(x)
+                denoised[:, part] = x[:, part] + level**2 * gradient
+                moved[:, part] += eta * (gradient + soft[:, part]) + math.sqrt(2 * eta) * noise
+            x, done = observation.project(moved), done + 1
+            log_prob = None if score.log_prob is None else score.log_prob.mean().item() / window
+            heard, residual = observation.project(denoised), observation.residual(denoised)
+            yield Iterate(x, heard, level, done, total, log_prob, residual)
 
 
 def _shared_noise(like: Tensor, generator: Generator) -> Tensor:

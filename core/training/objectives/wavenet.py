@@ -49,8 +49,10 @@ class WaveNetObjective:
     @torch.no_grad()
     def validate(self, model: nn.Module, waveforms: list[Tensor], generator: Generator) -> dict[str, float]:
         """Bits per sample of waveforms `[frames]` or `[batch, frames]`, by noise level."""
-        return {f"bits_per_sample/sigma_{level:g}": self._bits(model, waveforms, level, generator)
-                for level in self.validation_levels}
+        return {
+            f"bits_per_sample/sigma_{level:g}": self._bits(model, waveforms, level, generator)
+            for level in self.validation_levels
+        }
 
     def _bits(self, model: nn.Module, waveforms: list[Tensor], level: float, generator: Generator) -> float:
         nats = samples = 0.0

@@ -1,0 +1,181 @@
+"""A WaveNet as a prior (PnF, Jayaram & Thickstun 2021): score = gradient of its smoothed discretised log-likelihood.
+
+x is in classes of 256 levels. PnF has one network for each of 24 noise levels (`WaveNetLadder`); a noise-conditional
+network serves them all (`WaveNetPrior`).
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from core.models.wavenet import RMS, WaveNet, WaveNetConfig
+from core.models.wavenet_score import WaveNetScore
+from core.signal.companding import Domain, Linear, MuLaw
+from core.types import Condition, Score
+
+LEVELS = (
+    *(175.9, 110.0, 68.7, 54.3, 42.9, 34.0, 26.8, 21.2, 16.8, 13.3, 10.5, 8.29),
+    *(6.55, 5.18, 4.1, 3.24, 2.56, 1.6, 1.0, 0.625, 0.39, 0.244, 0.15, 0.1),
+)
+DOMAINS: dict[str, type[Domain]] = {"mu-law": MuLaw, "linear": Linear}
+SMALLEST_WINDOW = 1024
+
+Precision = Literal["bfloat16", "float32"]
+
+
+class WaveNetPrior:
+    """What one WaveNet knows about audio.
+
+    Args:
+        model: on the device where it is to work.
+        domain: of its classes.
+        precision: of its matrix products; None takes bfloat16 where the processor knows it.
+        window: samples whose likelihood is taken at a time, which bounds the memory; the windows overlap by the
+            receptive field and their scores add up to the whole sequence's.
+    """
+
+    levels = LEVELS
+    rms = RMS
+
+    def __init__(
+        self,
+        name: str,
+        sample_rate: int,
+        model: WaveNet,
+        domain: Domain,
+        precision: Precision | None = None,
+        window: int = 16384,
+    ):
+        self.name, self.sample_rate, self.domain, self.window = name, sample_rate, domain, window
+        self.model = model.eval().requires_grad_(False)
+        self.device = next(model.parameters()).device
+        on_cpu = self.device.type == "cpu"
+        dtype = getattr(torch, precision) if precision else _fastest(self.device)
+        self.network = WaveNetScore(self.model, dtype, chunk=2048 if on_cpu else 16384)
+        self.windows_at_once = 1 if on_cpu else 8
+
+    def encode(self, waveform: Tensor) -> Tensor:
+        """Class indices of a waveform in [-1, 1]."""
+        return self.domain.encode(waveform)
+
+    def decode(self, x: Tensor) -> Tensor:
+        """The waveform of real-valued classes, in [-1, 1]."""
+        return self.domain.decode(x).clamp(-1, 1)
+
+    def score(self, x: Tensor, level: float, condition: Condition | None = None) -> Score:
+        """Gradient of the smoothed log-likelihood of x `[batch, frames]`, and its value `[batch]` in nats.
+
+        The first sample has no likelihood; it feels those that follow it. Where a GPU runs out of memory, the windows
+        shrink for good.
+        """
+        while True:
+            try:
+                return self._score(x, level)
+            except torch.OutOfMemoryError:
+                if self.window <= SMALLEST_WINDOW:
+                    raise
+                self.window //= 2
+                torch.cuda.empty_cache()
+
+    def denoise(self, x: Tensor, level: float, condition: Condition | None = None) -> Tensor:
+        """Expected clean x: x + level^2 * gradient (Tweedie)."""
+        return x + level**2 * self.score(x, level).gradient
+
+    def estimate(self, condition: Condition) -> None:
+        """A WaveNet cannot look at evidence."""
+        return None
+
+    def _score(self, x: Tensor, level: float) -> Score:
+        gradient, log_prob = torch.zeros_like(x), x.new_zeros(len(x))
+        for starts, length, context in self._windows(x.shape[1]):
+            windows = torch.cat([x[:, start : start + length] for start in starts])
+            terms, gradients = self.network(windows, level, context)
+            log_prob += terms.sum(dim=1).view(len(starts), -1).sum(dim=0)
+            for start, part in zip(starts, gradients.split(len(x)), strict=True):
+                gradient[:, start : start + length] += part
+        return Score(gradient, log_prob)
+
+    def _windows(self, frames: int) -> Iterator[tuple[list[int], int, int]]:
+        """Windows of one length that are worked on together: their starts, the length, how much of it is context."""
+        field = self.model.config.receptive_field
+        inner = []
+        for first in range(1, frames, self.window):
+            start, stop = max(first - field, 0), min(first + self.window, frames)
+            if start == 0 or stop == frames:
+                yield [start], stop - start, first - start
+            else:
+                inner.append(start)
+        for n in range(0, len(inner), self.windows_at_once):
+            yield inner[n : n + self.windows_at_once], field + self.window, field
+
+
+class WaveNetLadder:
+    """PnF's networks, one for each noise level, as one prior: the network of the nearest level answers."""
+
+    def __init__(self, networks: dict[float, WaveNetPrior]):
+        self.levels = tuple(sorted(networks, reverse=True))
+        self.networks = networks
+        first = networks[self.levels[0]]
+        self.name, self.sample_rate, self.domain = first.name, first.sample_rate, first.domain
+        self.rms, self.device = first.rms, first.device
+
+    def encode(self, waveform: Tensor) -> Tensor:
+        """Class indices of a waveform in [-1, 1]."""
+        return self.networks[self.levels[0]].encode(waveform)
+
+    def decode(self, x: Tensor) -> Tensor:
+        """The waveform of real-valued classes, in [-1, 1]."""
+        return self.networks[self.levels[0]].decode(x)
+
+    def score(self, x: Tensor, level: float, condition: Condition | None = None) -> Score:
+        """As `WaveNetPrior.score`, smoothed by `level` itself."""
+        return self._nearest(level).score(x, level)
+
+    def denoise(self, x: Tensor, level: float, condition: Condition | None = None) -> Tensor:
+        """Expected clean x: x + level^2 * gradient (Tweedie)."""
+        return self._nearest(level).denoise(x, level)
+
+    def estimate(self, condition: Condition) -> None:
+        """A WaveNet cannot look at evidence."""
+        return None
+
+    def _nearest(self, level: float) -> WaveNetPrior:
+        """The network whose level is nearest in ratio."""
+        return self.networks[min(self.levels, key=lambda own: max(own, level) / min(own, level))]
+
+
+def from_checkpoint(
+    name: str,
+    config: dict,
+    state: dict[str, Tensor],
+    device: torch.device | str,
+    precision: Precision | None = None,
+) -> WaveNetPrior | WaveNetLadder:
+    """A prior from a checkpoint's configuration and weights; keys that start with "<level>/" make a ladder.
+
+    Args:
+        config: fields of `WaveNetConfig`, and where they differ from 16000 and "mu-law" `sample_rate` and `domain`.
+    """
+    sizes = dict(config)
+    sample_rate, domain = sizes.pop("sample_rate", 16000), DOMAINS[sizes.pop("domain", "mu-law")]()
+
+    def build(weights: dict[str, Tensor]) -> WaveNetPrior:
+        model = WaveNet(WaveNetConfig(**sizes))
+        model.load_state_dict(weights)
+        return WaveNetPrior(name, sample_rate, model.to(device), domain, precision)
+
+    if not any("/" in key for key in state):
+        return build(state)
+    levels: dict[float, dict[str, Tensor]] = {}
+    for key, weight in state.items():
+        level, _, own = key.partition("/")
+        levels.setdefault(float(level), {})[own] = weight
+    return WaveNetLadder({level: build(weights) for level, weights in levels.items()})
+
+
+def _fastest(device: torch.device) -> torch.dtype:
+    """bfloat16 on GPUs and on processors that multiply it natively."""
+    native = device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.bfloat16 if native else torch.float32

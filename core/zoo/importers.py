@@ -1,0 +1,185 @@
+"""Reads checkpoints of the original systems, safely: tensors and numbers only, never code.
+
+PnF (`pnf_wavenet`) keeps r9y9's wavenet_vocoder layout: weight norm as g * v / ||v||, convolutions `[out, in, taps]`;
+one sub-folder per noise level (`checkpoints175pt9/checkpoint_latest_ema.pth`).
+"""
+
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.errors import InputError
+from core.models.wavenet import WaveNet, WaveNetConfig
+from core.priors.wavenet import LEVELS
+from core.zoo.checkpoint import save_checkpoint
+
+LEVEL_FILE = "checkpoint_latest_ema.pth"
+State = dict[str, Tensor]
+
+
+def import_checkpoint(source: Path, system: str, out: Path, *, hparams: Path | None = None) -> None:
+    """Writes an original checkpoint as one of ours.
+
+    Args:
+        source: an original file, or PnF's folder of one sub-folder per noise level.
+        system: where it comes from, a key of `SYSTEMS`.
+        hparams: the original's hyper-parameters; else hparams.json or config.json beside (or in) the source.
+
+    Raises:
+        InputError: an unknown system, a source that is not a checkpoint of it, missing hyper-parameters or levels.
+    """
+    save_checkpoint(out, *read_original(source, system, hparams))
+
+
+def read_original(source: Path, system: str, hparams: Path | None = None) -> tuple[str, dict, State]:
+    """Architecture, configuration and weights of an original checkpoint; arguments as in `import_checkpoint`."""
+    if system not in SYSTEMS:
+        raise InputError(f"Checkpoints of {system!r} cannot be imported; supported: {', '.join(SYSTEMS)}.")
+    if not source.exists():
+        raise InputError(f"There is no checkpoint {source}. Give a file or PnF's folder of noise levels.")
+    return SYSTEMS[system](source, _read_hparams(source, hparams))
+
+
+def load_original(path: Path) -> dict:
+    """The dictionary in a PyTorch file that holds nothing but tensors and numbers."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path.name} holds more than weights or is damaged, so it was not opened; save its state_dict alone."
+        ) from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError):
+        raise InputError(f"{path.name} is no PyTorch checkpoint. Give the original .pth file.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path.name} holds no dictionary of weights. Give the original .pth file.")
+    return content
+
+
+def fold_pnf(state: State) -> State:
+    """r9y9's weight-normalised convolutions as our linear layers; differentiable.
+
+    Raises:
+        KeyError: a weight is missing.
+    """
+
+    def linear(name: str) -> tuple[Tensor, Tensor]:
+        v, g = state[f"{name}.weight_v"], state[f"{name}.weight_g"]
+        weight = v * (g / v.flatten(1).norm(dim=1).view(-1, 1, 1))
+        return weight.permute(0, 2, 1).flatten(1), state[f"{name}.bias"]  # [out, taps * in]
+
+    folded = {}
+    names = {"first": "first_conv", "head": "last_conv_layers.1", "logits": "last_conv_layers.3"}
+    layers = {int(key.split(".")[1]) for key in state if key.startswith("conv_layers.")}
+    for n in range(max(layers, default=-1) + 1):
+        names[f"layers.{n}.gates"] = f"conv_layers.{n}.conv"
+        residual, skip = linear(f"conv_layers.{n}.conv1x1_out"), linear(f"conv_layers.{n}.conv1x1_skip")
+        folded[f"layers.{n}.outputs.weight"] = torch.cat([residual[0], skip[0]])
+        folded[f"layers.{n}.outputs.bias"] = torch.cat([residual[1], skip[1]])
+    for ours, theirs in names.items():
+        folded[f"{ours}.weight"], folded[f"{ours}.bias"] = linear(theirs)
+    return folded
+
+
+def _read_pnf(source: Path, hparams: dict) -> tuple[str, dict, State]:
+    sizes, config = _pnf_config(hparams)
+    if source.is_file():
+        return "wavenet", config, _read_pnf_file(source, sizes)
+    state = {}
+    for level, path in _pnf_levels(source).items():
+        state |= {f"{level}/{key}": weight for key, weight in _read_pnf_file(path, sizes).items()}
+    return "wavenet-ladder", config, state
+
+
+def _pnf_config(hparams: dict) -> tuple[WaveNetConfig, dict]:
+    """Sizes of the network, and our configuration: these with sample rate and domain."""
+    try:
+        if hparams["cin_channels"] > 0 or hparams["gin_channels"] > 0:
+            raise InputError(
+                "This WaveNet is conditioned on a spectrogram or speaker; only unconditioned ones can be imported."
+            )
+        if not hparams["manual_scalar_input"] or hparams["input_type"] not in ("mulaw-quantize", "linear-quantize"):
+            raise InputError("This WaveNet does not take class indices as one scalar channel, as all of PnF's do.")
+        sizes = WaveNetConfig(
+            layers=hparams["layers"],
+            stacks=hparams["stacks"],
+            residual=hparams["residual_channels"],
+            gate=hparams["gate_channels"],
+            skip=hparams["skip_out_channels"],
+            kernel_size=hparams["kernel_size"],
+            classes=hparams["quantize_channels"],
+        )
+        rate = int(hparams["sample_rate"])
+        domain = "mu-law" if hparams["input_type"] == "mulaw-quantize" else "linear"
+    except KeyError as missing:
+        raise InputError(f"The hyper-parameters lack {missing}. Give PnF's own preset with --hparams.") from None
+    except (TypeError, ValueError):
+        raise InputError(
+            "The hyper-parameters have values of the wrong kind. Give PnF's own preset with --hparams."
+        ) from None
+    return sizes, {**asdict(sizes), "sample_rate": rate, "domain": domain}
+
+
+def _read_pnf_file(path: Path, sizes: WaveNetConfig) -> State:
+    state = load_original(path).get("state_dict")
+    if not isinstance(state, dict) or not all(isinstance(weight, Tensor) for weight in state.values()):
+        raise InputError(f"{path.name} has no state_dict of weights. Give an original PnF checkpoint.")
+    if any("conv1x1c" in key or key.startswith("upsample_net") for key in state):
+        raise InputError(f"{path.name} is conditioned on a spectrogram; only unconditioned WaveNets can be imported.")
+    try:
+        folded = fold_pnf(state)
+    except KeyError as missing:
+        raise InputError(f"{path.name} lacks the weight {missing}, so it is no PnF WaveNet.") from None
+    except (RuntimeError, IndexError, ValueError):
+        raise InputError(f"{path.name} has weights of the wrong shape for a PnF WaveNet.") from None
+    _check_shapes(path, folded, WaveNet(sizes).state_dict())
+    return folded
+
+
+def _check_shapes(path: Path, state: State, expected: State) -> None:
+    for key in sorted(expected.keys() | state.keys()):
+        found, wanted = (tuple(s[key].shape) if key in s else None for s in (state, expected))
+        if found != wanted:
+            raise InputError(
+                f"{path.name} does not fit its hyper-parameters ({key} is {found}, not {wanted}); "
+                "choose those it was trained with."
+            )
+
+
+def _pnf_levels(folder: Path) -> dict[float, Path]:
+    """Level -> file of PnF's folder, coarse to fine: `checkpoints10pt5` holds level 10.5."""
+    files = {level: folder / f"checkpoints{_points(level)}" / LEVEL_FILE for level in LEVELS}
+    missing = [_points(level) for level, path in files.items() if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{folder} lacks {LEVEL_FILE} for {len(missing)} of PnF's {len(LEVELS)} noise levels: {', '.join(missing)}."
+        )
+    return files
+
+
+def _points(level: float) -> str:
+    return str(float(level)).replace(".", "pt")
+
+
+def _read_hparams(source: Path, hparams: Path | None) -> dict:
+    folders = [source, source.parent] if source.is_dir() else [source.parent]
+    beside = [folder / name for folder in folders for name in ("hparams.json", "config.json")]
+    path = hparams or next((candidate for candidate in beside if candidate.is_file()), None)
+    if path is None:
+        raise InputError(
+            f"There are no hyper-parameters beside {source} (hparams.json or config.json). Give --hparams FILE."
+        )
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        raise InputError(f"{path} is no readable JSON file of hyper-parameters.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} does not hold hyper-parameters by name.")
+    return content
+
+
+SYSTEMS: dict[str, Callable[[Path, dict], tuple[str, dict, State]]] = {"pnf_wavenet": _read_pnf}
