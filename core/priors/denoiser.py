@@ -52,8 +52,10 @@ class DenoiserPrior:
         return self.model.estimate(condition.interpolation, condition.known, condition.mask)
 
 
-def from_checkpoint(name: str, config: dict, state: dict[str, Tensor], device: torch.device | str, sample_rate: int = 16000) -> DenoiserPrior:
-    """A prior from a checkpoint's configuration and weights."""
-    model = build(config)
+def from_checkpoint(name: str, config: dict, state: dict[str, Tensor], device: torch.device | str) -> DenoiserPrior:
+    """A prior from a checkpoint's configuration (the network's sizes and `sample_rate`) and weights."""
+    sizes = dict(config)
+    sample_rate = sizes.pop("sample_rate")
+    model = build(sizes)
     model.load_state_dict(state)
     return DenoiserPrior(name, sample_rate, model.to(device, memory_format=torch.channels_last))

@@ -1,18 +1,18 @@
 """From a name to a prior: the file's hash is verified, the network is built, and both are kept for the next run."""
 
 from collections import OrderedDict
-from importlib import import_module
 from threading import Lock
 
 from core.errors import InputError
+from core.priors import denoiser, wavenet
 from core.types import Prior
 from core.zoo.checkpoint import load_checkpoint
 from core.zoo.manifest import Entry, find, sha256
 
-PRIORS = {  # architecture -> the module whose `from_checkpoint` builds it
-    "spectral": "core.priors.denoiser",
-    "wavenet": "core.priors.wavenet",
-    "wavenet-ladder": "core.priors.wavenet",
+BUILDERS = {
+    "spectral": denoiser.from_checkpoint,
+    "wavenet": wavenet.from_checkpoint,
+    "wavenet-ladder": wavenet.from_checkpoint,
 }
 KEPT_PRIORS = 6
 
@@ -53,13 +53,13 @@ def _build(entry: Entry, device: str) -> Prior:
             f"The file of {entry.name!r} is not the one that its manifest describes; register the checkpoint again."
         )
     checkpoint = load_checkpoint(entry.path)
-    if checkpoint.architecture not in PRIORS:
+    if checkpoint.architecture not in BUILDERS:
         raise InputError(
-            f"{entry.name!r} holds the architecture {checkpoint.architecture!r}; known are: {', '.join(PRIORS)}."
+            f"{entry.name!r} holds the architecture {checkpoint.architecture!r}; known are: {', '.join(BUILDERS)}."
         )
+    config = checkpoint.config | {"sample_rate": entry.sample_rate}
     try:
-        module = import_module(PRIORS[checkpoint.architecture])
-        return module.from_checkpoint(entry.name, checkpoint.config, checkpoint.state, device)
+        return BUILDERS[checkpoint.architecture](entry.name, config, checkpoint.state, device)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).partition("\n")[0]
         raise InputError(f"The weights of {entry.name!r} do not fit their configuration ({reason}).") from None

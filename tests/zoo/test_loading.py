@@ -1,6 +1,5 @@
 """Loading: verified files only, one prior per process and device, and nothing kept without bound."""
 
-import sys
 import threading
 from collections import OrderedDict
 from types import SimpleNamespace
@@ -25,9 +24,8 @@ def built(monkeypatch):
         built.append(SimpleNamespace(name=name, config=config, state=state, device=device))
         return built[-1]
 
-    monkeypatch.setitem(sys.modules, "a_prior_for_tests", SimpleNamespace(from_checkpoint=from_checkpoint))
     monkeypatch.setattr(loading, "_kept", OrderedDict())
-    monkeypatch.setitem(loading.PRIORS, "for-tests", "a_prior_for_tests")
+    monkeypatch.setitem(loading.BUILDERS, "for-tests", from_checkpoint)
     return built
 
 
