@@ -5,6 +5,7 @@ from scipy.interpolate import CubicSpline
 from scipy.signal import lfilter
 
 ORDER = 256
+CUBIC_BLOCK, CUBIC_MARGIN = 65536, 256
 CONTEXT = 4096  # samples at each side that predictors are fitted to
 
 
@@ -88,9 +89,15 @@ def cubic_through(samples: np.ndarray, known: np.ndarray) -> np.ndarray:
         samples: [frames]; the unknown ones are bounds.
         known: [frames], bool.
     """
-    if known.all() or known.sum() < 4:
-        return np.array(samples, dtype=np.float64)
-    position = np.arange(len(samples))
-    drawn = CubicSpline(position[known], samples[known])(position)
+    drawn = np.array(samples, dtype=np.float64)
+    for start in range(0, len(drawn), CUBIC_BLOCK):  # a spline is local: its memory need not grow with the clip
+        part = slice(max(0, start - CUBIC_MARGIN), start + CUBIC_BLOCK + CUBIC_MARGIN)
+        position = np.arange(len(drawn[part]))
+        if known[part].all() or known[part].sum() < 4:
+            continue
+        curve = CubicSpline(position[known[part]], samples[part][known[part]])(position)
+        inner = slice(start - part.start, start - part.start + CUBIC_BLOCK)
+        drawn[start : start + CUBIC_BLOCK] = curve[inner]
+    limit = 4 * np.abs(samples).max(initial=0.0)
     beyond = np.where(samples > 0, np.maximum(drawn, samples), np.minimum(drawn, samples))
-    return np.where(known, samples, np.clip(beyond, -4 * np.abs(samples).max(), 4 * np.abs(samples).max()))
+    return np.where(known, samples, np.clip(beyond, -limit, limit))

@@ -9,16 +9,19 @@ from core.observations.clipping import Clipping
 from core.signal.clip import Clip
 from core.signal.companding import Domain
 from core.signal.interpolation import cubic_through
+from core.signal.limits import check_clip
 from core.signal.metrics import sdr_db
 from core.signal.resampling import resample
 from core.tasks.outcome import conclude
 from core.tasks.progress import Progress, Run, Settings
-from core.tasks.restoration import Problem, load_prior, restore
+from core.tasks.restoration import Problem, at_rate, load_prior, restore
 
 TASK = "declip"
 DEFAULT_PRIOR = "piano-16k"
 AT_LEVEL = 0.999  # samples over this share of the threshold count as clipped: files are rounded
-RUN_LENGTH = 2  # consecutive samples at one extreme that betray clipping
+NEAR = 5e-4  # distance to an extreme, as a share of the range, within which samples pile up when clipped
+PILE_RATIO = 4.0  # how many more there are than beside the pile; a sine's peak has 1.4
+LEAST_IN_A_ROW = 2  # neighbours that are both piled up: single peaks of a periodic waveform are alike, too
 
 
 def declip(
@@ -40,18 +43,19 @@ def declip(
     Raises:
         InputError: a threshold outside (0, 1], or none given and no clipping found.
     """
+    check_clip("The clip", clip)
     if threshold is not None and not 0 < threshold <= 1:
         raise InputError(f"The threshold must be over 0 and at most 1, not {threshold:g}.")
     prior = load_prior(TASK, settings, DEFAULT_PRIOR)
-    level = find_threshold(clip) if threshold is None else threshold
-    high, low = clip.samples >= AT_LEVEL * level, clip.samples <= -AT_LEVEL * level
+    thresholds = np.full(clip.channels, threshold) if threshold else find_thresholds(clip)
+    high, low = (side * clip.samples >= AT_LEVEL * thresholds[:, None] for side in (1, -1))
     clipped = high | low
-    at_rate = resample(clip, prior.sample_rate)
-    problem = _problem(at_rate, clip, high, low)
+    known = at_rate(clip, prior.sample_rate)
+    problem = _problem(known, clip, high, low)
 
     def insert(waveform: np.ndarray) -> Clip:
         """What the prior changed, brought to the clip's rate, in the clipped samples alone and never towards zero."""
-        change = resample(Clip(waveform - at_rate.samples, prior.sample_rate), clip.sample_rate, frames=clip.frames).samples
+        change = resample(Clip(waveform - known.samples, prior.sample_rate), clip.sample_rate, frames=clip.frames).samples
         outward = np.where(high, np.maximum(change, 0), np.minimum(change, 0))
         return Clip(np.where(clipped, clip.samples + outward, clip.samples), clip.sample_rate)
 
@@ -59,46 +63,56 @@ def declip(
         if isinstance(moment, Progress):
             yield moment
     baselines = {"cubic": Clip(np.stack([cubic_through(row, ~cut) for row, cut in zip(clip.samples, clipped, strict=True)]), clip.sample_rate)}
-    extras = {"threshold": level, "clipped_share": float(clipped.mean())}
+    found = thresholds[np.isfinite(thresholds)]
+    extras = {"threshold": float(found.max()) if len(found) else None, "clipped_share": float(clipped.mean())}
     restored = insert(moment.waveform)
     yield conclude(TASK, restored, moment, prior, settings, baselines, clip, reference, extras, _sdr)
 
 
-def find_threshold(clip: Clip) -> float:
-    """The level that the waveform is cut off at: its peak, where several samples in a row stay there.
+def find_thresholds(clip: Clip) -> np.ndarray:
+    """The level at which each channel is cut off; infinite for channels that are not, [channels].
+
+    Clipped waveforms pile up at their extremes: neighbours stay there, and there are many more samples at the extreme than just beside
+    it, where a sine has about as many.
 
     Raises:
-        InputError: the waveform never stays at its peak.
+        InputError: no channel is cut off (silence and constants pass).
     """
-    magnitude = np.abs(clip.samples)
-    peak = float(magnitude.max())
-    if peak == 0:
-        return 1.0  # silence: nothing is clipped
-    at_peak = magnitude >= AT_LEVEL * peak
-    runs = at_peak[:, 1:] & at_peak[:, :-1] & (np.signbit(clip.samples[:, 1:]) == np.signbit(clip.samples[:, :-1]))
-    if runs.sum() < RUN_LENGTH:
-        raise InputError(f"No clipping was found: the waveform never stays at its peak of {peak:.3g}. Give a threshold if it is clipped lower.")
-    return min(peak, 1.0)
+    levels = np.array([max(_pile(channel), _pile(-channel)) for channel in clip.samples.astype(np.float64)])
+    if not np.ptp(clip.samples, axis=1).any():
+        return np.full(clip.channels, np.inf)
+    if not np.isfinite(levels[levels > 0]).any() or not (levels > 0).any():
+        peak = np.abs(clip.samples).max()
+        raise InputError(f"No clipping was found: the waveform does not stay at its peak of {peak:.3g}. Give a threshold if it is clipped.")
+    return np.where(levels > 0, levels, np.inf)
 
 
-def _problem(at_rate: Clip, clip: Clip, high: np.ndarray, low: np.ndarray) -> Problem:
-    known = torch.from_numpy(at_rate.samples.copy())
-    above, below = (torch.from_numpy(_mask_at(mask, clip, at_rate)) for mask in (high, low))
+def _pile(channel: np.ndarray) -> float:
+    """The upper extreme, where samples pile up at it; else 0."""
+    top, span = channel.max(), np.ptp(channel)
+    distance = (top - channel) / max(span, 1e-30)
+    piled, beside = distance <= NEAR, ((distance > NEAR) & (distance <= 3 * NEAR)).sum()
+    in_a_row = (piled[1:] & piled[:-1]).sum()
+    return float(top) if top > 0 and in_a_row >= LEAST_IN_A_ROW and piled.sum() > PILE_RATIO * beside else 0.0
+
+
+def _problem(known: Clip, clip: Clip, high: np.ndarray, low: np.ndarray) -> Problem:
+    waveform = torch.from_numpy(known.samples.copy())
+    above, below = (torch.from_numpy(_mask_at(mask, clip, known)) for mask in (high, low))
 
     def observe(first: int, last: int, gain: Tensor, domain: Domain) -> Clipping:
-        part = domain.encode(known[:, first:last].to(gain.device) * gain)
+        part = domain.encode((waveform[:, first:last].to(gain.device) * gain).float())
         return Clipping(part, above[:, first:last].to(gain.device), below[:, first:last].to(gain.device), domain)
 
-    busy = (above | below).any(dim=0).nonzero()[:, 0]
-    regions = [(0, at_rate.frames)] if len(busy) else []
-    return Problem(at_rate.samples, regions, observe)
+    regions = [(0, known.frames)] if (above | below).any() else []
+    return Problem(known.samples, regions, observe)
 
 
-def _mask_at(mask: np.ndarray, clip: Clip, at_rate: Clip) -> np.ndarray:
+def _mask_at(mask: np.ndarray, clip: Clip, known: Clip) -> np.ndarray:
     """Which samples of the prior's rate are made mostly of clipped ones."""
-    if clip.sample_rate == at_rate.sample_rate:
+    if clip.sample_rate == known.sample_rate:
         return mask
-    position = (np.arange(at_rate.frames) * clip.sample_rate / at_rate.sample_rate).round().astype(int)
+    position = (np.arange(known.frames) * clip.sample_rate / known.sample_rate).round().astype(int)
     return mask[:, np.minimum(position, clip.frames - 1)]
 
 

@@ -11,14 +11,17 @@ from core.observations.gap import Gap
 from core.signal.clip import Clip
 from core.signal.companding import Domain
 from core.signal.interpolation import fill_gaps
+from core.signal.limits import check_clip
 from core.signal.metrics import gap_lsd_db
 from core.signal.resampling import resample
 from core.tasks.outcome import conclude
 from core.tasks.progress import Progress, Run, Settings
-from core.tasks.restoration import Problem, Restored, load_prior, restore
+from core.tasks.restoration import Problem, at_rate, load_prior, restore
 
 TASK = "inpaint"
 DEFAULT_PRIOR = "piano-16k"
+LEAST_AROUND = 16
+LONG_GAP_SECONDS = 0.3  # the original sampler takes four times the steps for longer ones
 CONTEXT_SECONDS = 1.0  # what the prior sees on each side of a gap
 
 
@@ -43,18 +46,19 @@ def inpaint(
     Raises:
         InputError: a gap is reversed or outside the clip, or nothing is left around the gaps.
     """
+    check_clip("The clip", clip)
     inside = join_gaps(gaps, clip)
     prior = load_prior(TASK, settings, DEFAULT_PRIOR)
     unknown = np.zeros(clip.frames, dtype=bool)
     for start, stop in inside:
         unknown[start:stop] = True
     predicted = Clip(np.stack([fill_gaps(row, inside) for row in clip.samples]), clip.sample_rate)
-    at_rate = resample(predicted, prior.sample_rate)
-    problem = _problem(at_rate, inside, clip.sample_rate)
+    predicted_at_rate = at_rate(predicted, prior.sample_rate)
+    problem = _problem(predicted_at_rate, inside, clip.sample_rate)
 
     def insert(waveform: np.ndarray) -> Clip:
         """What the prior changed, brought to the clip's rate and added to the linear prediction, in the gaps alone."""
-        change = resample(Clip(waveform - at_rate.samples, prior.sample_rate), clip.sample_rate, frames=clip.frames)
+        change = resample(Clip(waveform - predicted_at_rate.samples, prior.sample_rate), clip.sample_rate, frames=clip.frames)
         return Clip(np.where(unknown, predicted.samples + change.samples, clip.samples), clip.sample_rate)
 
     for moment in restore(problem, prior, settings):
@@ -88,31 +92,32 @@ def join_gaps(gaps: Sequence[tuple[float, float]], clip: Clip) -> list[tuple[int
             joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
         else:
             joined.append((first, last))
-    if sum(stop - start for start, stop in joined) > clip.frames - 32:
-        raise InputError("The gaps cover the whole clip; leave some sound around them.")
+    if sum(stop - start for start, stop in joined) > clip.frames - LEAST_AROUND:
+        raise InputError(f"The gaps cover the whole clip; leave at least {LEAST_AROUND} samples of sound around them.")
     return joined
 
 
-def _problem(at_rate: Clip, inside: list[tuple[int, int]], clip_rate: int) -> Problem:
+def _problem(known_clip: Clip, inside: list[tuple[int, int]], clip_rate: int) -> Problem:
     """Only the surroundings of the gaps are worked on. Gaps grow outwards to whole samples of the prior's rate."""
-    scale = at_rate.sample_rate / clip_rate
-    gaps = [(int(start * scale), min(int(np.ceil(stop * scale)), at_rate.frames)) for start, stop in inside]
-    context = int(CONTEXT_SECONDS * at_rate.sample_rate)
+    scale = known_clip.sample_rate / clip_rate
+    gaps = [(int(start * scale), min(int(np.ceil(stop * scale)), known_clip.frames)) for start, stop in inside]
+    context = int(CONTEXT_SECONDS * known_clip.sample_rate)
     regions: list[tuple[int, int]] = []
     for start, stop in gaps:
-        first, last = max(0, start - context), min(at_rate.frames, stop + context)
+        first, last = max(0, start - context), min(known_clip.frames, stop + context)
         if regions and first <= regions[-1][1]:
             regions[-1] = (regions[-1][0], last)
         else:
             regions.append((first, last))
-    known = torch.from_numpy(at_rate.samples.copy())
+    known = torch.from_numpy(known_clip.samples.copy())
 
     def observe(first: int, last: int, gain: Tensor, domain: Domain) -> Gap:
-        part = domain.encode(known[:, first:last].to(gain.device) * gain)
+        part = domain.encode((known[:, first:last].to(gain.device) * gain).float())
         within = [(max(a, first) - first, min(b, last) - first) for a, b in gaps if a < last and b > first]
         return Gap(part, within, domain)
 
-    return Problem(at_rate.samples, regions, observe)
+    longest = max(stop - start for start, stop in inside) / clip_rate
+    return Problem(known_clip.samples, regions, observe, hardness=4 if longest > LONG_GAP_SECONDS else 1)
 
 
 def _gap_metrics(inside: list[tuple[int, int]]):

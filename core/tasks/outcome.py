@@ -6,6 +6,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.signal.clip import Clip
+from core.signal.limits import check_clip
 from core.signal.metrics import lsd_db, psnr_db, si_sdr_db
 from core.signal.resampling import resample
 from core.tasks.progress import Result, Settings
@@ -66,17 +67,20 @@ def best_noise(baseline: Clip, truth: Clip, known: np.ndarray) -> Clip:
     A log-spectral distance rewards any noise in empty bins; a result counts only against the better of the two baselines.
     """
     truth = _matching(truth, baseline)
-    noise = np.random.default_rng(0).standard_normal(baseline.samples.shape).astype(np.float32) * ~known
+    noise = np.random.default_rng(0).standard_normal(baseline.samples.shape, dtype=np.float32) * ~known
     peak = max(float(np.abs(truth.samples).max()), 1e-9)
-    candidates = [Clip(baseline.samples + level * peak * noise, baseline.sample_rate) for level in (0.0, *NOISE_LEVELS)]
-    if baseline.frames < FRAME:
-        return candidates[0]
-    distances = [lsd_db(truth.samples[0], candidate.samples[0]) for candidate in candidates]
-    return candidates[int(np.argmin(distances))]
+    best, best_distance = baseline, np.inf
+    for level in (0.0, *NOISE_LEVELS) if baseline.frames >= FRAME else ():
+        candidate = Clip(baseline.samples + np.float32(level * peak) * noise, baseline.sample_rate)
+        distance = np.mean([lsd_db(t, c) for t, c in zip(truth.samples, candidate.samples, strict=True)])
+        if distance < best_distance:
+            best, best_distance = candidate, distance
+    return best
 
 
 def _matching(reference: Clip, restored: Clip) -> Clip:
     """The reference at the result's rate and length."""
+    check_clip("The reference", reference)
     reference = resample(reference, restored.sample_rate)
     if reference.channels not in (1, restored.channels):
         raise InputError(f"The reference has {reference.channels} channels, the result {restored.channels}; give one that matches.")
@@ -89,7 +93,7 @@ def _matching(reference: Clip, restored: Clip) -> Clip:
 
 
 def _metrics(clip: Clip, truth: Clip | None, measure: Measure | None) -> dict[str, float | None]:
-    """Metrics averaged over channels; all None without a truth, and where one is not finite (silence)."""
+    """Metrics averaged over channels; all None without a truth."""
     if truth is None:
         return dict.fromkeys(("psnr_db", "lsd_db", "si_sdr_db"))
     rows = []
@@ -97,5 +101,10 @@ def _metrics(clip: Clip, truth: Clip | None, measure: Measure | None) -> dict[st
         row = {"psnr_db": psnr_db(reference, estimate), "si_sdr_db": si_sdr_db(reference, estimate)}
         row["lsd_db"] = lsd_db(reference, estimate) if len(reference) >= FRAME else float("nan")
         rows.append(row | (measure(reference, estimate) if measure else {}))
-    means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-    return {name: round(value, 3) if np.isfinite(value) else None for name, value in means.items()}
+    return {name: _mean_of_finite([row[name] for row in rows]) for name in rows[0]}
+
+
+def _mean_of_finite(values: list[float]) -> float | None:
+    """A channel that is silent or perfect has no finite figure, and no say."""
+    finite = [value for value in values if np.isfinite(value)]
+    return round(float(np.mean(finite)), 3) if finite else None

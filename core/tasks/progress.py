@@ -1,7 +1,8 @@
 """What every task is asked with and what it yields: settings in, progress and one result out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from core.signal.clip import Clip
@@ -35,19 +36,29 @@ class Settings:
 class Progress:
     """A moment of a run, ready to be played.
 
+    The clips are made when they are asked for: a run makes more moments than anybody hears.
+
     Args:
-        clip: what the sampler hears in the chain (the denoised estimate with the evidence put back).
-        chain: what the chain is.
+        make_clip: makes what the sampler hears in the chain (the denoised estimate with the evidence put back).
+        make_chain: makes what the chain is.
         iterate: level, step, total_steps, log_prob and residual of the update.
         seconds: since the run began.
         seconds_left: an honest estimate of what remains.
     """
 
-    clip: Clip
-    chain: Clip
+    make_clip: Callable[[], Clip]
+    make_chain: Callable[[], Clip]
     iterate: Iterate
     seconds: float
     seconds_left: float
+
+    @cached_property
+    def clip(self) -> Clip:
+        return self.make_clip()
+
+    @cached_property
+    def chain(self) -> Clip:
+        return self.make_chain()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ does not grow with the clip.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from core.errors import InputError
 from core.samplers.presets import Plan, choose_plan
 from core.signal.clip import Clip
 from core.signal.companding import Domain
+from core.signal.resampling import resample
 from core.tasks.progress import Progress, Settings
 from core.types import Iterate, Observation, Prior
 
@@ -24,6 +26,7 @@ BLOCK_SECONDS = 8.0
 OVERLAP_SECONDS = 0.5
 SILENCE = 1e-7  # root mean square under which there is nothing to restore
 HEADROOM = 0.98  # peak in domains that end at full scale
+NOTHING_TO_DO = "There was nothing to restore (silence, a constant, or no sample that is missing), so it came back as it is."
 
 
 @dataclass(frozen=True)
@@ -92,19 +95,25 @@ def restore(problem: Problem, prior: Prior, settings: Settings) -> Iterator[Prog
     prior = _Counted(prior)
     clock, waveform, quiet = _Clock(len(blocks)), problem.start.astype(np.float32), 0
     for number, (first, last) in enumerate(blocks):
-        if _is_silent(problem.start[:, first:last]):
+        if _silent(problem.start[:, first:last]).all():
             quiet += 1
             continue
-        before, settled = waveform, waveform
+        overlap = max(0, blocks[number - 1][1] - first) if number else 0
         for iterate, heard, chain in _restore_block(problem, prior, plan, settings.seed, first, last):
-            settled = _join(before, heard, first, number and blocks[number - 1][1] - first)
             seconds, left = clock.tick(number, iterate)
-            playable = Clip(settled, prior.sample_rate)
-            yield Progress(playable, Clip(_join(before, chain, first, 0), prior.sample_rate), iterate, seconds, left)
-        waveform = settled
-    notes = ("There was nothing but silence or a constant to work on, so it came back as it is.",) if blocks and quiet == len(blocks) else ()
+            clips = [partial(_joined_clip, prior.sample_rate, waveform, part, first, overlap) for part in (heard, chain)]
+            yield Progress(*clips, iterate, seconds, left)
+        waveform = _join(waveform, heard, first, overlap)
     evaluations = round(prior.samples / max(problem.start.shape[0] * sum(last - first for first, last in blocks), 1))
-    yield Restored(waveform, evaluations, clock.seconds, plan.name, notes)
+    yield Restored(waveform, evaluations, clock.seconds, plan.name, (NOTHING_TO_DO,) if quiet == len(blocks) else ())
+
+
+def at_rate(clip: Clip, sample_rate: int, *, frames: int | None = None) -> Clip:
+    """The clip resampled; a constant stays one, where a resampler would ring at its ends."""
+    resampled = resample(clip, sample_rate, frames=frames)
+    if resampled is clip or np.ptp(clip.samples, axis=1).any():
+        return resampled
+    return Clip(np.broadcast_to(clip.samples[:, :1], resampled.samples.shape), sample_rate)
 
 
 def split_blocks(problem: Problem, sample_rate: int) -> list[tuple[int, int]]:
@@ -124,9 +133,17 @@ def _restore_block(
     problem: Problem, prior: Prior, plan: Plan, seed: int, first: int, last: int
 ) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
     """One chain; yields each iterate with what it hears and what it is, as waveforms [channels, frames] at the input's level."""
-    gain = _gain(problem.start[:, first:last], prior)
+    start = problem.start[:, first:last]
+    gain = _gain(start, prior)
     observation = problem.observe(first, last, gain, prior.domain)
     generator = torch.Generator().manual_seed(seed + 7919 * first)  # each block has its own noise
+    for iterate in _chain(prior, observation, plan, generator):
+        heard, chain = (_at_input_level(prior.decode(x), gain, start) for x in (iterate.denoised, iterate.x))
+        yield replace(iterate, residual=iterate.residual / gain.mean().item()), heard, chain
+
+
+def _chain(prior: Prior, observation: Observation, plan: Plan, generator: torch.Generator) -> Iterator[Iterate]:
+    """The sampler's iterates; before them, as step 0, the one-step estimate of a prior that can look at the evidence."""
     condition = observation.condition() if plan.looks else None
     estimate = prior.estimate(condition) if condition is not None else None
     if estimate is None:
@@ -135,30 +152,32 @@ def _restore_block(
         condition = replace(condition, estimate=estimate)
         guess = prior.encode(estimate)
         x = observation.project(guess)
-        opening = Iterate(x, x, prior.levels[0], 0, plan.settings["steps"], None, observation.residual(guess))
-        yield from _played([opening], prior, gain)
-    chain = plan.sampler(prior, observation, x, condition=condition, generator=generator, **plan.settings)
-    yield from _played(chain, prior, gain)
-
-
-def _played(iterates, prior: Prior, gain: Tensor) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
-    level = gain.mean().item()
-    for iterate in iterates:
-        heard, chain = ((prior.decode(x) / gain).cpu().numpy().astype(np.float32) for x in (iterate.denoised, iterate.x))
-        yield replace(iterate, residual=iterate.residual / level), heard, chain
+        yield Iterate(x, x, prior.levels[0], 0, plan.settings["steps"], None, observation.residual(guess))
+    yield from plan.sampler(prior, observation, x, condition=condition, generator=generator, **plan.settings)
 
 
 def _gain(waveform: np.ndarray, prior: Prior) -> Tensor:
-    """What brings each row to the level that the prior knows, under full scale in domains that end there, [channels, 1]."""
-    rms = np.maximum(np.sqrt(np.mean(np.square(waveform, dtype=np.float64), axis=1, keepdims=True)), SILENCE)
-    gain = prior.rms / rms
-    peak = np.maximum(np.abs(waveform).max(axis=1, keepdims=True), SILENCE)
-    bounded = np.minimum(gain, HEADROOM / peak) if prior.domain.bounded else gain
-    return torch.from_numpy(bounded).float().to(prior.device)
+    """What brings each row to the level that the prior knows, under full scale in domains that end there, [channels, 1], float64."""
+    samples = waveform.astype(np.float64)
+    gain = prior.rms / np.maximum(np.sqrt(np.mean(samples**2, axis=1, keepdims=True)), SILENCE)
+    peak = np.maximum(np.abs(samples).max(axis=1, keepdims=True), SILENCE)
+    return torch.from_numpy(np.minimum(gain, HEADROOM / peak) if prior.domain.bounded else gain).to(prior.device)
 
 
-def _is_silent(waveform: np.ndarray) -> bool:
-    return bool(np.ptp(waveform, axis=1).max() < SILENCE)
+def _at_input_level(waveform: Tensor, gain: Tensor, start: np.ndarray) -> np.ndarray:
+    """Back from the prior's level; silent rows are left as they came."""
+    samples = (waveform.double() / gain).cpu().numpy().astype(np.float32)
+    samples[_silent(start)] = start[_silent(start)]
+    return samples
+
+
+def _silent(waveform: np.ndarray) -> np.ndarray:
+    """Which rows are silence or a constant, [channels]."""
+    return np.ptp(waveform, axis=1) < SILENCE
+
+
+def _joined_clip(sample_rate: int, waveform: np.ndarray, block: np.ndarray, first: int, overlap: int) -> Clip:
+    return Clip(_join(waveform, block, first, overlap), sample_rate)
 
 
 def _join(waveform: np.ndarray, block: np.ndarray, first: int, overlap: int) -> np.ndarray:

@@ -16,15 +16,16 @@ from core.observations.lowpass import LowpassDecimation
 from core.signal.clip import Clip
 from core.signal.companding import Domain, Waveform
 from core.signal.interpolation import spline
-from core.signal.resampling import resample
+from core.signal.limits import check_clip
 from core.tasks.outcome import best_noise, conclude
 from core.tasks.progress import Run, Settings
-from core.tasks.restoration import Problem, Restored, load_prior, restore
+from core.tasks.restoration import Problem, Restored, at_rate, load_prior, restore
 
 TASK = "super-resolve"
 DEFAULT_PRIOR = "piano-16k"
 LARGEST_FACTOR = 64
 SLOWEST_RATE = 250  # Hz that must remain of the prior's rate
+SHORTEST_SPECTRUM = 128  # samples under which the top of the band can't be judged
 Evidence = Literal["plain", "lowpass"]
 
 
@@ -52,10 +53,11 @@ def super_resolve(
     Raises:
         InputError: a factor or prior that can't be used.
     """
+    check_clip("The clip", clip)
     prior = load_prior(TASK, settings, DEFAULT_PRIOR)
     _check_factor(factor, prior.sample_rate)
     if degrade:
-        reference = resample(clip, prior.sample_rate)
+        reference = at_rate(clip, prior.sample_rate)
         kept, kind = _degrade(reference, factor, degrade), degrade
         frames = reference.frames
     else:
@@ -74,7 +76,7 @@ def super_resolve(
     observed = Clip(problem.start, prior.sample_rate)
     baselines = {"spline": Clip(_splines(kept, frames, factor), prior.sample_rate)}
     if reference is not None:
-        reference = resample(reference, prior.sample_rate)
+        reference = at_rate(reference, prior.sample_rate)
         known = np.zeros(frames, dtype=bool)
         known[::factor] = kind == "plain"
         baselines["spline + noise"] = best_noise(baselines["spline"], reference, known)
@@ -83,7 +85,7 @@ def super_resolve(
 
 def _check_factor(factor: int, sample_rate: int) -> None:
     largest = min(LARGEST_FACTOR, sample_rate // SLOWEST_RATE)
-    if factor != int(factor) or not 2 <= factor <= largest:
+    if not isinstance(factor, int) or not 2 <= factor <= largest:
         raise InputError(f"The factor must be a whole number from 2 to {largest}, not {factor}.")
 
 
@@ -101,12 +103,14 @@ def _bring_to(clip: Clip, sample_rate: int, factor: int) -> np.ndarray:
         return clip.samples
     frames = -(-round(clip.seconds * sample_rate) // factor)
     scaled = Clip(clip.samples, clip.sample_rate * factor)  # the same samples, counted `factor` times as fast
-    return resample(scaled, sample_rate, frames=frames).samples
+    return at_rate(scaled, sample_rate, frames=frames).samples
 
 
 def _kind_of(kept: np.ndarray) -> Evidence:
     """Low-passed waveforms have next to nothing at the top of their band; aliases fill it up to the end."""
-    power = np.square(np.abs(np.fft.rfft(kept, axis=1))).sum(axis=0)
+    if kept.shape[1] < SHORTEST_SPECTRUM or not np.ptp(kept):
+        return "plain"
+    power = np.square(np.abs(np.fft.rfft(kept.astype(np.float64) / np.abs(kept).max(), axis=1))).sum(axis=0)
     count = len(power)
     top, under = power[int(0.97 * count) :].mean(), power[int(0.75 * count) : int(0.88 * count)].mean()
     return "lowpass" if top < 1e-2 * under else "plain"
@@ -116,7 +120,7 @@ def _problem(kept: np.ndarray, frames: int, factor: int, kind: Evidence) -> Prob
     evidence = torch.from_numpy(kept.copy())
 
     def observe(first: int, last: int, gain: Tensor, domain: Domain):
-        part = evidence[:, first // factor : -(-last // factor)].to(gain.device) * gain
+        part = (evidence[:, first // factor : -(-last // factor)].to(gain.device) * gain).float()
         if kind == "plain":
             return Decimation(factor, domain.encode(part), last - first, domain)
         return LowpassDecimation(factor, part, last - first, domain)
@@ -125,7 +129,7 @@ def _problem(kept: np.ndarray, frames: int, factor: int, kind: Evidence) -> Prob
         start = _splines(kept, frames, factor)
     else:
         start = LowpassDecimation(factor, evidence, frames, Waveform()).adjoint(evidence).numpy() * factor
-    return Problem(start.astype(np.float32), [(0, frames)], observe, grid=factor)
+    return Problem(start.astype(np.float32), [(0, frames)], observe, grid=factor, hardness=max(1, min(factor // 4, 4)))
 
 
 def _splines(kept: np.ndarray, frames: int, factor: int) -> np.ndarray:

@@ -7,12 +7,13 @@ from core.signal.clip import Clip
 from core.tasks.progress import Progress, Result
 from core.types import Iterate
 from demos.stream import Throttle, throttled
-from demos.takes import TAKE_MOMENTS, Moment, Shelf, Take
+from demos.takes import TAKE_MOMENTS, Shelf, Take
 
 
 def progress(step: int, total: int = 40, frames: int = 64) -> Progress:
     clip = Clip(np.full((1, frames), step / 1000, np.float32), 16000)
-    return Progress(clip, clip, Iterate(None, None, 1 / step, step, total, None, 0.1), step, total - step)
+    iterate = Iterate(None, None, 1 / step, step, total, None, 0.1)
+    return Progress(lambda: clip, lambda: clip, iterate, step, total - step)
 
 
 class Clock:
@@ -78,7 +79,7 @@ def test_closing_stops_the_run_and_keeps_what_there_was():
 def test_a_take_holds_every_iterate_while_there_is_room():
     take = Take("key", 0.0)
     for step in range(1, 41):
-        take.add(Moment.of(progress(step)))
+        take.add(progress(step))
     assert [moment.step for moment in take.moments] == list(range(1, 41))
     estimate, chain = take.moments[9].clips()
     assert estimate.samples[0, 0] == pytest.approx(0.01, abs=1 / 32767) and chain.sample_rate == 16000
@@ -87,7 +88,7 @@ def test_a_take_holds_every_iterate_while_there_is_room():
 def test_a_take_thins_evenly_and_keeps_first_and_newest():
     take = Take("key", 0.0, limit=10 * 256)
     for step in range(1, 100):
-        take.add(Moment.of(progress(step)))
+        take.add(progress(step))
         assert take.moments[0].step == 1 and take.moments[-1].step == step
         assert take.nbytes <= 10 * 256
     gaps = np.diff([moment.step for moment in take.moments])
@@ -97,13 +98,14 @@ def test_a_take_thins_evenly_and_keeps_first_and_newest():
 def test_a_take_is_bounded_in_number():
     take = Take("key", 0.0)
     for step in range(1, 1000):
-        take.add(Moment.of(progress(step)))
-    assert len(take.moments) <= TAKE_MOMENTS
+        take.add(progress(step))
+    assert len(take.moments) <= TAKE_MOMENTS + 1
+    assert take.moments[-1].step == 999
 
 
 def filled(key: str) -> Take:
     take = Take(key, 0.0)
-    take.add(Moment.of(progress(1)))
+    take.add(progress(1))
     return take
 
 

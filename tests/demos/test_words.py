@@ -49,7 +49,7 @@ def test_seconds_are_readable(seconds, text):
 
 def test_progress_says_step_noise_and_time_left():
     iterate = Iterate(None, None, 0.03125, 3, 40, None, 0.1)
-    html = words.progress_html(Progress(CLIP, CLIP, iterate, 1.0, 3.0))
+    html = words.progress_html(Progress(lambda: CLIP, lambda: CLIP, iterate, 1.0, 3.0))
     assert "Step 3 of 40" in html and "noise 0.0312" in html and "3.0 s left" in html and "width:25.0%" in html
 
 
