@@ -59,8 +59,8 @@ class _Layer:
         a, b = a.tanh_(), b.sigmoid_()
         z = a * b
         slopes = gates.new_empty(*z.shape[:-1], 2, z.shape[-1])
-        slopes[..., 0, :] = torch.addcmul(b, z, a, value=-1)  # (1 - tanh^2) sigmoid
-        slopes[..., 1, :] = torch.addcmul(z, z, b, value=-1)  # tanh sigmoid (1 - sigmoid)
+        torch.addcmul(b, z, a, value=-1, out=slopes[..., 0, :])  # (1 - tanh^2) sigmoid
+        torch.addcmul(z, z, b, value=-1, out=slopes[..., 1, :])  # tanh sigmoid (1 - sigmoid)
         outputs = F.linear(z.to(gates.dtype), self.outputs, self.outputs_bias)
         residual, skip = outputs.split([x.shape[-1], outputs.shape[-1] - x.shape[-1]], dim=-1)
         return torch.add(residual, x, alpha=SQRT_HALF), skip, padded[:, x.shape[1] :], slopes
@@ -74,7 +74,7 @@ class _Layer:
         dz = torch.cat([dx, dskip], dim=-1) @ self.outputs
         taps = (slopes * dz[..., None, :]).flatten(-2) @ self.gates
         time, reach = dx.shape[1], debt.shape[1]
-        padded = torch.cat([dx.new_zeros(len(dx), time, dx.shape[-1]), debt], dim=1)
+        padded = F.pad(debt, (0, 0, time, 0))
         padded[:, reach:].add_(dx, alpha=SQRT_HALF)
         for n, tap in enumerate(taps.split(dx.shape[-1], dim=-1)):
             padded[:, n * self.dilation : n * self.dilation + time] += tap

@@ -1,4 +1,4 @@
-"""Annealed Langevin dynamics (Song & Ermon 2019, alg. 1; Jayaram & Thickstun 2021): our schedule, and the original's."""
+"""Annealed Langevin dynamics (Song & Ermon 2019, alg. 1; Jayaram & Thickstun 2021): our schedule, and theirs."""
 
 import math
 from collections.abc import Iterator

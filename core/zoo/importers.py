@@ -19,6 +19,7 @@ from core.priors.wavenet import LEVELS
 from core.zoo.checkpoint import save_checkpoint
 
 LEVEL_FILE = "checkpoint_latest_ema.pth"
+PNF_DOMAINS = {"mulaw-quantize": "mu-law", "linear-quantize": "linear"}
 State = dict[str, Tensor]
 
 
@@ -97,31 +98,29 @@ def _read_pnf(source: Path, hparams: dict) -> tuple[str, dict, State]:
 
 def _pnf_config(hparams: dict) -> tuple[WaveNetConfig, dict]:
     """Sizes of the network, and our configuration: these with sample rate and domain."""
-    try:
-        if hparams["cin_channels"] > 0 or hparams["gin_channels"] > 0:
-            raise InputError(
-                "This WaveNet is conditioned on a spectrogram or speaker; only unconditioned ones can be imported."
-            )
-        if not hparams["manual_scalar_input"] or hparams["input_type"] not in ("mulaw-quantize", "linear-quantize"):
-            raise InputError("This WaveNet does not take class indices as one scalar channel, as all of PnF's do.")
-        sizes = WaveNetConfig(
-            layers=hparams["layers"],
-            stacks=hparams["stacks"],
-            residual=hparams["residual_channels"],
-            gate=hparams["gate_channels"],
-            skip=hparams["skip_out_channels"],
-            kernel_size=hparams["kernel_size"],
-            classes=hparams["quantize_channels"],
-        )
-        rate = int(hparams["sample_rate"])
-        domain = "mu-law" if hparams["input_type"] == "mulaw-quantize" else "linear"
-    except KeyError as missing:
-        raise InputError(f"The hyper-parameters lack {missing}. Give PnF's own preset with --hparams.") from None
-    except (TypeError, ValueError):
-        raise InputError(
-            "The hyper-parameters have values of the wrong kind. Give PnF's own preset with --hparams."
-        ) from None
-    return sizes, {**asdict(sizes), "sample_rate": rate, "domain": domain}
+    sizes = WaveNetConfig(
+        layers=_integer(hparams, "layers"),
+        stacks=_integer(hparams, "stacks"),
+        residual=_integer(hparams, "residual_channels"),
+        gate=_integer(hparams, "gate_channels"),
+        skip=_integer(hparams, "skip_out_channels"),
+        kernel_size=_integer(hparams, "kernel_size"),
+        classes=_integer(hparams, "quantize_channels"),
+    )
+    if max(hparams.get("cin_channels") or 0, hparams.get("gin_channels") or 0) > 0:
+        raise InputError("This WaveNet is conditioned (cin_channels, gin_channels); only unconditioned ones are read.")
+    domain = PNF_DOMAINS.get(hparams.get("input_type"))
+    if domain is None or not hparams.get("manual_scalar_input"):
+        raise InputError("This WaveNet does not take class indices as one scalar channel, as all of PnF's do.")
+    return sizes, {**asdict(sizes), "sample_rate": _integer(hparams, "sample_rate"), "domain": domain}
+
+
+def _integer(hparams: dict, name: str) -> int:
+    value = hparams.get(name)
+    if type(value) is not int or value < 1:
+        found = f"{name} = {value!r}" if name in hparams else f"no {name}"
+        raise InputError(f"The hyper-parameters have {found}, not a number of at least 1; give PnF's own preset.")
+    return value
 
 
 def _read_pnf_file(path: Path, sizes: WaveNetConfig) -> State:
