@@ -107,6 +107,8 @@ def _pnf_config(hparams: dict) -> tuple[WaveNetConfig, dict]:
         kernel_size=_integer(hparams, "kernel_size"),
         classes=_integer(hparams, "quantize_channels"),
     )
+    if sizes.layers % sizes.stacks or sizes.gate % 2:
+        raise InputError("The hyper-parameters need layers that are a multiple of stacks, and even gate_channels.")
     if max(hparams.get("cin_channels") or 0, hparams.get("gin_channels") or 0) > 0:
         raise InputError("This WaveNet is conditioned (cin_channels, gin_channels); only unconditioned ones are read.")
     domain = PNF_DOMAINS.get(hparams.get("input_type"))

@@ -152,6 +152,8 @@ def test_hyper_parameters(source, tmp_path):
     assert "have no stacks" in refusal(source)
     save(source, make_model(), {**HPARAMS, "layers": "many"})
     assert "layers = 'many'" in refusal(source)
+    save(source, make_model(), {**HPARAMS, "stacks": 3})
+    assert "multiple of stacks" in refusal(source)
     save(source, make_model(), {**HPARAMS, "input_type": "raw"})
     assert "class indices" in refusal(source)
     (source.parent / "hparams.json").write_text("{")

@@ -10,7 +10,10 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from core.models.wavenet import RMS, NoiseEmbedding, WaveNet, WaveNetConfig
+from core.models.wavenet_score import WaveNetScore
 from core.signal.companding import MuLaw
+
+LISTENING_LEVEL = 10.0  # classes
 
 
 class WaveNetObjective:
@@ -53,6 +56,14 @@ class WaveNetObjective:
             f"bits_per_sample/sigma_{level:g}": self._bits(model, waveforms, level, generator)
             for level in self.validation_levels
         }
+
+    def listen(self, model: nn.Module, waveform: Tensor, generator: Generator) -> dict[str, Tensor]:
+        """A waveform `[1, frames]` with noise, and what the network hears in it (Tweedie)."""
+        level = LISTENING_LEVEL
+        x = self.domain.encode((waveform * (RMS / root_mean_square(waveform))).clamp(-1, 1))
+        x = x + level * torch.randn(x.shape, generator=generator, device=generator.device).to(x.device)
+        _, gradient = WaveNetScore(model)(x, level)
+        return {"noisy": self.domain.decode(x), "denoised": self.domain.decode(x + level**2 * gradient)}
 
     def _bits(self, model: nn.Module, waveforms: list[Tensor], level: float, generator: Generator) -> float:
         nats = samples = 0.0
