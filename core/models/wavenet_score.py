@@ -5,8 +5,8 @@ PnF (Jayaram & Thickstun 2021, sec. 3.2) smooths the discretised likelihood of t
     log p(y) = log N(0; 0, sigma^2) + logsumexp_k(logits_k - ((y - k) / sigma)^2 / 2) - logsumexp_k(logits_k)
 
 Its gradient flows through the target y and through the network. No weight wants a gradient, so the backward pass is
-written out: every layer keeps the two slopes of its gates and nothing else. Time is cut into chunks that stay in a
-processor's cache; the layers' pasts go from chunk to chunk on the way forward, their debts on the way back.
+written out: every layer keeps the two slopes of its gates and nothing else. Time is cut into chunks that stay near the
+processor; the layers' pasts go from chunk to chunk on the way forward, their debts on the way back.
 """
 
 import math
@@ -87,10 +87,11 @@ class WaveNetScore:
     Args:
         model: its weights are read once, here.
         precision: of the matrix products, torch.bfloat16 or torch.float32.
-        chunk: samples that are worked on at a time; changes the speed, not the result.
+        chunk: samples that are worked on at a time; changes the speed, not the result (2048 is 5 % faster on one
+            thread, but threads that have to share a processor wait for each other after every small step).
     """
 
-    def __init__(self, model: WaveNet, precision: torch.dtype = torch.float32, chunk: int = 2048):
+    def __init__(self, model: WaveNet, precision: torch.dtype = torch.float32, chunk: int = 8192):
         self.model, self.precision, self.chunk = model, precision, chunk
         self.head = [t.to(precision) for t in (model.head.weight, model.head.bias)]
         self.logits = [t.to(precision) for t in (model.logits.weight, model.logits.bias)]

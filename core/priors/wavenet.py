@@ -51,10 +51,9 @@ class WaveNetPrior:
         self.name, self.sample_rate, self.domain, self.window = name, sample_rate, domain, window
         self.model = model.eval().requires_grad_(False)
         self.device = next(model.parameters()).device
-        on_cpu = self.device.type == "cpu"
         dtype = getattr(torch, precision) if precision else _fastest(self.device)
-        self.network = WaveNetScore(self.model, dtype, chunk=2048 if on_cpu else 16384)
-        self.windows_at_once = 1 if on_cpu else 8
+        self.network = WaveNetScore(self.model, dtype)
+        self.windows_at_once = 1 if self.device.type == "cpu" else 8
 
     def encode(self, waveform: Tensor) -> Tensor:
         """Class indices of a waveform in [-1, 1]."""
