@@ -2,8 +2,8 @@
 
     python benchmarks/restoration.py --data ../shared/data/piano --priors piano-16k --clips 10
 
-Clips come from the test split of a folder of recordings (`metadata.csv`), at fixed places of each. Every row is a median over clips;
-gains are over the better of the baselines in that figure. Prints a table and, last, one JSON line.
+Clips come from the test split of a folder of recordings (`metadata.csv`), at fixed places of each. Every row is a
+median over clips; gains are over the better of the baselines in that figure. Prints a table and, last, one JSON line.
 """
 
 import argparse
@@ -82,7 +82,9 @@ class Outcome:
 def test_clips(folder: Path, count: int, seconds: float) -> list[Clip]:
     """Clips at fixed places of the test split's recordings, spread over them evenly; none of them quiet."""
     paths = [folder / path for path, split in find_audio(folder) if split == "test"]
-    places = np.random.default_rng(0).permutation([(n, share) for n in range(len(paths)) for share in (0.1, 0.3, 0.5, 0.7)])
+    places = np.random.default_rng(0).permutation(
+        [(n, share) for n in range(len(paths)) for share in (0.1, 0.3, 0.5, 0.7)]
+    )
     clips = []
     for number, share in places:
         whole = read_clip(paths[int(number)]).clip.mono()
@@ -104,7 +106,11 @@ def measure(job: str, clips: list[Clip], settings: Settings) -> dict:
     median = {name: float(np.median([getattr(o, name) for o in outcomes])) for name in Outcome.__dataclass_fields__}
     spread = np.percentile([o.psnr_gain_db for o in outcomes], [10, 90]).round(2).tolist()
     row = {"job": job, "prior": settings.prior, "sampler": settings.sampler or "diffusion", "quality": settings.quality}
-    return row | {name: round(value, 3) for name, value in median.items() if np.isfinite(value)} | {"psnr_gain_10_90": spread}
+    return (
+        row
+        | {name: round(value, 3) for name, value in median.items() if np.isfinite(value)}
+        | {"psnr_gain_10_90": spread}
+    )
 
 
 def main() -> None:
@@ -120,8 +126,13 @@ def main() -> None:
     torch.set_flush_denormal(True)
     clips = test_clips(options.data, options.clips, options.seconds)
     rows = []
-    print(f"{len(clips)} clips of {options.seconds:g} s from {options.data.name}; medians; gains over the better baseline")
-    print(f"{'job':14} {'prior':20} {'sampler':10} {'quality':9} {'eval':>5} {'s':>6} {'PSNR dB':>8} {'10-90 %':>14} {'LSD x':>6} {'gap x':>6}")
+    print(
+        f"{len(clips)} clips of {options.seconds:g} s from {options.data.name}; medians; gains over the better baseline"
+    )
+    print(
+        f"{'job':14} {'prior':20} {'sampler':10} {'quality':9} "
+        f"{'eval':>5} {'s':>6} {'PSNR dB':>8} {'10-90 %':>14} {'LSD x':>6} {'gap x':>6}"
+    )
     for job in options.jobs:
         for prior in options.priors:
             for sampler in options.samplers:
@@ -131,7 +142,8 @@ def main() -> None:
                     low, high = row["psnr_gain_10_90"]
                     print(
                         f"{job:14} {prior:20} {sampler:10} {quality:9} {row['evaluations']:5.0f} {row['seconds']:6.1f} "
-                        f"{row['psnr_gain_db']:+8.2f} {low:+6.2f} {high:+6.2f}  {row['lsd_ratio']:6.2f} {row.get('gap_lsd_ratio', float('nan')):6.2f}",
+                        f"{row['psnr_gain_db']:+8.2f} {low:+6.2f} {high:+6.2f}  "
+                        f"{row['lsd_ratio']:6.2f} {row.get('gap_lsd_ratio', float('nan')):6.2f}",
                         flush=True,
                     )
     print(json.dumps({"benchmark": "restoration", "data": options.data.name, "clips": len(clips), "rows": rows}))

@@ -53,6 +53,8 @@ class Prior(Protocol):
     domain: Domain
     rms: float
     """Root mean square level at which it knows audio; tasks bring waveforms to it and back."""
+    start_level: float
+    """Where a chain starts that has something to start from."""
     device: torch.device
 
     def encode(self, waveform: Tensor) -> Tensor:

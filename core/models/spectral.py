@@ -1,9 +1,10 @@
 """Spectral denoiser: a small network on the short-time spectrum that answers with a complex filter for every bin.
 
-Two networks of one kind share a checkpoint. The `estimator` looks at the evidence (an interpolation, and the known samples with
-zeros between them, in whose spectrum every alias stands at its true place) and makes a one-step estimate. The `denoiser` looks
-at a noisy waveform, and at the evidence and that estimate where there are any, at any noise level. Filters of 3 x 3 bins follow
-deep filtering (Mack & Habets 2020), noise levels and scalings Karras et al. 2022.
+Two networks of one kind share a checkpoint. The `estimator` looks at the evidence (an interpolation, and the known
+samples with zeros between them, in whose spectrum every alias stands at its true place) and makes a one-step
+estimate. The `denoiser` looks at a noisy waveform, and at the evidence and that estimate where there are any, at any
+noise level. Filters of 3 x 3 bins follow deep filtering (Mack & Habets 2020), noise levels and scalings Karras et al.
+2022.
 """
 
 from dataclasses import asdict, dataclass
@@ -56,7 +57,9 @@ class FilterNet(nn.Module):
         nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
         nn.init.zeros_(self.modulation.weight), nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, spectra: Tensor, scale: float | Tensor, known_share: Tensor, setting: Tensor, base: Tensor) -> Tensor:
+    def forward(
+        self, spectra: Tensor, scale: float | Tensor, known_share: Tensor, setting: Tensor, base: Tensor
+    ) -> Tensor:
         """Filters the spectra.
 
         Args:
@@ -73,7 +76,9 @@ class FilterNet(nn.Module):
         with torch.autocast(features.device.type, torch.bfloat16, enabled=self.fast):
             answer = self._body(features, setting)
         answer = _unfold(answer.float(), self.patch)  # [batch, outputs, BINS, frames]
-        return _apply_filters(spectra, answer[:, :-2], base) + torch.complex(answer[:, -2], answer[:, -1]) * (0.1 * DATA_STD)
+        return _apply_filters(spectra, answer[:, :-2], base) + torch.complex(answer[:, -2], answer[:, -1]) * (
+            0.1 * DATA_STD
+        )
 
     def _body(self, features: Tensor, setting: Tensor) -> Tensor:
         h = self.embed(features)
@@ -99,19 +104,22 @@ class SpectralDenoiser(nn.Module):
         base = scale.new_tensor([1.0, 0.0])
         return istft(self.estimator(spectra, scale, _known_share(mask), _setting(None, mask), base), mask.shape[-1])
 
-    def forward(self, x: Tensor, sigma: Tensor, evidence: tuple[Tensor, Tensor, Tensor, Tensor] | None = None) -> Tensor:
-        """Expected clean waveform, given x = clean + sigma * noise and, where there are any, (estimate, interpolation, known, mask).
+    def forward(
+        self, x: Tensor, sigma: Tensor, evidence: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """Expected clean waveform, given x = clean + sigma * noise.
 
         Args:
             x: [batch, samples].
-            sigma: [batch]; one level for the whole batch where the batch is larger than one.
+            sigma: [batch]; the batch shares one level.
+            evidence: estimate, interpolation, known and mask (see `core.types.Condition`), where there are any.
         """
         nothing = torch.zeros_like(x)
         estimate, interpolation, known, mask = evidence or (nothing,) * 4
         spectra = torch.stack([stft(w) for w in (x, estimate, interpolation, known)], dim=1)
         level = sigma[0]
         scale = torch.stack([(level**2 + DATA_STD**2).rsqrt(), *level.new_full((3,), 1 / DATA_STD)])
-        # the share that a Wiener filter gives x: all of white data where nothing else is known, little once there is an estimate
+        # a Wiener filter trusts x less where there is an estimate: only its error is left to explain
         spread = DATA_STD if evidence is None else 0.2 * DATA_STD
         trust = spread**2 / (level**2 + spread**2)
         base = torch.stack([trust, (1 - trust) if evidence is not None else trust * 0, trust * 0, trust * 0])
@@ -132,8 +140,9 @@ def configuration(model: SpectralDenoiser) -> dict:
 def _features(spectra: Tensor, known_share: Tensor) -> Tensor:
     """Real features of complex spectra [batch, spectra, BINS, frames]: [batch, features, BINS, frames].
 
-    Log magnitude; compressed real and imaginary part; the turn from the frame before (instantaneous frequency) and from
-    the bin below (group delay), which do not depend on absolute phase; then position in frequency and share of known samples.
+    Log magnitude; compressed real and imaginary part; the turn from the frame before (instantaneous frequency) and
+    from the bin below (group delay), which do not depend on absolute phase; then position in frequency and share of
+    known samples.
     """
     batch, _, bins, frames = spectra.shape
     magnitude = spectra.abs()
@@ -166,7 +175,7 @@ def _unfold(answer: Tensor, patch: int) -> Tensor:
 
 
 def _apply_filters(spectra: Tensor, taps: Tensor, base: Tensor) -> Tensor:
-    """Sum over spectra and 3 x 3 neighbours of tap * neighbour, each neighbour turned into the demodulation of the bin it serves."""
+    """Sum over spectra and 3 x 3 neighbours of tap * neighbour, turned into the demodulation of the bin it serves."""
     batch, count, bins, frames = spectra.shape
     taps = taps.reshape(batch, count, 9, 2, bins, frames)
     padded = F.pad(spectra, (1, 1, 1, 1))
@@ -189,7 +198,8 @@ def _known_share(mask: Tensor) -> Tensor:
 def _setting(sigma: Tensor | None, mask: Tensor) -> Tensor:
     """The noise level, the share of known samples and the density of their edges, as waves of their logarithms.
 
-    Share and edges tell decimation (share 1 / k, edges 2 / k) from gaps (hardly an edge), clipping and band limits (nothing known).
+    Share and edges tell decimation (share 1 / k, edges 2 / k) from gaps (hardly an edge), clipping and band limits
+    (nothing known).
 
     Returns:
         [batch, SETTING_FEATURES].

@@ -13,7 +13,7 @@ class Clipping(Masked):
 
     Args:
         observed: in the prior's domain, [batch, frames].
-        high: True where the waveform is clipped at the top; low: at the bottom. A clipped sample's observed value is its bound.
+        high, low: True where the waveform is clipped at the top and at the bottom; what is observed there is a bound.
     """
 
     def __init__(self, observed: Tensor, high: Tensor, low: Tensor, domain: Domain):
@@ -31,6 +31,6 @@ class Clipping(Masked):
         return Condition(waveform, waveform * self.mask, self.mask.to(waveform.dtype))
 
     def project(self, x: Tensor) -> Tensor:
-        """Known samples back; clipped ones no nearer to zero than the threshold. Domains are monotone, so this holds in any."""
+        """Known samples back; clipped ones no nearer to zero than the threshold (in any domain: they are monotone)."""
         beyond = torch.maximum(x, self.observed).where(self.high, torch.minimum(x, self.observed))
         return self.observed.where(self.mask, beyond)

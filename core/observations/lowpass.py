@@ -1,4 +1,4 @@
-"""Band-limited decimation: a waveform was low-passed, then every k-th sample kept, as every resampler does it. Soft, linear evidence."""
+"""Band-limited decimation: low-passed, then every k-th sample kept, as resamplers do it. Soft, linear evidence."""
 
 import math
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class LowpassDecimation(Observation):
 
 
 def lowpass_kernel(factor: int, edge: float = EDGE) -> Tensor:
-    """Kaiser-windowed sinc with its transition from `edge` to the end of the kept band, unit gain, [2 * ZEROS * factor + 1]."""
+    """Kaiser-windowed sinc of unit gain, falling from `edge` to the end of the kept band, [2 * ZEROS * factor + 1]."""
     half = ZEROS * factor
     n = torch.arange(-half, half + 1, dtype=torch.float64)
     cutoff = (1 + edge) / 2 / factor

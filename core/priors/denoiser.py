@@ -1,4 +1,4 @@
-"""The spectral denoiser as a prior: score = (denoised - x) / sigma^2 (Tweedie; Vincent 2011), with eyes for the evidence."""
+"""The spectral denoiser as a prior: score = (denoised - x) / sigma^2 (Tweedie), with eyes for the evidence."""
 
 import math
 
@@ -17,6 +17,7 @@ class DenoiserPrior:
 
     domain = Waveform()
     rms = DATA_STD
+    start_level = 0.1
     levels = tuple(
         SIGMA_MAX * math.exp(math.log(SIGMA_MIN / SIGMA_MAX) * n / (LADDER_STEPS - 1)) for n in range(LADDER_STEPS)
     )

@@ -19,6 +19,7 @@ LEVELS = (
     *(175.9, 110.0, 68.7, 54.3, 42.9, 34.0, 26.8, 21.2, 16.8, 13.3, 10.5, 8.29),
     *(6.55, 5.18, 4.1, 3.24, 2.56, 1.6, 1.0, 0.625, 0.39, 0.244, 0.15, 0.1),
 )
+START_LEVEL = 16.8  # classes: what the plain start of a chain (a spline, a linear prediction) is off by
 DOMAINS: dict[str, type[Domain]] = {"mu-law": MuLaw, "linear": Linear}
 SMALLEST_WINDOW = 1024
 
@@ -38,6 +39,7 @@ class WaveNetPrior:
 
     levels = LEVELS
     rms = RMS
+    start_level = START_LEVEL
 
     def __init__(
         self,
@@ -118,7 +120,7 @@ class WaveNetLadder:
         self.networks = networks
         first = networks[self.levels[0]]
         self.name, self.sample_rate, self.domain = first.name, first.sample_rate, first.domain
-        self.rms, self.device = first.rms, first.device
+        self.rms, self.device, self.start_level = first.rms, first.device, first.start_level
 
     def encode(self, waveform: Tensor) -> Tensor:
         """Class indices of a waveform in [-1, 1]."""

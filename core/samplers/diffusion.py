@@ -1,7 +1,8 @@
-"""Reverse diffusion with the evidence imposed on the denoised estimate (Song et al. 2021; Karras et al. 2022; DDRM, Kawar et al. 2022).
+"""Reverse diffusion with the evidence imposed on the denoised estimate (Song et al. 2021; Kawar et al. 2022).
 
-A chain walks down a ladder of noise levels. At each it hears the clean audio in the noise, makes that agree with the evidence and
-steps to the next level, its noise partly kept and partly new. Several draws averaged come closer to the truth than any of them.
+A chain walks down a ladder of noise levels. At each it hears the clean audio in the noise, makes that agree with the
+evidence and steps to the next level, its noise partly kept and partly new. Several draws averaged come closer to the
+truth than any of them.
 """
 
 import math

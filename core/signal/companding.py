@@ -34,7 +34,7 @@ class Waveform:
 
 
 class MuLaw:
-    """256 classes, logarithmically spaced: code = trunc((sign(w) log(1 + mu |w|) / log(1 + mu) + 1) / 2 * mu), mu = 255.
+    """256 classes, spaced as a logarithm: trunc((sign(w) log(1 + mu |w|) / log(1 + mu) + 1) / 2 * mu), mu = 255.
 
     0.0 becomes class 127, and only w = 1 becomes 255 (truncation, as PnF has it).
     """

@@ -1,4 +1,4 @@
-"""What the obvious methods make of incomplete audio: cubic spline, two-sided linear prediction. Baselines, and evidence for networks."""
+"""What the obvious methods make of incomplete audio: splines and linear prediction. Baselines, and evidence."""
 
 import numpy as np
 from scipy.interpolate import CubicSpline

@@ -1,8 +1,8 @@
 """Short-time Fourier transform in which a steady tone stands still.
 
-Frames of 1024 samples (periodic Hann) every 256. Two conventions make the spectrum easy to read for a network: it is scaled so
-that white noise of standard deviation s has bins of variance s^2, and each bin is demodulated by its own frequency, exp(-i pi k t / 2),
-so that a tone at the centre of bin k keeps its phase from frame to frame.
+Frames of 1024 samples (periodic Hann) every 256. Two conventions make the spectrum easy to read for a network: it is
+scaled so that white noise of standard deviation s has bins of variance s^2, and each bin is demodulated by its own
+frequency, exp(-i pi k t / 2), so that a tone at the centre of bin k keeps its phase from frame to frame.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 N_FFT = 1024
 HOP_LENGTH = 256
-BINS = N_FFT // 2  # the bin at the Nyquist frequency is left out: a power of two serves the network, and no ear hears it
+BINS = N_FFT // 2  # without the one at the Nyquist frequency: a power of two serves networks, and no ear hears it
 
 
 def frame_count(samples: int) -> int:
@@ -21,7 +21,9 @@ def frame_count(samples: int) -> int:
 def stft(waveform: Tensor) -> Tensor:
     """Waveform [batch, samples] to demodulated spectrum [batch, BINS, frames], complex."""
     window, scale = _window(waveform)
-    spectrum = torch.stft(waveform, N_FFT, HOP_LENGTH, window=window, center=True, pad_mode="constant", return_complex=True)
+    spectrum = torch.stft(
+        waveform, N_FFT, HOP_LENGTH, window=window, center=True, pad_mode="constant", return_complex=True
+    )
     return spectrum[:, :BINS] * (_demodulation(spectrum) / scale)
 
 

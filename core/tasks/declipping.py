@@ -1,4 +1,4 @@
-"""Declipping: what a waveform did beyond the level that it was cut off at (consistent declipping; survey: Zaviska et al. 2021)."""
+"""Declipping: what a waveform did beyond the level that it was cut off at (survey: Zaviska et al. 2021)."""
 
 import numpy as np
 import torch
@@ -55,14 +55,21 @@ def declip(
 
     def insert(waveform: np.ndarray) -> Clip:
         """What the prior changed, brought to the clip's rate, in the clipped samples alone and never towards zero."""
-        change = resample(Clip(waveform - known.samples, prior.sample_rate), clip.sample_rate, frames=clip.frames).samples
+        change = resample(
+            Clip(waveform - known.samples, prior.sample_rate), clip.sample_rate, frames=clip.frames
+        ).samples
         outward = np.where(high, np.maximum(change, 0), np.minimum(change, 0))
         return Clip(np.where(clipped, clip.samples + outward, clip.samples), clip.sample_rate)
 
     for moment in restore(problem, prior, settings):
         if isinstance(moment, Progress):
             yield moment
-    baselines = {"cubic": Clip(np.stack([cubic_through(row, ~cut) for row, cut in zip(clip.samples, clipped, strict=True)]), clip.sample_rate)}
+    baselines = {
+        "cubic": Clip(
+            np.stack([cubic_through(row, ~cut) for row, cut in zip(clip.samples, clipped, strict=True)]),
+            clip.sample_rate,
+        )
+    }
     found = thresholds[np.isfinite(thresholds)]
     extras = {"threshold": float(found.max()) if len(found) else None, "clipped_share": float(clipped.mean())}
     restored = insert(moment.waveform)
@@ -72,8 +79,8 @@ def declip(
 def find_thresholds(clip: Clip) -> np.ndarray:
     """The level at which each channel is cut off; infinite for channels that are not, [channels].
 
-    Clipped waveforms pile up at their extremes: neighbours stay there, and there are many more samples at the extreme than just beside
-    it, where a sine has about as many.
+    Clipped waveforms pile up at their extremes: neighbours stay there, and there are many more samples at the extreme
+    than just beside it, where a sine has about as many.
 
     Raises:
         InputError: no channel is cut off (silence and constants pass).
@@ -83,7 +90,9 @@ def find_thresholds(clip: Clip) -> np.ndarray:
         return np.full(clip.channels, np.inf)
     if not np.isfinite(levels[levels > 0]).any() or not (levels > 0).any():
         peak = np.abs(clip.samples).max()
-        raise InputError(f"No clipping was found: the waveform does not stay at its peak of {peak:.3g}. Give a threshold if it is clipped.")
+        raise InputError(
+            f"No clipping was found: the waveform does not stay at its peak ({peak:.3g}). Give a threshold."
+        )
     return np.where(levels > 0, levels, np.inf)
 
 

@@ -58,7 +58,9 @@ def inpaint(
 
     def insert(waveform: np.ndarray) -> Clip:
         """What the prior changed, brought to the clip's rate and added to the linear prediction, in the gaps alone."""
-        change = resample(Clip(waveform - predicted_at_rate.samples, prior.sample_rate), clip.sample_rate, frames=clip.frames)
+        change = resample(
+            Clip(waveform - predicted_at_rate.samples, prior.sample_rate), clip.sample_rate, frames=clip.frames
+        )
         return Clip(np.where(unknown, predicted.samples + change.samples, clip.samples), clip.sample_rate)
 
     for moment in restore(problem, prior, settings):
@@ -68,7 +70,9 @@ def inpaint(
     observed = Clip(np.where(unknown, np.float32(0), clip.samples), clip.sample_rate)
     extras = {"gaps": [[start / clip.sample_rate, stop / clip.sample_rate] for start, stop in inside]}
     baselines = {"linear prediction": predicted}
-    yield conclude(TASK, restored, moment, prior, settings, baselines, observed, reference, extras, _gap_metrics(inside))
+    yield conclude(
+        TASK, restored, moment, prior, settings, baselines, observed, reference, extras, _gap_metrics(inside)
+    )
 
 
 def join_gaps(gaps: Sequence[tuple[float, float]], clip: Clip) -> list[tuple[int, int]]:
@@ -84,10 +88,14 @@ def join_gaps(gaps: Sequence[tuple[float, float]], clip: Clip) -> list[tuple[int
         if not stop > start:
             raise InputError(f"Gap {start:g}-{stop:g} s ends before it begins; give the earlier time first.")
         if start < 0 or stop > clip.seconds + 0.5 / clip.sample_rate:
-            raise InputError(f"Gap {start:g}-{stop:g} s lies outside the clip (0-{clip.seconds:.3g} s); choose a gap inside it.")
+            raise InputError(
+                f"Gap {start:g}-{stop:g} s lies outside the clip (0-{clip.seconds:.3g} s); choose a gap inside it."
+            )
         first, last = round(start * clip.sample_rate), min(round(stop * clip.sample_rate), clip.frames)
         if last == first:
-            raise InputError(f"Gap {start:g}-{stop:g} s is shorter than one sample ({1000 / clip.sample_rate:.2g} ms); make it longer.")
+            raise InputError(
+                f"Gap {start:g}-{stop:g} s is shorter than a sample ({1000 / clip.sample_rate:.2g} ms); make it longer."
+            )
         if joined and first <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
         else:

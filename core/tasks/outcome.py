@@ -62,9 +62,10 @@ def conclude(
 
 
 def best_noise(baseline: Clip, truth: Clip, known: np.ndarray) -> Clip:
-    """The baseline with the amount of white noise on its unknown samples that brings it nearest to the truth in log-spectral distance.
+    """The baseline with that much white noise on its unknown samples which brings its spectrum nearest to the truth.
 
-    A log-spectral distance rewards any noise in empty bins; a result counts only against the better of the two baselines.
+    A log-spectral distance rewards any noise in empty bins; a result counts only against the better of the two
+    baselines.
     """
     truth = _matching(truth, baseline)
     noise = np.random.default_rng(0).standard_normal(baseline.samples.shape, dtype=np.float32) * ~known
@@ -83,9 +84,13 @@ def _matching(reference: Clip, restored: Clip) -> Clip:
     check_clip("The reference", reference)
     reference = resample(reference, restored.sample_rate)
     if reference.channels not in (1, restored.channels):
-        raise InputError(f"The reference has {reference.channels} channels, the result {restored.channels}; give one that matches.")
+        raise InputError(
+            f"The reference has {reference.channels} channels, the result {restored.channels}; give one that matches."
+        )
     if abs(reference.frames - restored.frames) > 0.01 * restored.sample_rate:
-        raise InputError(f"The reference lasts {reference.seconds:.3f} s, the result {restored.seconds:.3f} s; give one of the same length.")
+        raise InputError(
+            f"The reference lasts {reference.seconds:.3f} s, the result {restored.seconds:.3f} s; give one as long."
+        )
     samples = np.zeros_like(restored.samples)
     frames = min(reference.frames, restored.frames)
     samples[:, :frames] = reference.samples[:, :frames]

@@ -1,7 +1,7 @@
 """What the restoration tasks share: blocks of a long clip, their levels, the chain in each, and progress on the way.
 
-A task says what was measured (`Problem`); `restore` draws audio that agrees with it and the prior, block after block, so that memory
-does not grow with the clip.
+A task says what was measured (`Problem`); `restore` draws audio that agrees with it and the prior, block after block,
+so that memory does not grow with the clip.
 """
 
 import time
@@ -26,7 +26,9 @@ BLOCK_SECONDS = 8.0
 OVERLAP_SECONDS = 0.5
 SILENCE = 1e-7  # root mean square under which there is nothing to restore
 HEADROOM = 0.98  # peak in domains that end at full scale
-NOTHING_TO_DO = "There was nothing to restore (silence, a constant, or no sample that is missing), so it came back as it is."
+NOTHING_TO_DO = (
+    "There was nothing to restore (silence, a constant, or no sample that is missing), so it came back as it is."
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Problem:
     Args:
         start: what the simplest method makes of the evidence, [channels, frames].
         regions: (first, last + 1) frames to work on, sorted, apart from each other.
-        observe: (first, last + 1, gain [channels, 1], domain) -> observation of these frames, its waveforms multiplied by gain.
+        observe: (first, last + 1, gain [channels, 1], domain) -> observation of these frames, multiplied by gain.
         grid: blocks start at multiples of this.
         hardness: by how much more the original sampler spends on a question like this.
     """
@@ -101,7 +103,9 @@ def restore(problem: Problem, prior: Prior, settings: Settings) -> Iterator[Prog
         overlap = max(0, blocks[number - 1][1] - first) if number else 0
         for iterate, heard, chain in _restore_block(problem, prior, plan, settings.seed, first, last):
             seconds, left = clock.tick(number, iterate)
-            clips = [partial(_joined_clip, prior.sample_rate, waveform, part, first, overlap) for part in (heard, chain)]
+            clips = [
+                partial(_joined_clip, prior.sample_rate, waveform, part, first, overlap) for part in (heard, chain)
+            ]
             yield Progress(*clips, iterate, seconds, left)
         waveform = _join(waveform, heard, first, overlap)
     evaluations = round(prior.samples / max(problem.start.shape[0] * sum(last - first for first, last in blocks), 1))
@@ -118,7 +122,9 @@ def at_rate(clip: Clip, sample_rate: int, *, frames: int | None = None) -> Clip:
 
 def split_blocks(problem: Problem, sample_rate: int) -> list[tuple[int, int]]:
     """Regions cut into overlapping blocks that fit into bounded memory, starting on the problem's grid."""
-    length, overlap = (int(seconds * sample_rate) // problem.grid * problem.grid for seconds in (BLOCK_SECONDS, OVERLAP_SECONDS))
+    length, overlap = (
+        int(seconds * sample_rate) // problem.grid * problem.grid for seconds in (BLOCK_SECONDS, OVERLAP_SECONDS)
+    )
     blocks = []
     for first, last in problem.regions:
         first = first // problem.grid * problem.grid
@@ -132,7 +138,7 @@ def split_blocks(problem: Problem, sample_rate: int) -> list[tuple[int, int]]:
 def _restore_block(
     problem: Problem, prior: Prior, plan: Plan, seed: int, first: int, last: int
 ) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
-    """One chain; yields each iterate with what it hears and what it is, as waveforms [channels, frames] at the input's level."""
+    """One chain; yields each iterate with what it hears and what it is, as waveforms at the input's level."""
     start = problem.start[:, first:last]
     gain = _gain(start, prior)
     observation = problem.observe(first, last, gain, prior.domain)
@@ -143,7 +149,7 @@ def _restore_block(
 
 
 def _chain(prior: Prior, observation: Observation, plan: Plan, generator: torch.Generator) -> Iterator[Iterate]:
-    """The sampler's iterates; before them, as step 0, the one-step estimate of a prior that can look at the evidence."""
+    """The sampler's iterates; before them, as step 0, the estimate of a prior that can look at the evidence."""
     condition = observation.condition() if plan.looks else None
     estimate = prior.estimate(condition) if condition is not None else None
     if estimate is None:
@@ -157,7 +163,7 @@ def _chain(prior: Prior, observation: Observation, plan: Plan, generator: torch.
 
 
 def _gain(waveform: np.ndarray, prior: Prior) -> Tensor:
-    """What brings each row to the level that the prior knows, under full scale in domains that end there, [channels, 1], float64."""
+    """What brings each row to the prior's level, or under full scale where its domain ends, [channels, 1], float64."""
     samples = waveform.astype(np.float64)
     gain = prior.rms / np.maximum(np.sqrt(np.mean(samples**2, axis=1, keepdims=True)), SILENCE)
     peak = np.maximum(np.abs(samples).max(axis=1, keepdims=True), SILENCE)
@@ -194,7 +200,7 @@ def _join(waveform: np.ndarray, block: np.ndarray, first: int, overlap: int) -> 
 
 
 class _Counted:
-    """A prior that counts the samples it is asked about: divided by the clip's, the honest number of score evaluations."""
+    """A prior that counts the samples it is asked about: over the clip's, the number of score evaluations."""
 
     def __init__(self, prior: Prior):
         self._prior, self.samples = prior, 0
@@ -232,5 +238,7 @@ class _Clock:
         if self.first_update is None:
             self.first_update = (now, done)
         begun, done_then = self.first_update
-        pace = (now - begun) / (done - done_then) if done > done_then else now / max(done, 1 / max(iterate.total_steps, 1))
+        pace = (
+            (now - begun) / (done - done_then) if done > done_then else now / max(done, 1 / max(iterate.total_steps, 1))
+        )
         return now, max(0.0, (self.blocks - done) * pace)

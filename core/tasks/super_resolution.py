@@ -1,7 +1,7 @@
-"""Super-resolution: the samples between the samples (PnF, Jayaram & Thickstun 2021, sec. 4.3), or the band over the band.
+"""Super-resolution: the samples between the samples (PnF, sec. 4.3), or the band over the band.
 
-Evidence: every k-th sample of the wanted waveform (`plain`), or its low-passed version at the k-th part of the rate (`lowpass`, which is
-what real files of a low rate are).
+Evidence: every k-th sample of the wanted waveform (`plain`), or its low-passed version at the k-th part of the rate
+(`lowpass`, which is what real files of a low rate are).
 """
 
 from typing import Literal
@@ -43,8 +43,8 @@ def super_resolve(
     Args:
         clip: brought to (prior's rate / factor) first; with `degrade` it is the truth, at any rate.
         factor: 2 to 64.
-        degrade: makes the evidence from the truth: "plain" keeps every factor-th sample as PnF does, "lowpass" filters first.
-        evidence: what a clip of low rate is: "plain" samples, "lowpass" filtered ones, or "auto", which looks at the top of its band.
+        degrade: makes the evidence: "plain" keeps every factor-th sample as PnF does, "lowpass" filters first.
+        evidence: what a clip of low rate holds: "plain" samples or "lowpass" filtered ones; "auto" looks at its band.
         reference: the truth, for metrics.
 
     Yields:
@@ -80,7 +80,9 @@ def super_resolve(
         known = np.zeros(frames, dtype=bool)
         known[::factor] = kind == "plain"
         baselines["spline + noise"] = best_noise(baselines["spline"], reference, known)
-    yield conclude(TASK, restored, moment, prior, settings, baselines, observed, reference, {"factor": factor, "evidence": kind})
+    yield conclude(
+        TASK, restored, moment, prior, settings, baselines, observed, reference, {"factor": factor, "evidence": kind}
+    )
 
 
 def _check_factor(factor: int, sample_rate: int) -> None:

@@ -1,6 +1,7 @@
 """Training data: any folder of audio, packed into shards of 16-bit samples that a bare machine can read.
 
-A pack is a folder with `index.json` and `.npy` shards of at most 45 MiB. The index lists every recording's shard, place and split.
+A pack is a folder with `index.json` and `.npy` shards of at most 45 MiB. The index lists every recording's shard,
+place and split.
 """
 
 import csv
@@ -41,9 +42,13 @@ class PackedData:
     def __init__(self, folder: Path, split: str):
         index = _read_index(folder)
         self.sample_rate = index["sample_rate"]
-        self.recordings = [Recording(r["shard"], r["start"], r["length"]) for r in index["recordings"] if r["split"] == split]
+        self.recordings = [
+            Recording(r["shard"], r["start"], r["length"]) for r in index["recordings"] if r["split"] == split
+        ]
         if not self.recordings:
-            raise InputError(f"The data in {folder} has no recording in its {split} split; add recordings and pack it again.")
+            raise InputError(
+                f"The data in {folder} has no recording in its {split} split; add recordings and pack it again."
+            )
         names = {r.shard for r in self.recordings}
         self._shards = {name: np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names}
         lengths = np.array([r.length for r in self.recordings], dtype=np.float64)
@@ -69,8 +74,8 @@ class PackedData:
 def pack_data(folder: Path, out: Path, sample_rate: int = 16000, exclude: str | None = None) -> dict[str, int]:
     """Packs every audio file under a folder, mixed to mono and resampled.
 
-    Splits come from a `metadata.csv` (columns path, split) or a MAESTRO csv (audio_filename, split) where there is one; otherwise every
-    twentieth file, chosen by a hash of its path, is held out for validation.
+    Splits come from a `metadata.csv` (columns path, split) or a MAESTRO csv (audio_filename, split) where there is
+    one; otherwise every twentieth file, chosen by a hash of its path, is held out for validation.
 
     Args:
         exclude: a glob pattern of relative paths to leave out.
@@ -81,9 +86,13 @@ def pack_data(folder: Path, out: Path, sample_rate: int = 16000, exclude: str | 
     Raises:
         InputError: no audio in the folder, or out exists and is no pack.
     """
-    files = [(path, split) for path, split in find_audio(folder) if not (exclude and fnmatch.fnmatch(path.as_posix(), exclude))]
+    files = [
+        (path, split)
+        for path, split in find_audio(folder)
+        if not (exclude and fnmatch.fnmatch(path.as_posix(), exclude))
+    ]
     if not files:
-        raise InputError(f"{folder} holds no audio ({', '.join(sorted(s[1:] for s in AUDIO_SUFFIXES))}); choose a folder of recordings.")
+        raise InputError(f"{folder} holds no audio (wav, flac, ogg, mp3, opus, aiff); choose a folder of recordings.")
     if out.exists() and any(out.iterdir()) and not (out / "index.json").exists():
         raise InputError(f"{out} is not empty and holds no packed data; choose a new folder.")
     out.mkdir(parents=True, exist_ok=True)
@@ -101,7 +110,9 @@ def find_audio(folder: Path) -> list[tuple[Path, str]]:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give a folder of recordings.")
     listed = _listed_splits(folder)
-    paths = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
+    paths = sorted(
+        p.relative_to(folder) for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file()
+    )
     return [(path, listed.get(path.as_posix()) or _hashed_split(path)) for path in paths]
 
 

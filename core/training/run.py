@@ -1,7 +1,7 @@
 """The training loop: any objective, on one CPU, one GPU or many (accelerate); resumable at any moment.
 
-The learning rate warms up, then falls linearly over the minutes asked for. Every `save_every_seconds` the whole state and the averaged
-weights are written under a temporary name and renamed, so that a kill loses no more than that.
+The learning rate warms up, then falls linearly over the minutes asked for. Every `save_every_seconds` the whole state
+and the averaged weights are written under a temporary name and renamed, so that a kill loses no more than that.
 """
 
 import importlib
@@ -116,7 +116,13 @@ class _Run:
         log, recent = _tensorboard(self.out, self.accelerator), defaultdict(list)
         next_save = self.clock.seconds + self.training["save_every_seconds"]
         next_validation = self.clock.seconds + self.training["validate_every_seconds"]
-        bar = tqdm(total=round(seconds), initial=round(self.clock.seconds), unit="s", mininterval=5, disable=not self.accelerator.is_main_process)
+        bar = tqdm(
+            total=round(seconds),
+            initial=round(self.clock.seconds),
+            unit="s",
+            mininterval=5,
+            disable=not self.accelerator.is_main_process,
+        )
         while (progress := self.clock.seconds / seconds) < 1:
             for name, value in self._update(progress).items():
                 recent[name].append(value)
@@ -167,7 +173,10 @@ class _Run:
         if not self.accelerator.is_main_process:
             return
         generator = torch.Generator().manual_seed(0)
-        waveforms = [self.data["valid"].sample(self.training["segment"], generator)[None] for _ in range(self.training["validation_segments"])]
+        waveforms = [
+            self.data["valid"].sample(self.training["segment"], generator)[None]
+            for _ in range(self.training["validation_segments"])
+        ]
         waveforms = [w.to(self.accelerator.device) for w in waveforms]
         live = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.model.load_state_dict(self.average)
@@ -178,7 +187,10 @@ class _Run:
         self.model.load_state_dict(live)
         self.history.append({"step": self.step, "minutes": round(self.clock.seconds / 60, 1), **figures})
         _log_scalars(log, "valid", figures, self.step)
-        tqdm.write(f"{self.clock.seconds / 60:6.1f} min, step {self.step}: " + ", ".join(f"{k} {v:.2f}" for k, v in figures.items()))
+        tqdm.write(
+            f"{self.clock.seconds / 60:6.1f} min, step {self.step}: "
+            + ", ".join(f"{k} {v:.2f}" for k, v in figures.items())
+        )
 
     def _save(self) -> None:
         if not self.accelerator.is_main_process:
@@ -195,18 +207,25 @@ class _Run:
         temporary = self.out.with_suffix(".state.tmp")
         torch.save(state, temporary)
         os.replace(temporary, self.out.with_suffix(".state"))
-        halves = {name: value.half().cpu() if value.is_floating_point() else value.cpu() for name, value in self.average.items()}
+        halves = {
+            name: value.half().cpu() if value.is_floating_point() else value.cpu()
+            for name, value in self.average.items()
+        }
         save_checkpoint(self.out, self.settings["architecture"], self.settings["model"], halves)
 
     def _restore(self) -> None:
         path = self.out.with_suffix(".state")
         if not path.exists():
-            raise InputError(f"There is no {path.name} beside {self.out.name} to resume from; train without --resume first.")
+            raise InputError(
+                f"There is no {path.name} beside {self.out.name} to resume from; train without --resume first."
+            )
         state = torch.load(path, map_location="cpu", weights_only=True)
         try:
             self.model.load_state_dict(state["model"])
         except RuntimeError:
-            raise InputError(f"{path.name} holds a network of another size; resume with the settings that it was begun with.") from None
+            raise InputError(
+                f"{path.name} holds a network of another size; resume with the settings that it was begun with."
+            ) from None
         self.average, self.history = state["average"], state["history"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.clock.spent = state["step"], state["seconds"]
@@ -216,7 +235,9 @@ class _Run:
     def _check_rate(self) -> None:
         rate = self.data["train"].sample_rate
         if rate != self.settings["sample_rate"]:
-            raise InputError(f"The data was packed at {rate} Hz, the recipe wants {self.settings['sample_rate']} Hz; pack it again.")
+            raise InputError(
+                f"The data was packed at {rate} Hz, the recipe wants {self.settings['sample_rate']} Hz; pack it again."
+            )
 
 
 def _objective(settings: dict):
@@ -226,11 +247,15 @@ def _objective(settings: dict):
 
 def _load_weights(model: nn.Module, checkpoint, settings: dict) -> None:
     if checkpoint.architecture != settings["architecture"]:
-        raise InputError(f"The checkpoint holds a {checkpoint.architecture}, the recipe trains a {settings['architecture']}.")
+        raise InputError(
+            f"The checkpoint holds a {checkpoint.architecture}, the recipe trains a {settings['architecture']}."
+        )
     try:
         model.load_state_dict(checkpoint.state)
     except RuntimeError:
-        raise InputError("The checkpoint's network has other sizes than the recipe's; set the recipe's model section to match.") from None
+        raise InputError(
+            "The checkpoint's network has other sizes than the recipe's; set the recipe's model section to match."
+        ) from None
 
 
 def _tensorboard(out: Path, accelerator: Accelerator):

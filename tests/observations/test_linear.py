@@ -33,7 +33,9 @@ def test_adjoint(operator):
     x = noise(2, FRAMES, seed=1)
     measured = operator.forward(x)
     y = noise(*measured.shape, seed=2)
-    assert torch.sum(measured * y).item() == pytest.approx(torch.sum(x * operator.adjoint(y)).item(), rel=1e-9, abs=1e-9)
+    assert torch.sum(measured * y).item() == pytest.approx(
+        torch.sum(x * operator.adjoint(y)).item(), rel=1e-9, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("domain", [Waveform(), MuLaw(), Linear()], ids=lambda d: type(d).__name__)
@@ -49,7 +51,9 @@ def test_hard_evidence_is_kept_and_projection_is_idempotent(domain):
         projected = observation.project(wild)
         assert torch.equal(observation.project(projected), projected)
         assert observation.residual(projected) == 0.0
-        assert torch.equal(observation.project(observation.initialise(torch.Generator())), observation.initialise(torch.Generator()))
+        assert torch.equal(
+            observation.project(observation.initialise(torch.Generator())), observation.initialise(torch.Generator())
+        )
 
 
 def test_clipped_samples_never_fall_under_the_threshold():
@@ -92,7 +96,7 @@ def test_lowpass_steps_reach_the_evidence_and_leave_the_band_above():
 
 
 def test_condition_shows_every_alias_at_its_height():
-    """A tone kept every fourth sample appears in the zero-filled spectrum at its own frequency with its own amplitude."""
+    """A tone kept every fourth sample stands in the zero-filled spectrum at its frequency and amplitude."""
     t = torch.arange(16000, dtype=torch.float64) / 16000
     tone = 0.3 * torch.cos(2 * torch.pi * 3000 * t)[None]
     condition = Decimation(4, tone[:, ::4], 16000, WAVEFORM).condition()

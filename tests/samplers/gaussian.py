@@ -1,4 +1,4 @@
-"""A Gaussian prior with independent samples: every posterior under a hard mask or a soft linear observation is known."""
+"""A Gaussian prior: its posterior under hard and soft linear evidence is known."""
 
 import torch
 
@@ -10,6 +10,7 @@ class GaussianPrior:
     """x ~ N(mean, covariance), so x + level * noise ~ N(mean, covariance + level^2 I)."""
 
     name, sample_rate, domain, rms, device = "gaussian", 16000, Waveform(), 1.0, torch.device("cpu")
+    start_level = 1.0
 
     def __init__(self, mean: torch.Tensor, covariance: torch.Tensor, levels):
         self.mean, self.covariance, self.levels = mean, covariance, levels

@@ -20,7 +20,9 @@ LEVELS = (20.0, 0.01)
 def prior():
     generator = torch.Generator().manual_seed(1)
     factor = torch.randn(FRAMES, FRAMES, generator=generator)
-    return GaussianPrior(torch.randn(FRAMES, generator=generator), factor @ factor.T / FRAMES + 0.1 * torch.eye(FRAMES), LEVELS)
+    return GaussianPrior(
+        torch.randn(FRAMES, generator=generator), factor @ factor.T / FRAMES + 0.1 * torch.eye(FRAMES), LEVELS
+    )
 
 
 def draw_many(prior, observation, count, **settings):
@@ -75,7 +77,9 @@ def test_posterior_with_known_samples(prior):
 def test_same_seed_same_audio_and_another_seed_another(prior):
     def run(seed):
         generator = torch.Generator().manual_seed(seed)
-        return list(reverse_diffusion(prior, Observation(), torch.zeros(1, FRAMES), steps=5, generator=generator))[-1].denoised
+        return list(reverse_diffusion(prior, Observation(), torch.zeros(1, FRAMES), steps=5, generator=generator))[
+            -1
+        ].denoised
 
     assert torch.equal(run(3), run(3))
     assert not torch.equal(run(3), run(4))
@@ -83,7 +87,9 @@ def test_same_seed_same_audio_and_another_seed_another(prior):
 
 def test_channels_share_their_noise(prior):
     generator = torch.Generator().manual_seed(5)
-    last = list(reverse_diffusion(prior, Observation(), torch.zeros(2, FRAMES), steps=5, generator=generator, draws=3))[-1]
+    last = list(reverse_diffusion(prior, Observation(), torch.zeros(2, FRAMES), steps=5, generator=generator, draws=3))[
+        -1
+    ]
     torch.testing.assert_close(last.denoised[0], last.denoised[1])
 
 

@@ -37,17 +37,21 @@ def test_every_update_is_reported_and_playable(settings):
     assert [m.iterate.step for m in moments] == [0, 1, 2, 3]
     assert all(m.clip.frames == 16000 and m.chain.frames == 16000 for m in moments)
     assert moments[-1].seconds_left == pytest.approx(0)
-    assert result.report["score_evaluations"] == 1 + 3 * 2  # the estimate, and two draws of three steps
+    assert result.report["score_evaluations"] == 1 + 3 * 4  # the estimate, and four draws of three steps
 
 
 @pytest.mark.parametrize("quality", ["draft", "standard", "fine"])
 def test_presets_keep_to_their_budget(tiny_prior, quality):
     result = finish(super_resolve(chord(0.1), 4, degrade="plain", settings=Settings(prior=tiny_prior, quality=quality)))
-    assert 0.75 * {"draft": 20, "standard": 40, "fine": 160}[quality] < result.report["score_evaluations"] <= {
-        "draft": 20,
-        "standard": 40,
-        "fine": 160,
-    }[quality]
+    assert (
+        0.75 * {"draft": 20, "standard": 40, "fine": 160}[quality]
+        < result.report["score_evaluations"]
+        <= {
+            "draft": 20,
+            "standard": 40,
+            "fine": 160,
+        }[quality]
+    )
 
 
 @pytest.mark.parametrize("sampler", ["diffusion", "langevin"])
@@ -179,7 +183,7 @@ def test_impossible_factors_are_refused(settings, factor):
         ([(-0.1, 0.2)], "outside"),
         ([(0, 1)], "cover the whole clip"),
         ([(0, 0.6), (0.5, 1)], "cover the whole clip"),
-        ([(0.5, 0.500001)], "shorter than one sample"),
+        ([(0.5, 0.500001)], "shorter than a sample"),
         ([(0.5, float("nan"))], "ends before it begins"),
     ],
 )
@@ -226,7 +230,7 @@ class _Speaker:
 
 
 def test_a_reference_of_another_length_is_refused(settings):
-    with pytest.raises(InputError, match="same length"):
+    with pytest.raises(InputError, match="give one as long"):
         finish(inpaint(chord(), [(0.4, 0.5)], settings=settings, reference=chord(2.0)))
 
 

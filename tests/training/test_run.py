@@ -136,7 +136,11 @@ def test_another_size_of_network_can_not_resume(pack, tmp_path):
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
-    [({"training.batches": "2"}, "no setting"), ({"training.batch": "two"}, "must be int"), ({"model": "{}"}, "no setting")],
+    [
+        ({"training.batches": "2"}, "no setting"),
+        ({"training.batch": "two"}, "must be int"),
+        ({"model": "{}"}, "no setting"),
+    ],
 )
 def test_wrong_settings_are_named(overrides, message):
     with pytest.raises(InputError, match=message):
