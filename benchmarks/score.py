@@ -24,6 +24,7 @@ from core.priors.wavenet import WaveNetPrior
 from core.signal.companding import MuLaw
 
 SIGMAS = (0.3, 3.0, 30.0)
+NOISE_DRAWS, ERROR_FRAMES = 3, 8192
 CLASS_SPREAD = 76.0  # standard deviation of uniform class indices
 
 
@@ -94,13 +95,19 @@ def chord(frames: int, sample_rate: int) -> Tensor:
 
 
 def relative_error(score: Callable, reference: Callable, x: Tensor) -> float:
-    """Largest L2-relative error of the gradient over SIGMAS."""
-    generator, errors = torch.Generator().manual_seed(0), []
+    """L2-relative error of the gradient, the largest over SIGMAS of the median over noise draws.
+
+    Float32 itself has outliers of about 1e-4: one ReLU at its kink that rounding turns on in one of two runs.
+    """
+    generator, medians = torch.Generator().manual_seed(0), []
     for sigma in SIGMAS:
-        noisy = x + sigma * torch.randn(x.shape, generator=generator)
-        expected = reference(noisy, sigma)
-        errors.append(((score(noisy, sigma) - expected).norm() / expected.norm()).item())
-    return max(errors)
+        errors = []
+        for _ in range(NOISE_DRAWS):
+            noisy = x + sigma * torch.randn(x.shape, generator=generator)
+            expected = reference(noisy, sigma)
+            errors.append(((score(noisy, sigma) - expected).norm() / expected.norm()).item())
+        medians.append(statistics.median(errors))
+    return max(medians)
 
 
 def measure(name: str, model: WaveNet, sample_rate: int, frames: int, repeats: int) -> list[dict]:
@@ -111,7 +118,7 @@ def measure(name: str, model: WaveNet, sample_rate: int, frames: int, repeats: i
     for precision in ("float32", "bfloat16"):
         prior = WaveNetPrior(name, sample_rate, model, MuLaw(), precision, window=frames)
         scores[precision] = lambda x, sigma, prior=prior: prior.score(x, sigma).gradient
-    errors = {key: relative_error(score, plain, x) for key, score in scores.items()}  # warms up, too
+    errors = {key: relative_error(score, plain, x[:, :ERROR_FRAMES]) for key, score in scores.items() if score != plain}
     seconds: dict[str, list[float]] = {key: [] for key in scores}
     for _ in range(repeats):
         for key, score in scores.items():
@@ -125,7 +132,7 @@ def measure(name: str, model: WaveNet, sample_rate: int, frames: int, repeats: i
             "implementation": key,
             "ksamples_per_second": round(frames / medians[key] / 1000, 2),
             "ratio": round(medians["plain float32"] / medians[key], 2),
-            "gradient_error": float(f"{errors[key]:.2g}"),
+            "gradient_error": float(f"{errors.get(key, 0.0):.2g}"),
         }
         for key in scores
     ]
