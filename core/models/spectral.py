@@ -76,9 +76,8 @@ class FilterNet(nn.Module):
         with torch.autocast(features.device.type, torch.bfloat16, enabled=self.fast):
             answer = self._body(features, setting)
         answer = _unfold(answer.float(), self.patch)  # [batch, outputs, BINS, frames]
-        return _apply_filters(spectra, answer[:, :-2], base) + torch.complex(answer[:, -2], answer[:, -1]) * (
-            0.1 * DATA_STD
-        )
+        added = torch.complex(answer[:, -2], answer[:, -1]) * (DATA_STD / 2)
+        return _apply_filters(spectra, answer[:, :-2], base) + added
 
     def _body(self, features: Tensor, setting: Tensor) -> Tensor:
         h = self.embed(features)
@@ -206,12 +205,15 @@ def _setting(sigma: Tensor | None, mask: Tensor) -> Tensor:
     """
     share = mask.mean(dim=1)
     edges = (mask[:, 1:] - mask[:, :-1]).abs().mean(dim=1)
-    level = share.new_zeros(len(share), WAVES) if sigma is None else _waves(sigma.log(), 0.15)
-    return torch.cat([level, _waves((share + 1e-3).log(), 0.3), _waves((edges + 1e-3).log(), 0.3)], dim=1)
+    level = share.new_zeros(len(share), WAVES) if sigma is None else _waves(sigma.log(), 0.1)
+    return torch.cat([level, _waves((share + 1e-3).log(), 0.2), _waves((edges + 1e-3).log(), 0.2)], dim=1)
 
 
-def _waves(value: Tensor, frequency: float) -> Tensor:
-    """Sines and cosines of a number at eight octaves of frequencies, [batch, WAVES]."""
-    octaves = 2.0 ** torch.arange(WAVES // 2, device=value.device) * frequency
-    phase = value[:, None] * octaves
+def _waves(value: Tensor, lowest: float) -> Tensor:
+    """Sines and cosines of a number at frequencies from `lowest` to 16 times that, [batch, WAVES].
+
+    None is so high that neighbouring values would have to be learned one by one.
+    """
+    frequencies = lowest * 16.0 ** (torch.arange(WAVES // 2, device=value.device) / (WAVES // 2 - 1))
+    phase = value[:, None] * frequencies
     return torch.cat([phase.sin(), phase.cos()], dim=1)
