@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, broadcast
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -90,7 +91,8 @@ class _Run:
         self.data = {split: PackedData(data, split) for split in ("train", "valid")}
         self._check_rate()
         self.objective = _objective(settings)
-        self.accelerator = Accelerator()
+        # an update may ask only one of a model's networks
+        self.accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
         self.generator = torch.Generator().manual_seed(self.accelerator.process_index)
         torch.manual_seed(0)
         self.model = self.objective.build(settings["model"])
@@ -123,7 +125,7 @@ class _Run:
             mininterval=5,
             disable=not self.accelerator.is_main_process,
         )
-        while (progress := self.clock.seconds / seconds) < 1:
+        while (progress := self._progress(seconds)) < 1:
             for name, value in self._update(progress).items():
                 recent[name].append(value)
             bar.update(min(round(self.clock.seconds), bar.total) - bar.n)
@@ -140,6 +142,11 @@ class _Run:
         bar.close()
         self._validate(log)
         self._save()
+
+    def _progress(self, seconds: float) -> float:
+        """Share of the time that is spent, by the first process's clock: all have to stop after the same update."""
+        share = torch.tensor([self.clock.seconds / seconds], device=self.accelerator.device)
+        return broadcast(share).item()
 
     def _update(self, progress: float) -> dict[str, float]:
         rate = self.training["learning_rate"] * min(1, (self.step + 1) / self.training["warmup_steps"]) * (1 - progress)
@@ -181,7 +188,7 @@ class _Run:
         live = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.model.load_state_dict(self.average)
         figures = self.objective.validate(self.model, waveforms, generator)
-        if log and hasattr(self.objective, "listen"):
+        if log:
             for name, waveform in self.objective.listen(self.model, waveforms[0], generator).items():
                 log.add_audio(name, waveform.cpu(), self.step, self.settings["sample_rate"])
         self.model.load_state_dict(live)

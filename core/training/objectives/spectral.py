@@ -86,6 +86,17 @@ class SpectralObjective:
             figures[f"denoising_error_{level}_db"] = _median(errors)
         return figures
 
+    @torch.no_grad()
+    def listen(self, model: SpectralDenoiser, waveform: Tensor, generator: Generator) -> dict[str, Tensor]:
+        """A held-out segment [1, samples], the estimate from every kind of evidence of it, and a denoised version."""
+        clean = bring_to_level(waveform)
+        sounds = {"clean": clean[0]}
+        for name, draw in VALIDATION.items():
+            condition = draw(clean, generator)
+            sounds[name] = model.estimate(condition.interpolation, condition.known, condition.mask)[0]
+        noisy = clean + 0.1 * torch.randn(clean.shape, generator=generator).to(clean)
+        return sounds | {"noisy": noisy[0], "denoised": model(noisy, clean.new_full((1,), 0.1))[0]}
+
 
 def bring_to_level(waveform: Tensor) -> Tensor:
     """Every row at root mean square DATA_STD."""
