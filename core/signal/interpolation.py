@@ -1,10 +1,15 @@
 """What the obvious methods make of incomplete audio: splines and linear prediction. Baselines, and evidence."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.signal import lfilter
+from scipy.linalg import solve_toeplitz
+from scipy.signal import fftconvolve, lfilter
 
 ORDER = 256
+SHARP_ORDER, LONGEST_SHARP = 512, 8000  # of `interpolate_gap`; the longest gap in samples
+FillGap = Callable[[np.ndarray, int, int], np.ndarray]
 CUBIC_BLOCK, CUBIC_MARGIN = 65536, 256
 CONTEXT = 4096  # samples at each side that predictors are fitted to
 
@@ -45,13 +50,40 @@ def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER) -> 
     return fade * forward + (1 - fade) * backward
 
 
-def fill_gaps(samples: np.ndarray, gaps: list[tuple[int, int]], order: int = ORDER) -> np.ndarray:
-    """`fill_gap` for every (start, stop); gaps are sorted and do not touch. Returns a filled float64 copy."""
+def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """Fills samples[start:stop] so that the prediction error of one model of both sides is least (Janssen et al. 1986).
+
+    Sharper than `fill_gap`, to which it leaves gaps at an end of the samples and very long ones.
+
+    Returns:
+        [stop - start], float64.
+    """
+    sides = [np.asarray(samples[max(0, start - CONTEXT) : start], dtype=np.float64)]
+    sides.append(np.asarray(samples[stop : stop + CONTEXT], dtype=np.float64))
+    count, order = stop - start, min(SHARP_ORDER, *(len(side) // 2 for side in sides))
+    loudest = max((np.abs(side).max(initial=0.0) for side in sides), default=0.0)
+    if order < 16 or count > LONGEST_SHARP or loudest < 1e-9:
+        return fill_gap(samples, start, stop)
+    predictor = burg(sides, order)
+    known = np.concatenate([sides[0][-order:], np.zeros(count), sides[1][:order]])
+    error = fftconvolve(known, predictor)[order : 2 * order + count]  # of all predictions that see the gap
+    right = fftconvolve(error, predictor[::-1])[order : order + count]
+    column = np.zeros(count)
+    autocorrelation = fftconvolve(predictor, predictor[::-1])[order:][:count]
+    column[: len(autocorrelation)] = autocorrelation
+    column[0] *= 1 + 1e-9
+    filled = -solve_toeplitz(column, right)
+    sane = np.isfinite(filled).all() and np.abs(filled).max() < 4 * loudest
+    return filled if sane else fill_gap(samples, start, stop)
+
+
+def fill_gaps(samples: np.ndarray, gaps: list[tuple[int, int]], fill: FillGap = fill_gap) -> np.ndarray:
+    """Every (start, stop) filled from what is known at its sides; gaps are sorted and do not touch. A float64 copy."""
     filled = np.array(samples, dtype=np.float64)
     edges = [0, *(edge for gap in gaps for edge in gap), len(filled)]
     for n, (start, stop) in enumerate(gaps):
         left, right = edges[2 * n], edges[2 * n + 3]
-        filled[start:stop] = fill_gap(filled[left:right], start - left, stop - left, order)
+        filled[start:stop] = fill(filled[left:right], start - left, stop - left)
     return filled
 
 
@@ -60,25 +92,25 @@ def _extrapolate(context: np.ndarray, count: int, order: int) -> np.ndarray:
     order = min(order, len(context) // 2)
     if order < 1 or not np.any(np.abs(context) > 1e-9):
         return np.zeros(count)
-    predictor = burg(context, order)
+    predictor = burg([context], order)
     history = context[::-1][:order]
     # the filter's state is what the history still adds to the samples to come
     state = np.array([-np.dot(predictor[n + 1 :], history[: order - n]) for n in range(order)])
     return lfilter([1.0], predictor, np.zeros(count), zi=state)[0]
 
 
-def burg(samples: np.ndarray, order: int) -> np.ndarray:
-    """Prediction error filter [1, a_1, ..., a_order] by Burg's method (Burg 1975): stable, and sharp on tones."""
+def burg(segments: Sequence[np.ndarray], order: int) -> np.ndarray:
+    """Prediction error filter [1, a_1, ..., a_order] of all segments by Burg's method (1975): stable, sharp on tones."""
     predictor = np.ones(1)
-    forward, backward = samples[1:].copy(), samples[:-1].copy()
+    errors = [(segment[1:].copy(), segment[:-1].copy()) for segment in segments]  # forward, backward
     for _ in range(order):
-        energy = np.dot(forward, forward) + np.dot(backward, backward)
+        energy = sum(np.dot(f, f) + np.dot(b, b) for f, b in errors)
         if energy < 1e-20:
             break
-        reflection = -2 * np.dot(backward, forward) / energy
+        reflection = -2 * sum(np.dot(f, b) for f, b in errors) / energy
         padded = np.append(predictor, 0)
         predictor = padded + reflection * padded[::-1]
-        forward, backward = forward[1:] + reflection * backward[1:], backward[:-1] + reflection * forward[:-1]
+        errors = [(f[1:] + reflection * b[1:], b[:-1] + reflection * f[:-1]) for f, b in errors]
     return np.pad(predictor, (0, order + 1 - len(predictor)))
 
 
