@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.linalg import solve_toeplitz
+from scipy.linalg import LinAlgError, solveh_banded
 from scipy.signal import fftconvolve, lfilter
 
 ORDER = 256
 SHARP_ORDER, LONGEST_SHARP = 512, 8000  # of `interpolate_gap`; the longest gap in samples
+PREDICTABLE = 1e-10  # share of the energy that may stay unpredicted
 FillGap = Callable[[np.ndarray, int, int], np.ndarray]
 CUBIC_BLOCK, CUBIC_MARGIN = 65536, 256
 CONTEXT = 4096  # samples at each side that predictors are fitted to
@@ -68,13 +69,14 @@ def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
     known = np.concatenate([sides[0][-order:], np.zeros(count), sides[1][:order]])
     error = fftconvolve(known, predictor)[order : 2 * order + count]  # of all predictions that see the gap
     right = fftconvolve(error, predictor[::-1])[order : order + count]
-    column = np.zeros(count)
-    autocorrelation = fftconvolve(predictor, predictor[::-1])[order:][:count]
-    column[: len(autocorrelation)] = autocorrelation
-    column[0] *= 1 + 1e-9
-    filled = -solve_toeplitz(column, right)
-    sane = np.isfinite(filled).all() and np.abs(filled).max() < 4 * loudest
-    return filled if sane else fill_gap(samples, start, stop)
+    # normal equations: symmetric, Toeplitz and banded, one band for each lag of the predictor's autocorrelation
+    bands = np.tile(np.correlate(predictor, predictor, "full")[order:][:count, None], count)
+    bands[0] *= 1 + 1e-10
+    try:
+        filled = -solveh_banded(bands, right, lower=True, overwrite_ab=True, check_finite=False)
+    except LinAlgError:
+        return fill_gap(samples, start, stop)
+    return filled if np.abs(filled).max() < 4 * loudest else fill_gap(samples, start, stop)
 
 
 def fill_gaps(samples: np.ndarray, gaps: list[tuple[int, int]], fill: FillGap = fill_gap) -> np.ndarray:
@@ -100,12 +102,13 @@ def _extrapolate(context: np.ndarray, count: int, order: int) -> np.ndarray:
 
 
 def burg(segments: Sequence[np.ndarray], order: int) -> np.ndarray:
-    """Prediction error filter [1, a_1, ..., a_order] of all segments by Burg's method (1975): stable, sharp on tones."""
+    """Prediction error filter [1, a_1, ..., a_order] of all segments (Burg 1975): stable, and sharp on tones."""
     predictor = np.ones(1)
     errors = [(segment[1:].copy(), segment[:-1].copy()) for segment in segments]  # forward, backward
+    least = PREDICTABLE * 2 * sum(np.dot(segment, segment) for segment in segments)
     for _ in range(order):
         energy = sum(np.dot(f, f) + np.dot(b, b) for f, b in errors)
-        if energy < 1e-20:
+        if energy <= least:  # all is predicted: what is left is rounding
             break
         reflection = -2 * sum(np.dot(f, b) for f, b in errors) / energy
         padded = np.append(predictor, 0)

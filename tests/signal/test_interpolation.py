@@ -1,0 +1,90 @@
+"""What the obvious methods make of incomplete audio, against closed forms and the golden spline."""
+
+import numpy as np
+import pytest
+from scipy.linalg import toeplitz
+from scipy.signal import lfilter
+
+from core.signal.interpolation import burg, cubic_through, fill_gap, fill_gaps, interpolate_gap, spline
+
+GAP = slice(8000, 8400)
+
+
+def tones(frames=16000):
+    t = np.arange(frames) / 16000
+    return 0.3 * np.sin(2 * np.pi * 440 * t) + 0.2 * np.sin(2 * np.pi * 1000 * t + 1)
+
+
+def test_spline_is_the_golden_one(parity_folder):
+    golden = np.load(parity_folder / "metrics" / "inputs.npz", allow_pickle=False)
+    reference, expected = golden["reference"].astype(np.float64), golden["spline"]
+    ours = spline(reference[::4], 4, len(reference))
+    last = (len(reference) - 1) // 4 * 4  # after the last known sample ours holds its value
+    np.testing.assert_allclose(ours[: last + 1], expected[: last + 1], atol=1e-6)
+
+
+def test_spline_is_exact_for_cubics():
+    t = np.arange(101) / 100
+    cubic = 1 - 2 * t + 3 * t**2 - t**3
+    np.testing.assert_allclose(spline(cubic[::5], 5, 101), cubic, atol=1e-12)
+
+
+def test_burg_finds_the_coefficients_of_an_autoregressive_process():
+    noise = np.random.default_rng(0).standard_normal(50_000)
+    process = lfilter([1], [1, -1.6, 0.8], noise)
+    np.testing.assert_allclose(burg([process], 2), [1, -1.6, 0.8], atol=0.02)
+    np.testing.assert_allclose(burg([process[:20_000], process[30_000:]], 2), [1, -1.6, 0.8], atol=0.02)
+
+
+@pytest.mark.parametrize("fill", [fill_gap, interpolate_gap])
+def test_steady_tones_go_on_through_a_gap(fill):
+    filled = fill(tones(), GAP.start, GAP.stop)
+    assert np.abs(filled - tones()[GAP]).max() < 0.03
+
+
+def test_interpolation_comes_close_to_the_conditional_mean_of_a_gaussian_process():
+    """For an autoregressive process the least prediction error is the posterior mean, which no estimate can beat."""
+    process = lfilter([1], [1, -1.2, 0.6], np.random.default_rng(1).standard_normal(60_000))
+    length, context = 30, 60
+    impulse = lfilter([1], [1, -1.2, 0.6], np.eye(1, 4000)[0])
+    covariance = toeplitz(np.correlate(impulse, impulse, "full")[3999:][: 2 * context + length])
+    gap = np.arange(context, context + length)
+    known = np.setdiff1d(np.arange(2 * context + length), gap)
+    weights = np.linalg.solve(covariance[np.ix_(known, known)], covariance[np.ix_(known, gap)])
+    errors = {"posterior mean": [], "interpolated": [], "cross-faded": []}
+    for start in range(5000, 55_000, 2500):
+        truth, around = process[start : start + length], process[start - context : start + length + context]
+        errors["posterior mean"].append(around[known] @ weights - truth)
+        errors["interpolated"].append(interpolate_gap(process, start, start + length) - truth)
+        errors["cross-faded"].append(fill_gap(process, start, start + length) - truth)
+    power = {name: np.mean(np.square(rows)) for name, rows in errors.items()}
+    assert power["posterior mean"] <= power["interpolated"] < 1.25 * power["posterior mean"]
+    assert power["interpolated"] < power["cross-faded"]
+
+
+@pytest.mark.parametrize("fill", [fill_gap, interpolate_gap])
+def test_gaps_at_the_ends_and_in_silence(fill):
+    assert np.abs(fill(tones(), 0, 200) - tones()[:200]).max() < 0.05
+    assert np.abs(fill(tones(), 15800, 16000) - tones()[15800:]).max() < 0.05
+    assert not fill(np.zeros(4000), 1000, 1200).any()
+    assert not fill(np.zeros(10), 0, 10).any()
+    assert np.isfinite(fill(np.ones(4000), 1000, 1200)).all()
+
+
+def test_gaps_do_not_look_into_each_other():
+    waveform = tones()
+    spoiled = waveform.copy()
+    gaps = [(4000, 4200), (9000, 9100)]
+    for start, stop in gaps:
+        spoiled[start:stop] = 1e3
+    filled = fill_gaps(spoiled, gaps, interpolate_gap)
+    assert np.abs(filled - waveform).max() < 0.03
+
+
+def test_cubic_declipping_never_falls_under_the_threshold():
+    waveform = tones(150_000)
+    clipped = np.clip(waveform, -0.3, 0.3)
+    known = np.abs(waveform) < 0.3
+    drawn = cubic_through(clipped, known)
+    assert np.array_equal(drawn[known], clipped[known]) and (np.abs(drawn[~known]) >= 0.3).all()
+    assert np.square(drawn - waveform).sum() < 0.3 * np.square(clipped - waveform).sum()
