@@ -6,7 +6,6 @@ HOST and PORT say where to listen (default 127.0.0.1:7860). Every tab has a name
 import os
 
 import gradio as gr
-import torch
 
 from core.signal.limits import LIMITS
 from demos import api, declipping, inpainting, super_resolution, theme
@@ -42,6 +41,8 @@ def build() -> gr.Blocks:
 
 def launch(page: gr.Blocks, **options) -> tuple:
     """Serves the page; options go before those set here. Returns what `gr.Blocks.launch` does."""
+    import torch  # after core, which says how torch's threads shall wait
+
     torch.set_flush_denormal(True)
     settings = {
         "theme": theme.build(),

@@ -61,7 +61,9 @@ def _shared_inputs() -> list[Component]:
     ]
 
 
-def _super_resolve(audio, factor, degrade, prior, quality, seed, start, length, reference):
+def _super_resolve(
+    audio, factor=4, degrade="", prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None
+):
     """Super-resolution by a whole factor. degrade: "" (a file of low rate), "plain" or "lowpass" (it is the truth).
 
     prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
@@ -71,7 +73,7 @@ def _super_resolve(audio, factor, degrade, prior, quality, seed, start, length, 
     yield from _answer(super_resolution.JOB, audio, reference, (start, length), settings, chosen)
 
 
-def _inpaint(audio, gaps, prior, quality, seed, start, length, reference):
+def _inpaint(audio, gaps, prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None):
     """Fills gaps, given as "1.0-1.2, 2.5-2.6" in seconds of the file; every other sample stays as it is.
 
     prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
@@ -81,7 +83,7 @@ def _inpaint(audio, gaps, prior, quality, seed, start, length, reference):
     yield from _answer(inpainting.JOB, audio, reference, (start, length), settings, chosen)
 
 
-def _declip(audio, threshold, prior, quality, seed, start, length, reference):
+def _declip(audio, threshold=None, prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None):
     """Restores samples clipped at a threshold (found from the waveform when not given).
 
     prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.

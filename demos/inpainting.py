@@ -44,9 +44,26 @@ def choices() -> dict:
 
 
 def start(source: Source, settings: Settings, chosen: Mapping) -> Run:
-    gaps = [(begin - source.start, end - source.start) for begin, end in words.parse_gaps(chosen["gaps"] or "")]
+    gaps = words.parse_gaps(chosen["gaps"] or "")
+    if source.start:
+        gaps = [_in_part(gap, source) for gap in gaps]
     reference = source.clip if source.reference is None and chosen["intact"] else source.reference
     return inpaint(source.clip, gaps, settings=settings, reference=reference)
+
+
+def _in_part(gap: tuple[float, float], source: Source) -> tuple[float, float]:
+    """The gap in seconds of the part that is worked on.
+
+    Raises:
+        InputError: it reaches out of the part.
+    """
+    begin, end = (seconds - source.start for seconds in gap)
+    if begin < 0 or end > source.clip.seconds:
+        part = f"{source.start:g}-{source.start + source.clip.seconds:g} s"
+        raise InputError(
+            f"Gap {gap[0]:g}-{gap[1]:g} s reaches out of the part that is worked on ({part}): move one of them."
+        )
+    return begin, end
 
 
 def wire(panel) -> None:

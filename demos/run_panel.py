@@ -123,7 +123,7 @@ class RunPanel:
             run = self.job.start(source, self._settings(values), chosen)
             take = Take(uuid.uuid4().hex, plots.loudest_db(source.clip), source.start)
             self._shelf.put(request.session_hash, self.job.task, take)
-            with closing(throttled(run, lambda progress: take.add(Moment.of(progress)))) as updates:
+            with closing(throttled(run, take.add)) as updates:
                 for item in updates:
                     if isinstance(item, Progress):
                         yield self._update(item, take)

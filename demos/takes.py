@@ -69,24 +69,29 @@ class Take:
     offset: float = 0.0
     limit: int = TAKE_BYTES
     _kept: list[tuple[int, Moment]] = field(default_factory=list)  # (number of the update, moment)
+    _newest: Progress | None = None  # where it is not among the kept ones
     _seen: int = 0
     _stride: int = 1
 
     @property
     def moments(self) -> list[Moment]:
-        return [moment for _, moment in self._kept]
+        kept = [moment for _, moment in self._kept]
+        return kept if self._newest is None else [*kept, Moment.of(self._newest)]
 
     @property
     def nbytes(self) -> int:
         return sum(moment.nbytes for _, moment in self._kept)
 
-    def add(self, moment: Moment) -> None:
-        newest = self._seen
-        self._seen += 1
-        self._kept = [item for item in self._kept if item[0] % self._stride == 0] + [(newest, moment)]
+    def add(self, progress: Progress) -> None:
+        number, self._seen, self._newest = self._seen, self._seen + 1, progress
+        if number % self._stride:
+            return
+        self._kept.append((number, Moment.of(progress)))
+        self._newest = None
         while len(self._kept) > 2 and (self.nbytes > self.limit or len(self._kept) > TAKE_MOMENTS):
             self._stride *= 2
-            self._kept = [item for item in self._kept if item[0] % self._stride == 0 or item[0] == newest]
+            self._kept = [item for item in self._kept if item[0] % self._stride == 0]
+            self._newest = None if number % self._stride == 0 else progress
 
 
 class Shelf:

@@ -41,11 +41,16 @@ def status_html(state: str, text: str, share: float = 0.0) -> str:
 def progress_html(progress: Progress) -> str:
     at = progress.iterate
     text = (
-        f"<b>Step {at.step} of {at.total_steps}</b><span>noise {at.level:.3g}</span>"
+        f"<b>{_step_text(at.step, at.total_steps)}</b><span>noise {at.level:.3g}</span>"
         f"<span>{seconds_text(progress.seconds_left)} left</span>"
     )
     total = progress.seconds + progress.seconds_left
     return status_html("running", text, progress.seconds / total if total else 0.0)
+
+
+def _step_text(step: int, total_steps: int) -> str:
+    """Step 0 is what a prior makes of the evidence in one go, before the chain begins."""
+    return f"Step {step} of {total_steps}" if step else "First estimate"
 
 
 def result_html(result: Result) -> str:
@@ -61,7 +66,7 @@ def result_html(result: Result) -> str:
 
 def moment_html(moment: Moment) -> str:
     """The status line while an iterate of the past is on show."""
-    text = f"<b>Step {moment.step} of {moment.total_steps}</b><span>noise {moment.level:.3g}</span>"
+    text = f"<b>{_step_text(moment.step, moment.total_steps)}</b><span>noise {moment.level:.3g}</span>"
     return status_html("done", text, moment.step / moment.total_steps)
 
 

@@ -1,0 +1,128 @@
+"""Serves the real page in a process of its own and opens it in headless Chromium.
+
+The server's own checkpoints are one tiny fresh prior, so that the page works before any prior is bundled.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--mute-audio",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """Where screenshots are kept."""
+    folder = ROOT / "artifacts"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The page's process, with `url` and `log` (a file)."""
+    home = tmp_path_factory.mktemp("home")
+    _register_tiny_prior(home)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "RESOUND_HOME": str(home),
+        "RESOUND_OWN_CHECKPOINTS": "1",
+        "GRADIO_TEMP_DIR": str(home / "cache"),
+    }
+    log = home / "log.txt"
+    with log.open("wb") as output:
+        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=output)
+    process.url, process.log = f"http://127.0.0.1:{port}", log
+    try:
+        _wait_for(process)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _register_tiny_prior(home: Path) -> None:
+    from core.models.spectral import build
+    from core.zoo.checkpoint import save_checkpoint
+    from core.zoo.manifest import add_entry
+
+    path = home / "tiny.safetensors"
+    config = {"channels": 4, "blocks": 1, "patch": 4}
+    save_checkpoint(path, "spectral", config, build(config).state_dict())
+    add_entry(home / "checkpoints", {"name": "tiny", "sample_rate": 16000}, path)
+
+
+def _wait_for(process) -> None:
+    for _ in range(240):
+        if process.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(process.url, timeout=2).read()
+            return
+        except OSError:
+            time.sleep(0.25)
+    pytest.fail(f"the page did not come up:\n{process.log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright's Python package is not installed")
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, server):
+    """Opens the page as a new visitor; options go to the browser context. `page.faults` lists what went wrong."""
+    contexts = []
+
+    def open_page(**options):
+        options = {"viewport": {"width": 1440, "height": 1000}, "accept_downloads": True} | options
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.faults, page.foreign = [], []
+        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        page.on("console", lambda line: page.faults.append(line.text) if line.type == "error" else None)
+        page.on("request", lambda request: None if _is_ours(request.url, server) else page.foreign.append(request.url))
+        page.goto(server.url)
+        page.wait_for_selector(".scope-placeholder")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def _is_ours(url: str, server) -> bool:
+    return url.startswith((server.url, "data:", "blob:"))

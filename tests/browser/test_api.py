@@ -1,0 +1,62 @@
+"""The named endpoints by `gradio_client`: a file in, the restored file and the report out."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from demos.job import SOUNDS
+
+client = pytest.importorskip("gradio_client")
+
+
+@pytest.fixture(scope="module")
+def api(server):
+    return client.Client(server.url, verbose=False)
+
+
+def ask(api, name: str, sound: str, *own, **options):
+    options = {"prior": "tiny", "quality": "draft", "length": 1.0} | options
+    return api.predict(client.handle_file(str(SOUNDS / f"{sound}.flac")), *own, api_name=name, **options)
+
+
+def test_super_resolve(api):
+    path, report = ask(api, "/super_resolve", "piano", 4, "plain")
+    samples, rate = soundfile.read(path)
+    assert rate == 16000 and len(samples) == 16000
+    assert report["task"] == "super-resolve" and np.isfinite(report["metrics"]["psnr_db"])
+
+
+def test_inpaint_leaves_the_rest_alone(api):
+    path, report = ask(api, "/inpaint", "piano", "1.5-1.6", start=1.0)
+    restored, rate = soundfile.read(path, dtype="float32")
+    original, _ = soundfile.read(SOUNDS / "piano.flac", dtype="float32", start=rate, frames=rate)
+    outside = np.r_[0 : rate // 2, round(0.6 * rate) : rate]
+    assert report["task"] == "inpaint" and len(restored) == rate
+    assert np.array_equal(restored[outside], original[outside])
+
+
+def test_declip_with_a_reference(api):
+    truth = client.handle_file(str(SOUNDS / "piano.flac"))
+    _, report = ask(api, "/declip", "piano-clipped", None, reference=truth)
+    assert report["threshold"] == pytest.approx(0.12, abs=1e-3) and report["metrics"]["sdr_db"] is not None
+
+
+def test_a_mendable_input_gets_one_sentence(api):
+    with pytest.raises(Exception, match="lies outside the clip"):
+        ask(api, "/inpaint", "piano", "5-6")
+    with pytest.raises(Exception, match="factor"):
+        ask(api, "/super_resolve", "piano", 1_000_000, "plain")
+    with pytest.raises(Exception, match="no prior named"):
+        ask(api, "/declip", "piano-clipped", None, prior="../etc")
+
+
+def test_progress_streams_and_can_be_cancelled(api):
+    job = api.submit(
+        client.handle_file(str(SOUNDS / "piano-4k.flac")), 4, prior="tiny", quality="fine", api_name="/super_resolve"
+    )
+    for path, progress in job:
+        if path is None:
+            assert progress["step"] <= progress["total_steps"] and progress["seconds_left"] >= 0
+            break
+    job.cancel()
+    assert ask(api, "/super_resolve", "piano", 2, "plain")[1]["factor"] == 2, "the next one is served"

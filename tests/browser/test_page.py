@@ -1,0 +1,195 @@
+"""The real page in Chromium: examples, streamed iterates, Stop, scrubbing, download, wrong files, two visitors."""
+
+import io
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+SECONDS = "1.5"
+STEPS = "6"
+
+
+class Tab:
+    """One tab of an open page, by what a visitor sees."""
+
+    def __init__(self, page, title: str = "Super-resolution"):
+        self.page = page
+        page.get_by_role("tab", name=title).click()
+        self.root = page.locator(".tabitem:visible")
+        self.run = self.root.get_by_role("button", name="Run", exact=True)
+        self.stop = self.root.get_by_role("button", name="Stop", exact=True)
+        self.input = self.root.locator(".pane:not(.live):not(.after) .scope")
+        self.live = self.root.locator(".live .scope")
+        self.compare = self.root.locator(".after .scope")
+        self.status = self.root.locator(".status")
+
+    def choose(self, chip: str) -> None:
+        self.root.get_by_role("button", name=chip).click()
+        self.root.locator(".caption-line b", has_text=chip).wait_for()
+        self.wait("e => e.classList.contains('filled')", self.input)
+
+    def set(self, label: str, value: str) -> None:
+        field = self.root.get_by_label(label)
+        if not field.is_visible():
+            self.root.get_by_role("button", name="Advanced").click()
+        field.fill(value)
+        field.press("Tab")
+
+    def wait(self, condition: str, locator) -> None:
+        self.page.wait_for_function(condition, arg=locator.element_handle())
+
+    def updates(self) -> int:
+        return int(self.live.get_attribute("data-updates"))
+
+    def finished(self) -> None:
+        self.root.locator(".status.done").wait_for()
+        self.root.locator(".after .scope.filled").wait_for()
+
+
+def test_an_example_runs_from_click_to_download(visit, artifacts):
+    page = visit()
+    tab = Tab(page)
+    tab.choose("Piano, every 4th sample")
+    tab.wait("e => e.classList.contains('playing')", tab.input)
+    tab.set("Length (s)", SECONDS)
+    tab.set("Steps", STEPS)
+    tab.run.click()
+    tab.finished()
+    assert tab.updates() >= 3, "the first, the last and some between them"
+    tracks = tab.compare.locator(".scope-tracks button").all_text_contents()
+    assert tracks == ["Input", "Result", "Spline", "Spline + noise", "Truth"]
+    assert tab.compare.get_attribute("data-track") == "Result"
+    assert tab.root.locator("table.metrics tbody tr").count() == 3
+    page.screenshot(path=artifacts / "super-resolution.png", full_page=True)
+    with page.expect_download() as download:
+        tab.root.get_by_role("button", name="Download WAV").click()
+    samples, rate = soundfile.read(download.value.path())
+    assert rate == 16000 and len(samples) == round(float(SECONDS) * rate) and np.isfinite(samples).all()
+    assert page.faults == [] and page.foreign == []
+
+
+def test_iterates_can_be_scrubbed_and_tracks_switched(visit):
+    tab = Tab(visit(), "Declipping")
+    tab.choose("Overloaded piano")
+    tab.set("Length (s)", SECONDS)
+    tab.set("Steps", STEPS)
+    tab.run.click()
+    tab.finished()
+    before = tab.updates()
+    slider = tab.root.locator(".scrubber input[type=number]")
+    slider.fill("1")
+    slider.press("Enter")
+    tab.status.get_by_text("First estimate").wait_for()
+    tab.wait(f"e => +e.dataset.updates > {before}", tab.live)
+    tab.live.get_by_role("button", name="Chain").click()
+    assert tab.live.get_attribute("data-track") == "Chain"
+    tab.compare.get_by_role("button", name="Play").click()
+    tab.wait("e => e.classList.contains('playing')", tab.compare)
+    tab.compare.get_by_role("button", name="Truth").click()
+    assert "playing" in tab.compare.get_attribute("class"), "switching goes on playing"
+
+
+def test_stop_stops_and_inputs_are_kept(visit):
+    tab = Tab(visit())
+    tab.choose("Piano at 4 kHz")
+    tab.set("Length (s)", "7")
+    tab.set("Seed", "11")
+    tab.set("Steps", "5000")
+    tab.run.click()
+    tab.wait("e => +e.dataset.updates >= 3", tab.live)
+    tab.stop.click()
+    tab.root.locator(".status.stopped").wait_for()
+    time.sleep(0.5)
+    after = tab.updates()
+    time.sleep(1.0)
+    assert tab.updates() == after, "nothing arrives after Stop"
+    assert tab.root.get_by_label("Seed").input_value() == "11"
+    assert tab.root.locator(".scrubber").is_visible(), "what there was can be scrubbed"
+    tab.set("Steps", "4")
+    tab.set("Length (s)", "1")
+    tab.run.click()
+    tab.finished()
+
+
+def test_a_wrong_file_gets_one_sentence_and_nothing_is_lost(visit):
+    page = visit()
+    tab = Tab(page, "Inpainting")
+    tab.choose("Piano, 200 ms gone")
+    door = tab.root.locator(".door input[type=file]").first
+    door.set_input_files({"name": "notes.wav", "mimeType": "audio/wav", "buffer": b"these are words, not audio"})
+    toast = page.locator(".toast-body")
+    toast.wait_for()
+    assert "notes.wav" in toast.inner_text() and "Traceback" not in toast.inner_text()
+    assert tab.root.locator(".caption-line b").inner_text() == "Piano, 200 ms gone"
+    assert tab.root.get_by_label("Gaps (s)").input_value() == "1.400-1.600"
+    door.set_input_files({"name": "mine.wav", "mimeType": "audio/wav", "buffer": wav(1.0)})
+    tab.root.locator(".caption-line b", has_text="mine.wav").wait_for()
+
+
+def test_gaps_are_dragged_typed_and_refused(visit, artifacts):
+    page = visit(color_scheme="dark")
+    tab = Tab(page, "Inpainting")
+    tab.choose("Voice, 100 ms gone")
+    canvas = tab.input.locator("canvas")
+    box = canvas.bounding_box()
+    tab.set("Gaps (s)", "")
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.52 * box["width"], box["y"] + 30, steps=4)
+    page.mouse.up()
+    gaps = tab.root.get_by_label("Gaps (s)")
+    page.wait_for_function("e => e.value.includes('-')", arg=gaps.element_handle())
+    start, stop = map(float, gaps.input_value().split("-"))
+    assert 2.2 < start < stop < 2.8
+    tab.set("Steps", STEPS)
+    tab.run.click()
+    tab.finished()
+    page.screenshot(path=artifacts / "inpainting-dark.png", full_page=True)
+    for typed, sentence in (("8-9", "outside"), ("soon", "not a gap"), ("2-1", "before it begins")):
+        tab.set("Gaps (s)", typed)
+        tab.run.click()
+        page.locator(".toast-body", has_text=sentence).wait_for()
+        tab.root.locator(".status.idle").wait_for()
+        assert gaps.input_value() == typed
+
+
+def test_two_visitors_and_one_who_leaves(visit, server):
+    leaver, first, second = Tab(visit()), Tab(visit()), Tab(visit())
+    leaver.choose("Piano at 4 kHz")
+    leaver.set("Steps", "5000")
+    leaver.run.click()
+    leaver.wait("e => +e.dataset.updates >= 1", leaver.live)
+    leaver.page.context.close()
+    for tab in (first, second):
+        tab.choose("Voice, every 4th sample")
+        tab.set("Length (s)", "1")
+        tab.set("Steps", STEPS)
+        tab.run.click()
+    for tab in (first, second):
+        tab.finished()
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_everything_without_sideways_scrolling(visit, artifacts, scheme):
+    page = visit(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
+    tab = Tab(page)
+    tab.choose("Voice at 4 kHz")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.screenshot(path=artifacts / f"phone-{scheme}.png", full_page=True)
+
+
+def test_it_installs_as_an_app(visit, server):
+    page = visit()
+    manifest = page.evaluate("fetch('/manifest.json').then(reply => reply.json())")
+    assert manifest["name"] == "Resound" and manifest["display"] == "standalone"
+    assert {icon["sizes"] for icon in manifest["icons"]} == {"192x192", "512x512"}
+
+
+def wav(seconds: float) -> bytes:
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).standard_normal(round(seconds * 16000))
+    soundfile.write(file, 0.1 * noise, 16000, format="WAV")
+    return file.getvalue()
