@@ -155,21 +155,34 @@ def test_gaps_are_dragged_typed_and_refused(visit, artifacts):
         assert gaps.input_value() == typed
 
 
-def test_two_visitors_and_one_who_leaves(visit, server):
-    leaver, first, second = Tab(visit()), Tab(visit()), Tab(visit())
-    leaver.choose("Piano at 4 kHz")
-    leaver.set("Steps", "5000")
-    leaver.run.click()
-    leaver.wait("e => +e.dataset.updates >= 1", leaver.live)
-    leaver.page.context.close()
-    for tab in (first, second):
+def test_who_leaves_makes_room_for_two_others(visit, server):
+    """The runs of the first two fill the house; they are stopped when their pages close."""
+    for tab in (Tab(visit()), Tab(visit())):
+        tab.choose("Piano at 4 kHz")
+        tab.set("Steps", "5000")
+        tab.run.click()
+        tab.wait("e => +e.dataset.updates >= 1", tab.live)
+        tab.page.context.close()
+    others = (Tab(visit()), Tab(visit()))
+    for tab in others:
         tab.choose("Voice, every 4th sample")
         tab.set("Length (s)", "1")
         tab.set("Steps", STEPS)
         tab.run.click()
-    for tab in (first, second):
+    for tab in others:
         tab.finished()
     assert "Traceback" not in server.log.read_text()
+
+
+def test_a_recording_becomes_the_input(visit):
+    tab = Tab(visit(permissions=["microphone"]))
+    door = tab.root.locator(".door").first
+    door.get_by_role("button", name="Record audio").click()
+    door.get_by_role("button", name="Record", exact=True).click()
+    time.sleep(1.0)
+    door.get_by_role("button", name="Stop", exact=True).click()
+    tab.wait("e => e.classList.contains('filled')", tab.input)
+    assert "kHz" in tab.root.locator(".caption-line span").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
