@@ -9,6 +9,7 @@ from scipy.signal import fftconvolve, lfilter
 
 ORDER = 256
 SHARP_ORDER, LONGEST_SHARP = 512, 8000  # of `interpolate_gap`; the longest gap in samples
+DITHER = 1e-4  # relative to the root mean square
 PREDICTABLE = 1e-10  # share of the energy that may stay unpredicted
 FillGap = Callable[[np.ndarray, int, int], np.ndarray]
 CUBIC_BLOCK, CUBIC_MARGIN = 65536, 256
@@ -65,13 +66,13 @@ def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
     loudest = max((np.abs(side).max(initial=0.0) for side in sides), default=0.0)
     if order < 16 or count > LONGEST_SHARP or loudest < 1e-9:
         return fill_gap(samples, start, stop)
-    predictor = burg(sides, order)
+    predictor = burg([_dithered(side) for side in sides], order)
     known = np.concatenate([sides[0][-order:], np.zeros(count), sides[1][:order]])
     error = fftconvolve(known, predictor)[order : 2 * order + count]  # of all predictions that see the gap
     right = fftconvolve(error, predictor[::-1])[order : order + count]
     # normal equations: symmetric, Toeplitz and banded, one band for each lag of the predictor's autocorrelation
     bands = np.tile(np.correlate(predictor, predictor, "full")[order:][:count, None], count)
-    bands[0] *= 1 + 1e-10
+    bands[0] *= 1 + 1e-14
     try:
         filled = -solveh_banded(bands, right, lower=True, overwrite_ab=True, check_finite=False)
     except LinAlgError:
@@ -87,6 +88,12 @@ def fill_gaps(samples: np.ndarray, gaps: list[tuple[int, int]], fill: FillGap = 
         left, right = edges[2 * n], edges[2 * n + 3]
         filled[start:stop] = fill(filled[left:right], start - left, stop - left)
     return filled
+
+
+def _dithered(samples: np.ndarray) -> np.ndarray:
+    """With noise far under the signal, so that bands which are quite empty do not make all others unpredictable."""
+    rms = np.sqrt(np.mean(np.square(samples)))
+    return samples + DITHER * rms * np.random.default_rng(0).standard_normal(len(samples))
 
 
 def _extrapolate(context: np.ndarray, count: int, order: int) -> np.ndarray:
