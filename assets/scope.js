@@ -188,9 +188,11 @@ function drawRegion([start, stop]) {
   pen.beginPath();
   pen.rect(margin.left, 0, width(), imageTop + size.image);
   pen.clip();
-  pen.fillStyle = color("region");
-  pen.fillRect(left, margin.top, span, size.wave);
-  pen.fillRect(left, imageTop, span, size.image);
+  if (props.selectable) { // elsewhere the picture inside matters more
+    pen.fillStyle = color("region");
+    pen.fillRect(left, margin.top, span, size.wave);
+    pen.fillRect(left, imageTop, span, size.image);
+  }
   pen.fillStyle = color("accent");
   pen.fillRect(left, margin.top - 4, span, 3);
   for (const x of [left, left + span - 1]) pen.fillRect(x, margin.top, 1, imageTop + size.image - margin.top);
@@ -199,11 +201,12 @@ function drawRegion([start, stop]) {
 
 function drawPart() {
   if (!props.part) return;
-  pen.fillStyle = color("veil");
-  const from = Math.max(margin.left, xOf(props.part[0] - view.offset));
-  const to = Math.min(margin.left + width(), xOf(props.part[1] - view.offset));
-  pen.fillRect(margin.left, margin.top, from - margin.left, imageTop + size.image - margin.top);
-  pen.fillRect(to, margin.top, margin.left + width() - to, imageTop + size.image - margin.top);
+  const [from, to] = props.part.map((end) => Math.max(margin.left, Math.min(xOf(end - view.offset), margin.left + width())));
+  for (const [veil, top, tall] of [[color("veil"), margin.top, size.wave], ["rgb(0 0 0 / 60%)", imageTop, size.image]]) {
+    pen.fillStyle = veil;
+    pen.fillRect(margin.left, top, from - margin.left, tall);
+    pen.fillRect(to, top, margin.left + width() - to, tall);
+  }
 }
 
 function drawPlayhead() {

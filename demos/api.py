@@ -25,7 +25,7 @@ from demos.job import Job
 from demos.source import load, read_source
 from demos.stream import Throttle, throttled
 
-UPDATE_SECONDS = 1.0
+UPDATE_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _declip(audio, threshold=None, prior="", quality="standard", seed=0, start=0
 def _answer(
     job: Job, path: str, reference: str | None, part: tuple[float, float], settings: Settings, chosen: Mapping
 ) -> Iterator[tuple[str | None, Mapping]]:
-    """Yields (None, progress) about once a second and last (restored file, report)."""
+    """Yields (None, progress) about twice a second and last (restored file, report)."""
     try:
         source = read_source(load(path), *part, reference)
         run = job.start(source, settings, chosen)

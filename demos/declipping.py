@@ -28,13 +28,7 @@ Methods*, 2021.
 def choices() -> dict:
     return {
         "threshold": gr.Number(
-            None,
-            label="Threshold",
-            placeholder="found from the waveform",
-            info="The level of the cut, over 0 and at most 1.",
-            minimum=0,
-            maximum=1,
-            step=0.01,
+            0.0, label="Threshold", info="The level of the cut, up to 1; 0 finds it from the waveform.", step=0.01
         )
     }
 
@@ -47,7 +41,7 @@ JOB = Job(
     task="declip",
     title="Declipping",
     sentence="Gives an overloaded recording its peaks back; what was not clipped stays as it was, bit for bit.",
-    examples=(Example("Overloaded piano", "piano-clipped", "piano", {"threshold": None}, truth="piano", seconds=3),),
+    examples=(Example("Overloaded piano", "piano-clipped", "piano", {"threshold": 0}, truth="piano", seconds=3),),
     choices=choices,
     start=start,
     how=HOW,

@@ -105,19 +105,18 @@ def _build_input(job: Job) -> dict:
 
 
 def _build_advanced() -> dict:
+    """Numbers have no bounds here: what is out of them gets its sentence from the task, not Gradio's."""
     made = {}
     with gr.Row():
-        made["start"] = gr.Number(0.0, label="Start (s)", minimum=0, step=0.1, min_width=96)
-        made["length"] = gr.Number(None, label="Length (s)", minimum=0, step=0.1, min_width=96)
-        made["seed"] = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=2**31 - 1, min_width=96)
+        made["start"] = gr.Number(0.0, label="Start (s)", step=0.1, min_width=96)
+        made["length"] = gr.Number(0.0, label="Length (s)", step=0.1, min_width=96)
+        made["seed"] = gr.Number(0, label="Seed", precision=0, min_width=96)
     with gr.Row():
         made["sampler"] = gr.Dropdown(SAMPLERS, value=AUTOMATIC, label="Sampler", min_width=128)
-        made["steps"] = gr.Number(None, label="Steps", placeholder="by quality", precision=0, minimum=1, min_width=128)
+        made["steps"] = gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128)
+    gr.HTML('<p class="quiet">Reference: the sound as it should be, for the figures</p>')
     made["reference"] = gr.Audio(
-        sources=["upload"],
-        type="filepath",
-        label="Reference: the sound as it should be, for the figures",
-        elem_classes="door",
+        sources=["upload"], type="filepath", label="Reference", show_label=False, elem_classes="door"
     )
     return made
 

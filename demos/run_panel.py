@@ -18,6 +18,7 @@ from demos.takes import Moment, Shelf, Take
 
 APOLOGY = "Something went wrong on our side. Your input is still here; please try again or choose other settings."
 CHAIN, ESTIMATE = "Chain", "Estimate"
+LARGEST_SEED = 2**31 - 1
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +104,7 @@ class RunPanel:
         after = live | {ui.compare, ui.metrics, ui.notes, ui.download}
         begun = ui.run.click(self._begin, None, controls, queue=False, **quiet)
         running = begun.then(self._perform, ui.inputs, after, **quiet, **concurrency)
+        running.failure(self._failed, None, controls, queue=False, **quiet)
         ui.stop.click(self._stopped, None, live, cancels=[running], **quiet)
         ui.scrubber.input(
             self._scrub, ui.scrubber, [ui.monitor, ui.ladder, ui.status], trigger_mode="always_last", **quiet
@@ -116,7 +118,7 @@ class RunPanel:
 
     def _perform(self, values: dict, request: gr.Request):
         ui = self.ui
-        yield {ui.status: words.status_html("running", "Loading the model"), ui.compare: None}
+        yield {ui.status: words.status_html("running", "Loading the model")}
         try:
             source = read_source(*(values[widget] for widget in (ui.loaded, ui.start, ui.length, ui.reference)))
             chosen = {name: values[widget] for name, widget in ui.choices.items()}
@@ -132,22 +134,28 @@ class RunPanel:
             self._shelf.put(request.session_hash, self.job.task, take)
         except InputError as error:
             gr.Warning(str(error))
-            yield self._buttons(running=False) | {ui.status: words.status_html("idle", "Not started")}
+            yield self._failed()
         except Exception:
             log.exception("%s failed", self.job.task)
             gr.Warning(APOLOGY)
-            yield self._buttons(running=False) | {ui.status: words.status_html("idle", "Failed")}
+            yield self._failed()
+
+    def _failed(self) -> dict:
+        return self._buttons(running=False) | {self.ui.status: words.status_html("idle", "Nothing was made")}
 
     def _settings(self, values: dict) -> Settings:
         ui = self.ui
         if not values[ui.prior]:
             raise InputError("There is no model for this task here: train or import one, then reload the page.")
+        seed = int(values[ui.seed] or 0)
+        if not 0 <= seed <= LARGEST_SEED:
+            raise InputError(f"The seed must be a whole number from 0 to {LARGEST_SEED}, not {seed}.")
         return Settings(
             prior=values[ui.prior],
             quality=values[ui.quality],
             sampler=None if values[ui.sampler] == layout.AUTOMATIC else values[ui.sampler],
             steps=int(values[ui.steps]) if values[ui.steps] else None,
-            seed=int(values[ui.seed] or 0),
+            seed=seed,
         )
 
     def _update(self, progress: Progress, take: Take) -> dict:
@@ -157,6 +165,7 @@ class RunPanel:
             self.ui.monitor: payload(View(tracks, take.key, take.top_db, offset=take.offset)),
             self.ui.ladder: _ladder(take.moments),
             self.ui.scrubber: gr.Slider(visible=False),
+            self.ui.compare: None,  # only now: a run that is refused leaves the last result alone
         }
 
     def _conclude(self, result: Result, take: Take, source: Source, loaded: Loaded) -> dict:
@@ -164,12 +173,14 @@ class RunPanel:
         tracks = [Track("Input", result.observed), Track("Result", result.clip)]
         tracks += [Track(words.title(name), clip) for name, clip in result.baselines.items()]
         tracks += [Track("Truth", result.truth)] if result.truth is not None else []
+        view = View(tracks, take.key, take.top_db, offset=take.offset, initial=1)
+        gaps = [[start + take.offset, stop + take.offset] for start, stop in result.report.get("gaps", ())]
         return (
             self._buttons(running=False)
             | self._scrubber(take)
             | {
                 ui.status: words.result_html(result),
-                ui.compare: payload(View(tracks, take.key, take.top_db, offset=take.offset, initial=1)),
+                ui.compare: gr.update(value=payload(view), regions=gaps),
                 ui.metrics: words.metrics_html(result),
                 ui.notes: words.notes_html(dict.fromkeys((*source.notes, *result.notes))),
                 ui.download: restored_file(result.clip, loaded.name, self.job.task),

@@ -51,9 +51,8 @@ def test_a_mendable_input_gets_one_sentence(api):
 
 
 def test_progress_streams_and_can_be_cancelled(api):
-    job = api.submit(
-        client.handle_file(str(SOUNDS / "piano-4k.flac")), 4, prior="tiny", quality="fine", api_name="/super_resolve"
-    )
+    piano = client.handle_file(str(SOUNDS / "piano-4k.flac"))
+    job = api.submit(piano, 4, prior="tiny", quality="fine", length=1.0, api_name="/super_resolve")
     for path, progress in job:
         if path is None:
             assert progress["step"] <= progress["total_steps"] and progress["seconds_left"] >= 0

@@ -155,6 +155,17 @@ def test_gaps_are_dragged_typed_and_refused(visit, artifacts):
         assert gaps.input_value() == typed
 
 
+def test_numbers_out_of_range_get_a_sentence(visit):
+    page = visit()
+    tab = Tab(page)
+    tab.choose("Piano, every 8th sample")
+    tab.set("Length (s)", "-1")
+    tab.run.click()
+    page.locator(".toast-body", has_text="longer than 0 s").wait_for()
+    tab.root.locator(".status.idle").wait_for()
+    assert tab.run.is_enabled() and tab.root.get_by_label("Length (s)").input_value() == "-1"
+
+
 def test_who_leaves_makes_room_for_two_others(visit, server):
     """The runs of the first two fill the house; they are stopped when their pages close."""
     for tab in (Tab(visit()), Tab(visit())):
