@@ -20,6 +20,7 @@ DILATIONS = ((1, 1), (2, 1), (4, 2), (8, 2), (16, 4))  # in (patched) frequency 
 FEATURES = 7  # per spectrum
 POSITIONS = 4
 WAVES = 16  # sines and cosines that a number is shown to a network as
+MODULATION_RANK = 24  # of what the setting does to the channels
 SETTING_FEATURES = 3 * WAVES  # of the noise level, the share of known samples, and how they lie
 
 
@@ -52,10 +53,13 @@ class FilterNet(nn.Module):
             nn.Conv2d(config.channels, config.channels, 3, padding=dilation, dilation=dilation)
             for dilation in (DILATIONS[n % len(DILATIONS)] for n in range(config.blocks))
         )
-        self.modulation = nn.Linear(SETTING_FEATURES, 2 * config.channels * config.blocks)
+        self.modulation = nn.Sequential(
+            nn.Linear(SETTING_FEATURES, MODULATION_RANK, bias=False),
+            nn.Linear(MODULATION_RANK, 2 * config.channels * config.blocks),
+        )
         self.head = nn.Conv2d(config.channels, self.outputs * config.patch, 1)
         nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
-        nn.init.zeros_(self.modulation.weight), nn.init.zeros_(self.modulation.bias)
+        nn.init.zeros_(self.modulation[1].weight), nn.init.zeros_(self.modulation[1].bias)
 
     def forward(
         self, spectra: Tensor, scale: float | Tensor, known_share: Tensor, setting: Tensor, base: Tensor
