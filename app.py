@@ -11,10 +11,10 @@ from core.signal.limits import LIMITS
 from demos import api, declipping, inpainting, super_resolution, theme
 from demos.run_panel import RunPanel
 from demos.takes import Shelf
+from demos.worker import RUNS_AT_ONCE
 
 JOBS = (super_resolution.JOB, inpainting.JOB, declipping.JOB)
 
-RUNS_AT_ONCE = 2
 SAMPLING = {"concurrency_id": "sampling", "concurrency_limit": RUNS_AT_ONCE}
 WAITING_AT_MOST = 32
 SESSIONS_AT_MOST = 1000

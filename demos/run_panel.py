@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from contextlib import closing
+from contextlib import aclosing, closing
 
 import gradio as gr
 
@@ -15,6 +15,7 @@ from demos.scope import Track, View, payload
 from demos.source import DEFAULT_PART_SECONDS, SHOWN_SECONDS, Loaded, Source, load, read_source, shown_part
 from demos.stream import throttled
 from demos.takes import Moment, Shelf, Take
+from demos.worker import in_background
 
 APOLOGY = "Something went wrong on our side. Your input is still here; please try again or choose other settings."
 CHAIN, ESTIMATE = "Chain", "Estimate"
@@ -103,8 +104,8 @@ class RunPanel:
         live = controls | {ui.monitor, ui.ladder, ui.scrubber}
         after = live | {ui.compare, ui.metrics, ui.notes, ui.download}
         begun = ui.run.click(self._begin, None, controls, queue=False, **quiet)
-        running = begun.then(self._perform, ui.inputs, after, **quiet, **concurrency)
-        running.failure(self._failed, None, controls, queue=False, **quiet)
+        running = begun.then(self._run, ui.inputs, after, **quiet, **concurrency)
+        running.failure(self._left, ui.status, controls, queue=False, **quiet)
         ui.stop.click(self._stopped, None, live, cancels=[running], **quiet)
         ui.scrubber.input(
             self._scrub, ui.scrubber, [ui.monitor, ui.ladder, ui.status], trigger_mode="always_last", **quiet
@@ -116,7 +117,12 @@ class RunPanel:
     def _buttons(self, *, running: bool) -> dict:
         return {self.ui.run: gr.Button(interactive=not running), self.ui.stop: gr.Button(interactive=running)}
 
-    def _perform(self, values: dict, request: gr.Request):
+    async def _run(self, values: dict, request: gr.Request):
+        async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
+            async for update in updates:
+                yield update
+
+    def _perform(self, values: dict, session: str):
         ui = self.ui
         yield {ui.status: words.status_html("running", "Loading the model")}
         try:
@@ -124,14 +130,14 @@ class RunPanel:
             chosen = {name: values[widget] for name, widget in ui.choices.items()}
             run = self.job.start(source, self._settings(values), chosen)
             take = Take(uuid.uuid4().hex, plots.loudest_db(source.clip), source.start)
-            self._shelf.put(request.session_hash, self.job.task, take)
+            self._shelf.put(session, self.job.task, take)
             with closing(throttled(run, take.add)) as updates:
                 for item in updates:
                     if isinstance(item, Progress):
                         yield self._update(item, take)
                     else:
                         yield self._conclude(item, take, source, values[ui.loaded])
-            self._shelf.put(request.session_hash, self.job.task, take)
+            self._shelf.put(session, self.job.task, take)
         except InputError as error:
             gr.Warning(str(error))
             yield self._failed()
@@ -139,6 +145,10 @@ class RunPanel:
             log.exception("%s failed", self.job.task)
             gr.Warning(APOLOGY)
             yield self._failed()
+
+    def _left(self, status: str) -> dict:
+        """After a run that the queue refused or cancelled; one that was stopped has said so already."""
+        return self._failed() if words.is_running(status) else {self.ui.status: gr.skip()}
 
     def _failed(self) -> dict:
         return self._buttons(running=False) | {self.ui.status: words.status_html("idle", "Nothing was made")}

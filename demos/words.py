@@ -38,6 +38,11 @@ def status_html(state: str, text: str, share: float = 0.0) -> str:
     )
 
 
+def is_running(status: str) -> bool:
+    """Whether a line made by `status_html` says so."""
+    return status.startswith('<div class="status running"')
+
+
 def progress_html(progress: Progress) -> str:
     at = progress.iterate
     text = (

@@ -4,16 +4,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.linalg import LinAlgError, solveh_banded
+from scipy.linalg import solve_toeplitz
 from scipy.signal import fftconvolve, lfilter
 
 ORDER = 256
-SHARP_ORDER, LONGEST_SHARP = 512, 8000  # of `interpolate_gap`; the longest gap in samples
+MODELS = ((512, 1024), (1024, 2048), (1024, 8192))  # order and samples at each side, of `interpolate_gap`
+LONGEST_SHARP = 8000  # samples of a gap
 DITHER = 1e-4  # relative to the root mean square
 PREDICTABLE = 1e-10  # share of the energy that may stay unpredicted
 FillGap = Callable[[np.ndarray, int, int], np.ndarray]
 CUBIC_BLOCK, CUBIC_MARGIN = 65536, 256
-CONTEXT = 4096  # samples at each side that predictors are fitted to
+CONTEXT, FAR_CONTEXT = 4096, 8192  # samples at each side that predictors are fitted to
 
 
 def spline(kept: np.ndarray, factor: int, frames: int) -> np.ndarray:
@@ -55,29 +56,35 @@ def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER) -> 
 def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
     """Fills samples[start:stop] so that the prediction error of one model of both sides is least (Janssen et al. 1986).
 
-    Sharper than `fill_gap`, to which it leaves gaps at an end of the samples and very long ones.
+    The mean over models of short and long surroundings: the near ones know how a note is dying away, the far ones tell
+    close tones apart. Sharper than `fill_gap`, to which it leaves gaps at an end of the samples and very long ones.
 
     Returns:
         [stop - start], float64.
     """
-    sides = [np.asarray(samples[max(0, start - CONTEXT) : start], dtype=np.float64)]
-    sides.append(np.asarray(samples[stop : stop + CONTEXT], dtype=np.float64))
-    count, order = stop - start, min(SHARP_ORDER, *(len(side) // 2 for side in sides))
+    sides = [np.asarray(samples[max(0, start - FAR_CONTEXT) : start], dtype=np.float64)]
+    sides.append(np.asarray(samples[stop : stop + FAR_CONTEXT], dtype=np.float64))
     loudest = max((np.abs(side).max(initial=0.0) for side in sides), default=0.0)
-    if order < 16 or count > LONGEST_SHARP or loudest < 1e-9:
+    if min(len(side) for side in sides) < 32 or stop - start > LONGEST_SHARP or loudest < 1e-9:
         return fill_gap(samples, start, stop)
-    predictor = burg([_dithered(side) for side in sides], order)
-    known = np.concatenate([sides[0][-order:], np.zeros(count), sides[1][:order]])
+    models = [(order, context) for order, context in MODELS if context <= 2 * min(len(side) for side in sides)]
+    filled = [_least_error(*sides, stop - start, *model) for model in models or MODELS[:1]]
+    sound = [f for f in filled if np.abs(f).max() < 4 * loudest]
+    return np.mean(sound, axis=0) if sound else fill_gap(samples, start, stop)
+
+
+def _least_error(before: np.ndarray, after: np.ndarray, count: int, order: int, context: int) -> np.ndarray:
+    """The `count` samples between `before` and `after` that one autoregressive model of both errs least about."""
+    before, after = before[-context:], after[:context]
+    order = min(order, len(before) // 2, len(after) // 2)
+    predictor = burg([_dithered(before), _dithered(after)], order)
+    known = np.concatenate([before[-order:], np.zeros(count), after[:order]])
     error = fftconvolve(known, predictor)[order : 2 * order + count]  # of all predictions that see the gap
     right = fftconvolve(error, predictor[::-1])[order : order + count]
-    # normal equations: symmetric, Toeplitz and banded, one band for each lag of the predictor's autocorrelation
-    bands = np.tile(np.correlate(predictor, predictor, "full")[order:][:count, None], count)
-    bands[0] *= 1 + 1e-14
-    try:
-        filled = -solveh_banded(bands, right, lower=True, overwrite_ab=True, check_finite=False)
-    except LinAlgError:
-        return fill_gap(samples, start, stop)
-    return filled if np.abs(filled).max() < 4 * loudest else fill_gap(samples, start, stop)
+    # normal equations: symmetric and Toeplitz, made of the predictor's autocorrelation
+    lags = np.correlate(predictor, predictor, "full")[order:][:count]
+    lags[0] *= 1 + 1e-14
+    return -solve_toeplitz(np.pad(lags, (0, count - len(lags))), right)
 
 
 def fill_gaps(samples: np.ndarray, gaps: list[tuple[int, int]], fill: FillGap = fill_gap) -> np.ndarray:

@@ -94,7 +94,7 @@ def test_iterates_can_be_scrubbed_and_tracks_switched(visit):
 def test_stop_stops_and_inputs_are_kept(visit):
     tab = Tab(visit())
     tab.choose("Piano at 4 kHz")
-    tab.set("Length (s)", "2")
+    tab.set("Length (s)", "7")
     tab.set("Seed", "11")
     tab.set("Steps", "5000")
     tab.run.click()
@@ -105,6 +105,7 @@ def test_stop_stops_and_inputs_are_kept(visit):
     after = tab.updates()
     time.sleep(1.0)
     assert tab.updates() == after, "nothing arrives after Stop"
+    assert tab.root.locator(".status.stopped").is_visible(), "and the line goes on saying so"
     assert tab.root.get_by_label("Seed").input_value() == "11"
     assert tab.root.locator(".scrubber").is_visible(), "what there was can be scrubbed"
     tab.set("Steps", "4")
