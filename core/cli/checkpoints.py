@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.cli import options
-from core.cli.reporting import print_table
+from core.cli.reporting import print_paragraph, print_table
 
 
 def add_commands(commands) -> None:
@@ -25,17 +25,17 @@ def add_commands(commands) -> None:
 def _models(arguments) -> int:
     from core.zoo import catalogue
 
-    rows = []
-    for entry in catalogue():
-        figures = ", ".join(
-            f"{name} {value:g}" for name, value in entry.metrics.items() if isinstance(value, int | float)
-        )
-        size = f"{entry.bytes / 1e6:.1f} MB"
-        origin = "bundled" if entry.bundled else "own"
-        rows.append(
-            [entry.name, ", ".join(entry.task), f"{entry.sample_rate} Hz", size, origin, entry.licence, figures]
-        )
-    print_table(["name", "task", "rate", "size", "origin", "licence", "figures"], rows)
+    entries = catalogue()
+    rows = [
+        [e.name, ", ".join(e.task), f"{e.sample_rate} Hz", f"{e.bytes / 1e6:.1f} MB", "bundled" if e.bundled else "own"]
+        for e in entries
+    ]
+    print_table(["name", "task", "rate", "size", "origin"], rows)
+    for entry in entries:
+        figures = [f"{name} {value:g}" for name, value in entry.metrics.items() if isinstance(value, int | float)]
+        print(f"\n{entry.name}")
+        print_paragraph("licence", entry.licence)
+        print_paragraph("figures", ", ".join(figures))
     return 0
 
 

@@ -2,10 +2,13 @@
 
 import json
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.signal.output import replacing
+
+PAGE_WIDTH = 110
 
 
 def write_report(path: Path, source: Path, output: Path, report: Mapping, notes: Sequence[str]) -> None:
@@ -37,6 +40,16 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in [titles, *rows]:
         first, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join([row[0].ljust(len(first)), *others]).rstrip())
+
+
+def print_paragraph(title: str, text: str) -> None:
+    """Prints a text under its title, wrapped and indented; nothing where there is no text."""
+    if text:
+        print(
+            textwrap.fill(
+                text, PAGE_WIDTH, initial_indent=f"  {title}: ", subsequent_indent="    ", break_on_hyphens=False
+            )
+        )
 
 
 def _title(metric: str) -> str:

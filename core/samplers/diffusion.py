@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor
 
+from core.samplers.noise import shared_noise
 from core.types import Condition, Iterate, Observation, Prior
 
 
@@ -43,7 +44,7 @@ def reverse_diffusion(
     """
     ladder = karras_ladder(start_level or prior.levels[0], end_level or prior.levels[-1], steps, rho)
     batch, chains = len(x), x.repeat(draws, 1)
-    chains = chains + ladder[0] * _noise(chains, batch, generator)
+    chains = chains + ladder[0] * shared_noise(chains, generator, draws)
     for step, level in enumerate(ladder, start=1):
         heard = prior.denoise(chains, level, condition)
         agreed = impose(observation, heard, level, batch)
@@ -52,7 +53,7 @@ def reverse_diffusion(
         kept = math.sqrt(max(next_level**2 - fresh**2, 0.0)) / level
         chains = agreed + kept * (chains - agreed)
         if fresh:
-            chains = chains + fresh * _noise(chains, batch, generator)
+            chains = chains + fresh * shared_noise(chains, generator, draws)
         denoised = agreed.view(draws, batch, -1).mean(dim=0)
         residual = observation.residual(heard.view(draws, batch, -1).mean(dim=0))
         yield Iterate(chains[:batch], denoised, level, step, steps, None, residual)
@@ -74,9 +75,3 @@ def impose(observation: Observation, denoised: Tensor, level: float, batch: int)
     """
     rows = [d + level**2 * observation.gradient(d, level) for d in denoised.split(batch)]
     return torch.cat([observation.project(row) for row in rows])
-
-
-def _noise(like: Tensor, batch: int, generator: Generator) -> Tensor:
-    """White noise, a stream for each draw; the rows of a batch (channels of a clip) share it."""
-    noise = torch.randn(len(like) // batch, 1, like.shape[1], generator=generator)
-    return noise.expand(-1, batch, -1).reshape(like.shape).to(like)

@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
+from core.samplers.noise import shared_noise
 from core.types import Condition, Iterate, Observation, Prior
 
 UPDATES_PER_LEVEL = 2
@@ -36,7 +37,7 @@ def annealed_langevin(
         Iterate: after every update; close the generator to stop.
     """
     ladder = [level for level in prior.levels if level <= (start_level or math.inf)] or list(prior.levels[-1:])
-    x = observation.project(x + ladder[0] * _shared_noise(x, generator))
+    x = observation.project(x + ladder[0] * shared_noise(x, generator))
     rungs = max(1, min(len(ladder), steps // UPDATES_PER_LEVEL))
     for step in range(1, steps + 1):
         rung = (step - 1) * rungs // steps
@@ -45,7 +46,7 @@ def annealed_langevin(
         score = prior.score(x, level, condition)
         denoised = x + level**2 * score.gradient  # Tweedie
         drift = score.gradient + observation.gradient(x, level)
-        x = observation.project(x + eta * drift + math.sqrt(2 * eta) * _shared_noise(x, generator))
+        x = observation.project(x + eta * drift + math.sqrt(2 * eta) * shared_noise(x, generator))
         log_prob = None if score.log_prob is None else score.log_prob.mean().item() / x.shape[1]
         heard = observation.project(denoised)
         yield Iterate(x, heard, level, step, steps, log_prob, observation.residual(denoised))
@@ -121,8 +122,3 @@ def original_langevin(
             log_prob = None if score.log_prob is None else score.log_prob.mean().item() / window
             heard, residual = observation.project(denoised), observation.residual(denoised)
             yield Iterate(x, heard, level, done, total, log_prob, residual)
-
-
-def _shared_noise(like: Tensor, generator: Generator) -> Tensor:
-    """White noise that the rows of a batch (channels of a clip) share."""
-    return torch.randn(1, like.shape[1], generator=generator).expand(like.shape).to(like)
