@@ -11,11 +11,13 @@ processor; the layers' pasts go from chunk to chunk on the way forward, their de
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.models.products import linear
 from core.models.wavenet import GatedLayer, WaveNet, dilated_taps
 
 SQRT_HALF = math.sqrt(0.5)
@@ -42,7 +44,7 @@ def smoothed_log_prob(logits: Tensor, y: Tensor, sigma: float) -> tuple[Tensor, 
 
 @dataclass(frozen=True)
 class _Layer:
-    """A gated layer's weights with the fixed factors sqrt(1/2) and sqrt(1/layers) folded into them."""
+    """A gated layer's weights with the fixed factors sqrt(1/2), sqrt(1/layers) and tanh's 2 folded into them."""
 
     kernel_size: int
     dilation: int
@@ -51,17 +53,22 @@ class _Layer:
     outputs: Tensor  # [residual + skip, gate / 2]
     outputs_bias: Tensor
 
+    @cached_property
+    def taps(self) -> list[Tensor]:
+        """The gates' weights of each tap, transposed for the way back, [residual, gate]."""
+        return [tap.t().contiguous() for tap in self.gates.chunk(self.kernel_size, dim=1)]
+
     def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The next x, a skip, the next chunk's past, the gates' slopes dz/da, dz/db `[batch, time, 2, gate / 2]`."""
         padded = torch.cat([past, x.to(past.dtype)], dim=1)
-        gates = F.linear(dilated_taps(padded, self.kernel_size, self.dilation), self.gates, self.bias)
-        a, b = gates.float().chunk(2, dim=-1)
-        a, b = a.tanh_(), b.sigmoid_()
-        z = a * b
+        gates = linear(dilated_taps(padded, self.kernel_size, self.dilation), self.gates, self.bias)
+        a, b = gates.float().sigmoid_().chunk(2, dim=-1)  # tanh(x) = 2 sigmoid(2 x) - 1, and tanh is slow
+        ab = a * b
+        z = torch.sub(2 * ab, b)
         slopes = gates.new_empty(*z.shape[:-1], 2, z.shape[-1])
-        torch.addcmul(b, z, a, value=-1, out=slopes[..., 0, :])  # (1 - tanh^2) sigmoid
-        torch.addcmul(z, z, b, value=-1, out=slopes[..., 1, :])  # tanh sigmoid (1 - sigmoid)
-        outputs = F.linear(z.to(gates.dtype), self.outputs, self.outputs_bias)
+        torch.addcmul(ab, ab, a, value=-1, out=slopes[..., 0, :]).mul_(2)
+        torch.addcmul(z, z, b, value=-1, out=slopes[..., 1, :])
+        outputs = linear(z.to(gates.dtype), self.outputs, self.outputs_bias)
         residual, skip = outputs.split([x.shape[-1], outputs.shape[-1] - x.shape[-1]], dim=-1)
         return torch.add(residual, x, alpha=SQRT_HALF), skip, padded[:, x.shape[1] :], slopes
 
@@ -71,14 +78,14 @@ class _Layer:
         Returns:
             The gradient `[batch, time, residual]` and what this chunk owes the one before.
         """
-        dz = torch.cat([dx, dskip], dim=-1) @ self.outputs
+        dz = linear(torch.cat([dx, dskip], dim=-1), self.outputs.t())
         dgates = (slopes * dz[..., None, :]).flatten(-2)
         time, reach = dx.shape[1], debt.shape[1]
         padded = F.pad(debt, (0, 0, time, 0))
         padded[:, reach:].add_(dx, alpha=SQRT_HALF)
-        for n, weight in enumerate(self.gates.split(dx.shape[-1], dim=1)):
+        for n, tap in enumerate(self.taps):
             start = n * self.dilation
-            padded[:, start : start + time].baddbmm_(dgates, weight.expand(len(dx), -1, -1))
+            padded[:, start : start + time] += linear(dgates, tap)
         return padded[:, reach:], padded[:, :reach]
 
 
@@ -126,7 +133,10 @@ class WaveNetScore:
         bias = layer.gates.bias if embedding is None else layer.gates.bias + layer.noise.weight @ embedding
         scale = layer.outputs.bias.new_full(layer.outputs.bias.shape, math.sqrt(1 / self.model.config.layers))
         scale[: layer.residual] = SQRT_HALF
-        weights = layer.gates.weight, bias, layer.outputs.weight * scale[:, None], layer.outputs.bias * scale
+        twice = torch.ones_like(bias)
+        twice[: len(bias) // 2] = 2
+        weights = (layer.gates.weight * twice[:, None], bias * twice)
+        weights += (layer.outputs.weight * scale[:, None], layer.outputs.bias * scale)
         return _Layer(layer.kernel_size, layer.dilation, *(w.to(self.precision) for w in weights))
 
     def _forward(self, layers: list[_Layer], features: Tensor, target: Tensor, counted: Tensor, sigma: float):
@@ -148,10 +158,10 @@ class WaveNetScore:
     def _likelihood(self, skips: Tensor, y: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
         """log p of y given the skips, and its gradients with respect to the skips and to y."""
         hidden = F.relu(skips.to(self.precision))
-        last = F.relu(F.linear(hidden, *self.head))
-        log_prob, dlogits, dy = smoothed_log_prob(F.linear(last, *self.logits).float(), y, sigma)
-        dlast = (dlogits.to(last.dtype) @ self.logits[0]) * (last > 0)
-        return log_prob, (dlast @ self.head[0]) * (hidden > 0), dy
+        last = F.relu(linear(hidden, *self.head))
+        log_prob, dlogits, dy = smoothed_log_prob(linear(last, *self.logits).float(), y, sigma)
+        dlast = linear(dlogits.to(last.dtype), self.logits[0].t()) * (last > 0)
+        return log_prob, linear(dlast, self.head[0].t()) * (hidden > 0), dy
 
     def _backward(self, layers: list[_Layer], tape: list) -> Tensor:
         """Gradient of the features `[batch, time, residual]`; consumes the tape."""
