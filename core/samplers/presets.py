@@ -25,13 +25,16 @@ class Plan:
     looks: bool = True
 
 
-def choose_plan(prior: Prior, quality: str, sampler: str | None, steps: int | None, hardness: int = 1) -> Plan:
+def choose_plan(
+    prior: Prior, quality: str, sampler: str | None, steps: int | None, hardness: int = 1, openness: float = 1.0
+) -> Plan:
     """The plan for a run.
 
     Args:
         sampler: None takes the diffusion.
         steps: updates of the chain in total (`original`: per level); None takes what the quality affords.
         hardness: by how much more the original sampler spends on this question (2 for 8x, 4 for 16x and long gaps).
+        openness: by how much louder than the prior's own the noise is that our samplers start from.
 
     Raises:
         InputError: unknown quality or sampler, or a number of steps out of range.
@@ -45,7 +48,7 @@ def choose_plan(prior: Prior, quality: str, sampler: str | None, steps: int | No
         raise InputError(f"The number of steps must lie between 1 and {LARGEST_STEPS}, not {steps}.")
     if name == "original":
         return Plan(name, original_langevin, {"steps": steps or ORIGINAL_STEPS * hardness}, looks=False)
-    settings = {"start_level": prior.start_level}
+    settings = {"start_level": min(prior.start_level * openness, prior.levels[0])}
     if name == "diffusion":
         settings["draws"] = DRAWS[quality]
     affordable = (BUDGETS[quality] - 1) // settings.get("draws", 1)  # one evaluation is the estimate's

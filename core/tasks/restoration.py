@@ -41,6 +41,8 @@ class Problem:
         observe: (first, last + 1, gain [channels, 1], domain) -> observation of these frames, multiplied by gain.
         grid: blocks start at multiples of this.
         hardness: by how much more the original sampler spends on a question like this.
+        openness: by how much louder than usual the noise is that the chain starts from; over 1 where the evidence
+            leaves a whole band to imagine.
     """
 
     start: np.ndarray
@@ -48,6 +50,7 @@ class Problem:
     observe: Callable[[int, int, Tensor, Domain], Observation]
     grid: int = 1
     hardness: int = 1
+    openness: float = 1.0
 
 
 @dataclass
@@ -92,7 +95,7 @@ def resolve_device(name: str) -> str:
 
 def restore(problem: Problem, prior: Prior, settings: Settings) -> Iterator[Progress | Restored]:
     """Runs the chain over every block; yields Progress after every update and Restored in the end."""
-    plan = choose_plan(prior, settings.quality, settings.sampler, settings.steps, problem.hardness)
+    plan = choose_plan(prior, settings.quality, settings.sampler, settings.steps, problem.hardness, problem.openness)
     blocks = split_blocks(problem, prior.sample_rate)
     prior = _Counted(prior)
     clock, waveform, quiet = _Clock(len(blocks)), problem.start.astype(np.float32), 0

@@ -25,6 +25,7 @@ TASK = "super-resolve"
 DEFAULT_PRIOR = "piano-16k"
 LARGEST_FACTOR = 64
 SLOWEST_RATE = 250  # Hz that must remain of the prior's rate
+BAND_OPENNESS = 4.0  # a quiet start would leave the band above the cut-off empty
 SHORTEST_SPECTRUM = 128  # samples under which the top of the band can't be judged
 Evidence = Literal["plain", "lowpass"]
 
@@ -131,7 +132,8 @@ def _problem(kept: np.ndarray, frames: int, factor: int, kind: Evidence) -> Prob
         start = _splines(kept, frames, factor)
     else:
         start = LowpassDecimation(factor, evidence, frames, Waveform()).adjoint(evidence).numpy() * factor
-    return Problem(start.astype(np.float32), [(0, frames)], observe, grid=factor, hardness=max(1, min(factor // 4, 4)))
+    hardness, openness = max(1, min(factor // 4, 4)), 1.0 if kind == "plain" else BAND_OPENNESS
+    return Problem(start.astype(np.float32), [(0, frames)], observe, factor, hardness, openness)
 
 
 def _splines(kept: np.ndarray, frames: int, factor: int) -> np.ndarray:
