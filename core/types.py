@@ -24,7 +24,8 @@ class Condition:
         known: the known samples with zeros between them, divided by the share of samples that is known, so that
             in its spectrum every alias stands at its true place and height. All zeros where no sample is known exactly.
         mask: 1 where a sample is known exactly, 0 elsewhere.
-        estimate: what a prior's own one-step estimate makes of all this, where it has been asked for one.
+        estimate: the best that is made of all this in one step: a prior's own estimate, once it has been asked for it,
+            or the interpolation where that is as good.
     """
 
     interpolation: Tensor

@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from core.observations.masked import Masked
 from core.signal.companding import Domain
-from core.signal.interpolation import fill_gaps, interpolate_gap
+from core.signal.interpolation import interpolate_gaps
 from core.types import Condition
 
 
@@ -24,19 +24,34 @@ class Gap(Masked):
         for start, stop in gaps:
             mask[:, start:stop] = False
         super().__init__(observed, mask, domain)
-        object.__setattr__(self, "gaps", tuple(gaps))
-        object.__setattr__(self, "_filled", self._interpolation())
+        rows = domain.decode(observed).double().cpu().numpy()
+        filled, doubt = zip(*(interpolate_gaps(row, gaps) for row in rows), strict=True)
+        object.__setattr__(self, "filled", torch.stack([torch.from_numpy(row) for row in filled]).to(observed))
+        object.__setattr__(self, "doubt", torch.stack([torch.from_numpy(row) for row in doubt]).to(observed))
 
     def initialise(self, generator: Generator) -> Tensor:
         """The gaps filled by autoregressive interpolation."""
-        return self.project(self.domain.encode(self._filled.clamp(-1, 1)))
+        return self.project(self._encode(self.filled))
 
     def condition(self) -> Condition:
-        """The autoregressive interpolation, and the known samples with silence in the gaps."""
+        """The autoregressive interpolation, which no network's first estimate beats, and silence in the gaps."""
         known = self.domain.decode(self.observed) * self.mask
-        return Condition(self._filled, known, self.mask.to(known.dtype))
+        return Condition(self.filled, known, self.mask.to(known.dtype), estimate=self.filled)
 
-    def _interpolation(self) -> Tensor:
-        rows = self.domain.decode(self.observed).double().cpu().numpy()
-        filled = [torch.from_numpy(fill_gaps(row, list(self.gaps), interpolate_gap)) for row in rows]
-        return torch.stack(filled).to(self.observed)
+    def _encode(self, waveform: Tensor) -> Tensor:
+        return self.domain.encode(waveform.clamp(-1, 1) if self.domain.bounded else waveform)
+
+
+class PredictedGap(Gap):
+    """A gap whose interpolation counts as soft evidence: a Gaussian around it, as wide as its doubt.
+
+    So what the surroundings foretell is kept, and the prior decides where they leave the question open.
+    """
+
+    def gradient(self, x: Tensor, level: float) -> Tensor:
+        """Of the interpolation's Gaussian, widened by the level's noise."""
+        trusted = self.doubt.isfinite() & ~self.mask
+        doubt = self.doubt.where(trusted, 0)
+        width = (self._encode(self.filled + doubt) - self._encode(self.filled - doubt)) / 2  # in the domain's units
+        pull = (self._encode(self.filled) - x) / (level**2 + width**2)
+        return pull.where(trusted, 0)

@@ -1,18 +1,19 @@
 """What the obvious methods make of incomplete audio: splines and linear prediction. Baselines, and evidence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.linalg import solve_toeplitz
+from scipy.ndimage import uniform_filter1d
 from scipy.signal import fftconvolve, lfilter
 
 ORDER = 256
 MODELS = ((512, 1024), (1024, 2048), (1024, 8192))  # order and samples at each side, of `interpolate_gap`
-LONGEST_SHARP = 8000  # samples of a gap
+LONGEST_SHARP, SHORTEST_SIDE = 8000, 32  # samples of a gap, and beside it
+DOUBT, DOUBT_FRAME = 2.2, 256  # errors over the models' spread, measured on piano; samples that share a spread
 DITHER = 1e-4  # relative to the root mean square
 PREDICTABLE = 1e-10  # share of the energy that may stay unpredicted
-FillGap = Callable[[np.ndarray, int, int], np.ndarray]
 CUBIC_BLOCK, CUBIC_MARGIN = 65536, 256
 CONTEXT, FAR_CONTEXT = 4096, 8192  # samples at each side that predictors are fitted to
 
@@ -53,24 +54,31 @@ def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER) -> 
     return fade * forward + (1 - fade) * backward
 
 
-def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
+def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
     """Fills samples[start:stop] so that the prediction error of one model of both sides is least (Janssen et al. 1986).
 
     The mean over models of short and long surroundings: the near ones know how a note is dying away, the far ones tell
-    close tones apart. Sharper than `fill_gap`, to which it leaves gaps at an end of the samples and very long ones.
+    close tones apart. Where they disagree they are wrong, by about DOUBT times as much. Sharper than `fill_gap`, to
+    which gaps at an end of the samples and very long ones are left.
 
     Returns:
-        [stop - start], float64.
+        The samples [stop - start] and how far off they may be (standard deviation; infinite where that is unknown),
+        float64.
     """
     sides = [np.asarray(samples[max(0, start - FAR_CONTEXT) : start], dtype=np.float64)]
     sides.append(np.asarray(samples[stop : stop + FAR_CONTEXT], dtype=np.float64))
+    shorter = min(len(side) for side in sides)
     loudest = max((np.abs(side).max(initial=0.0) for side in sides), default=0.0)
-    if min(len(side) for side in sides) < 32 or stop - start > LONGEST_SHARP or loudest < 1e-9:
-        return fill_gap(samples, start, stop)
-    models = [(order, context) for order, context in MODELS if context <= 2 * min(len(side) for side in sides)]
-    filled = [_least_error(*sides, stop - start, *model) for model in models or MODELS[:1]]
-    sound = [f for f in filled if np.abs(f).max() < 4 * loudest]
-    return np.mean(sound, axis=0) if sound else fill_gap(samples, start, stop)
+    unknown = np.full(stop - start, np.inf)
+    if shorter < SHORTEST_SIDE or stop - start > LONGEST_SHARP or loudest < 1e-9:
+        return fill_gap(samples, start, stop), unknown
+    models = [model for model in MODELS if model[1] <= 2 * shorter] or MODELS[:1]
+    filled = [_least_error(*sides, stop - start, *model) for model in models]
+    filled = np.array([f for f in filled if np.abs(f).max() < 4 * loudest])
+    if len(filled) == 0:
+        return fill_gap(samples, start, stop), unknown
+    variance = uniform_filter1d(filled.var(axis=0), DOUBT_FRAME, mode="nearest")
+    return filled.mean(axis=0), DOUBT * np.sqrt(variance) if len(filled) > 1 else unknown
 
 
 def _least_error(before: np.ndarray, after: np.ndarray, count: int, order: int, context: int) -> np.ndarray:
@@ -87,14 +95,36 @@ def _least_error(before: np.ndarray, after: np.ndarray, count: int, order: int, 
     return -solve_toeplitz(np.pad(lags, (0, count - len(lags))), right)
 
 
-def fill_gaps(samples: np.ndarray, gaps: list[tuple[int, int]], fill: FillGap = fill_gap) -> np.ndarray:
-    """Every (start, stop) filled from what is known at its sides; gaps are sorted and do not touch. A float64 copy."""
+def fill_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> np.ndarray:
+    """`fill_gap` for every (start, stop), from what is known at its sides; gaps are sorted and do not touch.
+
+    Returns:
+        A float64 copy of the samples, filled.
+    """
     filled = np.array(samples, dtype=np.float64)
-    edges = [0, *(edge for gap in gaps for edge in gap), len(filled)]
-    for n, (start, stop) in enumerate(gaps):
-        left, right = edges[2 * n], edges[2 * n + 3]
-        filled[start:stop] = fill(filled[left:right], start - left, stop - left)
+    for start, stop, left, right in _with_sides(gaps, len(filled)):
+        filled[start:stop] = fill_gap(filled[left:right], start - left, stop - left)
     return filled
+
+
+def interpolate_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """`interpolate_gap` for every (start, stop), from what is known at its sides; gaps are sorted and do not touch.
+
+    Returns:
+        A float64 copy of the samples, filled, and how far off they may be: zero outside the gaps.
+    """
+    filled = np.array(samples, dtype=np.float64)
+    doubt = np.zeros_like(filled)
+    for start, stop, left, right in _with_sides(gaps, len(filled)):
+        filled[start:stop], doubt[start:stop] = interpolate_gap(filled[left:right], start - left, stop - left)
+    return filled, doubt
+
+
+def _with_sides(gaps: Sequence[tuple[int, int]], frames: int) -> Iterator[tuple[int, int, int, int]]:
+    """(start, stop, end of the gap before, start of the gap after) for every gap."""
+    edges = [0, *(edge for gap in gaps for edge in gap), frames]
+    for n, (start, stop) in enumerate(gaps):
+        yield start, stop, edges[2 * n], edges[2 * n + 3]
 
 
 def _dithered(samples: np.ndarray) -> np.ndarray:

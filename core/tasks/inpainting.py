@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
-from core.observations.gap import Gap
+from core.observations.gap import Gap, PredictedGap
 from core.signal.clip import Clip
 from core.signal.companding import Domain
 from core.signal.interpolation import fill_gaps
@@ -54,7 +54,8 @@ def inpaint(
         unknown[start:stop] = True
     predicted = Clip(np.stack([fill_gaps(row, inside) for row in clip.samples]), clip.sample_rate)
     predicted_at_rate = at_rate(predicted, prior.sample_rate)
-    problem = _problem(predicted_at_rate, inside, clip.sample_rate)
+    kind = Gap if settings.sampler == "original" else PredictedGap
+    problem = _problem(predicted_at_rate, inside, clip.sample_rate, kind)
 
     def insert(waveform: np.ndarray) -> Clip:
         """What the prior changed, brought to the clip's rate and added to the linear prediction, in the gaps alone."""
@@ -105,7 +106,7 @@ def join_gaps(gaps: Sequence[tuple[float, float]], clip: Clip) -> list[tuple[int
     return joined
 
 
-def _problem(known_clip: Clip, inside: list[tuple[int, int]], clip_rate: int) -> Problem:
+def _problem(known_clip: Clip, inside: list[tuple[int, int]], clip_rate: int, kind: type[Gap]) -> Problem:
     """Only the surroundings of the gaps are worked on. Gaps grow outwards to whole samples of the prior's rate."""
     scale = known_clip.sample_rate / clip_rate
     gaps = [(int(start * scale), min(int(np.ceil(stop * scale)), known_clip.frames)) for start, stop in inside]
@@ -122,7 +123,7 @@ def _problem(known_clip: Clip, inside: list[tuple[int, int]], clip_rate: int) ->
     def observe(first: int, last: int, gain: Tensor, domain: Domain) -> Gap:
         part = domain.encode((known[:, first:last].to(gain.device) * gain).float())
         within = [(max(a, first) - first, min(b, last) - first) for a, b in gaps if a < last and b > first]
-        return Gap(part, within, domain)
+        return kind(part, within, domain)
 
     longest = max(stop - start for start, stop in inside) / clip_rate
     return Problem(known_clip.samples, regions, observe, hardness=4 if longest > LONG_GAP_SECONDS else 1)

@@ -152,9 +152,11 @@ def _restore_block(
 
 
 def _chain(prior: Prior, observation: Observation, plan: Plan, generator: torch.Generator) -> Iterator[Iterate]:
-    """The sampler's iterates; before them, as step 0, the estimate of a prior that can look at the evidence."""
+    """The sampler's iterates; before them, as step 0, the one-step estimate where there is one."""
     condition = observation.condition() if plan.looks else None
-    estimate = prior.estimate(condition) if condition is not None else None
+    estimate = None if condition is None else condition.estimate
+    if estimate is None and condition is not None:
+        estimate = prior.estimate(condition)
     if estimate is None:
         x, condition = observation.initialise(generator), None
     else:

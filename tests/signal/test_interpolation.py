@@ -5,9 +5,21 @@ import pytest
 from scipy.linalg import toeplitz
 from scipy.signal import lfilter
 
-from core.signal.interpolation import burg, cubic_through, fill_gap, fill_gaps, interpolate_gap, spline
+from core.signal.interpolation import (
+    burg,
+    cubic_through,
+    fill_gap,
+    fill_gaps,
+    interpolate_gap,
+    interpolate_gaps,
+    spline,
+)
 
 GAP = slice(8000, 8400)
+
+
+def interpolated(samples, start, stop):
+    return interpolate_gap(samples, start, stop)[0]
 
 
 def tones(frames=16000):
@@ -36,7 +48,7 @@ def test_burg_finds_the_coefficients_of_an_autoregressive_process():
     np.testing.assert_allclose(burg([process[:20_000], process[30_000:]], 2), [1, -1.6, 0.8], atol=0.02)
 
 
-@pytest.mark.parametrize("fill", [fill_gap, interpolate_gap])
+@pytest.mark.parametrize("fill", [fill_gap, interpolated])
 def test_steady_tones_go_on_through_a_gap(fill):
     filled = fill(tones(), GAP.start, GAP.stop)
     assert np.abs(filled - tones()[GAP]).max() < 0.03
@@ -55,7 +67,7 @@ def test_interpolation_comes_close_to_the_conditional_mean_of_a_gaussian_process
     for start in range(5000, 55_000, 2500):
         truth, around = process[start : start + length], process[start - context : start + length + context]
         errors["posterior mean"].append(around[known] @ weights - truth)
-        errors["interpolated"].append(interpolate_gap(process, start, start + length) - truth)
+        errors["interpolated"].append(interpolated(process, start, start + length) - truth)
     power = {name: np.mean(np.square(rows)) for name, rows in errors.items()}
     assert power["posterior mean"] <= power["interpolated"] < 1.5 * power["posterior mean"]
 
@@ -69,11 +81,11 @@ def test_interpolation_is_sharper_than_cross_fading_on_notes_that_die_away():
         for n in range(1, 9)
     )
     notes = notes + 1e-3 * rng.standard_normal(len(t))
-    errors = [np.square(fill(notes, 9000, 9800) - notes[9000:9800]).sum() for fill in (interpolate_gap, fill_gap)]
+    errors = [np.square(fill(notes, 9000, 9800) - notes[9000:9800]).sum() for fill in (interpolated, fill_gap)]
     assert errors[0] < 0.5 * errors[1]
 
 
-@pytest.mark.parametrize("fill", [fill_gap, interpolate_gap])
+@pytest.mark.parametrize("fill", [fill_gap, interpolated])
 def test_gaps_at_the_ends_and_in_silence(fill):
     assert np.abs(fill(tones(), 0, 200) - tones()[:200]).max() < 0.05
     assert np.abs(fill(tones(), 15800, 16000) - tones()[15800:]).max() < 0.05
@@ -82,14 +94,35 @@ def test_gaps_at_the_ends_and_in_silence(fill):
     assert np.isfinite(fill(np.ones(4000), 1000, 1200)).all()
 
 
-def test_gaps_do_not_look_into_each_other():
+@pytest.mark.parametrize("fill", [fill_gaps, lambda samples, gaps: interpolate_gaps(samples, gaps)[0]])
+def test_gaps_do_not_look_into_each_other(fill):
     waveform = tones()
     spoiled = waveform.copy()
     gaps = [(4000, 4200), (9000, 9100)]
     for start, stop in gaps:
         spoiled[start:stop] = 1e3
-    filled = fill_gaps(spoiled, gaps, interpolate_gap)
-    assert np.abs(filled - waveform).max() < 0.03
+    assert np.abs(fill(spoiled, gaps) - waveform).max() < 0.03
+
+
+def test_doubt_tells_how_far_off_an_interpolation_is():
+    """Tones in more and more noise: the doubt grows with the error, and is neither far under nor far over it."""
+    rng = np.random.default_rng(3)
+    errors, doubts = [], []
+    for share in np.geomspace(1e-3, 1, 10):
+        sound = tones() + 0.3 * share * rng.standard_normal(16000)
+        filled, doubt = interpolate_gap(sound, GAP.start, GAP.stop)
+        errors.append(np.sqrt(np.mean((filled - sound[GAP]) ** 2)))
+        doubts.append(np.sqrt(np.mean(doubt**2)))
+    assert np.corrcoef(np.log(errors), np.log(doubts))[0, 1] > 0.9
+    assert 0.3 < np.median(np.array(errors) / doubts) < 3
+
+
+def test_there_is_no_doubt_where_samples_are_known_and_endless_doubt_without_two_sides():
+    filled, doubt = interpolate_gaps(tones(), [(0, 200), (8000, 8200)])
+    assert np.isinf(doubt[:200]).all()
+    assert np.isfinite(doubt[8000:8200]).all()
+    assert not doubt[200:8000].any() and not doubt[8200:].any()
+    np.testing.assert_array_equal(filled[200:8000], tones()[200:8000])
 
 
 def test_cubic_declipping_never_falls_under_the_threshold():

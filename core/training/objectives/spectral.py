@@ -59,7 +59,7 @@ class SpectralObjective:
         condition = draw_evidence(clean, generator, DENOISER_WEIGHTS)
         unknown = 1 - condition.mask
         with torch.no_grad():
-            estimate = model.estimate(condition.interpolation, condition.known, condition.mask)
+            estimate = _estimate(model, condition)
         denoised = model(x, sigma, (estimate, condition.interpolation, condition.known, condition.mask))
         loss = log_error(denoised, clean, unknown)
         return loss, {"refinement_gain_db": _decibels(log_error(estimate, clean, unknown) - loss.detach())}
@@ -73,7 +73,7 @@ class SpectralObjective:
             gains = []
             for w in clean:
                 condition = draw(w, generator)
-                estimate = model.estimate(condition.interpolation, condition.known, condition.mask)
+                estimate = _estimate(model, condition)
                 before, after = (log_error(e, w, 1 - condition.mask) for e in (condition.interpolation, estimate))
                 gains.append(_decibels(before - after))
             figures[f"{name}_gain_db"] = _median(gains)
@@ -93,9 +93,15 @@ class SpectralObjective:
         sounds = {"clean": clean[0]}
         for name, draw in VALIDATION.items():
             condition = draw(clean, generator)
-            sounds[name] = model.estimate(condition.interpolation, condition.known, condition.mask)[0]
+            sounds[name] = _estimate(model, condition)[0]
         noisy = clean + 0.1 * torch.randn(clean.shape, generator=generator).to(clean)
         return sounds | {"noisy": noisy[0], "denoised": model(noisy, clean.new_full((1,), 0.1))[0]}
+
+
+def _estimate(model: SpectralDenoiser, condition: Condition) -> Tensor:
+    if condition.estimate is not None:
+        return condition.estimate
+    return model.estimate(condition.interpolation, condition.known, condition.mask)
 
 
 def bring_to_level(waveform: Tensor) -> Tensor:
@@ -160,14 +166,12 @@ KINDS: list[Draw] = [
     gapped,
     clipped,
 ]
-# gaps come seldom: their interpolation takes long and leaves a network little to add
-ESTIMATOR_WEIGHTS = (0.35, 0.25, 0.08, 0.16, 0.03, 0.13)
+# gaps come seldom: their interpolation takes long to make, and no estimator has beaten it
+ESTIMATOR_WEIGHTS = (0.36, 0.26, 0.08, 0.16, 0.0, 0.14)
 DENOISER_WEIGHTS = (0.26, 0.22, 0.06, 0.18, 0.08, 0.2)
 VALIDATION: dict[str, Draw] = {
     "decimation_4": lambda w, g: decimated(w, g, (4,)),
     "decimation_8": lambda w, g: decimated(w, g, (8,)),
-    "gap_50ms": lambda w, g: gapped(w, g, 0.05, 0.05001),
-    "gap_200ms": lambda w, g: gapped(w, g, 0.2, 0.20001),
     "clipping": lambda w, g: clipped(w, g, 0.8, 0.8),
 }
 

@@ -5,7 +5,7 @@ import torch
 
 from core.observations.clipping import Clipping
 from core.observations.decimation import Decimation
-from core.observations.gap import Gap
+from core.observations.gap import Gap, PredictedGap
 from core.observations.lowpass import LowpassDecimation
 from core.signal.companding import Linear, MuLaw, Waveform
 
@@ -62,6 +62,26 @@ def test_clipped_samples_never_fall_under_the_threshold():
     projected = observation.project(noise(1, FRAMES, seed=4) * 3)
     assert (projected[observation.high] >= 0.5).all() and (projected[observation.low] <= -0.5).all()
     assert torch.equal(projected[observation.mask], observed[observation.mask])
+
+
+@pytest.mark.parametrize("domain", [Waveform(), MuLaw(), Linear()], ids=lambda d: type(d).__name__)
+def test_a_predicted_gap_pulls_to_its_interpolation_by_its_doubt(domain):
+    t = torch.arange(FRAMES * 4, dtype=torch.float64) / 16000
+    tone = 0.3 * torch.sin(2 * torch.pi * 440 * t) + 0.05 * noise(FRAMES * 4)
+    gap = PredictedGap(domain.encode(tone.float())[None], [(2000, 2300)], domain)
+    target = domain.encode(gap.filled)
+    unit = (domain.encode(gap.filled + gap.doubt) - domain.encode(gap.filled - gap.doubt))[:, 2000:2300].mean() / 2
+    x = target + 10 * unit
+    for level, least, most in ((100, 0.99, 1.0), (1, 0.3, 0.8), (0.01, 0.0, 0.05)):
+        level = level * unit.item()
+        moved = level**2 * gap.gradient(x, level) / (target - x)
+        assert not moved[gap.mask].any(), "what is known needs no pull"
+        assert least <= moved[~gap.mask].mean().item() <= most
+
+
+def test_a_gap_without_two_sides_is_left_to_the_prior():
+    gap = PredictedGap(noise(1, FRAMES).float(), [(0, 300)], WAVEFORM)
+    assert not gap.gradient(noise(1, FRAMES, seed=7).float(), 0.1).any()
 
 
 def test_lowpass_gradient_is_the_gradient_of_its_log_likelihood():
