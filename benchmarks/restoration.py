@@ -1,22 +1,27 @@
 """Quality of restoration against score evaluations and seconds, for priors, samplers and qualities, with the baselines.
 
-    python benchmarks/restoration.py --data ../shared/data/piano --priors piano-16k --clips 10
+    python -m benchmarks.restoration --data ../shared/data/piano --priors piano-16k --clips 10
 
 Clips come from the test split of a folder of recordings (`metadata.csv`), at fixed places of each. Every row is a
-median over clips; gains are over the better of the baselines in that figure. Prints a table and, last, one JSON line.
+median over clips; gains are over the better of the baselines in that figure, and for gaps also over linear
+predictions of the same order that are fitted otherwise ("over ac": autocorrelation method, "over ls": least squares).
+Prints a table and, last, one JSON line.
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.linear_prediction import FITS, cross_faded
 from core.samplers.presets import BUDGETS, SAMPLERS
 from core.signal.clip import Clip
 from core.signal.files import read_clip
+from core.signal.metrics import psnr_db
 from core.signal.resampling import resample
 from core.tasks.declipping import declip
 from core.tasks.inpainting import inpaint
@@ -62,11 +67,13 @@ class Outcome:
     psnr_gain_db: float
     lsd_ratio: float
     gap_lsd_ratio: float
+    over_autocorrelation_db: float
+    over_least_squares_db: float
     evaluations: int
     seconds: float
 
     @staticmethod
-    def of(result: Result) -> "Outcome":
+    def of(result: Result, truth: Clip) -> "Outcome":
         """Gains over the better of the baselines, figure by figure."""
         figures, baselines = result.metrics, result.baseline_metrics.values()
         gap = "gap_lsd_db" in figures
@@ -74,9 +81,22 @@ class Outcome:
             figures["psnr_db"] - max(b["psnr_db"] for b in baselines),
             figures["lsd_db"] / min(b["lsd_db"] for b in baselines),
             figures["gap_lsd_db"] / min(b["gap_lsd_db"] for b in baselines) if gap else float("nan"),
+            *(
+                figures["psnr_db"] - predicted_psnr_db(result, truth, fit) if gap else float("nan")
+                for fit in FITS.values()
+            ),
             result.report["score_evaluations"],
             result.report["seconds"],
         )
+
+
+def predicted_psnr_db(result: Result, truth: Clip, fit: Callable) -> float:
+    """PSNR of the clip with its gaps filled by another linear prediction."""
+    filled = truth.samples[0].copy()
+    for gap in result.report["gaps"]:
+        start, stop = (round(edge * truth.sample_rate) for edge in gap)
+        filled[start:stop] = cross_faded(truth.samples[0], start, stop, fit)
+    return psnr_db(truth.samples[0], filled)
 
 
 def test_clips(folder: Path, count: int, seconds: float) -> list[Clip]:
@@ -102,7 +122,7 @@ def measure(job: str, clips: list[Clip], settings: Settings) -> dict:
     outcomes = []
     for clip in clips:
         *_, result = JOBS[job](clip, settings)
-        outcomes.append(Outcome.of(result))
+        outcomes.append(Outcome.of(result, clip))
     median = {name: float(np.median([getattr(o, name) for o in outcomes])) for name in Outcome.__dataclass_fields__}
     spread = np.percentile([o.psnr_gain_db for o in outcomes], [10, 90]).round(2).tolist()
     row = {"job": job, "prior": settings.prior, "sampler": settings.sampler or "diffusion", "quality": settings.quality}
@@ -131,7 +151,7 @@ def main() -> None:
     )
     print(
         f"{'job':14} {'prior':20} {'sampler':10} {'quality':9} "
-        f"{'eval':>5} {'s':>6} {'PSNR dB':>8} {'10-90 %':>14} {'LSD x':>6} {'gap x':>6}"
+        f"{'eval':>5} {'s':>6} {'PSNR dB':>8} {'10-90 %':>14} {'LSD x':>6} {'gap x':>6} {'over ac':>8} {'over ls':>8}"
     )
     for job in options.jobs:
         for prior in options.priors:
@@ -143,7 +163,9 @@ def main() -> None:
                     print(
                         f"{job:14} {prior:20} {sampler:10} {quality:9} {row['evaluations']:5.0f} {row['seconds']:6.1f} "
                         f"{row['psnr_gain_db']:+8.2f} {low:+6.2f} {high:+6.2f}  "
-                        f"{row['lsd_ratio']:6.2f} {row.get('gap_lsd_ratio', float('nan')):6.2f}",
+                        f"{row['lsd_ratio']:6.2f} {row.get('gap_lsd_ratio', float('nan')):6.2f} "
+                        f"{row.get('over_autocorrelation_db', float('nan')):+8.2f} "
+                        f"{row.get('over_least_squares_db', float('nan')):+8.2f}",
                         flush=True,
                     )
     print(json.dumps({"benchmark": "restoration", "data": options.data.name, "clips": len(clips), "rows": rows}))
