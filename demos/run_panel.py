@@ -224,5 +224,9 @@ class RunPanel:
 
 
 def _ladder(moments: list[Moment], position: int | None = None):
-    levels, residuals, log_probs = zip(*((m.level, m.residual, m.log_prob) for m in moments), strict=True)
-    return plots.ladder_figure(levels, residuals, log_probs, position)
+    """The ladder as far as it has been climbed; a start (step 0) stands on no rung."""
+    rungs = [m for m in moments if m.step]
+    if position is not None:
+        position = max(sum(m.step > 0 for m in moments[: position + 1]) - 1, 0)
+    columns = ([getattr(m, name) for m in rungs] for name in ("level", "residual", "log_prob"))
+    return plots.ladder_figure(*columns, position)

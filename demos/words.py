@@ -45,17 +45,14 @@ def is_running(status: str) -> bool:
 
 def progress_html(progress: Progress) -> str:
     at = progress.iterate
-    text = (
-        f"<b>{_step_text(at.step, at.total_steps)}</b><span>noise {at.level:.3g}</span>"
-        f"<span>{seconds_text(progress.seconds_left)} left</span>"
-    )
+    text = f"{_step_html(at.step, at.total_steps, at.level)}<span>{seconds_text(progress.seconds_left)} left</span>"
     total = progress.seconds + progress.seconds_left
     return status_html("running", text, progress.seconds / total if total else 0.0)
 
 
-def _step_text(step: int, total_steps: int) -> str:
-    """Step 0 is what a prior makes of the evidence in one go, before the chain begins."""
-    return f"Step {step} of {total_steps}" if step else "First estimate"
+def _step_html(step: int, total_steps: int, level: float) -> str:
+    """Step 0 is what is made of the evidence in one go, before the chain begins."""
+    return f"<b>Step {step} of {total_steps}</b><span>noise {level:.3g}</span>" if step else "<b>First estimate</b>"
 
 
 def result_html(result: Result) -> str:
@@ -71,7 +68,7 @@ def result_html(result: Result) -> str:
 
 def moment_html(moment: Moment) -> str:
     """The status line while an iterate of the past is on show."""
-    text = f"<b>{_step_text(moment.step, moment.total_steps)}</b><span>noise {moment.level:.3g}</span>"
+    text = _step_html(moment.step, moment.total_steps, moment.level)
     return status_html("done", text, moment.step / moment.total_steps)
 
 

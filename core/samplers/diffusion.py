@@ -46,7 +46,8 @@ def reverse_diffusion(
     batch, chains = len(x), x.repeat(draws, 1)
     chains = chains + ladder[0] * shared_noise(chains, generator, draws)
     for step, level in enumerate(ladder, start=1):
-        heard = prior.denoise(chains, level, condition)
+        score = prior.score(chains, level, condition)
+        heard = chains + level**2 * score.gradient  # Tweedie
         agreed = impose(observation, heard, level, batch)
         next_level = ladder[step] if step < steps else 0.0
         fresh = stochasticity * next_level * math.sqrt(1 - (next_level / level) ** 2)
@@ -56,7 +57,8 @@ def reverse_diffusion(
             chains = chains + fresh * shared_noise(chains, generator, draws)
         denoised = agreed.view(draws, batch, -1).mean(dim=0)
         residual = observation.residual(heard.view(draws, batch, -1).mean(dim=0))
-        yield Iterate(chains[:batch], denoised, level, step, steps, None, residual)
+        log_prob = None if score.log_prob is None else score.log_prob.mean().item() / x.shape[1]
+        yield Iterate(chains[:batch], denoised, level, step, steps, log_prob, residual)
 
 
 def karras_ladder(start: float, end: float, steps: int, rho: float) -> list[float]:

@@ -152,18 +152,22 @@ def _restore_block(
 
 
 def _chain(prior: Prior, observation: Observation, plan: Plan, generator: torch.Generator) -> Iterator[Iterate]:
-    """The sampler's iterates; before them, as step 0, the one-step estimate where there is one."""
+    """What the chain starts from, as step 0, then the sampler's iterates.
+
+    The start is the best one-step estimate: of the simplest method, or of a prior that can look at the evidence.
+    """
     condition = observation.condition() if plan.looks else None
     estimate = None if condition is None else condition.estimate
     if estimate is None and condition is not None:
         estimate = prior.estimate(condition)
     if estimate is None:
         x, condition = observation.initialise(generator), None
+        guess = x
     else:
         condition = replace(condition, estimate=estimate)
         guess = prior.encode(estimate)
         x = observation.project(guess)
-        yield Iterate(x, x, prior.levels[0], 0, plan.settings["steps"], None, observation.residual(guess))
+    yield Iterate(x, x, prior.levels[0], 0, plan.settings["steps"], None, observation.residual(guess))
     yield from plan.sampler(prior, observation, x, condition=condition, generator=generator, **plan.settings)
 
 
