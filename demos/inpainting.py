@@ -25,7 +25,18 @@ and moves on to the next, quieter level from there. So the filling agrees with w
 every sample outside the gaps stays as it was, bit for bit. The *residual* says how far the estimate was from the known
 samples before they were put back.
 
-The baseline is linear prediction from both sides (order 256), cross-faded.
+What the surroundings foretell is soft evidence. Three autoregressive models of near and far surroundings each say what
+would surprise them least in the gap; their mean is $\bar w$, and where they disagree they are wrong, so their spread
+gives $\bar w$ a standard deviation $s$. In the gap the estimate is moved by
+
+$$\hat w \leftarrow \hat w + \frac{\sigma^2}{\sigma^2 + s^2}\,(\bar w - \hat w),$$
+
+which keeps a note that rings on and leaves to the model what the surroundings don't know.
+
+The baseline is linear prediction from both sides (order 256, Burg's method), cross-faded.
+
+A. Janssen, R. Veldhuis, L. Vries: *Adaptive interpolation of discrete-time signals that can be modeled as
+autoregressive processes*, IEEE Transactions on Acoustics, Speech, and Signal Processing, 1986.
 
 V. Jayaram, J. Thickstun: *Parallel and Flexible Sampling from Autoregressive Models via Langevin Dynamics*,
 ICML 2021, section 4.4.
