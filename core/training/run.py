@@ -190,7 +190,7 @@ class _Run:
         figures = self.objective.validate(self.model, waveforms, generator)
         if log:
             for name, waveform in self.objective.listen(self.model, waveforms[0], generator).items():
-                log.add_audio(name, waveform.cpu(), self.step, self.settings["sample_rate"])
+                log.add_audio(name, waveform.clamp(-1, 1).cpu(), self.step, self.settings["sample_rate"])
         self.model.load_state_dict(live)
         self.history.append({"step": self.step, "minutes": round(self.clock.seconds / 60, 1), **figures})
         _log_scalars(log, "valid", figures, self.step)
