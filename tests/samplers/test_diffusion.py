@@ -114,3 +114,13 @@ def test_gap_at_each_end_starts_from_what_is_known():
     observation = Gap(waveform, [(0, 100), (1900, 2000)], Waveform())
     start = observation.initialise(torch.Generator())
     assert (start - waveform).abs().max() < 0.05  # a tone is predicted, also from one side
+
+
+def test_iterates_carry_the_log_probability_per_sample(prior):
+    observation = Gap(prior.mean[None], [(2, 4)], Waveform())
+    first = next(
+        reverse_diffusion(prior, observation, prior.mean[None], steps=3, generator=torch.Generator().manual_seed(0))
+    )
+    noise = torch.randn(1, 1, FRAMES, generator=torch.Generator().manual_seed(0))[0]
+    expected = prior.score(prior.mean[None] + LEVELS[0] * noise, LEVELS[0]).log_prob.item() / FRAMES
+    assert first.log_prob == pytest.approx(expected, rel=1e-5)
