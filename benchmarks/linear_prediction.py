@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import lstsq, solve_toeplitz
 from scipy.signal import lfilter
 
-from core.signal.interpolation import CONTEXT, ORDER
+from core.signal.linear_prediction import CONTEXT, ORDER
 
 
 def autocorrelation(context: np.ndarray) -> np.ndarray:

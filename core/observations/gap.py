@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from core.observations.masked import Masked
 from core.signal.companding import Domain
-from core.signal.interpolation import interpolate_gaps
+from core.signal.linear_prediction import interpolate_gaps
 from core.types import Condition
 
 

@@ -1,21 +1,9 @@
-"""What the obvious methods make of incomplete audio: splines and linear prediction. Baselines, and evidence."""
-
-from collections.abc import Iterator, Sequence
+"""Curves through known samples: splines. Baselines, and what chains start from."""
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.linalg import solve_toeplitz
-from scipy.ndimage import uniform_filter1d
-from scipy.signal import fftconvolve, lfilter
 
-ORDER = 256
-MODELS = ((512, 1024), (1024, 2048), (1024, 8192))  # order and samples at each side, of `interpolate_gap`
-LONGEST_SHARP, SHORTEST_SIDE = 8000, 32  # samples of a gap, and beside it
-DOUBT, DOUBT_FRAME = 2.2, 256  # errors over the models' spread, measured on piano; samples that share a spread
-DITHER = 1e-4  # relative to the root mean square
-PREDICTABLE = 1e-10  # share of the energy that may stay unpredicted
 CUBIC_BLOCK, CUBIC_MARGIN = 65536, 256
-CONTEXT, FAR_CONTEXT = 4096, 8192  # samples at each side that predictors are fitted to
 
 
 def spline(kept: np.ndarray, factor: int, frames: int) -> np.ndarray:
@@ -31,134 +19,6 @@ def spline(kept: np.ndarray, factor: int, frames: int) -> np.ndarray:
         return np.full(frames, kept[0] if len(kept) else 0.0)
     knots = np.arange(len(kept)) * factor
     return CubicSpline(knots, kept)(np.minimum(np.arange(frames), knots[-1]))
-
-
-def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER) -> np.ndarray:
-    """Fills samples[start:stop] by linear prediction from both sides, cross-faded over the gap (Kauppinen & Roth 2002).
-
-    A side with nothing known next to it does not take part; a gap without sides becomes silence.
-
-    Args:
-        samples: [frames]; what stands in the gap is not looked at.
-
-    Returns:
-        [stop - start], float64.
-    """
-    count = stop - start
-    before = np.asarray(samples[max(0, start - CONTEXT) : start], dtype=np.float64)
-    after = np.asarray(samples[stop : stop + CONTEXT], dtype=np.float64)[::-1]
-    forward, backward = _extrapolate(before, count, order), _extrapolate(after, count, order)[::-1]
-    if len(before) == 0 or len(after) == 0:
-        return forward if len(after) == 0 else backward
-    fade = 0.5 + 0.5 * np.cos(np.pi * (np.arange(count) + 0.5) / count)
-    return fade * forward + (1 - fade) * backward
-
-
-def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-    """Fills samples[start:stop] so that the prediction error of one model of both sides is least (Janssen et al. 1986).
-
-    The mean over models of short and long surroundings: the near ones know how a note is dying away, the far ones tell
-    close tones apart. Where they disagree they are wrong, by about DOUBT times as much. Sharper than `fill_gap`, to
-    which gaps at an end of the samples and very long ones are left.
-
-    Returns:
-        The samples [stop - start] and how far off they may be (standard deviation; infinite where that is unknown),
-        float64.
-    """
-    sides = [np.asarray(samples[max(0, start - FAR_CONTEXT) : start], dtype=np.float64)]
-    sides.append(np.asarray(samples[stop : stop + FAR_CONTEXT], dtype=np.float64))
-    shorter = min(len(side) for side in sides)
-    loudest = max((np.abs(side).max(initial=0.0) for side in sides), default=0.0)
-    unknown = np.full(stop - start, np.inf)
-    if shorter < SHORTEST_SIDE or stop - start > LONGEST_SHARP or loudest < 1e-9:
-        return fill_gap(samples, start, stop), unknown
-    models = [model for model in MODELS if model[1] <= 2 * shorter] or MODELS[:1]
-    filled = [_least_error(*sides, stop - start, *model) for model in models]
-    filled = np.array([f for f in filled if np.abs(f).max() < 4 * loudest])
-    if len(filled) == 0:
-        return fill_gap(samples, start, stop), unknown
-    variance = uniform_filter1d(filled.var(axis=0), DOUBT_FRAME, mode="nearest")
-    return filled.mean(axis=0), DOUBT * np.sqrt(variance) if len(filled) > 1 else unknown
-
-
-def _least_error(before: np.ndarray, after: np.ndarray, count: int, order: int, context: int) -> np.ndarray:
-    """The `count` samples between `before` and `after` that one autoregressive model of both errs least about."""
-    before, after = before[-context:], after[:context]
-    order = min(order, len(before) // 2, len(after) // 2)
-    predictor = burg([_dithered(before), _dithered(after)], order)
-    known = np.concatenate([before[-order:], np.zeros(count), after[:order]])
-    error = fftconvolve(known, predictor)[order : 2 * order + count]  # of all predictions that see the gap
-    right = fftconvolve(error, predictor[::-1])[order : order + count]
-    # normal equations: symmetric and Toeplitz, made of the predictor's autocorrelation
-    lags = np.correlate(predictor, predictor, "full")[order:][:count]
-    lags[0] *= 1 + 1e-14
-    return -solve_toeplitz(np.pad(lags, (0, count - len(lags))), right)
-
-
-def fill_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> np.ndarray:
-    """`fill_gap` for every (start, stop), from what is known at its sides; gaps are sorted and do not touch.
-
-    Returns:
-        A float64 copy of the samples, filled.
-    """
-    filled = np.array(samples, dtype=np.float64)
-    for start, stop, left, right in _with_sides(gaps, len(filled)):
-        filled[start:stop] = fill_gap(filled[left:right], start - left, stop - left)
-    return filled
-
-
-def interpolate_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-    """`interpolate_gap` for every (start, stop), from what is known at its sides; gaps are sorted and do not touch.
-
-    Returns:
-        A float64 copy of the samples, filled, and how far off they may be: zero outside the gaps.
-    """
-    filled = np.array(samples, dtype=np.float64)
-    doubt = np.zeros_like(filled)
-    for start, stop, left, right in _with_sides(gaps, len(filled)):
-        filled[start:stop], doubt[start:stop] = interpolate_gap(filled[left:right], start - left, stop - left)
-    return filled, doubt
-
-
-def _with_sides(gaps: Sequence[tuple[int, int]], frames: int) -> Iterator[tuple[int, int, int, int]]:
-    """(start, stop, end of the gap before, start of the gap after) for every gap."""
-    edges = [0, *(edge for gap in gaps for edge in gap), frames]
-    for n, (start, stop) in enumerate(gaps):
-        yield start, stop, edges[2 * n], edges[2 * n + 3]
-
-
-def _dithered(samples: np.ndarray) -> np.ndarray:
-    """With noise far under the signal, so that bands which are quite empty do not make all others unpredictable."""
-    rms = np.sqrt(np.mean(np.square(samples)))
-    return samples + DITHER * rms * np.random.default_rng(0).standard_normal(len(samples))
-
-
-def _extrapolate(context: np.ndarray, count: int, order: int) -> np.ndarray:
-    """Goes on after the context with its linear prediction."""
-    order = min(order, len(context) // 2)
-    if order < 1 or not np.any(np.abs(context) > 1e-9):
-        return np.zeros(count)
-    predictor = burg([context], order)
-    history = context[::-1][:order]
-    # the filter's state is what the history still adds to the samples to come
-    state = np.array([-np.dot(predictor[n + 1 :], history[: order - n]) for n in range(order)])
-    return lfilter([1.0], predictor, np.zeros(count), zi=state)[0]
-
-
-def burg(segments: Sequence[np.ndarray], order: int) -> np.ndarray:
-    """Prediction error filter [1, a_1, ..., a_order] of all segments (Burg 1975): stable, and sharp on tones."""
-    predictor = np.ones(1)
-    errors = [(segment[1:].copy(), segment[:-1].copy()) for segment in segments]  # forward, backward
-    least = PREDICTABLE * 2 * sum(np.dot(segment, segment) for segment in segments)
-    for _ in range(order):
-        energy = sum(np.dot(f, f) + np.dot(b, b) for f, b in errors)
-        if energy <= least:  # all is predicted: what is left is rounding
-            break
-        reflection = -2 * sum(np.dot(f, b) for f, b in errors) / energy
-        padded = np.append(predictor, 0)
-        predictor = padded + reflection * padded[::-1]
-        errors = [(f[1:] + reflection * b[1:], b[:-1] + reflection * f[:-1]) for f, b in errors]
-    return np.pad(predictor, (0, order + 1 - len(predictor)))
 
 
 def cubic_through(samples: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ from core.errors import InputError
 from core.observations.gap import Gap, PredictedGap
 from core.signal.clip import Clip
 from core.signal.companding import Domain
-from core.signal.interpolation import fill_gaps
 from core.signal.limits import check_clip
+from core.signal.linear_prediction import fill_gaps
 from core.signal.metrics import gap_lsd_db
 from core.signal.resampling import resample
 from core.tasks.outcome import conclude
