@@ -33,6 +33,14 @@ RATE = 16000
 QUIETEST = 0.01  # root mean square of clips worth restoring
 GAPS = (0.35, 0.75)  # where gaps begin, as shares of the clip
 
+COLUMNS = {  # figure -> its title in the table
+    "psnr_gain_db": "PSNR dB",
+    "lsd_ratio": "LSD x",
+    "gap_lsd_ratio": "gap x",
+    "over_autocorrelation_db": "over ac",
+    "over_least_squares_db": "over ls",
+}
+
 
 def clipped_to(clip: Clip, sdr_db: float) -> Clip:
     """The clip hard-clipped so that its signal-to-distortion ratio is sdr_db (bisection)."""
@@ -150,8 +158,8 @@ def main() -> None:
         f"{len(clips)} clips of {options.seconds:g} s from {options.data.name}; medians; gains over the better baseline"
     )
     print(
-        f"{'job':14} {'prior':20} {'sampler':10} {'quality':9} "
-        f"{'eval':>5} {'s':>6} {'PSNR dB':>8} {'10-90 %':>14} {'LSD x':>6} {'gap x':>6} {'over ac':>8} {'over ls':>8}"
+        f"{'job':14} {'prior':20} {'sampler':10} {'quality':9} {'eval':>5} {'s':>6} {'10-90 %':>14} "
+        + " ".join(f"{title:>8}" for title in COLUMNS.values())
     )
     for job in options.jobs:
         for prior in options.priors:
@@ -159,13 +167,10 @@ def main() -> None:
                 for quality in options.qualities:
                     row = measure(job, clips, Settings(prior=prior, sampler=sampler, quality=quality))
                     rows.append(row)
-                    low, high = row["psnr_gain_10_90"]
                     print(
                         f"{job:14} {prior:20} {sampler:10} {quality:9} {row['evaluations']:5.0f} {row['seconds']:6.1f} "
-                        f"{row['psnr_gain_db']:+8.2f} {low:+6.2f} {high:+6.2f}  "
-                        f"{row['lsd_ratio']:6.2f} {row.get('gap_lsd_ratio', float('nan')):6.2f} "
-                        f"{row.get('over_autocorrelation_db', float('nan')):+8.2f} "
-                        f"{row.get('over_least_squares_db', float('nan')):+8.2f}",
+                        f"{'{:+6.2f} {:+6.2f}'.format(*row['psnr_gain_10_90']):>14} "
+                        + " ".join(f"{row[name]:8.2f}" if name in row else f"{'-':>8}" for name in COLUMNS),
                         flush=True,
                     )
     print(json.dumps({"benchmark": "restoration", "data": options.data.name, "clips": len(clips), "rows": rows}))
