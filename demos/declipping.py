@@ -41,7 +41,7 @@ JOB = Job(
     task="declip",
     title="Declipping",
     sentence="Gives an overloaded recording its peaks back; what was not clipped stays as it was, bit for bit.",
-    examples=(Example("Overloaded piano", "piano-clipped", "piano", {"threshold": 0}, truth="piano", seconds=3),),
+    examples=(Example("Overloaded piano", "piano-clipped", "piano-16k", {"threshold": 0}, truth="piano", seconds=3),),
     choices=choices,
     start=start,
     how=HOW,

@@ -100,10 +100,12 @@ JOB = Job(
     title="Inpainting",
     sentence="Fills gaps with what could have been played through them; everything else stays as it was, bit for bit.",
     examples=(
-        Example("Piano, 200 ms gone", "piano", "piano", {"gaps": "1.400-1.600", "intact": True}),
-        Example("Piano, five short gaps", "piano", "piano", {"gaps": FIVE_GAPS, "intact": True}),
-        Example("Piano with dropouts", "piano-dropout", "piano", {"gaps": DROPOUTS, "intact": False}, truth="piano"),
-        Example("Voice, 100 ms gone", "speech", "voice", {"gaps": "1.250-1.350", "intact": True}),
+        Example("Piano, 200 ms gone", "piano", "piano-16k", {"gaps": "1.400-1.600", "intact": True}),
+        Example("Piano, five short gaps", "piano", "piano-16k", {"gaps": FIVE_GAPS, "intact": True}),
+        Example(
+            "Piano with dropouts", "piano-dropout", "piano-16k", {"gaps": DROPOUTS, "intact": False}, truth="piano"
+        ),
+        Example("Voice, 100 ms gone", "speech", "voice-16k", {"gaps": "1.250-1.350", "intact": True}),
     ),
     choices=choices,
     start=start,

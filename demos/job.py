@@ -22,7 +22,7 @@ class Example:
     Args:
         label: on the chip.
         sound: name of a file in assets/sounds, without its ending.
-        prior: the beginning of a fitting prior's name.
+        prior: name of the prior that suits it.
         choices: name -> value, for widgets of the job.
         truth: name of the sound as it should be, where the example is a damaged copy of it.
         seconds: how much of it a run works on at first; None for all.

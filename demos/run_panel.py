@@ -55,8 +55,8 @@ class RunPanel:
     def _example_loader(self, example: Example):
         def choose():
             loaded = load(example.path, example.label, example.reference)
-            prior = next((name for name in layout.prior_names(self.job.task) if name.startswith(example.prior)), None)
-            chosen = gr.skip() if prior is None else gr.Dropdown(value=prior)
+            known = example.prior in layout.prior_names(self.job.task)
+            chosen = gr.Dropdown(value=example.prior) if known else gr.skip()
             fresh = self._fresh_input(loaded, example.seconds or loaded.seconds, autoplay=True)
             return *fresh, chosen, *example.choices.values()
 

@@ -158,9 +158,9 @@ def add_entry(folder: Path, entry_fields: Mapping, source: Path) -> Entry:
     entry = _entry({**known, **entry_fields, **found}, bundled=False)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".manifest.lock"):
-        others = [other for other in read_manifest(folder) if other.name != name]
+        entries = {other.name: other for other in read_manifest(folder)} | {name: entry}  # a known one keeps its place
         _copy(source, folder / entry.file)
-        _write_manifest(folder, [*others, entry])
+        _write_manifest(folder, list(entries.values()))
     return replace(entry, bundled=folder == BUNDLED_FOLDER)
 
 

@@ -94,6 +94,7 @@ def test_iterates_can_be_scrubbed_and_tracks_switched(visit):
 def test_stop_stops_and_inputs_are_kept(visit):
     tab = Tab(visit())
     tab.choose("Piano at 4 kHz")
+    assert tab.root.get_by_label("Prior").input_value() == "piano-16k", "an example brings the prior that suits it"
     tab.set("Length (s)", "7")
     tab.set("Seed", "11")
     tab.set("Steps", "5000")

@@ -40,6 +40,19 @@ def test_registering_again_replaces(checkpoint, own_home):
     assert [entry.steps for entry in entries] == [2]
 
 
+def test_registering_again_keeps_the_order_of_the_menus(checkpoint, own_home):
+    for name in ("first", "second", "first"):
+        manifest.register(name, checkpoint, {})
+    assert [entry.name for entry in zoo.catalogue() if not entry.bundled] == ["first", "second"]
+
+
+def test_menus_begin_with_the_default_prior_of_their_task():
+    from core.tasks import declipping, inpainting, super_resolution
+
+    for task in (super_resolution, inpainting, declipping):
+        assert zoo.catalogue(task.TASK)[0].name == task.DEFAULT_PRIOR
+
+
 def test_registering_at_once_loses_nothing(checkpoint, own_home):
     names = [f"prior-{number}" for number in range(8)]
     threads = [threading.Thread(target=zoo.register, args=(name, checkpoint, {})) for name in names]
