@@ -10,17 +10,17 @@ Prints a table and, last, one JSON line.
 
 import argparse
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from benchmarks.linear_prediction import FITS, cross_faded
+from benchmarks.linear_prediction import FITS
 from core.samplers.presets import BUDGETS, SAMPLERS
 from core.signal.clip import Clip
 from core.signal.files import read_clip
+from core.signal.linear_prediction import Fit, fill_gap
 from core.signal.metrics import psnr_db
 from core.signal.resampling import resample
 from core.tasks.declipping import declip
@@ -98,12 +98,12 @@ class Outcome:
         )
 
 
-def predicted_psnr_db(result: Result, truth: Clip, fit: Callable) -> float:
+def predicted_psnr_db(result: Result, truth: Clip, fit: Fit) -> float:
     """PSNR of the clip with its gaps filled by another linear prediction."""
     filled = truth.samples[0].copy()
     for gap in result.report["gaps"]:
         start, stop = (round(edge * truth.sample_rate) for edge in gap)
-        filled[start:stop] = cross_faded(truth.samples[0], start, stop, fit)
+        filled[start:stop] = fill_gap(truth.samples[0], start, stop, fit=fit).clip(-1, 1)
     return psnr_db(truth.samples[0], filled)
 
 

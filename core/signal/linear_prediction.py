@@ -1,6 +1,6 @@
 """Linear prediction: gaps filled from both sides. A baseline (`fill_gap`), and evidence (`interpolate_gap`)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy.linalg import solve_toeplitz
@@ -13,15 +13,17 @@ LONGEST_SHARP, SHORTEST_SIDE = 8000, 32  # samples of a gap, and beside it
 DOUBT, DOUBT_FRAME = 2.2, 256  # errors over the models' spread, measured on piano; samples that share a spread
 DITHER = 1e-4  # relative to the root mean square
 PREDICTABLE = 1e-10  # share of the energy that may stay unpredicted
+Fit = Callable[[np.ndarray, int], np.ndarray]
 
 
-def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER) -> np.ndarray:
+def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER, fit: Fit | None = None) -> np.ndarray:
     """Fills samples[start:stop] by linear prediction from both sides, cross-faded over the gap (Kauppinen & Roth 2002).
 
     A side with nothing known next to it does not take part; a gap without sides becomes silence.
 
     Args:
         samples: [frames]; what stands in the gap is not looked at.
+        fit: makes the prediction error filter of (a side, order); Burg's method unless given.
 
     Returns:
         [stop - start], float64.
@@ -29,7 +31,8 @@ def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER) -> 
     count = stop - start
     before = np.asarray(samples[max(0, start - CONTEXT) : start], dtype=np.float64)
     after = np.asarray(samples[stop : stop + CONTEXT], dtype=np.float64)[::-1]
-    forward, backward = _extrapolate(before, count, order), _extrapolate(after, count, order)[::-1]
+    fit = fit or _fit_burg
+    forward, backward = _extrapolate(before, count, order, fit), _extrapolate(after, count, order, fit)[::-1]
     if len(before) == 0 or len(after) == 0:
         return forward if len(after) == 0 else backward
     fade = 0.5 + 0.5 * np.cos(np.pi * (np.arange(count) + 0.5) / count)
@@ -116,12 +119,16 @@ def _dithered(samples: np.ndarray) -> np.ndarray:
     return samples + DITHER * rms * np.random.default_rng(0).standard_normal(len(samples))
 
 
-def _extrapolate(context: np.ndarray, count: int, order: int) -> np.ndarray:
+def _fit_burg(context: np.ndarray, order: int) -> np.ndarray:
+    return burg([context], order)
+
+
+def _extrapolate(context: np.ndarray, count: int, order: int, fit: Fit) -> np.ndarray:
     """Goes on after the context with its linear prediction."""
     order = min(order, len(context) // 2)
     if order < 1 or not np.any(np.abs(context) > 1e-9):
         return np.zeros(count)
-    predictor = burg([context], order)
+    predictor = fit(context, order)
     history = context[::-1][:order]
     # the filter's state is what the history still adds to the samples to come
     state = np.array([-np.dot(predictor[n + 1 :], history[: order - n]) for n in range(order)])
