@@ -57,6 +57,8 @@ class Prior(Protocol):
     start_level: float
     """Where a chain starts that has something to start from."""
     device: torch.device
+    receptive_field: int
+    """Earlier samples that a causal prior looks at; 0 for one that is not causal."""
 
     def encode(self, waveform: Tensor) -> Tensor:
         """The waveform in the prior's own domain."""

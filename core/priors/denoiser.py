@@ -18,6 +18,7 @@ class DenoiserPrior:
     domain = Waveform()
     rms = DATA_STD
     start_level = 0.03
+    receptive_field = 0
     levels = tuple(
         SIGMA_MAX * math.exp(math.log(SIGMA_MIN / SIGMA_MAX) * n / (LADDER_STEPS - 1)) for n in range(LADDER_STEPS)
     )

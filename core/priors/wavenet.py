@@ -55,6 +55,7 @@ class WaveNetPrior:
         self.device = next(model.parameters()).device
         dtype = getattr(torch, precision) if precision else _fastest(self.device)
         self.network = WaveNetScore(self.model, dtype)
+        self.receptive_field = model.config.receptive_field
         self.windows_at_once = 1 if self.device.type == "cpu" else 8
 
     def encode(self, waveform: Tensor) -> Tensor:
@@ -100,7 +101,7 @@ class WaveNetPrior:
 
     def _windows(self, frames: int) -> Iterator[tuple[list[int], int, int]]:
         """Windows of one length that are worked on together: their starts, the length, how much of it is context."""
-        field = self.model.config.receptive_field
+        field = self.receptive_field
         inner = []
         for first in range(1, frames, self.window):
             start, stop = max(first - field, 0), min(first + self.window, frames)
@@ -121,6 +122,7 @@ class WaveNetLadder:
         first = networks[self.levels[0]]
         self.name, self.sample_rate, self.domain = first.name, first.sample_rate, first.domain
         self.rms, self.device, self.start_level = first.rms, first.device, first.start_level
+        self.receptive_field = first.receptive_field
 
     def encode(self, waveform: Tensor) -> Tensor:
         """Class indices of a waveform in [-1, 1]."""

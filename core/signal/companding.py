@@ -25,6 +25,7 @@ class Waveform:
     """x is the waveform."""
 
     bounded = False
+    zero, unit = 0.0, 1.0  # x of silence, and of full scale over it: sources add up, counted from zero
 
     def encode(self, waveform: Tensor) -> Tensor:
         return waveform
@@ -52,9 +53,10 @@ class MuLaw:
 
 
 class Linear:
-    """256 classes, evenly spaced: code = round_half_even((w + 1) * 255 / 2); sources in it add up, less the offset."""
+    """256 classes, evenly spaced: code = round_half_even((w + 1) * 255 / 2)."""
 
     bounded = True
+    zero, unit = 127.5, 127.5  # x of silence, and of full scale over it: sources add up, counted from zero
 
     def encode(self, waveform: Tensor) -> Tensor:
         return ((waveform + 1) * 255 / 2).round()

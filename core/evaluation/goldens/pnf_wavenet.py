@@ -13,8 +13,11 @@ from torch import Generator, Tensor
 from core.evaluation.parity import Check, Group, compare
 from core.models.wavenet import WaveNet
 from core.observations.masked import Masked
+from core.observations.mixture import Mixture
+from core.priors.independent import Independent
 from core.priors.wavenet import WaveNetPrior, from_checkpoint
 from core.samplers.langevin import original_langevin
+from core.samplers.langevin_separation import BORDER_CENTRE, original_separation
 from core.signal.companding import Linear, MuLaw
 from core.zoo.importers import fold_pnf, load_original, read_original
 
@@ -120,6 +123,17 @@ class RecordedDraws:
         return next(self.noises)
 
 
+class RecordedBorders(RecordedDraws):
+    """The same of a run of separation: before the noise of each update comes that of its four borders."""
+
+    def __init__(self, positions: np.ndarray, noise: np.ndarray, borders: tuple[np.ndarray, np.ndarray]):
+        super().__init__(positions, noise)
+        values, sigmas = borders  # absolute, around the centre
+        borders = torch.from_numpy((values - BORDER_CENTRE) / sigmas[:, None, None, None]).float().flatten(0, 1)
+        windows = torch.from_numpy(noise).flatten(0, 1).flatten(1, 2)
+        self.noises = (row for update in zip(borders, windows, strict=True) for part in update for row in part)
+
+
 def check_superres(folder: Path) -> Iterator[Check]:
     """A whole run of super-resolution: classes at every r-th sample are known, the others start anywhere."""
     inputs, expected = _arrays(folder / "sgld_superres")
@@ -151,10 +165,36 @@ def _check_run(folder: Path, inputs, expected, observation: Masked, start: Tenso
     sizes = {"window": int(inputs["window"]), "batch": int(inputs["batch_size"])}
     run = original_langevin(prior, observation, start, steps=1, generator=Generator(), draws=draws, **sizes)
     states = torch.cat([iterate.x for iterate in run])
-    tolerances = np.array([2e-4] + [2e-3] * (len(states) - 1))[:, None]
-    errors = (states.numpy() - expected["x_after_level"]) / tolerances
-    yield compare("x_after_level", errors, np.zeros_like(expected["x_after_level"]), atol=1)
+    yield _check_states("x_after_level", states, expected, later=2e-3)
     yield compare("final_audio", prior.decode(states[-1]), expected["final_audio"], atol=1e-3)
+
+
+def check_separation(folder: Path) -> Iterator[Check]:
+    """A whole run of separation with two models, borders included."""
+    inputs, expected = _arrays(folder / "sgld_separation")
+    mixture = inputs["source1"] + inputs["source2"]
+    mixture = torch.from_numpy(mixture / np.abs(mixture).max() * np.float32(1.4))
+    quantized = Linear().encode(mixture + 1)
+    yield compare("mixed_quantized", quantized, expected["mixed_quantized"], atol=0)
+    prior = Independent([load_prior(folder / f"uncond_linear_source{n}") for n in range(2)])
+    prior.levels = tuple(inputs["sigmas"].tolist())
+    border = prior.receptive_field
+    start = torch.nn.functional.pad(torch.stack([quantized - 127, quantized * 0 + 127]), (border, border), value=127)
+    observation = Mixture((quantized[None] - 255) / Linear.unit, (1.0, 1.0), Linear())
+    draws = RecordedBorders(inputs["j_raw"] - border, inputs["eps"], (inputs["boundary"], inputs["sigmas"]))
+    sizes = {"window": int(inputs["window"]), "batch": int(inputs["batch_size"]), "border": border}
+    run = original_separation(prior, observation, start, steps=1, generator=Generator(), draws=draws, **sizes)
+    states = torch.stack([iterate.x for iterate in run], dim=1)
+    for n, states_of_source in enumerate(states):
+        yield _check_states(f"x{n}_after_level", states_of_source, expected, later=1e-2)
+        yield compare(f"out{n}", prior.decode(states_of_source[-1]), expected[f"out{n}"], atol=1e-3)
+
+
+def _check_states(name: str, states: Tensor, expected, later: float) -> Check:
+    """The state after every level, within 2e-4 classes at the first and `later` at the others."""
+    tolerances = np.array([2e-4] + [later] * (len(states) - 1))[:, None]
+    errors = (states.numpy() - expected[name]) / tolerances
+    return compare(name, errors, np.zeros_like(expected[name]), atol=1)
 
 
 def load_prior(folder: Path) -> WaveNetPrior:
@@ -182,5 +222,6 @@ GROUPS: dict[str, Group] = {
     **{name: _model_group(name) for name in MODELS},
     "sgld_superres": check_superres,
     "sgld_inpainting": check_inpainting,
+    "sgld_separation": check_separation,
 }
 INPUTS = ("quantizers/x", "quantizers/codes")
