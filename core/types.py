@@ -35,6 +35,25 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class MelCondition:
+    """A mel spectrogram for a network's eyes.
+
+    Args:
+        mel: normalised as the prior was trained, `[batch, bands, padding + frames + padding]`.
+        hop_length: samples of a frame.
+        padding: frames of context at each end.
+    """
+
+    mel: Tensor
+    hop_length: int
+    padding: int
+
+    def window(self, first: int, last: int) -> "MelCondition":
+        """Of the frames first to last (exclusive), counted without padding; the padding is what stands around them."""
+        return MelCondition(self.mel[..., first : last + 2 * self.padding], self.hop_length, self.padding)
+
+
+@dataclass(frozen=True)
 class Score:
     """gradient: of log p at one noise level, x's shape. log_prob: `[batch]`, None where the model has no density."""
 

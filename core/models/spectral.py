@@ -1,10 +1,10 @@
 """Spectral denoiser: a small network on the short-time spectrum that answers with a complex filter for every bin.
 
-Two networks of one kind share a checkpoint. The `estimator` looks at the evidence (an interpolation, and the known
+Three networks of one kind share a checkpoint. The `estimator` looks at the evidence (an interpolation, and the known
 samples with zeros between them, in whose spectrum every alias stands at its true place) and makes a one-step
-estimate. The `denoiser` looks at a noisy waveform, and at the evidence and that estimate where there are any, at any
-noise level. Filters of 3 x 3 bins follow deep filtering (Mack & Habets 2020), noise levels and scalings Karras et al.
-2022.
+estimate. The `denoiser` looks at a noisy waveform, the evidence and that estimate, at any noise level. The `free`
+one looks at a noisy waveform alone: it is the prior in the strict sense, and small, as it is asked most often. Filters
+of 3 x 3 bins follow deep filtering (Mack & Habets 2020), noise levels and scalings Karras et al. 2022.
 """
 
 from dataclasses import asdict, dataclass
@@ -26,11 +26,13 @@ SETTING_FEATURES = 3 * WAVES  # of the noise level, the share of known samples, 
 
 @dataclass(frozen=True)
 class SpectralConfig:
-    """Sizes of both networks. patch: neighbouring bins that share a position of the network."""
+    """Sizes of the networks; `free_*` of the one without evidence. patch: bins that share a position of a network."""
 
     channels: int = 64
     blocks: int = 10
     patch: int = 4
+    free_channels: int = 48
+    free_patch: int = 2
 
 
 class FilterNet(nn.Module):
@@ -41,23 +43,23 @@ class FilterNet(nn.Module):
         base: the gain on each spectrum that a fresh network starts from is given at each call.
     """
 
-    def __init__(self, spectra: int, config: SpectralConfig):
+    def __init__(self, spectra: int, channels: int, blocks: int, patch: int):
         super().__init__()
-        self.spectra, self.patch = spectra, config.patch
+        self.spectra, self.patch = spectra, patch
         self.fast = True
         self.to(memory_format=torch.channels_last)
         self.outputs = spectra * 18 + 2  # nine complex taps for each spectrum, one additive term
         inputs = spectra * FEATURES + POSITIONS + 1
-        self.embed = nn.Conv2d(inputs * config.patch, config.channels, 3, padding=1)
+        self.embed = nn.Conv2d(inputs * patch, channels, 3, padding=1)
         self.blocks = nn.ModuleList(
-            nn.Conv2d(config.channels, config.channels, 3, padding=dilation, dilation=dilation)
-            for dilation in (DILATIONS[n % len(DILATIONS)] for n in range(config.blocks))
+            nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
+            for dilation in (DILATIONS[n % len(DILATIONS)] for n in range(blocks))
         )
         self.modulation = nn.Sequential(
             nn.Linear(SETTING_FEATURES, MODULATION_RANK, bias=False),
-            nn.Linear(MODULATION_RANK, 2 * config.channels * config.blocks),
+            nn.Linear(MODULATION_RANK, 2 * channels * blocks),
         )
-        self.head = nn.Conv2d(config.channels, self.outputs * config.patch, 1)
+        self.head = nn.Conv2d(channels, self.outputs * patch, 1)
         nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
         nn.init.zeros_(self.modulation[1].weight), nn.init.zeros_(self.modulation[1].bias)
 
@@ -92,13 +94,15 @@ class FilterNet(nn.Module):
 
 
 class SpectralDenoiser(nn.Module):
-    """The two networks of a checkpoint; waveforms in and out, [batch, samples], at DATA_STD."""
+    """The networks of a checkpoint; waveforms in and out, [batch, samples], at DATA_STD."""
 
     def __init__(self, config: SpectralConfig):
         super().__init__()
         self.config = config
-        self.estimator = FilterNet(2, config)
-        self.denoiser = FilterNet(4, config)
+        sizes = (config.channels, config.blocks, config.patch)
+        self.estimator = FilterNet(2, *sizes)
+        self.denoiser = FilterNet(4, *sizes)
+        self.free = FilterNet(1, config.free_channels, config.blocks, config.free_patch)
 
     def estimate(self, interpolation: Tensor, known: Tensor, mask: Tensor) -> Tensor:
         """One-step estimate of the clean waveform from the evidence (see `core.types.Condition`)."""
@@ -117,15 +121,19 @@ class SpectralDenoiser(nn.Module):
             sigma: [batch]; the batch shares one level.
             evidence: estimate, interpolation, known and mask (see `core.types.Condition`), where there are any.
         """
-        nothing = torch.zeros_like(x)
-        estimate, interpolation, known, mask = evidence or (nothing,) * 4
-        spectra = torch.stack([stft(w) for w in (x, estimate, interpolation, known)], dim=1)
         level = sigma[0]
+        if evidence is None:
+            spectra, trust = stft(x)[:, None], DATA_STD**2 / (level**2 + DATA_STD**2)
+            scale = (level**2 + DATA_STD**2).rsqrt()[None]
+            nothing = torch.zeros_like(x)
+            filtered = self.free(spectra, scale, _known_share(nothing), _setting(sigma, nothing), trust[None])
+            return istft(filtered, x.shape[-1])
+        estimate, interpolation, known, mask = evidence
+        spectra = torch.stack([stft(w) for w in (x, estimate, interpolation, known)], dim=1)
         scale = torch.stack([(level**2 + DATA_STD**2).rsqrt(), *level.new_full((3,), 1 / DATA_STD)])
         # a Wiener filter trusts x less where there is an estimate: only its error is left to explain
-        spread = DATA_STD if evidence is None else 0.2 * DATA_STD
-        trust = spread**2 / (level**2 + spread**2)
-        base = torch.stack([trust, (1 - trust) if evidence is not None else trust * 0, trust * 0, trust * 0])
+        trust = (0.2 * DATA_STD) ** 2 / (level**2 + (0.2 * DATA_STD) ** 2)
+        base = torch.stack([trust, 1 - trust, trust * 0, trust * 0])
         filtered = self.denoiser(spectra, scale, _known_share(mask), _setting(sigma, mask), base)
         return istft(filtered, x.shape[-1])
 

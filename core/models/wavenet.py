@@ -10,6 +10,7 @@ on a CPU twice as fast as a convolution over `[batch, channels, time]`.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +34,9 @@ class WaveNetConfig:
         classes: of the next sample.
         noise_conditional: told sigma; its input is centred and scaled. Otherwise it takes raw class indices.
         embedding: channels of the embedding of sigma.
+        bands: of the mel spectrogram that every layer is told; 0 for a network that is told none.
+        frame_padding: frames that the spectrogram has more than the waveform, at each end.
+        upsampling: factors from frames to samples; their product is the hop length.
     """
 
     layers: int = 30
@@ -44,6 +48,14 @@ class WaveNetConfig:
     classes: int = 256
     noise_conditional: bool = False
     embedding: int = 64
+    bands: int = 0
+    frame_padding: int = 2
+    upsampling: Sequence[int] = ()
+
+    @property
+    def hop_length(self) -> int:
+        """Samples of a frame of the spectrogram."""
+        return math.prod(self.upsampling)
 
     @property
     def dilations(self) -> list[int]:
@@ -96,6 +108,30 @@ class SampleFeatures(nn.Module):
         return self.linear(torch.cat([x, phases.sin(), phases.cos()], dim=-1))
 
 
+class Upsampling(nn.Module):
+    """From frames of a mel spectrogram to samples: a convolution over frames, then repetition and smoothing by turns.
+
+    Every frame is repeated by a factor and smoothed over 2 * factor + 1 samples, the same for all bands.
+    """
+
+    def __init__(self, config: WaveNetConfig):
+        super().__init__()
+        self.factors = tuple(config.upsampling)
+        self.frames = nn.Conv1d(config.bands, config.bands, 2 * config.frame_padding + 1, bias=False)
+        self.smooth = nn.ModuleList(
+            nn.Conv2d(1, 1, (1, 2 * factor + 1), padding=(0, factor), bias=False) for factor in self.factors
+        )
+        for factor, conv in zip(self.factors, self.smooth, strict=True):
+            nn.init.constant_(conv.weight, 1 / (2 * factor + 1))
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """`[batch, bands, padding + frames + padding]` -> `[batch, frames * hop_length, bands]`."""
+        c = self.frames(mel)[:, None]
+        for factor, conv in zip(self.factors, self.smooth, strict=True):
+            c = conv(c.repeat_interleave(factor, dim=-1))
+        return c[:, 0].transpose(1, 2)
+
+
 class GatedLayer(nn.Module):
     """One dilated convolution with a gated activation: z = tanh(a) * sigmoid(b), then a residual and a skip output."""
 
@@ -105,18 +141,23 @@ class GatedLayer(nn.Module):
         self.gates = nn.Linear(config.kernel_size * config.residual, config.gate)
         self.outputs = nn.Linear(config.gate // 2, config.residual + config.skip)
         self.noise = nn.Linear(config.embedding, config.gate, bias=False) if config.noise_conditional else None
+        self.local = nn.Linear(config.bands, config.gate, bias=False) if config.bands else None
 
     @property
     def reach(self) -> int:
         """Earlier samples that an output can see."""
         return (self.kernel_size - 1) * self.dilation
 
-    def forward(self, x: Tensor, embedding: Tensor | None, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, embedding: Tensor | None, past: Tensor, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """x `[batch, time, residual]` and its `reach` earlier samples -> the next x, a skip, the next call's past."""
         padded = torch.cat([past.to(x.dtype), x], dim=1)
         gates = self.gates(dilated_taps(padded, self.kernel_size, self.dilation))
         if self.noise is not None:
             gates = gates + self.noise(embedding)[:, None]
+        if self.local is not None:
+            gates = gates + self.local(condition)
         a, b = gates.chunk(2, dim=-1)
         outputs = self.outputs(a.tanh() * b.sigmoid())
         residual, skip = outputs.split([self.residual, outputs.shape[-1] - self.residual], dim=-1)
@@ -140,11 +181,18 @@ class WaveNet(nn.Module):
             if config.noise_conditional
             else nn.Linear(1, config.residual)
         )
+        self.upsample = Upsampling(config) if config.bands else None
         self.layers = nn.ModuleList(GatedLayer(config, dilation) for dilation in config.dilations)
         self.head = nn.Linear(config.skip, config.skip)
         self.logits = nn.Linear(config.skip, config.classes)
 
-    def forward(self, x: Tensor, sigma: Tensor | None = None, past: list[Tensor] | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        sigma: Tensor | None = None,
+        past: list[Tensor] | None = None,
+        condition: Tensor | None = None,
+    ) -> Tensor:
         """Logits `[batch, time, classes]` of the samples after x.
 
         Args:
@@ -152,13 +200,14 @@ class WaveNet(nn.Module):
             sigma: noise level of x in classes, `[batch]`, for a noise-conditional network.
             past: of `no_past` or an earlier call, which this call goes on from and updates; sample by sample, this
                 is incremental decoding.
+            condition: of `upsample`, as long as x, `[batch, time, bands]`, for a network that is told a spectrogram.
         """
         embedding = self.embed(sigma) if self.embed is not None else None
         past = self.no_past(x) if past is None else past
         x = self.features(x, sigma)
         skips = 0
         for n, layer in enumerate(self.layers):
-            x, skip, past[n] = layer(x, embedding, past[n])
+            x, skip, past[n] = layer(x, embedding, past[n], condition)
             skips = skips + skip
         return self.logits(F.relu(self.head(F.relu(skips * math.sqrt(1 / self.config.layers)))))
 

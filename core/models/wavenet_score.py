@@ -52,16 +52,19 @@ class _Layer:
     bias: Tensor
     outputs: Tensor  # [residual + skip, gate / 2]
     outputs_bias: Tensor
+    local: Tensor | None  # [gate, bands]
 
     @cached_property
     def taps(self) -> list[Tensor]:
         """The gates' weights of each tap, transposed for the way back, [residual, gate]."""
         return [tap.t().contiguous() for tap in self.gates.chunk(self.kernel_size, dim=1)]
 
-    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, past: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The next x, a skip, the next chunk's past, the gates' slopes dz/da, dz/db `[batch, time, 2, gate / 2]`."""
         padded = torch.cat([past, x.to(past.dtype)], dim=1)
         gates = linear(dilated_taps(padded, self.kernel_size, self.dilation), self.gates, self.bias)
+        if self.local is not None:
+            gates = gates + linear(condition, self.local)
         a, b = gates.float().sigmoid_().chunk(2, dim=-1)  # tanh(x) = 2 sigmoid(2 x) - 1, and tanh is slow
         ab = a * b
         z = torch.sub(2 * ab, b)
@@ -104,13 +107,16 @@ class WaveNetScore:
         self.logits = [t.to(precision) for t in (model.logits.weight, model.logits.bias)]
 
     @torch.no_grad()
-    def __call__(self, x: Tensor, sigma: float, context: int = 1) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, x: Tensor, sigma: float, context: int = 1, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """log p of x[:, context:] given what came before, `[batch, time - context]` in nats; its sum's gradient.
 
         Args:
             x: real-valued classes `[batch, time]`, a sequence of its own.
             sigma: noise level of x in classes.
             context: leading samples that have no likelihood, at least 1 and less than time.
+            condition: of `WaveNet.upsample`, one row for each sample but the last, `[batch, time - 1, bands]`.
         """
         past, target = x[:, :-1], x[:, 1:]
         with torch.enable_grad():
@@ -118,7 +124,8 @@ class WaveNetScore:
             features = self.model.features(past, x.new_full((len(x),), sigma))
         layers = self._layers(sigma)
         counted = (torch.arange(1, x.shape[1], device=x.device) >= context).expand_as(target)
-        log_prob, dtarget, tape = self._forward(layers, features.detach(), target, counted, sigma)
+        condition = features.new_zeros(*features.shape[:2], 0) if condition is None else condition
+        log_prob, dtarget, tape = self._forward(layers, features.detach(), target, counted, sigma, condition)
         dfeatures = self._backward(layers, tape)
         (dpast,) = torch.autograd.grad(features, past, dfeatures.to(features.dtype))
         return log_prob[:, context - 1 :], F.pad(dpast, (0, 1)) + F.pad(dtarget, (1, 0))
@@ -137,16 +144,27 @@ class WaveNetScore:
         twice[: len(bias) // 2] = 2
         weights = (layer.gates.weight * twice[:, None], bias * twice)
         weights += (layer.outputs.weight * scale[:, None], layer.outputs.bias * scale)
-        return _Layer(layer.kernel_size, layer.dilation, *(w.to(self.precision) for w in weights))
+        local = None if layer.local is None else (layer.local.weight * twice[:, None]).to(self.precision)
+        return _Layer(layer.kernel_size, layer.dilation, *(w.to(self.precision) for w in weights), local)
 
-    def _forward(self, layers: list[_Layer], features: Tensor, target: Tensor, counted: Tensor, sigma: float):
+    def _forward(
+        self,
+        layers: list[_Layer],
+        features: Tensor,
+        target: Tensor,
+        counted: Tensor,
+        sigma: float,
+        condition: Tensor,
+    ):
         """log p, its gradient with respect to the target; of every chunk the gates' slopes and the skips' gradient."""
         pasts = [past.to(self.precision) for past in self.model.no_past(target)]
         log_probs, dtargets, tape = [], [], []
-        for x, y, c in zip(*(t.split(self.chunk, dim=1) for t in (features, target, counted)), strict=True):
+        condition = condition.to(self.precision)
+        chunks = (t.split(self.chunk, dim=1) for t in (features, target, counted, condition))
+        for x, y, c, told in zip(*chunks, strict=True):
             slopes, skips = [], x.new_zeros(*x.shape[:-1], self.model.config.skip)
             for n, layer in enumerate(layers):
-                x, skip, pasts[n], slope = layer.forward(x, pasts[n])
+                x, skip, pasts[n], slope = layer.forward(x, pasts[n], told)
                 slopes.append(slope)
                 skips += skip
             log_prob, dskip, dtarget = self._likelihood(skips, y, sigma)

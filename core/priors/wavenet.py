@@ -13,7 +13,7 @@ from torch import Tensor
 from core.models.wavenet import RMS, WaveNet, WaveNetConfig
 from core.models.wavenet_score import WaveNetScore
 from core.signal.companding import Domain, Linear, MuLaw
-from core.types import Condition, Score
+from core.types import Condition, MelCondition, Score
 
 LEVELS = (
     *(175.9, 110.0, 68.7, 54.3, 42.9, 34.0, 26.8, 21.2, 16.8, 13.3, 10.5, 8.29),
@@ -66,34 +66,39 @@ class WaveNetPrior:
         """The waveform of real-valued classes, in [-1, 1]."""
         return self.domain.decode(x).clamp(-1, 1)
 
-    def score(self, x: Tensor, level: float, condition: Condition | None = None) -> Score:
+    def score(self, x: Tensor, level: float, condition: Condition | MelCondition | None = None) -> Score:
         """Gradient of the smoothed log-likelihood of x `[batch, frames]`, and its value `[batch]` in nats.
 
         The first sample has no likelihood; it feels those that follow it. Where a GPU runs out of memory, the windows
         shrink for good.
+
+        Args:
+            condition: the spectrogram for a network that is told one, of all samples but the last.
         """
+        told = self.model.upsample(condition.mel) if self.model.upsample is not None else None
         while True:
             try:
-                return self._score(x, level)
+                return self._score(x, level, told)
             except torch.OutOfMemoryError:
                 if self.window <= SMALLEST_WINDOW:
                     raise
                 self.window //= 2
                 torch.cuda.empty_cache()
 
-    def denoise(self, x: Tensor, level: float, condition: Condition | None = None) -> Tensor:
+    def denoise(self, x: Tensor, level: float, condition: Condition | MelCondition | None = None) -> Tensor:
         """Expected clean x: x + level^2 * gradient (Tweedie)."""
-        return x + level**2 * self.score(x, level).gradient
+        return x + level**2 * self.score(x, level, condition).gradient
 
     def estimate(self, condition: Condition) -> None:
         """A WaveNet cannot look at evidence."""
         return None
 
-    def _score(self, x: Tensor, level: float) -> Score:
+    def _score(self, x: Tensor, level: float, told: Tensor | None) -> Score:
         gradient, log_prob = torch.zeros_like(x), x.new_zeros(len(x))
         for starts, length, context in self._windows(x.shape[1]):
             windows = torch.cat([x[:, start : start + length] for start in starts])
-            terms, gradients = self.network(windows, level, context)
+            spectrum = None if told is None else torch.cat([told[:, s : s + length - 1] for s in starts])
+            terms, gradients = self.network(windows, level, context, spectrum)
             log_prob += terms.sum(dim=1).view(len(starts), -1).sum(dim=0)
             for start, part in zip(starts, gradients.split(len(x)), strict=True):
                 gradient[:, start : start + length] += part

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from core.samplers.noise import shared_noise
-from core.types import Condition, Iterate, Observation, Prior
+from core.types import Condition, Iterate, MelCondition, Observation, Prior
 
 UPDATES_PER_LEVEL = 2
 
@@ -82,7 +82,7 @@ def original_langevin(
     *,
     steps: int = 256,
     generator: Generator,
-    condition: Condition | None = None,
+    condition: Condition | MelCondition | None = None,
     window: int = 20000,
     batch: int = 2,
     step_scale: float = 0.05,
@@ -90,35 +90,48 @@ def original_langevin(
 ) -> Iterator[Iterate]:
     """PnF's stochastic dynamics (sec. 3.3): every update moves random windows, eta = step_scale * level^2.
 
-    A window is a sequence of its own; all windows of an update read the same x and add up where they overlap.
+    A window is a sequence of its own; all windows of an update read the same x and add up where they overlap. Given a
+    spectrogram they stand on its frames, and the first sample of each is the past of the others.
 
     Args:
-        x: start of the chain, [batch, frames], in the prior's domain.
+        x: start of the chain, [batch, frames], in the prior's domain; given a spectrogram one sample longer than it.
         steps: updates of every sample at each level, on average over samples far from the ends.
-        window: samples of a window (PnF: 20000, and 50000 for inpainting); the whole of a shorter x.
+        window: samples of a window (PnF: 20000, 50000 for inpainting, 32000 given a spectrogram); all of a shorter x.
         batch: windows of an update (PnF: 2, and 1 for inpainting).
+        step_scale: PnF: 0.05, and 0.1 given a spectrogram.
         draws: positions and noise; the generator's where not given.
 
     Yields:
         Iterate: after every update; `denoised` is as old as the last window that covered it.
     """
-    frames = x.shape[1]
-    window, draws = min(window, frames), draws or GeneratorDraws(generator)
+    hop, past = (condition.hop_length, 1) if isinstance(condition, MelCondition) else (1, 0)
+    frames = (x.shape[1] - past) // hop
+    window, draws = min(window // hop, frames), draws or GeneratorDraws(generator)
     updates = max(1, int(frames / (window * batch) * steps))
     total, done, denoised = updates * len(prior.levels), 0, x
     for level in prior.levels:
         eta = step_scale * level**2
         for _ in range(updates):
             starts = [min(max(j, 0), frames - window) for j in draws.positions(batch, window, frames)]
-            score = prior.score(torch.cat([x[:, j : j + window] for j in starts]), level, condition)
+            parts = [slice(j * hop, (j + window) * hop + past) for j in starts]
+            score = prior.score(
+                torch.cat([x[:, part] for part in parts]), level, _of_windows(condition, starts, window)
+            )
             soft = observation.gradient(x, level)
             moved, denoised = x.clone(), denoised.clone()
-            for j, gradient in zip(starts, score.gradient.split(len(x)), strict=True):
-                part = slice(j, j + window)
-                noise = draws.noise(window).to(x)
+            for part, gradient in zip(parts, score.gradient.split(len(x)), strict=True):
+                noise = draws.noise(window * hop + past).to(x)
                 denoised[:, part] = x[:, part] + level**2 * gradient
                 moved[:, part] += eta * (gradient + soft[:, part]) + math.sqrt(2 * eta) * noise
             x, done = observation.project(moved), done + 1
-            log_prob = None if score.log_prob is None else score.log_prob.mean().item() / window
+            log_prob = None if score.log_prob is None else score.log_prob.mean().item() / (window * hop)
             heard, residual = observation.project(denoised), observation.residual(denoised)
             yield Iterate(x, heard, level, done, total, log_prob, residual)
+
+
+def _of_windows(condition: Condition | MelCondition | None, starts: list[int], window: int):
+    """A spectrogram's windows, one row each; other evidence as it is."""
+    if not isinstance(condition, MelCondition):
+        return condition
+    windows = [condition.window(j, j + window).mel for j in starts]
+    return MelCondition(torch.cat(windows), condition.hop_length, condition.padding)

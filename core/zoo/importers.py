@@ -20,6 +20,7 @@ from core.zoo.checkpoint import save_checkpoint
 
 LEVEL_FILE = "checkpoint_latest_ema.pth"
 PNF_DOMAINS = {"mulaw-quantize": "mu-law", "linear-quantize": "linear"}
+UPSAMPLING = "upsample_net.upsample.up_layers."
 State = dict[str, Tensor]
 
 
@@ -69,8 +70,7 @@ def fold_pnf(state: State) -> State:
     """
 
     def linear(name: str) -> tuple[Tensor, Tensor]:
-        v, g = state[f"{name}.weight_v"], state[f"{name}.weight_g"]
-        weight = v * (g / v.flatten(1).norm(dim=1).view(-1, 1, 1))
+        weight = _unnormalised(state, name)
         return weight.permute(0, 2, 1).flatten(1), state[f"{name}.bias"]  # [out, taps * in]
 
     folded = {}
@@ -81,9 +81,22 @@ def fold_pnf(state: State) -> State:
         residual, skip = linear(f"conv_layers.{n}.conv1x1_out"), linear(f"conv_layers.{n}.conv1x1_skip")
         folded[f"layers.{n}.outputs.weight"] = torch.cat([residual[0], skip[0]])
         folded[f"layers.{n}.outputs.bias"] = torch.cat([residual[1], skip[1]])
+        if f"conv_layers.{n}.conv1x1c.weight_v" in state:
+            folded[f"layers.{n}.local.weight"] = _unnormalised(state, f"conv_layers.{n}.conv1x1c").flatten(1)
     for ours, theirs in names.items():
         folded[f"{ours}.weight"], folded[f"{ours}.bias"] = linear(theirs)
+    if "upsample_net.conv_in.weight" in state:
+        folded["upsample.frames.weight"] = state["upsample_net.conv_in.weight"]
+        smooth = [key.removesuffix(".weight_v") for key in state if key.startswith(UPSAMPLING) and key.endswith("_v")]
+        for n, name in enumerate(sorted(smooth, key=lambda name: int(name.rpartition(".")[2]))):
+            folded[f"upsample.smooth.{n}.weight"] = _unnormalised(state, name)
     return folded
+
+
+def _unnormalised(state: State, name: str) -> Tensor:
+    """g * v / ||v||, the norm over every axis but the first."""
+    v, g = state[f"{name}.weight_v"], state[f"{name}.weight_g"]
+    return v * (g / v.flatten(1).norm(dim=1).view(-1, *(1,) * (v.dim() - 1)))
 
 
 def _read_pnf(source: Path, hparams: dict) -> tuple[str, dict, State]:
@@ -106,15 +119,29 @@ def _pnf_config(hparams: dict) -> tuple[WaveNetConfig, dict]:
         skip=_integer(hparams, "skip_out_channels"),
         kernel_size=_integer(hparams, "kernel_size"),
         classes=_integer(hparams, "quantize_channels"),
+        **_pnf_condition(hparams),
     )
     if sizes.layers % sizes.stacks or sizes.gate % 2:
         raise InputError("The hyper-parameters need layers that are a multiple of stacks, and even gate_channels.")
-    if max(hparams.get("cin_channels") or 0, hparams.get("gin_channels") or 0) > 0:
-        raise InputError("This WaveNet is conditioned (cin_channels, gin_channels); only unconditioned ones are read.")
+    if (hparams.get("gin_channels") or 0) > 0:
+        raise InputError("This WaveNet is told a speaker (gin_channels), which none of PnF's is.")
     domain = PNF_DOMAINS.get(hparams.get("input_type"))
     if domain is None or not hparams.get("manual_scalar_input"):
         raise InputError("This WaveNet does not take class indices as one scalar channel, as all of PnF's do.")
     return sizes, {**asdict(sizes), "sample_rate": _integer(hparams, "sample_rate"), "domain": domain}
+
+
+def _pnf_condition(hparams: dict) -> dict:
+    """Sizes of the upsampling network of a WaveNet that is told a spectrogram; none for others."""
+    if (hparams.get("cin_channels") or 0) <= 0:
+        return {}
+    scales = (hparams.get("upsample_params") or {}).get("upsample_scales")
+    if not isinstance(scales, list) or not scales or not all(type(s) is int and 1 <= s <= 64 for s in scales):
+        raise InputError("This WaveNet is told a spectrogram, but its hyper-parameters have no upsample_scales.")
+    padding = hparams.get("cin_pad", 0)
+    if type(padding) is not int or not 0 <= padding <= 64:
+        raise InputError(f"The hyper-parameters have cin_pad = {padding!r}, not a number of frames.")
+    return {"bands": _integer(hparams, "cin_channels"), "frame_padding": padding, "upsampling": scales}
 
 
 def _integer(hparams: dict, name: str) -> int:
@@ -129,8 +156,8 @@ def _read_pnf_file(path: Path, sizes: WaveNetConfig) -> State:
     state = load_original(path).get("state_dict")
     if not isinstance(state, dict) or not all(isinstance(weight, Tensor) for weight in state.values()):
         raise InputError(f"{path.name} has no state_dict of weights. Give an original PnF checkpoint.")
-    if any("conv1x1c" in key or key.startswith("upsample_net") for key in state):
-        raise InputError(f"{path.name} is conditioned on a spectrogram; only unconditioned WaveNets can be imported.")
+    if any("conv1x1c" in key for key in state) != bool(sizes.bands):
+        raise InputError(f"{path.name} and its hyper-parameters disagree about a spectrogram (cin_channels).")
     try:
         folded = fold_pnf(state)
     except KeyError as missing:

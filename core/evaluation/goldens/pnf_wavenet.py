@@ -1,4 +1,4 @@
-"""PnF's WaveNet (Jayaram & Thickstun 2021): quantisers, unconditioned networks, super-resolution, inpainting."""
+"""PnF's WaveNet (Jayaram & Thickstun 2021): quantisers, networks, and whole runs of its four tasks."""
 
 import math
 from collections.abc import Iterator
@@ -16,9 +16,12 @@ from core.observations.masked import Masked
 from core.observations.mixture import Mixture
 from core.priors.independent import Independent
 from core.priors.wavenet import WaveNetPrior, from_checkpoint
+from core.samplers.ancestral import gates_of
 from core.samplers.langevin import original_langevin
 from core.samplers.langevin_separation import BORDER_CENTRE, original_separation
+from core.samplers.layer_queues import LayerQueues
 from core.signal.companding import Linear, MuLaw
+from core.types import MelCondition, Observation
 from core.zoo.importers import fold_pnf, load_original, read_original
 
 CHECKPOINT = "checkpoint_latest_ema.pth"
@@ -39,13 +42,17 @@ def check_quantizers(folder: Path) -> Iterator[Check]:
 
 
 class _Model:
-    """One unconditioned model with its recorded inputs and outputs."""
+    """One model with its recorded inputs and outputs; `c` is its spectrogram where it is told one."""
 
     def __init__(self, folder: Path):
         self.inputs, self.expected = np.load(folder / "inputs.npz"), np.load(folder / "expected.npz")
         self.prior = load_prior(folder)
         self.network: WaveNet = self.prior.model
         self.originals = load_original(folder / CHECKPOINT)["state_dict"]
+        sizes = self.network.config
+        self.mel = MelCondition(self.input("c"), sizes.hop_length, sizes.frame_padding) if "c" in self.inputs else None
+        self.told = self.network.upsample(self.mel.mel) if self.mel else None
+        self.stride = int(self.expected["logits_stride"]) if "logits_stride" in self.expected else 1
 
     def input(self, name: str) -> Tensor:
         return torch.from_numpy(self.inputs[name])
@@ -55,17 +62,24 @@ class _Model:
 
     def checks(self) -> Iterator[Check]:
         yield compare("receptive_field", self.network.config.receptive_field, self.expected["receptive_field"], atol=0)
+        if self.mel:
+            yield from self.upsampling()
         yield from self.forward()
         yield from self.likelihood()
         yield from self.training()
         yield from self.incremental()
 
+    def upsampling(self) -> Iterator[Check]:
+        """The spectrogram after its first stage, and at the samples' rate (every tenth band)."""
+        yield self.check("conv_in", self.network.upsample.frames(self.mel.mel), atol=2e-5)
+        yield self.check("c_upsampled", self.told.transpose(1, 2)[:, ::10], atol=2e-5)
+
     @torch.no_grad()
     def forward(self) -> Iterator[Check]:
         """Logits, probabilities, and bits per sample of the nearest classes."""
         x = self.input("x")[:, 0]
-        logits = self.network(x)
-        yield self.check("logits", logits.transpose(1, 2), atol=2e-5)
+        logits = self.network(x, condition=self.told)
+        yield self.check("logits", logits[:, :: self.stride].transpose(1, 2), atol=2e-5)
         yield self.check("softmax_last", logits[:, -1].softmax(-1), atol=1e-5)
         classes = x[:, 1:].clamp(0, 255).round().long()
         nats = F.cross_entropy(logits[:, :-1].double().flatten(0, 1), classes.flatten())
@@ -75,17 +89,24 @@ class _Model:
         """Smoothed log-likelihood of every sample, and the gradient of its sum."""
         xs, sigmas = self.input("xs")[:, 0], self.inputs["sigmas"].tolist()
         for n, sigma in enumerate(sigmas):
-            yield self.check(f"log_prob_{n}", self.prior.network(xs, sigma)[0], atol=2e-5)
-            gradient = self.prior.score(xs, sigma).gradient
+            log_prob, _ = self.prior.network(xs, sigma, condition=self.told)
+            yield self.check(f"log_prob_{n}", log_prob, atol=2e-5)
+            gradient = self.prior.score(xs, sigma, self.mel).gradient
             yield self.check(f"grad_{n}", gradient[:, None], rtol=1e-4, atol=1e-6)
-        yield self.check("log_prob_unbatched", self.prior.network(xs[:1], sigmas[1])[0], atol=2e-5)
+        if "log_prob_unbatched" in self.expected:
+            yield self.check("log_prob_unbatched", self.prior.network(xs[:1], sigmas[1])[0], atol=2e-5)
 
     def training(self) -> Iterator[Check]:
         """Cross-entropy of clean classes given noisy ones, and its gradients through the weight norm."""
         weights = {name: weight.clone().requires_grad_() for name, weight in self.originals.items()}
+        folded = fold_pnf(weights)
+        told = None
+        if self.mel:
+            own = {name.removeprefix("upsample."): w for name, w in folded.items() if name.startswith("upsample.")}
+            told = torch.func.functional_call(self.network.upsample, own, (self.mel.mel,))
         classes, sigma = self.input("train_y")[..., 0], self.input("train_sigma")
         noisy = classes + sigma * self.input("train_noise")[:, 0]
-        logits = torch.func.functional_call(self.network, fold_pnf(weights), (noisy,))
+        logits = torch.func.functional_call(self.network, folded, (noisy,), {"condition": told})
         losses = F.cross_entropy(logits[:, :-1].transpose(1, 2), classes[:, 1:], reduction="none")
         counted = torch.arange(1, classes.shape[1]) < self.input("train_lengths")[:, None]
         loss = losses[counted].mean()
@@ -94,19 +115,21 @@ class _Model:
         for name, gradient in zip(names, torch.autograd.grad(loss, [weights[name] for name in names]), strict=True):
             yield self.check(f"train_grad.{name}", gradient, rtol=1e-4, atol=1e-7)
 
-    @torch.no_grad()
     def incremental(self) -> Iterator[Check]:
-        """Sample by sample: with recorded inputs, and with the original's own draws."""
+        """Sample by sample, compiled: with recorded inputs, and with the original's own draws."""
         steps, stride = int(self.inputs["incremental_T"]), int(self.inputs["incremental_stride"])
         logits = self.decode(self.input("x")[:1, 0, :steps])
         yield self.check("incremental_logits", logits[:, ::stride].transpose(1, 2), atol=2e-5)
         drawn = torch.cat([self.input("gen_initial_input").flatten(), self.input("gen_samples")[:-1].float()])
-        yield self.check("gen_probs", self.decode(drawn[None])[0].softmax(-1), atol=1e-5)
+        yield self.check("gen_probs", self.decode(drawn[None])[0, ::stride].softmax(-1), atol=1e-5)
 
     def decode(self, x: Tensor) -> Tensor:
-        """Logits of x `[1, time]`, one sample at a time."""
-        past = self.network.no_past(x)
-        return torch.cat([self.network(sample, past=past) for sample in x.split(1, dim=1)], dim=1)
+        """Logits of x `[1, time]`, one sample at a time; a spectrogram's first frames stand alone there."""
+        told = None
+        if self.mel:
+            frames = self.mel.window(0, x.shape[1] // self.mel.hop_length)
+            told = gates_of(self.network, self.network.upsample(frames.mel[:1]))
+        return torch.from_numpy(LayerQueues(self.network, streams=1).logits(x.numpy(), told))
 
 
 class RecordedDraws:
@@ -190,6 +213,24 @@ def check_separation(folder: Path) -> Iterator[Check]:
         yield compare(f"out{n}", prior.decode(states_of_source[-1]), expected[f"out{n}"], atol=1e-3)
 
 
+def check_spectrogram(folder: Path) -> Iterator[Check]:
+    """A whole run of vocoding: nothing but the spectrogram is known."""
+    inputs, expected = _arrays(folder / "sgld_spectrogram")
+    prior = load_prior(folder / "spectrogram_mulaw")
+    prior.levels = tuple(inputs["sigmas"].tolist())
+    padding = int(inputs["cin_pad"])
+    mel = MelCondition(torch.from_numpy(inputs["c"]), int(inputs["hop_size"]), padding)
+    draws = RecordedDraws(inputs["j_raw"] - padding, inputs["eps"])
+    start = torch.from_numpy(inputs["uniform_init"]).float()
+    sizes = {"window": int(inputs["window"]), "batch": int(inputs["batch_size"]), "step_scale": 0.1}
+    run = original_langevin(
+        prior, Observation(), start, steps=1, generator=Generator(), condition=mel, draws=draws, **sizes
+    )
+    states = torch.cat([iterate.x for iterate in run])[:, 1:]
+    yield _check_states("x_after_level_without_first", states, expected, later=2e-3)
+    yield compare("final_audio", prior.decode(states[-1]), expected["final_audio"], atol=1e-3)
+
+
 def _check_states(name: str, states: Tensor, expected, later: float) -> Check:
     """The state after every level, within 2e-4 classes at the first and `later` at the others."""
     tolerances = np.array([2e-4] + [later] * (len(states) - 1))[:, None]
@@ -216,12 +257,13 @@ def _model_group(name: str) -> Group:
     return lambda folder: _Model(folder / name).checks()
 
 
-MODELS = ("uncond_mulaw", "uncond_linear_source0", "uncond_linear_source1")
+MODELS = ("uncond_mulaw", "uncond_linear_source0", "uncond_linear_source1", "spectrogram_mulaw")
 GROUPS: dict[str, Group] = {
     "quantizers": check_quantizers,
     **{name: _model_group(name) for name in MODELS},
     "sgld_superres": check_superres,
     "sgld_inpainting": check_inpainting,
     "sgld_separation": check_separation,
+    "sgld_spectrogram": check_spectrogram,
 }
-INPUTS = ("quantizers/x", "quantizers/codes")
+INPUTS = ("quantizers/x", "quantizers/codes", "spectrogram_mulaw/logits_stride")

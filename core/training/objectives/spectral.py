@@ -1,8 +1,8 @@
 """How the spectral denoiser learns: restore real segments from random evidence, in one step and at random noise levels.
 
-Half of the steps train the estimator on evidence alone, the others the denoiser, with evidence and without. The loss
-is the logarithm of the squared error over the unknown samples, so that every kind of evidence and every level counts
-alike.
+Some steps train the estimator on evidence alone, some the denoiser on noise and evidence, some the free denoiser on
+noise alone. The loss is the logarithm of the squared error over the unknown samples, so that every kind of evidence
+and every level counts alike.
 """
 
 import math
@@ -23,6 +23,7 @@ from core.types import Condition
 FLOOR = 1e-7 * DATA_STD**2  # a perfect answer must not win the whole loss
 LN_SIGMA_MEAN, LN_SIGMA_STD = math.log(0.03), 1.7
 SIGMA_RANGE = (5e-4, 1.0)
+FREE_GAIN_DB = 2.0  # standard deviation of a source's level around the one that priors know
 RATE = 16000  # gaps are drawn in samples at this rate
 
 
@@ -30,11 +31,11 @@ class SpectralObjective:
     """Loss and validation of a `SpectralDenoiser`.
 
     Args:
-        estimator_share: share of the steps that train the estimator.
-        free_share: share of the denoiser's steps that show it no evidence.
+        estimator_share, free_share: shares of the steps that train the estimator and the free denoiser; the others
+            train the denoiser.
     """
 
-    def __init__(self, estimator_share: float = 0.5, free_share: float = 0.25):
+    def __init__(self, estimator_share: float = 0.4, free_share: float = 0.25):
         self.estimator_share, self.free_share = estimator_share, free_share
 
     def build(self, config: dict) -> nn.Module:
@@ -43,19 +44,22 @@ class SpectralObjective:
 
     def loss(self, model: SpectralDenoiser, waveform: Tensor, generator: Generator) -> tuple[Tensor, dict[str, float]]:
         """Log squared error of one random question about the waveform [batch, samples]."""
-        clean = bring_to_level(waveform)
-        if _chance(generator) < self.estimator_share:
+        clean, network = bring_to_level(waveform), _chance(generator)
+        if network < self.estimator_share:
             condition = draw_evidence(clean, generator, ESTIMATOR_WEIGHTS)
             unknown = 1 - condition.mask
             estimate = model.estimate(condition.interpolation, condition.known, condition.mask)
             loss = log_error(estimate, clean, unknown)
             gain = log_error(condition.interpolation, clean, unknown) - loss.detach()
             return loss, {"estimator_gain_db": _decibels(gain)}
+        if network > 1 - self.free_share:
+            clean = clean * 10 ** (FREE_GAIN_DB / 20 * torch.randn(1, generator=generator)).to(clean)
+            sigma = _draw_any_sigma(generator).to(clean).expand(len(clean))
+            x = clean + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
+            loss = log_error(model(x, sigma), clean, torch.ones_like(clean))
+            return loss, {"free_error_db": _decibels(loss.detach() - clean.square().mean().log())}
         sigma = _draw_sigma(len(clean), generator).to(clean)
         x = clean + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
-        if _chance(generator) < self.free_share:
-            loss = log_error(model(x, sigma), clean, torch.ones_like(clean))
-            return loss, {"denoiser_error_db": _decibels(loss.detach() - math.log(DATA_STD**2))}
         condition = draw_evidence(clean, generator, DENOISER_WEIGHTS)
         unknown = 1 - condition.mask
         with torch.no_grad():
@@ -77,7 +81,7 @@ class SpectralObjective:
                 before, after = (log_error(e, w, 1 - condition.mask) for e in (condition.interpolation, estimate))
                 gains.append(_decibels(before - after))
             figures[f"{name}_gain_db"] = _median(gains)
-        for level in (0.01, 0.1, 0.5):
+        for level in (0.01, 0.03, 0.1, 0.5):
             sigma = torch.full((1,), level, device=clean[0].device)
             errors = []
             for w in clean:
@@ -179,6 +183,12 @@ VALIDATION: dict[str, Draw] = {
 def _draw_sigma(batch: int, generator: Generator) -> Tensor:
     sigma = (LN_SIGMA_MEAN + LN_SIGMA_STD * torch.randn(1, generator=generator)).exp().clamp(*SIGMA_RANGE)
     return sigma.expand(batch)
+
+
+def _draw_any_sigma(generator: Generator) -> Tensor:
+    """Evenly in ln(sigma): a prior of its own is asked at every level."""
+    low, high = (math.log(end) for end in SIGMA_RANGE)
+    return (low + (high - low) * torch.rand(1, generator=generator)).exp()
 
 
 def _chance(generator: Generator) -> float:

@@ -1,0 +1,258 @@
+"""A WaveNet sample by sample, compiled: every layer keeps a queue of its past (Fast WaveNet, Le Paine et al. 2016).
+
+A sample costs one pass over the weights, so speed stands at the bandwidth of the cache that holds them. Weights are
+stored input-major: an input of a layer is multiplied with one contiguous row. Streams are worked on side by side, one
+core each.
+"""
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.models.wavenet import WaveNet
+
+SQRT_HALF = math.sqrt(0.5)
+FAST = {"fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"}, "cache": True, "nogil": True}
+# tanh(x) = x P(x^2) / Q(x^2) in single precision for |x| up to TANH_LIMIT (minimax coefficients, as in Eigen)
+TANH_LIMIT = np.float32(7.90531110763549805)
+P13, P11, P9 = np.float32(-2.76076847742355e-16), np.float32(2.00018790482477e-13), np.float32(-8.60467152213735e-11)
+P7, P5, P3 = np.float32(5.12229709037114e-08), np.float32(1.48572235717979e-05), np.float32(6.37261928875436e-04)
+P1 = np.float32(4.89352455891786e-03)
+Q6, Q4 = np.float32(1.19825839466702e-06), np.float32(1.18534705686654e-04)
+Q2, Q0 = np.float32(2.26843463243900e-03), np.float32(4.89352518554385e-03)
+
+
+class Weights(NamedTuple):
+    """float32, input-major; fixed factors folded in. The gates' second half is halved: sigmoid(b) needs tanh(b / 2)."""
+
+    first: np.ndarray  # [inputs, residual]
+    first_bias: np.ndarray  # [residual]
+    frequencies: np.ndarray  # of the sinusoids that a noise-conditional network sees beside the sample; may be empty
+    offset: float  # of classes, and their scale
+    scale: float
+    dilations: np.ndarray  # [layers]
+    gates: np.ndarray  # [layers, kernel_size * residual, gate]
+    outputs: np.ndarray  # [layers, gate / 2, residual + skip]
+    outputs_bias: np.ndarray  # [layers, residual + skip]
+    head: np.ndarray  # [skip, skip]
+    head_bias: np.ndarray
+    logits: np.ndarray  # [skip, classes]
+    logits_bias: np.ndarray
+
+
+class LayerQueues:
+    """One WaveNet and the pasts of several streams.
+
+    Args:
+        model: its weights are copied once, here.
+        streams: sequences that are worked on side by side.
+        sigma: noise level in classes that a noise-conditional network is told.
+    """
+
+    def __init__(self, model: WaveNet, streams: int, sigma: float = 0.0):
+        self.classes = model.config.classes
+        self.weights, self.gates_bias = _weights(model, sigma)
+        reach = [layer.reach for layer in model.layers]
+        self._starts = np.cumsum([0, *reach]).astype(np.int64)
+        self._queues = np.zeros((streams, self._starts[-1], model.config.residual), dtype=np.float32)
+        self._time = 0
+
+    def logits(self, x: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
+        """Logits of the samples after x `[streams, time]`: float32 `[streams, time, classes]`.
+
+        Args:
+            condition: what a local condition adds to the gates, `[streams, layers, time, gate]`.
+        """
+        x = np.ascontiguousarray(x, dtype=np.float32)
+        logits = np.empty((*x.shape, self.classes), dtype=np.float32)
+        added = self._added(len(x), condition)
+        _force(self.weights, added, self._queues, self._starts, self._time, x, logits)
+        self._time += x.shape[1]
+        return logits
+
+    def draw(
+        self, last: np.ndarray, chances: np.ndarray, temperature: float, condition: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws the next samples, each fed back as the input of the one after it.
+
+        Args:
+            last: the samples before them, `[streams]`.
+            chances: uniform random numbers in [0, 1), `[streams, time]`: each picks a class by the inverse of the
+                cumulative distribution.
+            temperature: logits are divided by it; 0 takes the likeliest class.
+            condition: as in `logits`.
+
+        Returns:
+            Classes, int64, and their natural log-probabilities (at temperature 1), float32, `[streams, time]`.
+        """
+        drawn, log_probs = np.empty(chances.shape, dtype=np.int64), np.empty(chances.shape, dtype=np.float32)
+        last = np.ascontiguousarray(last, dtype=np.float32)
+        added, coldness = self._added(len(last), condition), 1 / temperature if temperature else np.inf
+        where = (self._queues, self._starts, self._time)
+        _draw(self.weights, added, *where, last, np.float64(chances), coldness, drawn, log_probs)
+        self._time += chances.shape[1]
+        return drawn, log_probs
+
+    def _added(self, streams: int, condition: np.ndarray | None) -> np.ndarray:
+        """Bias and condition of the gates, `[streams, layers, time or 1, gate]`."""
+        bias = self.gates_bias[None, :, None]
+        if condition is None:
+            return np.ascontiguousarray(np.broadcast_to(bias, (streams, *bias.shape[1:])))
+        half = condition.shape[-1] // 2
+        return np.concatenate([condition[..., :half], condition[..., half:] / 2], axis=-1).astype(np.float32) + bias
+
+
+@torch.no_grad()
+def _weights(model: WaveNet, sigma: float) -> tuple[Weights, np.ndarray]:
+    """The weights, and the gates' bias `[layers, gate]` with the noise level's share in it."""
+    config = model.config
+    level = model.logits.weight.new_full((1,), sigma)
+    embedding = None if model.embed is None else model.embed(level)[0]
+    first = model.first if embedding is None else model.first.linear
+    scale = torch.full((config.residual + config.skip,), math.sqrt(1 / config.layers))
+    scale[: config.residual] = SQRT_HALF
+    halves = torch.ones(config.gate)
+    halves[config.gate // 2 :] = 0.5
+    bias = [layer.gates.bias + (0 if embedding is None else layer.noise.weight @ embedding) for layer in model.layers]
+    packed = Weights(
+        _array(first.weight.t()),
+        _array(first.bias),
+        np.empty(0, np.float32) if embedding is None else _array(model.first.frequencies),
+        0.0 if embedding is None else model.centre,
+        1.0 if embedding is None else 1 / math.sqrt(model.spread**2 + sigma**2),
+        np.array(config.dilations, dtype=np.int64),
+        np.stack([_array((layer.gates.weight.cpu() * halves[:, None]).t()) for layer in model.layers]),
+        np.stack([_array((layer.outputs.weight.cpu() * scale[:, None]).t()) for layer in model.layers]),
+        np.stack([_array(layer.outputs.bias.cpu() * scale) for layer in model.layers]),
+        *(_array(t) for t in (model.head.weight.t(), model.head.bias, model.logits.weight.t(), model.logits.bias)),
+    )
+    return packed, np.stack([_array(b.cpu() * halves) for b in bias])
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
+
+
+@numba.njit(inline="always", **FAST)
+def _tanh(x):
+    x = min(max(x, -TANH_LIMIT), TANH_LIMIT)
+    s = x * x
+    p = ((((((P13 * s + P11) * s + P9) * s + P7) * s + P5) * s + P3) * s + P1) * x
+    return p / (((Q6 * s + Q4) * s + Q2) * s + Q0)
+
+
+@numba.njit(**FAST)
+def _accumulate(total, x, weight):
+    """total += x @ weight, weight [inputs, outputs]; four inputs at a time, so that total is read seldom."""
+    inputs, n = len(x), 0
+    while n + 4 <= inputs:
+        a, b, c, d = x[n], x[n + 1], x[n + 2], x[n + 3]
+        for m in range(len(total)):
+            total[m] += a * weight[n, m] + b * weight[n + 1, m] + c * weight[n + 2, m] + d * weight[n + 3, m]
+        n += 4
+    for k in range(n, inputs):
+        for m in range(len(total)):
+            total[m] += x[k] * weight[k, m]
+
+
+@numba.njit(**FAST)
+def _features(w, sample, x):
+    """What the first gated layer sees of a sample."""
+    scaled = np.float32((sample - w.offset) * w.scale)
+    count = len(w.frequencies)
+    for m in range(len(x)):
+        total = w.first_bias[m] + scaled * w.first[0, m]
+        for n in range(count):
+            phase = scaled * w.frequencies[n]
+            total += math.sin(phase) * w.first[1 + n, m] + math.cos(phase) * w.first[1 + count + n, m]
+        x[m] = total
+
+
+@numba.njit(**FAST)
+def _step(w, added, queues, starts, time, at, sample, x, gates, outputs, skip, hidden, logits):
+    """Logits of the sample after this one; `at` is its place in the condition."""
+    residual, layers = len(x), len(w.dilations)
+    taps, half = w.gates.shape[1] // residual, len(gates) // 2
+    _features(w, sample, x)
+    skip[:] = 0
+    for n in range(layers):
+        gates[:] = added[n, at if added.shape[1] > 1 else 0]
+        reach, start = (taps - 1) * w.dilations[n], starts[n]
+        for tap in range(taps - 1):
+            past = start + (time + tap * w.dilations[n]) % reach
+            _accumulate(gates, queues[past], w.gates[n, tap * residual : (tap + 1) * residual])
+        _accumulate(gates, x, w.gates[n, (taps - 1) * residual :])
+        if reach:
+            queues[start + time % reach] = x
+        for m in range(half):
+            gates[m] = _tanh(gates[m]) * (np.float32(0.5) + np.float32(0.5) * _tanh(gates[half + m]))
+        outputs[:] = w.outputs_bias[n]
+        _accumulate(outputs, gates[:half], w.outputs[n])
+        for m in range(residual):
+            x[m] = outputs[m] + np.float32(SQRT_HALF) * x[m]
+        for m in range(len(skip)):
+            skip[m] += outputs[residual + m]
+    for m in range(len(skip)):
+        skip[m] = max(skip[m], np.float32(0))
+    hidden[:] = w.head_bias
+    _accumulate(hidden, skip, w.head)
+    for m in range(len(hidden)):
+        hidden[m] = max(hidden[m], np.float32(0))
+    logits[:] = w.logits_bias
+    _accumulate(logits, hidden, w.logits)
+
+
+@numba.njit(**FAST)
+def _buffers(w):
+    residual, skip = w.first.shape[1], len(w.head_bias)
+    sizes = (residual, w.gates.shape[2], residual + skip, skip, skip)
+    return [np.empty(size, dtype=np.float32) for size in sizes]
+
+
+@numba.njit(parallel=True, **FAST)
+def _force(w, added, queues, starts, time, x, logits):
+    for stream in numba.prange(len(x)):
+        a, b, c, d, e = _buffers(w)
+        for t in range(x.shape[1]):
+            out = logits[stream, t]
+            _step(w, added[stream], queues[stream], starts, time + t, t, x[stream, t], a, b, c, d, e, out)
+
+
+@numba.njit(parallel=True, **FAST)
+def _draw(w, added, queues, starts, time, last, chances, coldness, drawn, log_probs):
+    for stream in numba.prange(len(last)):
+        a, b, c, d, e = _buffers(w)
+        logits = np.empty(len(w.logits_bias), dtype=np.float32)
+        sample = last[stream]
+        for t in range(chances.shape[1]):
+            _step(w, added[stream], queues[stream], starts, time + t, t, sample, a, b, c, d, e, logits)
+            drawn[stream, t], log_probs[stream, t] = _pick(logits, chances[stream, t], coldness)
+            sample = np.float32(drawn[stream, t])
+
+
+@numba.njit(**FAST)
+def _pick(logits, chance, coldness):
+    """A class by the inverse of the cumulative distribution, and its log-probability."""
+    top, best, normal, total = logits[0], 0, 0.0, 0.0
+    for k in range(len(logits)):
+        if logits[k] > top:
+            top, best = logits[k], k
+    cold = np.empty(len(logits), dtype=np.float32)
+    for k in range(len(logits)):
+        distance = logits[k] - top
+        normal += math.exp(distance)
+        if coldness < np.inf:
+            cold[k] = math.exp(distance * np.float32(coldness))
+            total += cold[k]
+    if coldness < np.inf:
+        rest = chance * total
+        for k in range(len(logits)):
+            rest -= cold[k]
+            if rest < 0 and cold[k] > 0:
+                best = k
+                break
+    return best, logits[best] - top - math.log(normal)
