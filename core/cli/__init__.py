@@ -6,7 +6,7 @@ stderr; 130: interrupted. Modules that take long to import are imported by the c
 
 import sys
 
-from core.cli import checkpoints, parity, restoration, spectrograms, training
+from core.cli import checkpoints, parity, restoration, separation, spectrograms, training
 from core.cli.options import Parser
 from core.errors import InputError
 
@@ -32,9 +32,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="python -m core", description="Restores audio with deep generative priors.")
+    parser = Parser(prog="python -m core", description="Restores audio and takes it apart with deep generative priors.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (restoration, spectrograms, checkpoints, training, parity):
+    for group in (restoration, separation, spectrograms, checkpoints, training, parity):
         group.add_commands(commands)
     return parser
 

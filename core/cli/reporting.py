@@ -27,8 +27,12 @@ def print_result(output: Path, result, notes: Sequence[str]) -> None:
     )
     for note in notes:
         print(f"Note: {note}")
-    figures = {"result": result.metrics, **result.baseline_metrics}
-    measured = [name for name, value in result.metrics.items() if value is not None]
+    print_figures({"result": result.metrics, **result.baseline_metrics})
+
+
+def print_figures(figures: Mapping[str, Mapping[str, float | None]]) -> None:
+    """Prints a table of figures by method; nothing where the first method has none."""
+    measured = [name for name, value in next(iter(figures.values())).items() if value is not None]
     if measured:
         rows = [[method, *(_figure(metrics.get(name)) for name in measured)] for method, metrics in figures.items()]
         print_table(["", *map(_title, measured)], rows)

@@ -1,15 +1,12 @@
 """super-resolve, inpaint and declip: a file in, a restored file out, metrics on stdout."""
 
 import argparse
-import sys
-from contextlib import closing
 from pathlib import Path
 
-from core.cli import options
+from core.cli import options, running
 from core.cli.reporting import print_result, write_report
 from core.errors import InputError
 
-QUALITIES = ("draft", "standard", "fine")
 EVIDENCE = ("plain", "lowpass")
 
 
@@ -52,16 +49,8 @@ def _add(commands, name: str, run, description: str) -> argparse.ArgumentParser:
     command.add_argument("input", type=Path, metavar="IN")
     command.add_argument("output", type=Path, metavar="OUT", help="by its name .wav (float), .flac (24 bit) or .ogg")
     command.add_argument("--prior", metavar="NAME", help="what the audio should sound like; see `models`")
-    command.add_argument("--quality", choices=QUALITIES, default="standard")
-    command.add_argument("--sampler", metavar="NAME", help="diffusion, langevin or original (PnF's own)")
-    command.add_argument("--steps", type=options.whole(1, 1_000_000), metavar="N", help="updates of the chain")
-    command.add_argument("--seed", type=options.whole(0), default=0, metavar="N", help="of every random draw")
-    command.add_argument("--start", type=options.seconds, default=0.0, metavar="S", help="work from here on (seconds)")
-    command.add_argument("--length", type=options.duration, metavar="S", help="work on this much (seconds)")
-    command.add_argument("--mono", action="store_true", help="mix the channels first")
-    command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
     command.add_argument("--reference", type=Path, metavar="FILE", help="the truth, for metrics")
-    command.add_argument("--report", type=Path, metavar="FILE.json", help="write figures of the run here")
+    running.add_options(command)
     return command
 
 
@@ -116,15 +105,11 @@ def _restore(arguments, start) -> int:
         start: (clip, settings, reference clip or None) -> the task's run.
     """
     from core.signal.files import write_clip
-    from core.tasks.progress import Settings
 
     _check_outputs(arguments)
-    clip, notes = _read(arguments, arguments.input)
-    reference = _read(arguments, arguments.reference)[0] if arguments.reference else None
-    settings = Settings(
-        arguments.prior, arguments.quality, arguments.sampler, arguments.steps, arguments.seed, arguments.device
-    )
-    result = _follow(start(clip, settings, reference))
+    clip, notes = running.read(arguments, arguments.input)
+    reference = running.read(arguments, arguments.reference)[0] if arguments.reference else None
+    result = running.follow(start(clip, running.settings(arguments, arguments.prior), reference))
     notes = (*notes, *result.notes, *write_clip(arguments.output, result.clip))
     if arguments.report:
         write_report(arguments.report, arguments.input, arguments.output, result.report, notes)
@@ -140,27 +125,3 @@ def _check_outputs(arguments) -> None:
         )
     if arguments.report:
         options.check_output(arguments.report, [".json"])
-
-
-def _read(arguments, path: Path):
-    """The part of a file to work on, and notes about it."""
-    from core.signal.files import read_clip
-
-    recording = read_clip(path, start=arguments.start, length=arguments.length)
-    return recording.clip.mono() if arguments.mono else recording.clip, recording.notes
-
-
-def _follow(run):
-    """Runs a task to its end under a progress bar; returns its Result."""
-    from tqdm import tqdm
-
-    from core.tasks.progress import Progress
-
-    layout = "{percentage:3.0f}% |{bar}|{postfix}"
-    hidden = not sys.stderr.isatty()
-    with closing(run), tqdm(total=100, bar_format=layout, leave=False, disable=hidden) as bar:
-        for moment in run:
-            if isinstance(moment, Progress):
-                bar.n = 100 * moment.seconds / max(moment.seconds + moment.seconds_left, 1e-9)
-                bar.set_postfix_str(f"noise {moment.iterate.level:.3g}, {moment.seconds_left:.0f} s left")
-    return moment

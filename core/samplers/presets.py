@@ -1,18 +1,28 @@
-"""Which sampler runs with which settings; presets spend at most 20, 40 or 160 score evaluations."""
+"""Which sampler runs with which settings; presets of restoration spend at most 20, 40 or 160 score evaluations."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Generator, Tensor
 
 from core.errors import InputError
+from core.observations.mixture import ORIGINAL_STRENGTH
+from core.priors.independent import Independent
 from core.samplers.diffusion import reverse_diffusion
 from core.samplers.langevin import annealed_langevin, original_langevin
-from core.types import Iterate, Prior
+from core.samplers.langevin_separation import BORDER_CENTRE, original_separation
+from core.types import Iterate, Observation, Prior
 
 BUDGETS = {"draft": 20, "standard": 40, "fine": 160}
 SAMPLERS = {"diffusion": reverse_diffusion, "langevin": annealed_langevin, "original": original_langevin}
 DRAWS = {"draft": 2, "standard": 4, "fine": 8}  # averaged: what they share is evidence, what differs is guesswork
 ORIGINAL_STEPS = 256  # per level, as PnF has it; harder questions take more
 LARGEST_STEPS = 100_000
+FORMS = ("exact", "soft")
+SEPARATION_DRAWS = {"draft": 1, "standard": 4, "fine": 8}
+SEPARATION_STEPS = {"draft": 24, "standard": 40, "fine": 60}
+SEPARATION_END = 0.006  # of the first level: where the exact sum makes finer levels an idle quarrel of the priors
 
 
 @dataclass(frozen=True)
@@ -39,13 +49,7 @@ def choose_plan(
     Raises:
         InputError: unknown quality or sampler, or a number of steps out of range.
     """
-    name = sampler or "diffusion"
-    if name not in SAMPLERS:
-        raise InputError(f"There is no sampler {name}; choose one of {', '.join(SAMPLERS)}.")
-    if quality not in BUDGETS:
-        raise InputError(f"There is no quality {quality}; choose one of {', '.join(BUDGETS)}.")
-    if steps is not None and not 1 <= steps <= LARGEST_STEPS:
-        raise InputError(f"The number of steps must lie between 1 and {LARGEST_STEPS}, not {steps}.")
+    name = _check_choice(quality, sampler, steps)
     if name == "original":
         return Plan(name, original_langevin, {"steps": steps or ORIGINAL_STEPS * hardness}, looks=False)
     settings = {"start_level": min(prior.start_level * openness, prior.levels[0])}
@@ -53,3 +57,74 @@ def choose_plan(
         settings["draws"] = DRAWS[quality]
     affordable = (BUDGETS[quality] - 1) // settings.get("draws", 1)  # one evaluation is the estimate's
     return Plan(name, SAMPLERS[name], {"steps": steps or affordable, **settings})
+
+
+@dataclass(frozen=True)
+class SeparationPlan:
+    """A sampler of sources with its settings.
+
+    Args:
+        form: how the mixture binds the sources.
+        strength: of the soft form's pull (see `core.observations.mixture.Mixture`).
+    """
+
+    name: str
+    sampler: Callable[..., Iterator[Iterate]]
+    settings: dict
+    form: str
+    strength: float
+
+    def start(self, prior: Prior, observation: Observation, x: Tensor, generator: Generator) -> Iterator[Iterate]:
+        """The chain from x; what the original pads with borders comes back without them."""
+        border = self.settings.get("border", 0)
+        padded = torch.nn.functional.pad(x, (border, border), value=BORDER_CENTRE)
+        for iterate in self.sampler(prior, observation, padded, generator=generator, **self.settings):
+            if border:
+                inside = slice(border, border + x.shape[1])
+                iterate = replace(iterate, x=iterate.x[:, inside], denoised=iterate.denoised[:, inside])
+            yield iterate
+
+
+def choose_separation_plan(
+    prior: Independent, quality: str, sampler: str | None, steps: int | None, form: str | None, gains: tuple[float, ...]
+) -> SeparationPlan:
+    """The plan for taking a mixture apart.
+
+    Args:
+        sampler: None takes the diffusion.
+        steps: updates of each chain (`original`: per level); None takes what the quality affords.
+        form: "exact" or "soft"; None takes the exact one, but for the original sampler.
+
+    Raises:
+        InputError: an unknown quality, sampler or form, a number of steps out of range, or the original sampler with
+            an exact mixture or with priors that are not in classes.
+    """
+    name = _check_choice(quality, sampler, steps)
+    form = form or ("soft" if name == "original" else "exact")
+    if form not in FORMS:
+        raise InputError(f"There is no form {form} of a mixture; choose one of {', '.join(FORMS)}.")
+    nearest = 1 / sum(g**2 for g in gains)  # moves sources that miss the mixture onto it
+    if name == "original":
+        if form == "exact" or not prior.receptive_field:
+            raise InputError(
+                "The original sampler pulls WaveNets' sources softly towards the mixture; choose the soft form and "
+                "priors with linear classes, or another sampler."
+            )
+        settings = {"steps": steps or ORIGINAL_STEPS, "border": prior.receptive_field}
+        return SeparationPlan(name, original_separation, settings, form, 2 * ORIGINAL_STRENGTH * nearest)
+    settings = {"steps": steps or SEPARATION_STEPS[quality], "start_level": prior.levels[0]}
+    if name == "diffusion":
+        settings |= {"draws": SEPARATION_DRAWS[quality], "end_level": prior.levels[0] * SEPARATION_END}
+    return SeparationPlan(name, SAMPLERS[name], settings, form, nearest)
+
+
+def _check_choice(quality: str, sampler: str | None, steps: int | None) -> str:
+    """The sampler's name, all three checked."""
+    name = sampler or "diffusion"
+    if name not in SAMPLERS:
+        raise InputError(f"There is no sampler {name}; choose one of {', '.join(SAMPLERS)}.")
+    if quality not in BUDGETS:
+        raise InputError(f"There is no quality {quality}; choose one of {', '.join(BUDGETS)}.")
+    if steps is not None and not 1 <= steps <= LARGEST_STEPS:
+        raise InputError(f"The number of steps must lie between 1 and {LARGEST_STEPS}, not {steps}.")
+    return name

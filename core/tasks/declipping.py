@@ -12,9 +12,10 @@ from core.signal.interpolation import cubic_through
 from core.signal.limits import check_clip
 from core.signal.metrics import sdr_db
 from core.signal.resampling import resample
+from core.tasks.blocks import at_rate
 from core.tasks.outcome import conclude
 from core.tasks.progress import Progress, Run, Settings
-from core.tasks.restoration import Problem, at_rate, load_prior, restore
+from core.tasks.restoration import Problem, load_prior, restore
 
 TASK = "declip"
 DEFAULT_PRIOR = "piano-16k"

@@ -39,7 +39,7 @@ def conclude(
     Raises:
         InputError: a reference of another length than the result.
     """
-    truth = _matching(reference, restored) if reference is not None else None
+    truth = match_reference(reference, restored) if reference is not None else None
     metrics = _metrics(restored, truth, measure)
     of_baselines = {name: _metrics(clip, truth, measure) for name, clip in baselines.items()}
     report = {
@@ -67,7 +67,7 @@ def best_noise(baseline: Clip, truth: Clip, known: np.ndarray) -> Clip:
     A log-spectral distance rewards any noise in empty bins; a result counts only against the better of the two
     baselines.
     """
-    truth = _matching(truth, baseline)
+    truth = match_reference(truth, baseline)
     noise = np.random.default_rng(0).standard_normal(baseline.samples.shape, dtype=np.float32) * ~known
     peak = max(float(np.abs(truth.samples).max()), 1e-9)
     best, best_distance = baseline, np.inf
@@ -79,22 +79,26 @@ def best_noise(baseline: Clip, truth: Clip, known: np.ndarray) -> Clip:
     return best
 
 
-def _matching(reference: Clip, restored: Clip) -> Clip:
-    """The reference at the result's rate and length."""
+def match_reference(reference: Clip, result: Clip) -> Clip:
+    """The reference at the result's rate and length.
+
+    Raises:
+        InputError: it has other channels, or is shorter or longer by more than 10 ms.
+    """
     check_clip("The reference", reference)
-    reference = resample(reference, restored.sample_rate)
-    if reference.channels not in (1, restored.channels):
+    reference = resample(reference, result.sample_rate)
+    if reference.channels not in (1, result.channels):
         raise InputError(
-            f"The reference has {reference.channels} channels, the result {restored.channels}; give one that matches."
+            f"The reference has {reference.channels} channels, the result {result.channels}; give one that matches."
         )
-    if abs(reference.frames - restored.frames) > 0.01 * restored.sample_rate:
+    if abs(reference.frames - result.frames) > 0.01 * result.sample_rate:
         raise InputError(
-            f"The reference lasts {reference.seconds:.3f} s, the result {restored.seconds:.3f} s; give one as long."
+            f"The reference lasts {reference.seconds:.3f} s, the result {result.seconds:.3f} s; give one as long."
         )
-    samples = np.zeros_like(restored.samples)
-    frames = min(reference.frames, restored.frames)
+    samples = np.zeros_like(result.samples)
+    frames = min(reference.frames, result.frames)
     samples[:, :frames] = reference.samples[:, :frames]
-    return Clip(samples, restored.sample_rate)
+    return Clip(samples, result.sample_rate)
 
 
 def _metrics(clip: Clip, truth: Clip | None, measure: Measure | None) -> dict[str, float | None]:
@@ -106,10 +110,10 @@ def _metrics(clip: Clip, truth: Clip | None, measure: Measure | None) -> dict[st
         row = {"psnr_db": psnr_db(reference, estimate), "si_sdr_db": si_sdr_db(reference, estimate)}
         row["lsd_db"] = lsd_db(reference, estimate) if len(reference) >= FRAME else float("nan")
         rows.append(row | (measure(reference, estimate) if measure else {}))
-    return {name: _mean_of_finite([row[name] for row in rows]) for name in rows[0]}
+    return {name: mean_of_finite([row[name] for row in rows]) for name in rows[0]}
 
 
-def _mean_of_finite(values: list[float]) -> float | None:
+def mean_of_finite(values: list[float]) -> float | None:
     """A channel that is silent or perfect has no finite figure, and no say."""
     finite = [value for value in values if np.isfinite(value)]
     return round(float(np.mean(finite)), 3) if finite else None

@@ -4,7 +4,6 @@ A task says what was measured (`Problem`); `restore` draws audio that agrees wit
 so that memory does not grow with the clip.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,13 +17,10 @@ from core.errors import InputError
 from core.samplers.presets import Plan, choose_plan
 from core.signal.clip import Clip
 from core.signal.companding import Domain
-from core.signal.resampling import resample
+from core.tasks.blocks import SILENCE, Clock, Counted, join, silent, split_blocks
 from core.tasks.progress import Progress, Settings
 from core.types import Iterate, Observation, Prior
 
-BLOCK_SECONDS = 8.0
-OVERLAP_SECONDS = 0.5
-SILENCE = 1e-7  # root mean square under which there is nothing to restore
 HEADROOM = 0.98  # peak in domains that end at full scale
 NOTHING_TO_DO = (
     "There was nothing to restore (silence, a constant, or no sample that is missing), so it came back as it is."
@@ -96,11 +92,11 @@ def resolve_device(name: str) -> str:
 def restore(problem: Problem, prior: Prior, settings: Settings) -> Iterator[Progress | Restored]:
     """Runs the chain over every block; yields Progress after every update and Restored in the end."""
     plan = choose_plan(prior, settings.quality, settings.sampler, settings.steps, problem.hardness, problem.openness)
-    blocks = split_blocks(problem, prior.sample_rate)
-    prior = _Counted(prior)
-    clock, waveform, quiet = _Clock(len(blocks)), problem.start.astype(np.float32), 0
+    blocks = split_blocks(problem.regions, prior.sample_rate, problem.grid)
+    prior = Counted(prior)
+    clock, waveform, quiet = Clock(len(blocks)), problem.start.astype(np.float32), 0
     for number, (first, last) in enumerate(blocks):
-        if _silent(problem.start[:, first:last]).all():
+        if silent(problem.start[:, first:last]).all():
             quiet += 1
             continue
         overlap = max(0, blocks[number - 1][1] - first) if number else 0
@@ -110,32 +106,9 @@ def restore(problem: Problem, prior: Prior, settings: Settings) -> Iterator[Prog
                 partial(_joined_clip, prior.sample_rate, waveform, part, first, overlap) for part in (heard, chain)
             ]
             yield Progress(*clips, iterate, seconds, left)
-        waveform = _join(waveform, heard, first, overlap)
+        waveform = join(waveform, heard, first, overlap)
     evaluations = round(prior.samples / max(problem.start.shape[0] * sum(last - first for first, last in blocks), 1))
     yield Restored(waveform, evaluations, clock.seconds, plan.name, (NOTHING_TO_DO,) if quiet == len(blocks) else ())
-
-
-def at_rate(clip: Clip, sample_rate: int, *, frames: int | None = None) -> Clip:
-    """The clip resampled; a constant stays one, where a resampler would ring at its ends."""
-    resampled = resample(clip, sample_rate, frames=frames)
-    if resampled is clip or np.ptp(clip.samples, axis=1).any():
-        return resampled
-    return Clip(np.broadcast_to(clip.samples[:, :1], resampled.samples.shape), sample_rate)
-
-
-def split_blocks(problem: Problem, sample_rate: int) -> list[tuple[int, int]]:
-    """Regions cut into overlapping blocks that fit into bounded memory, starting on the problem's grid."""
-    length, overlap = (
-        int(seconds * sample_rate) // problem.grid * problem.grid for seconds in (BLOCK_SECONDS, OVERLAP_SECONDS)
-    )
-    blocks = []
-    for first, last in problem.regions:
-        first = first // problem.grid * problem.grid
-        while last - first > length + overlap:
-            blocks.append((first, first + length))
-            first += length - overlap
-        blocks.append((first, last))
-    return blocks
 
 
 def _restore_block(
@@ -182,72 +155,9 @@ def _gain(waveform: np.ndarray, prior: Prior) -> Tensor:
 def _at_input_level(waveform: Tensor, gain: Tensor, start: np.ndarray) -> np.ndarray:
     """Back from the prior's level; silent rows are left as they came."""
     samples = (waveform.double() / gain).cpu().numpy().astype(np.float32)
-    samples[_silent(start)] = start[_silent(start)]
+    samples[silent(start)] = start[silent(start)]
     return samples
 
 
-def _silent(waveform: np.ndarray) -> np.ndarray:
-    """Which rows are silence or a constant, [channels]."""
-    return np.ptp(waveform, axis=1) < SILENCE
-
-
 def _joined_clip(sample_rate: int, waveform: np.ndarray, block: np.ndarray, first: int, overlap: int) -> Clip:
-    return Clip(_join(waveform, block, first, overlap), sample_rate)
-
-
-def _join(waveform: np.ndarray, block: np.ndarray, first: int, overlap: int) -> np.ndarray:
-    """A copy with the block put in, cross-faded over what the block before has already settled."""
-    joined = waveform.copy()
-    target = joined[:, first : first + block.shape[1]]
-    weight = np.ones(block.shape[1], dtype=np.float32)
-    if overlap > 0:
-        weight[:overlap] = np.linspace(0, 1, overlap, dtype=np.float32)
-    # where both agree (evidence), the weighted sum is written as a step from the old value, which keeps it exact
-    target += weight * (block - target)
-    target[:, weight == 1] = block[:, weight == 1]
-    return joined
-
-
-class _Counted:
-    """A prior that counts the samples it is asked about: over the clip's, the number of score evaluations."""
-
-    def __init__(self, prior: Prior):
-        self._prior, self.samples = prior, 0
-
-    def __getattr__(self, name: str):
-        return getattr(self._prior, name)
-
-    def score(self, x: Tensor, level: float, condition=None):
-        self.samples += x.numel()
-        return self._prior.score(x, level, condition)
-
-    def denoise(self, x: Tensor, level: float, condition=None):
-        self.samples += x.numel()
-        return self._prior.denoise(x, level, condition)
-
-    def estimate(self, condition):
-        self.samples += condition.mask.numel()
-        return self._prior.estimate(condition)
-
-
-class _Clock:
-    """Seconds spent, and an estimate of those left from the pace so far."""
-
-    def __init__(self, blocks: int):
-        self.blocks, self.started, self.first_update = blocks, time.monotonic(), None
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
-
-    def tick(self, block: int, iterate: Iterate) -> tuple[float, float]:
-        """(seconds, seconds left). The first update is the slowest, so the pace is counted from it on."""
-        now = self.seconds
-        done = block + iterate.step / max(iterate.total_steps, 1)
-        if self.first_update is None:
-            self.first_update = (now, done)
-        begun, done_then = self.first_update
-        pace = (
-            (now - begun) / (done - done_then) if done > done_then else now / max(done, 1 / max(iterate.total_steps, 1))
-        )
-        return now, max(0.0, (self.blocks - done) * pace)
+    return Clip(join(waveform, block, first, overlap), sample_rate)

@@ -17,9 +17,10 @@ from core.signal.clip import Clip
 from core.signal.companding import Domain, Waveform
 from core.signal.interpolation import spline
 from core.signal.limits import check_clip
+from core.tasks.blocks import at_rate
 from core.tasks.outcome import best_noise, conclude
 from core.tasks.progress import Run, Settings
-from core.tasks.restoration import Problem, Restored, at_rate, load_prior, restore
+from core.tasks.restoration import Problem, Restored, load_prior, restore
 
 TASK = "super-resolve"
 DEFAULT_PRIOR = "piano-16k"

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,21 +30,47 @@ def save_checkpoint(path: Path, architecture: str, config: dict, state: dict[str
     os.replace(temporary, path)
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint; half precision becomes float32.
+def split_checkpoint(source: Path, folder: Path, parts: Sequence[str]) -> tuple[Path, dict[str, Path]]:
+    """Writes the networks named in `parts` (weights called `<part>.*`) to files of their own; precision is kept.
+
+    Returns:
+        The file of all others, and each part's file, under the source's name in the folder.
+    """
+    with safe_open(source, framework="pt") as file:
+        metadata = file.metadata()
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    groups = {part: {k: w for k, w in state.items() if k.startswith(f"{part}.")} for part in parts}
+    taken = {name for group in groups.values() for name in group}
+    folder.mkdir(exist_ok=True)
+    main = folder / source.name
+    save_file({name: weight for name, weight in state.items() if name not in taken}, main, metadata=metadata)
+    files = {part: main.with_name(f"{main.stem}.{part}.safetensors") for part in parts}
+    for part, path in files.items():
+        save_file(groups[part], path, metadata=metadata)
+    return main, files
+
+
+def load_checkpoint(path: Path, *parts: Path) -> Checkpoint:
+    """Reads a checkpoint, and the files that hold further networks of it; half precision becomes float32.
 
     Raises:
         InputError: not a safetensors file, or without the metadata that Resound writes.
     """
+    (architecture, config, state), *further = (_read(file) for file in (path, *parts))
+    for _, _, weights in further:
+        state |= weights
+    return Checkpoint(
+        architecture, config, {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
+    )
+
+
+def _read(path: Path) -> tuple[str, dict, dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        architecture, config = metadata["architecture"], json.loads(metadata["config"])
+        return metadata["architecture"], json.loads(metadata["config"]), state
     except (SafetensorError, OSError, KeyError, ValueError):
         raise InputError(
             f"{path.name} is no Resound checkpoint; import original files with `import-checkpoint`."
         ) from None
-    return Checkpoint(
-        architecture, config, {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
-    )

@@ -1,6 +1,7 @@
 """From a name to a prior: the file's hash is verified, the network is built, and both are kept for the next run."""
 
 from collections import OrderedDict
+from pathlib import Path
 from threading import Lock
 
 from core.errors import InputError
@@ -42,17 +43,9 @@ def load(name: str, device: str = "cpu") -> Prior:
 
 
 def _build(entry: Entry, device: str) -> Prior:
-    try:
-        found = sha256(entry.path)
-    except OSError:
-        raise InputError(
-            f"The file of {entry.name!r}, {entry.path}, cannot be read; register the checkpoint again."
-        ) from None
-    if found != entry.sha256:
-        raise InputError(
-            f"The file of {entry.name!r} is not the one that its manifest describes; register the checkpoint again."
-        )
-    checkpoint = load_checkpoint(entry.path)
+    for path, digest in entry.files.items():
+        _verify(entry, path, digest)
+    checkpoint = load_checkpoint(*entry.files)
     if checkpoint.architecture not in BUILDERS:
         raise InputError(
             f"{entry.name!r} holds the architecture {checkpoint.architecture!r}; known are: {', '.join(BUILDERS)}."
@@ -63,3 +56,17 @@ def _build(entry: Entry, device: str) -> Prior:
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"The weights of {entry.name!r} do not fit their configuration ({reason}).") from None
+
+
+def _verify(entry: Entry, path: Path, digest: str) -> None:
+    """Refuses a file that is missing or not the one in the manifest."""
+    try:
+        found = sha256(path)
+    except OSError:
+        raise InputError(
+            f"The file of {entry.name!r}, {path}, cannot be read; register the checkpoint again."
+        ) from None
+    if found != digest:
+        raise InputError(
+            f"The file of {entry.name!r} is not the one that its manifest describes; register the checkpoint again."
+        )

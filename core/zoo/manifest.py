@@ -42,8 +42,10 @@ class Entry:
         metrics: figure -> value.
         licence: of the weights, with the attribution that the data ask for.
         sha256: of the file; a file with another hash is not loaded.
-        bytes: size of the file.
+        bytes: size of all its files.
         file: its name inside its folder.
+        parts: networks of it that are kept in files of their own, so that none is large: name -> hash; the file is
+            called `<name>.<part>.safetensors`.
         bundled: ships with the project, or is the user's own.
     """
 
@@ -60,11 +62,19 @@ class Entry:
     date: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     licence: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
     bundled: bool = False
 
     @property
     def path(self) -> Path:
         return (BUNDLED_FOLDER if self.bundled else own_folder()) / self.file
+
+    @property
+    def files(self) -> dict[Path, str]:
+        """Every file of it, with its hash."""
+        return {self.path: self.sha256} | {
+            self.path.with_name(f"{self.name}.{part}.safetensors"): digest for part, digest in self.parts.items()
+        }
 
 
 def own_folder() -> Path:
@@ -134,13 +144,14 @@ def check_name(name: str) -> None:
         raise InputError(f"The name {name!r} belongs to a checkpoint that ships with Resound; choose another one.")
 
 
-def add_entry(folder: Path, entry_fields: Mapping, source: Path) -> Entry:
-    """Copies a checkpoint into a folder and writes its manifest entry; both appear whole or not at all.
+def add_entry(folder: Path, entry_fields: Mapping, source: Path, parts: Mapping[str, Path] | None = None) -> Entry:
+    """Copies a checkpoint into a folder and writes its manifest entry; all appear whole or not at all.
 
     The architecture and, unless given, the sample rate are the file's own; hash, size and file name are found here.
 
     Args:
         entry_fields: of `Entry`; `name` at least.
+        parts: networks that are kept apart -> their files (see `core.zoo.checkpoint.split_checkpoint`).
 
     Raises:
         InputError: an unusable name, not a Resound checkpoint, no sample rate to be found.
@@ -148,20 +159,32 @@ def add_entry(folder: Path, entry_fields: Mapping, source: Path) -> Entry:
     name = entry_fields["name"]
     _check_spelling(name)
     checkpoint = load_checkpoint(source)
-    known = {"sample_rate": checkpoint.config.get("sample_rate"), "task": RESTORATION, "date": date.today().isoformat()}
+    known = {"sample_rate": checkpoint.config.get("sample_rate"), "date": date.today().isoformat()}
+    known["task"] = tasks_of(checkpoint.architecture, checkpoint.config)
     found = {
         "architecture": checkpoint.architecture,
         "sha256": sha256(source),
-        "bytes": source.stat().st_size,
+        "bytes": sum(path.stat().st_size for path in (source, *(parts or {}).values())),
         "file": f"{name}.safetensors",
+        "parts": {part: sha256(path) for part, path in (parts or {}).items()},
     }
     entry = _entry({**known, **entry_fields, **found}, bundled=False)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".manifest.lock"):
         entries = {other.name: other for other in read_manifest(folder)} | {name: entry}  # a known one keeps its place
-        _copy(source, folder / entry.file)
+        for path, target in zip([source, *(parts or {}).values()], entry.files, strict=True):
+            _copy(path, folder / target.name)
         _write_manifest(folder, list(entries.values()))
     return replace(entry, bundled=folder == BUNDLED_FOLDER)
+
+
+def tasks_of(architecture: str, config: Mapping) -> tuple[str, ...]:
+    """The commands that a checkpoint can serve: sources add up in waveforms and linear classes alone, and a WaveNet
+    that is told a spectrogram can do without it nowhere."""
+    if config.get("bands"):
+        return ("vocode",)
+    addable = architecture == "spectral" or config.get("domain") == "linear"
+    return (*RESTORATION, "separate") if addable else RESTORATION
 
 
 def read_manifest(folder: Path, *, bundled: bool = False) -> list[Entry]:
@@ -193,6 +216,8 @@ def _entry(given: Mapping, bundled: bool) -> Entry:
     _check_spelling(entry.name)
     if entry.file != f"{entry.name}.safetensors":
         raise InputError(f"The file of {entry.name!r} must be called {entry.name}.safetensors")
+    for part in entry.parts:
+        _check_spelling(part)
     if not isinstance(entry.sample_rate, int) or entry.sample_rate <= 0:
         raise InputError(f"The checkpoint {entry.name!r} states no sample rate; give one in Hz")
     return replace(entry, task=tuple(entry.task))

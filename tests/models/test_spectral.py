@@ -17,7 +17,7 @@ def smooth_noise(rows, samples, seed):
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return SpectralDenoiser(SpectralConfig(channels=8, blocks=2)).eval()
+    return SpectralDenoiser(SpectralConfig(channels=8, blocks=2, free_channels=8)).eval()
 
 
 @pytest.mark.parametrize("samples", [32, 255, 256, 4096, 5001])
@@ -47,9 +47,9 @@ def test_fresh_networks_answer_with_the_wiener_gain_and_the_interpolation(model)
 
 
 def test_rows_of_a_batch_do_not_see_each_other(model):
-    torch.nn.init.normal_(model.denoiser.head.weight, std=0.1)
+    torch.nn.init.normal_(model.free.head.weight, std=0.1)
     x = 0.1 * torch.randn(3, 4096, generator=torch.Generator().manual_seed(2))
     sigma = torch.full((3,), 0.05)
-    model.denoiser.fast = False
+    model.free.fast = False
     together = model(x, sigma)
     torch.testing.assert_close(together[1:2], model(x[1:2], sigma[1:2]), rtol=1e-4, atol=1e-6)

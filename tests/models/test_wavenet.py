@@ -105,7 +105,9 @@ def test_context_has_no_likelihood_of_its_own(model, x):
     assert not gradient[:, : context - model.config.receptive_field].any()
 
 
-@pytest.mark.parametrize("folder", ["uncond_mulaw", "uncond_linear_source0", "uncond_linear_source1"])
+@pytest.mark.parametrize(
+    "folder", ["uncond_mulaw", "uncond_linear_source0", "uncond_linear_source1", "spectrogram_mulaw"]
+)
 def test_goldens(parity_folder, folder):
     checks = list(run_parity(parity_folder, system="pnf_wavenet", only=folder))
     assert len(checks) > 10

@@ -53,7 +53,7 @@ def test_windows_shrink_when_a_device_runs_out_of_memory(x, monkeypatch):
     prior, network = make_prior(window=4096), make_prior().network
     sizes = []
 
-    def limited(windows, level, context):
+    def limited(windows, level, context, *told):
         sizes.append(prior.window)
         if prior.window > 1024:
             raise torch.OutOfMemoryError("too much")

@@ -8,10 +8,10 @@ import pytest
 
 from core.errors import InputError
 from core.signal.clip import Clip
+from core.tasks.blocks import split_blocks
 from core.tasks.declipping import declip, find_thresholds
 from core.tasks.inpainting import inpaint, join_gaps
 from core.tasks.progress import Progress, Result, Settings
-from core.tasks.restoration import Problem, split_blocks
 from core.tasks.super_resolution import super_resolve
 
 
@@ -164,8 +164,7 @@ def test_same_seed_same_audio(settings):
 
 
 def test_long_clips_are_worked_on_in_blocks_that_cover_them():
-    problem = Problem(np.zeros((1, 400_001)), [(0, 400_001)], observe=None, grid=4)
-    blocks = split_blocks(problem, 16000)
+    blocks = split_blocks([(0, 400_001)], 16000, grid=4)
     assert blocks[0][0] == 0 and blocks[-1][1] == 400_001
     assert all(first % 4 == 0 and last - first <= 8.5 * 16000 for first, last in blocks)
     assert all(0 < a[1] - b[0] <= 8000 for a, b in itertools.pairwise(blocks))

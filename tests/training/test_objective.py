@@ -41,15 +41,19 @@ def test_loss_is_the_log_of_the_error_where_nothing_is_known(clean):
 
 
 def test_gradients_reach_every_weight_of_the_network_that_is_trained(clean):
-    for share, name in ((1.0, "estimator"), (0.0, "denoiser")):
-        model = build({"channels": 8, "blocks": 2, "patch": 4})
+    shares = {"estimator": (1.0, 0.0), "denoiser": (0.0, 0.0), "free": (0.0, 1.0)}
+    for name, share in shares.items():
+        model = build({"channels": 8, "blocks": 2, "patch": 4, "free_channels": 8})
         for p in model.parameters():
             torch.nn.init.normal_(p, std=0.05)
-        objective = SpectralObjective(share, 0.0)
-        objective.loss(model, clean, torch.Generator().manual_seed(3))[0].backward()
-        other = {"estimator": model.denoiser, "denoiser": model.estimator}[name]
-        assert all(p.grad.abs().sum() > 0 for p in getattr(model, name).parameters())
-        assert all(p.grad is None for p in other.parameters())
+        SpectralObjective(*share).loss(model, clean, torch.Generator().manual_seed(3))[0].backward()
+        for other in shares:
+            gradients = [p.grad for p in getattr(model, other).parameters()]
+            assert (
+                all(g.abs().sum() > 0 for g in gradients)
+                if other == name
+                else not any(g is not None for g in gradients)
+            )
 
 
 def test_training_on_one_question_lowers_its_error(clean):

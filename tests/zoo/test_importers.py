@@ -130,7 +130,7 @@ def test_damaged_files(source, content):
 def test_what_does_not_fit(source, tmp_path):
     bad = {
         "lacks the weight": {"first_conv.weight_g": None},
-        "conditioned": {"conv_layers.0.conv1x1c.weight_v": torch.zeros(8, 80, 1)},
+        "disagree about a spectrogram": {"conv_layers.0.conv1x1c.weight_v": torch.zeros(8, 80, 1)},
         "wrong shape": {"first_conv.weight_v": torch.zeros(6)},
         "does not fit its hyper-parameters": {"last_conv_layers.3.bias": torch.zeros(3)},
     }
@@ -147,7 +147,14 @@ def test_hyper_parameters(source, tmp_path):
     save(source, make_model(), {**HPARAMS, "layers": 8})
     assert "does not fit its hyper-parameters" in refusal(source)
     save(source, make_model(), {**HPARAMS, "cin_channels": 80})
-    assert "only unconditioned" in refusal(source)
+    assert "no upsample_scales" in refusal(source)
+    told = {**HPARAMS, "cin_channels": 80, "upsample_params": {"upsample_scales": [4, 4]}}
+    save(source, make_model(), told)
+    assert "disagree about a spectrogram" in refusal(source)
+    save(source, make_model(), told | {"cin_pad": -1})
+    assert "cin_pad = -1" in refusal(source)
+    save(source, make_model(), {**HPARAMS, "gin_channels": 7})
+    assert "speaker" in refusal(source)
     save(source, make_model(), {key: value for key, value in HPARAMS.items() if key != "stacks"})
     assert "have no stacks" in refusal(source)
     save(source, make_model(), {**HPARAMS, "layers": "many"})

@@ -10,7 +10,7 @@ import torch
 from core import zoo
 from core.errors import InputError
 from core.zoo import loading, manifest
-from core.zoo.checkpoint import load_checkpoint, save_checkpoint
+from core.zoo.checkpoint import load_checkpoint, save_checkpoint, split_checkpoint
 
 
 @pytest.fixture
@@ -46,6 +46,24 @@ def test_checkpoint_round_trip(source):
 
 def test_saving_leaves_nothing_temporary(source):
     assert [path.name for path in source.parent.iterdir()] == [source.name]
+
+
+def test_networks_kept_apart_are_put_together_again(built, source, tmp_path):
+    state = {"weight": torch.ones(2), "free.a": torch.zeros(1).half(), "gaps.b": torch.ones(3)}
+    save_checkpoint(source, "for-tests", {"sample_rate": 8000}, state)
+    main, parts = split_checkpoint(source, tmp_path / "apart", ["free", "gaps"])
+    assert set(load_checkpoint(main).state) == {"weight"} and set(load_checkpoint(parts["gaps"]).state) == {"gaps.b"}
+    entry = manifest.add_entry(manifest.own_folder(), {"name": "in-parts"}, main, parts)
+    assert [path.name for path in entry.files] == [f"in-parts{part}.safetensors" for part in ("", ".free", ".gaps")]
+    assert zoo.load("in-parts").state.keys() == state.keys()
+    _, free, _ = manifest.find("in-parts").files
+    free.write_bytes(free.read_bytes()[:-1] + b"!")
+    loading._kept.clear()
+    with pytest.raises(InputError, match="not the one"):
+        zoo.load("in-parts")
+    free.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        zoo.load("in-parts")
 
 
 def test_loaded_once_per_device(built, source):

@@ -137,9 +137,10 @@ def test_a_broken_manifest_gets_a_sentence(content, own_home):
 def test_bundled_manifest_describes_its_files():
     """Names, hashes and sizes of what ships with the project; 4 MB a file, 30 MB together."""
     entries = manifest.read_manifest(manifest.BUNDLED_FOLDER, bundled=True)
-    assert {entry.file for entry in entries} == {path.name for path in manifest.BUNDLED_FOLDER.glob("*.safetensors")}
+    files = {path: digest for entry in entries for path, digest in entry.files.items()}
+    assert files.keys() == set(manifest.BUNDLED_FOLDER.glob("*.safetensors"))
+    assert all(digest == manifest.sha256(path) and path.stat().st_size < 4e6 for path, digest in files.items())
     for entry in entries:
-        assert entry.sha256 == manifest.sha256(entry.path)
-        assert entry.bytes == entry.path.stat().st_size < 4e6
+        assert entry.bytes == sum(path.stat().st_size for path in entry.files)
         assert entry.data and entry.licence and entry.hardware and entry.date and entry.steps and entry.metrics
     assert sum(entry.bytes for entry in entries) < 30e6

@@ -1,0 +1,55 @@
+"""What the commands that run a task share: their options, reading the input, following the run."""
+
+import argparse
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from core.cli import options
+
+QUALITIES = ("draft", "standard", "fine")
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """The options that every audio task has."""
+    command.add_argument("--quality", choices=QUALITIES, default="standard")
+    command.add_argument("--sampler", metavar="NAME", help="diffusion, langevin or original (PnF's own)")
+    command.add_argument("--steps", type=options.whole(1, 1_000_000), metavar="N", help="updates of the chain")
+    command.add_argument("--seed", type=options.whole(0), default=0, metavar="N", help="of every random draw")
+    command.add_argument("--start", type=options.seconds, default=0.0, metavar="S", help="work from here on (seconds)")
+    command.add_argument("--length", type=options.duration, metavar="S", help="work on this much (seconds)")
+    command.add_argument("--mono", action="store_true", help="mix the channels first")
+    command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
+    command.add_argument("--report", type=Path, metavar="FILE.json", help="write figures of the run here")
+
+
+def settings(arguments, prior: str | None):
+    """The task's settings."""
+    from core.tasks.progress import Settings
+
+    return Settings(prior, arguments.quality, arguments.sampler, arguments.steps, arguments.seed, arguments.device)
+
+
+def read(arguments, path: Path):
+    """The part of a file to work on, and notes about it."""
+    from core.signal.files import read_clip
+
+    recording = read_clip(path, start=arguments.start, length=arguments.length)
+    return recording.clip.mono() if arguments.mono else recording.clip, recording.notes
+
+
+def follow(run):
+    """Runs a task to its end under a progress bar; returns its last item."""
+    from tqdm import tqdm
+
+    from core.tasks.progress import Progress
+    from core.tasks.stems import StemsProgress
+
+    layout = "{percentage:3.0f}% |{bar}|{postfix}"
+    hidden = not sys.stderr.isatty()
+    with closing(run), tqdm(total=100, bar_format=layout, leave=False, disable=hidden) as bar:
+        for moment in run:
+            if isinstance(moment, Progress | StemsProgress):
+                bar.n = 100 * moment.seconds / max(moment.seconds + moment.seconds_left, 1e-9)
+                bar.set_postfix_str(f"noise {moment.iterate.level:.3g}, {moment.seconds_left:.0f} s left")
+    return moment
