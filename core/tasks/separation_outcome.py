@@ -1,5 +1,6 @@
 """How a separation ends: each stem's figures, those of the baselines and oracles, and the report."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -105,6 +106,7 @@ def _nmf_masks(magnitude: np.ndarray, powers: np.ndarray) -> list[np.ndarray]:
     """
     import librosa
     from sklearn.decomposition import NMF as Factorisation
+    from sklearn.exceptions import ConvergenceWarning
 
     masks = np.zeros(powers.shape)
     for channel, mixed in enumerate(magnitude):
@@ -112,7 +114,8 @@ def _nmf_masks(magnitude: np.ndarray, powers: np.ndarray) -> list[np.ndarray]:
             continue
         count = COMPONENTS_PER_SOURCE * len(powers)
         factorisation = Factorisation(n_components=count, init="nndsvd", max_iter=NMF_ITERATIONS, tol=1e-3)
-        bases, activations = librosa.decompose.decompose(mixed, transformer=factorisation)
+        with warnings.catch_warnings(category=ConvergenceWarning, action="ignore"):  # a bounded effort
+            bases, activations = librosa.decompose.decompose(mixed, transformer=factorisation)
         shares = bases[:, None, :] * activations.T[None]  # [bins, frames, components]
         fits = np.einsum("sbt,btk->sk", np.sqrt(powers[:, channel]), shares)
         owner = (fits / np.sqrt(powers[:, channel].sum(axis=(1, 2)) + 1e-20)[:, None]).argmax(axis=0)
