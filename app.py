@@ -8,7 +8,7 @@ import os
 import gradio as gr
 
 from core.signal.limits import LIMITS
-from demos import api, declipping, inpainting, super_resolution, theme
+from demos import api, declipping, inpainting, separation, super_resolution, theme
 from demos.run_panel import RunPanel
 from demos.takes import Shelf
 from demos.worker import RUNS_AT_ONCE
@@ -30,6 +30,8 @@ def build() -> gr.Blocks:
             for job in JOBS:
                 with gr.Tab(job.title, id=job.task):
                     RunPanel(job, shelf, SAMPLING)
+            with gr.Tab(separation.TITLE, id=separation.TASK):
+                separation.SeparationPanel(shelf, SAMPLING)
         api.build(SAMPLING)
 
         def forget(request: gr.Request) -> None:

@@ -43,6 +43,7 @@ def main() -> None:
     write("piano-dropout", dropped_out(piano, [(1.40, 1.45), (2.60, 2.80), (4.20, 4.28)]))
     write("piano-clipped", np.clip(piano, -0.12, 0.12))  # an SDR of about 7 dB
     write("piano-4k", soxr.resample(piano, SAMPLE_RATE, 4000, "VHQ"), 4000)
+    write("piano-and-speech", leveled(together(piano, speech)))
     write("speech-4k", soxr.resample(speech, SAMPLE_RATE, 4000, "VHQ"), 4000)
 
 
@@ -53,6 +54,12 @@ def write(name: str, samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> Non
 def leveled(samples: np.ndarray, peak: float = 0.7) -> np.ndarray:
     """The same sound with its highest sample at `peak`."""
     return samples * (peak / np.abs(samples).max())
+
+
+def together(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Both at once, equally loud, as long as the shorter one."""
+    frames = min(len(first), len(second))
+    return sum(sound[:frames] / sound[:frames].std() for sound in (first, second))
 
 
 def dropped_out(samples: np.ndarray, gaps: list[tuple[float, float]]) -> np.ndarray:

@@ -1,10 +1,14 @@
 // Draws and plays the tracks of a scope (demos/scope.py). Runs as the body of a function with Gradio's arguments
 // element, trigger, props and watch. Everything is drawn on one canvas, so waveform and spectrogram share their pixels.
+// Tracks take turns, or (size "stacked") stand one under the other, sound together and are soloed and muted.
 
 const root = element.querySelector(".scope");
-const size = props.size === "small" ? { wave: 56, image: 104 } : { wave: 72, image: 208 };
-const margin = { left: 36, right: 8, top: 4, gap: 8, bottom: 20 };
-const height = margin.top + size.wave + margin.gap + size.image + margin.bottom;
+const sizes = { small: { wave: 56, image: 104 }, large: { wave: 72, image: 208 }, stacked: { wave: 40, image: 120 } };
+const size = sizes[props.size];
+const stacked = props.size === "stacked"; // tracks stand one under the other and sound together
+const margin = { left: 36, right: 8, top: stacked ? 32 : 4, gap: 8, bottom: 20 };
+const rowHeight = margin.top + size.wave + margin.gap + size.image;
+const heightOf = (rows) => rows * rowHeight + margin.bottom;
 
 root.classList.add(props.selectable ? "selectable" : "plain");
 root.insertAdjacentHTML("beforeend", `
@@ -14,7 +18,9 @@ root.insertAdjacentHTML("beforeend", `
     <span class="scope-time" aria-live="off"></span>
     <button type="button" class="scope-loop" aria-label="Loop" title="Loop"></button>
   </div>
-  <canvas class="scope-canvas" tabindex="0" style="height:${height}px"></canvas>
+  <div class="scope-stage">
+    <canvas class="scope-canvas" tabindex="0" style="height:${heightOf(1)}px"></canvas>
+  </div>
   <div class="scope-legend"><i></i><span class="scope-range"></span><span class="scope-hover"></span></div>`);
 
 const find = (name) => root.querySelector(`.scope-${name}`);
@@ -28,7 +34,8 @@ let regions = [];
 let draft = null; // the region that a drag draws
 let position = 0; // seconds from the left edge, while paused
 let loop = props.loop;
-let voice = null; // { source, gain, startedAt, offset }
+let voice = null; // { sources, gains, startedAt, offset, seconds }
+const muted = new Set(), soloed = new Set(); // names of stacked tracks
 let generation = 0; // playback requests; an older one that finishes late is dropped
 let arrivals = 0; // payloads; likewise
 const buffers = new Map(); // url -> Promise<AudioBuffer>
@@ -50,17 +57,25 @@ function buffer(url) {
 
 function now() {
   if (!voice) return position;
-  const elapsed = voice.offset + context().currentTime - voice.startedAt;
+  const elapsed = voice.offset + Math.max(0, context().currentTime - voice.startedAt);
   return loop ? elapsed % voice.seconds : Math.min(elapsed, voice.seconds);
 }
 
 function silence() {
   if (!voice) return;
-  const { source, gain } = voice;
-  source.onended = null;
-  gain.gain.setTargetAtTime(0, context().currentTime, 0.006);
-  source.stop(context().currentTime + 0.05);
+  const { sources, gains } = voice;
+  sources[0].onended = null;
+  for (const gain of gains) gain.gain.setTargetAtTime(0, context().currentTime, 0.006);
+  for (const source of sources) source.stop(context().currentTime + 0.05);
   voice = null;
+}
+
+const sounding = () => (stacked ? view.tracks : [view.tracks[track]]);
+const audible = ({ name }) => !stacked || (soloed.size ? soloed.has(name) : !muted.has(name));
+
+function balance() {
+  const time = context().currentTime;
+  voice?.gains.forEach((gain, i) => gain.gain.setTargetAtTime(audible(view.tracks[i]) ? 1 : 0, time, 0.01));
 }
 
 async function play(from) {
@@ -68,18 +83,24 @@ async function play(from) {
   if (page.playing && page.playing !== pause) page.playing();
   page.playing = pause;
   const audio = context();
-  const [sound] = await Promise.all([buffer(view.tracks[track].audio.url), audio.resume()]);
+  const tracks = sounding();
+  const [sounds] = await Promise.all([Promise.all(tracks.map((item) => buffer(item.audio.url))), audio.resume()]);
   if (request !== generation) return;
   const at = from ?? now();
   silence();
-  const source = new AudioBufferSourceNode(audio, { buffer: sound, loop });
-  const gain = new GainNode(audio, { gain: 0 });
-  source.connect(gain).connect(audio.destination);
-  gain.gain.setTargetAtTime(1, audio.currentTime, 0.004);
-  const offset = at >= sound.duration - 0.02 ? 0 : at;
-  source.start(0, offset);
-  source.onended = () => { voice = null; position = 0; refresh(); };
-  voice = { source, gain, offset, startedAt: audio.currentTime, seconds: sound.duration };
+  const sources = sounds.map((sound) => new AudioBufferSourceNode(audio, { buffer: sound, loop }));
+  const gains = sources.map((source, i) => {
+    const gain = new GainNode(audio, { gain: 0 });
+    source.connect(gain).connect(audio.destination);
+    gain.gain.setTargetAtTime(audible(tracks[i]) ? 1 : 0, audio.currentTime, 0.004);
+    return gain;
+  });
+  const seconds = Math.max(...sounds.map((sound) => sound.duration));
+  const offset = at >= seconds - 0.02 ? 0 : at;
+  const startedAt = audio.currentTime + (stacked ? 0.02 : 0); // all at the same moment
+  for (const source of sources) source.start(startedAt, offset);
+  sources[0].onended = () => { voice = null; position = 0; refresh(); };
+  voice = { sources, gains, offset, startedAt, seconds };
   refresh();
   tick();
 }
@@ -99,8 +120,15 @@ function seek(seconds) {
 }
 
 function choose(index) {
+  if (stacked) return toggle(soloed, view.tracks[index].name);
   track = index;
   if (voice) play();
+  refresh();
+}
+
+function toggle(set, name) {
+  if (!set.delete(name)) set.add(name);
+  balance();
   refresh();
 }
 
@@ -127,12 +155,18 @@ function draw() {
   if (!view || !canvas.clientWidth) return;
   const scale = window.devicePixelRatio || 1;
   canvas.width = Math.round(canvas.clientWidth * scale);
-  canvas.height = Math.round(height * scale);
-  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  canvas.height = Math.round(heightOf(sounding().length) * scale);
   pen.font = `11px ${getComputedStyle(root).fontFamily}`;
-  drawWave(view.tracks[track]);
-  drawImage(view.tracks[track]);
-  drawAxes();
+  sounding().forEach((item, row, { length }) => {
+    pen.setTransform(scale, 0, 0, scale, 0, row * rowHeight * scale);
+    pen.globalAlpha = audible(item) ? 1 : 0.35;
+    drawWave(item);
+    drawImage(item);
+    pen.globalAlpha = 1;
+    drawFrequencies();
+    if (row === length - 1) drawSeconds();
+  });
+  pen.setTransform(scale, 0, 0, scale, 0, 0);
   for (const region of draft ? [...regions, draft] : regions) drawRegion(region);
   drawPart();
   drawPlayhead();
@@ -158,7 +192,7 @@ function drawImage({ image, seconds }) {
   pen.drawImage(image, margin.left, imageTop, xOf(seconds) - margin.left, size.image);
 }
 
-function drawAxes() {
+function drawFrequencies() {
   pen.fillStyle = color("mute");
   pen.textBaseline = "middle";
   pen.textAlign = "right";
@@ -168,6 +202,9 @@ function drawAxes() {
     pen.fillText(`${+tick.toFixed(2)}`, margin.left - 6, Math.min(y, imageTop + size.image - 5));
   }
   pen.fillText("kHz", margin.left - 6, imageTop + 5);
+}
+
+function drawSeconds() {
   const step = niceStep(view.seconds, Math.max(2, Math.floor(width() / 72)));
   const bottom = imageTop + size.image + 12;
   pen.textAlign = "center";
@@ -213,7 +250,9 @@ function drawPlayhead() {
   const at = now();
   if (at > 0 || voice) {
     pen.fillStyle = color("head");
-    pen.fillRect(Math.round(xOf(at)), margin.top, 1.5, imageTop + size.image - margin.top);
+    for (let row = 0; row < sounding().length; row++) {
+      pen.fillRect(Math.round(xOf(at)), row * rowHeight + margin.top, 1.5, imageTop + size.image - margin.top);
+    }
   }
   find("time").textContent = `${(view.offset + at).toFixed(1)} / ${(view.offset + view.seconds).toFixed(1)} s`;
 }
@@ -224,9 +263,11 @@ function refresh() {
   find("play").setAttribute("aria-label", voice ? "Pause" : "Play");
   find("loop").setAttribute("aria-pressed", loop);
   if (!view) return;
-  [...find("tracks").children].forEach((button, i) => button.setAttribute("aria-pressed", i === track));
-  root.dataset.track = view.tracks[track].name;
-  canvas.setAttribute("aria-label", `Waveform and spectrogram: ${view.tracks[track].name}, ${view.seconds.toFixed(1)} s`);
+  if (stacked) refreshStrips();
+  else [...find("tracks").children].forEach((button, i) => button.setAttribute("aria-pressed", i === track));
+  const names = sounding().map((item) => item.name).join(", ");
+  root.dataset.track = names;
+  canvas.setAttribute("aria-label", `Waveform and spectrogram: ${names}, ${view.seconds.toFixed(1)} s`);
   draw();
 }
 
@@ -252,6 +293,33 @@ function buildSwitch() {
   box.hidden = names.length < 2;
 }
 
+function buildStrips() {
+  const stage = find("stage");
+  canvas.style.height = `${heightOf(view.tracks.length)}px`;
+  stage.querySelectorAll(".scope-strip").forEach((strip) => strip.remove());
+  view.tracks.forEach(({ name }, row) => {
+    const strip = document.createElement("div");
+    strip.className = "scope-strip";
+    strip.style.top = `${row * rowHeight}px`;
+    strip.append(Object.assign(document.createElement("b"), { textContent: name }));
+    for (const [label, set] of [["Solo", soloed], ["Mute", muted]]) {
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+      button.setAttribute("aria-label", `${label} ${name}`);
+      button.onclick = () => toggle(set, name);
+      strip.append(button);
+    }
+    stage.append(strip);
+  });
+}
+
+function refreshStrips() {
+  root.querySelectorAll(".scope-strip").forEach((strip, i) => {
+    const [solo, mute] = strip.querySelectorAll("button");
+    solo.setAttribute("aria-pressed", soloed.has(view.tracks[i].name));
+    mute.setAttribute("aria-pressed", muted.has(view.tracks[i].name));
+  });
+}
+
 async function show() {
   const arrival = ++arrivals;
   const value = props.value;
@@ -267,7 +335,8 @@ async function show() {
   for (const url of buffers.keys()) if (!urls.has(url)) buffers.delete(url);
   root.dataset.updates = +root.dataset.updates + 1;
   find("range").textContent = `${value.top_db - props.range_db} to ${value.top_db} dBFS`.replaceAll("-", "\u2212");
-  buildSwitch();
+  if (stacked) buildStrips();
+  else buildSwitch();
   if (voice) play();
   else if (value.autoplay && !same) play(0);
   refresh();
@@ -304,7 +373,7 @@ canvas.onpointerdown = (event) => {
 canvas.onpointermove = (event) => {
   if (!view) return;
   const seconds = secondsAt(event.offsetX);
-  const share = 1 - (event.offsetY - imageTop) / size.image;
+  const share = 1 - ((event.offsetY % rowHeight) - imageTop) / size.image;
   const kHz = share >= 0 && share <= 1 ? `, ${(share * view.top_khz).toFixed(1)} kHz` : "";
   find("hover").textContent = `${(view.offset + seconds).toFixed(2)} s${kHz}`;
   if (!grip || Math.abs(event.offsetX - grip.x) < 4) return;

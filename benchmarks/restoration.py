@@ -2,7 +2,7 @@
 
     python -m benchmarks.restoration --data ../shared/data/piano --priors piano-16k --clips 10
 
-Clips come from the test split of a folder of recordings (`metadata.csv`), at fixed places of each. Every row is a
+Clips come from a held-out split of a folder of recordings (`metadata.csv`), at fixed places of each. Every row is a
 median over clips; gains are over the better of the baselines in that figure, and for gaps also over linear
 predictions of the same order that are fitted otherwise ("over ac": autocorrelation method, "over ls": least squares).
 Prints a table and, last, one JSON line.
@@ -107,9 +107,9 @@ def predicted_psnr_db(result: Result, truth: Clip, fit: Fit) -> float:
     return psnr_db(truth.samples[0], filled)
 
 
-def test_clips(folder: Path, count: int, seconds: float) -> list[Clip]:
-    """Clips at fixed places of the test split's recordings, spread over them evenly; none of them quiet."""
-    paths = [folder / path for path, split in find_audio(folder) if split == "test"]
+def held_out_clips(folder: Path, split: str, count: int, seconds: float) -> list[Clip]:
+    """Clips at fixed places of a split's recordings, spread over them evenly; none of them quiet."""
+    paths = [folder / path for path, own in find_audio(folder) if own == split]
     places = np.random.default_rng(0).permutation(
         [(n, share) for n in range(len(paths)) for share in (0.1, 0.3, 0.5, 0.7)]
     )
@@ -150,9 +150,10 @@ def main() -> None:
     parser.add_argument("--jobs", nargs="+", default=list(JOBS), choices=JOBS)
     parser.add_argument("--clips", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--split", choices=("valid", "test"), default="test", help="valid is for choosing settings")
     options = parser.parse_args()
     torch.set_flush_denormal(True)
-    clips = test_clips(options.data, options.clips, options.seconds)
+    clips = held_out_clips(options.data, options.split, options.clips, options.seconds)
     rows = []
     print(
         f"{len(clips)} clips of {options.seconds:g} s from {options.data.name}; medians; gains over the better baseline"

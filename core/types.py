@@ -24,14 +24,15 @@ class Condition:
         known: the known samples with zeros between them, divided by the share of samples that is known, so that
             in its spectrum every alias stands at its true place and height. All zeros where no sample is known exactly.
         mask: 1 where a sample is known exactly, 0 elsewhere.
-        estimate: the best that is made of all this in one step: a prior's own estimate, once it has been asked for it,
-            or the interpolation where that is as good.
+        estimate: the best that is made of all this in one step, once a prior has been asked for it.
+        guesses: of gaps, further linear predictions (from both sides, forward, backward), `[3, batch, frames]`.
     """
 
     interpolation: Tensor
     known: Tensor
     mask: Tensor
     estimate: Tensor | None = None
+    guesses: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Results as files that a visitor can take along, kept in Gradio's cache, which `delete_cache` empties."""
 
 import tempfile
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from gradio.processing_utils import save_file_to_cache
@@ -16,3 +18,15 @@ def restored_file(clip: Clip, source_name: str, task: str) -> str:
         path = Path(folder) / f"{Path(source_name).stem[:48]}-{task}.wav"
         write_clip(path, clip)
         return save_file_to_cache(path, get_upload_folder())
+
+
+def stems_file(stems: Mapping[str, Clip], source_name: str, task: str) -> str:
+    """Path of a ZIP archive with one WAV file for each stem."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / f"{Path(source_name).stem[:48]}-{task}.zip"
+        with zipfile.ZipFile(archive, "w") as file:
+            for name, clip in stems.items():
+                path = Path(folder) / f"{name}.wav"
+                write_clip(path, clip)
+                file.write(path, path.name)
+        return save_file_to_cache(archive, get_upload_folder())

@@ -1,6 +1,7 @@
 """Where the widgets of a tab stand. What they do is in `demos/run_panel.py`."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -63,22 +64,39 @@ class Widgets:
 
 def build(job: Job) -> Widgets:
     """Makes the widgets of a tab in the current Blocks context."""
-    with gr.Row(elem_classes="lead"):
-        gr.HTML(f'<p class="sentence">{escape(job.sentence)}</p>')
-        with gr.Row(elem_classes="chips"):
-            chips = [gr.Button(example.label, size="sm", min_width=0, elem_classes="chip") for example in job.examples]
+    chips = build_lead(job.sentence, [example.label for example in job.examples])
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=5, min_width=320, elem_classes="pane"):
             given = _build_input(job)
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
-            shown = _build_output()
-    compared = _build_comparison()
+            shown = build_output()
+    compared = build_comparison("Download WAV")
+    about = build_folds(job.how, about_html(given["prior"].value))
+    return Widgets(chips=chips, about=about, **given, **shown, **compared)
+
+
+def build_lead(sentence: str, labels: Sequence[str]) -> list[gr.Button]:
+    """The sentence that says what a tab does, and the row of its example chips."""
+    with gr.Row(elem_classes="lead"):
+        gr.HTML(f'<p class="sentence">{escape(sentence)}</p>')
+        with gr.Row(elem_classes="chips"):
+            return [gr.Button(label, size="sm", min_width=0, elem_classes="chip") for label in labels]
+
+
+def build_folds(how: str, about: str) -> gr.HTML:
+    """The folds at the end; returns the model's card."""
     with gr.Row(elem_classes="folds"):
         with gr.Accordion("How it works", open=False):
-            gr.Markdown(job.how, latex_delimiters=FORMULAS, elem_classes="how")
+            gr.Markdown(how, latex_delimiters=FORMULAS, elem_classes="how")
         with gr.Accordion("About this model", open=False):
-            about = gr.HTML(about_html(given["prior"].value))
-    return Widgets(chips=chips, about=about, **given, **shown, **compared)
+            return gr.HTML(about)
+
+
+def build_door(label: str) -> gr.Audio:
+    """Where a sound comes in."""
+    return gr.Audio(
+        sources=["upload", "microphone"], type="filepath", label=label, show_label=False, elem_classes="door"
+    )
 
 
 def _build_input(job: Job) -> dict:
@@ -87,24 +105,37 @@ def _build_input(job: Job) -> dict:
     hint = "Drag over the waveform to mark a gap." if job.selects else ""
     welcome = f"Choose an example above, or bring your own. {hint}"
     made["scope"] = scope(placeholder=welcome, size="small", selectable=job.selects)
-    made["door"] = gr.Audio(
-        sources=["upload", "microphone"], type="filepath", label="Your sound", show_label=False, elem_classes="door"
-    )
+    made["door"] = build_door("Your sound")
     choices = dict(job.choices())
     names = prior_names(job.task)
     with gr.Row(elem_classes="settings"):
         made["prior"] = gr.Dropdown(names, value=names[0] if names else None, label="Prior", min_width=160)
-        made["quality"] = gr.Radio(QUALITIES, value="standard", label="Quality", min_width=200)
-    with gr.Row(elem_classes="actions"):
-        made["run"] = gr.Button("Run", variant="primary", min_width=96, elem_classes="run")
-        made["stop"] = gr.Button("Stop", interactive=False, min_width=96, elem_classes="stop")
+        made["quality"] = build_quality()
+    made |= build_actions()
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
-        made |= _build_advanced()
+        made |= build_advanced()
+        gr.HTML('<p class="quiet">Reference: the sound as it should be, for the figures</p>')
+        made["reference"] = gr.Audio(
+            sources=["upload"], type="filepath", label="Reference", show_label=False, elem_classes="door"
+        )
         choices |= job.more()
     return made | {"choices": choices}
 
 
-def _build_advanced() -> dict:
+def build_quality() -> gr.Radio:
+    return gr.Radio(QUALITIES, value="standard", label="Quality", min_width=200)
+
+
+def build_actions() -> dict:
+    """Run and Stop."""
+    with gr.Row(elem_classes="actions"):
+        return {
+            "run": gr.Button("Run", variant="primary", min_width=96, elem_classes="run"),
+            "stop": gr.Button("Stop", interactive=False, min_width=96, elem_classes="stop"),
+        }
+
+
+def build_advanced() -> dict:
     """Numbers have no bounds here: what is out of them gets its sentence from the task, not Gradio's."""
     made = {}
     with gr.Row():
@@ -114,16 +145,13 @@ def _build_advanced() -> dict:
     with gr.Row():
         made["sampler"] = gr.Dropdown(SAMPLERS, value=AUTOMATIC, label="Sampler", min_width=128)
         made["steps"] = gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128)
-    gr.HTML('<p class="quiet">Reference: the sound as it should be, for the figures</p>')
-    made["reference"] = gr.Audio(
-        sources=["upload"], type="filepath", label="Reference", show_label=False, elem_classes="door"
-    )
     return made
 
 
-def _build_output() -> dict:
+def build_output(size: str = "large") -> dict:
+    """What is alive while a run goes on. size: of the monitor, see `scope`."""
     status = gr.HTML(words.status_html("idle", "Ready"), elem_classes="status-line")
-    monitor = scope(placeholder="What the sampler hears will appear here, step by step.", size="large", loop=True)
+    monitor = scope(placeholder="What the sampler hears will appear here, step by step.", size=size, loop=True)
     ladder = gr.Plot(plots.ladder_figure([], [], []), show_label=False, container=False, elem_classes="ladder")
     scrubber = gr.Slider(
         1, 2, value=1, step=1, label="Iterate", visible=False, interactive=True, buttons=[], elem_classes="scrubber"
@@ -131,7 +159,8 @@ def _build_output() -> dict:
     return {"status": status, "monitor": monitor, "ladder": ladder, "scrubber": scrubber}
 
 
-def _build_comparison() -> dict:
+def build_comparison(download: str) -> dict:
+    """What there is after a run; `download` is on the button."""
     with gr.Column(elem_classes="pane after"):
         gr.HTML('<h2 class="section">Compare</h2>')
         with gr.Row(equal_height=False):
@@ -140,8 +169,8 @@ def _build_comparison() -> dict:
             with gr.Column(scale=5, min_width=288, elem_classes="figures"):
                 metrics = gr.HTML()
                 notes = gr.HTML()
-                download = gr.DownloadButton("Download WAV", size="md", elem_classes="download")
-    return {"compare": compare, "metrics": metrics, "notes": notes, "download": download}
+                button = gr.DownloadButton(download, size="md", elem_classes="download")
+    return {"compare": compare, "metrics": metrics, "notes": notes, "download": button}
 
 
 def prior_names(task: str) -> list[str]:

@@ -65,7 +65,7 @@ def scope(
 
     Args:
         placeholder: shown while there is nothing to hear.
-        size: "small" for inputs, "large" for results.
+        size: "small" for inputs, "large" for results, "stacked" for stems, which sound together.
         selectable: whether dragging selects regions; then the event `select` carries them.
         loop: whether playback starts over at the end.
     """

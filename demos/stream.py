@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from core.tasks.progress import Progress, Result, Run
+from core.tasks.stems import Separation, SeparationRun, StemsProgress
 
 INTERVAL_SECONDS = 0.25
 SHOWING_SHARE = 0.25
@@ -35,8 +36,8 @@ class Throttle:
 
 
 def throttled(
-    run: Run, keep: Callable[[Progress], None], throttle: Throttle | None = None
-) -> Iterator[Progress | Result]:
+    run: Run | SeparationRun, keep: Callable[[Progress | StemsProgress], None], throttle: Throttle | None = None
+) -> Iterator[Progress | StemsProgress | Result | Separation]:
     """The updates of a run that are worth showing, and its result; closing it closes the run.
 
     Args:
@@ -46,7 +47,7 @@ def throttled(
     waiting = None
     try:
         for item in run:
-            if isinstance(item, Result):
+            if not isinstance(item, Progress | StemsProgress):
                 if waiting is not None:
                     yield waiting
                 yield item

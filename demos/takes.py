@@ -8,6 +8,7 @@ import numpy as np
 
 from core.signal.clip import Clip
 from core.tasks.progress import Progress
+from core.tasks.stems import StemsProgress
 
 TAKE_BYTES = 48 * 2**20
 TAKE_MOMENTS = 160
@@ -16,10 +17,10 @@ SHELF_BYTES = 384 * 2**20
 
 @dataclass(frozen=True)
 class Moment:
-    """One kept iterate: audio as int16 `[channels, frames]`, and where on the ladder it stood."""
+    """One kept iterate: audio as int16 `[channels, frames]`, one for each stem, and where on the ladder it stood."""
 
-    estimate: np.ndarray
-    chain: np.ndarray
+    estimates: tuple[np.ndarray, ...]
+    chains: tuple[np.ndarray, ...]
     sample_rate: int
     step: int
     total_steps: int
@@ -28,12 +29,12 @@ class Moment:
     log_prob: float | None
 
     @classmethod
-    def of(cls, progress: Progress) -> "Moment":
+    def of(cls, progress: Progress | StemsProgress) -> "Moment":
         at = progress.iterate
         return cls(
-            _int16(progress.clip),
-            _int16(progress.chain),
-            progress.clip.sample_rate,
+            tuple(map(_int16, progress.clips)),
+            tuple(map(_int16, progress.chains)),
+            progress.clips[0].sample_rate,
             at.step,
             at.total_steps,
             at.level,
@@ -43,11 +44,12 @@ class Moment:
 
     @property
     def nbytes(self) -> int:
-        return self.estimate.nbytes + self.chain.nbytes
+        return sum(audio.nbytes for audio in (*self.estimates, *self.chains))
 
-    def clips(self) -> tuple[Clip, Clip]:
-        """The estimate and the chain."""
-        return tuple(Clip(audio / np.float32(32767), self.sample_rate) for audio in (self.estimate, self.chain))
+    def clips(self) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+        """The estimates and the chains."""
+        groups = (self.estimates, self.chains)
+        return tuple(tuple(Clip(audio / np.float32(32767), self.sample_rate) for audio in group) for group in groups)
 
 
 def _int16(clip: Clip) -> np.ndarray:
@@ -62,14 +64,18 @@ class Take:
         key: names the run, for the scopes that show it.
         top_db: the dB range of everything that belongs to the run.
         offset: seconds of the file at which the run's part begins.
+        names: of the stems, where there are several.
+        chain: whether the chains of the stems are shown, and not what the sampler hears in them.
     """
 
     key: str
     top_db: float
     offset: float = 0.0
+    names: tuple[str, ...] = ()
+    chain: bool = False
     limit: int = TAKE_BYTES
     _kept: list[tuple[int, Moment]] = field(default_factory=list)  # (number of the update, moment)
-    _newest: Progress | None = None  # where it is not among the kept ones
+    _newest: Progress | StemsProgress | None = None  # where it is not among the kept ones
     _seen: int = 0
     _stride: int = 1
 
@@ -82,7 +88,7 @@ class Take:
     def nbytes(self) -> int:
         return sum(moment.nbytes for _, moment in self._kept)
 
-    def add(self, progress: Progress) -> None:
+    def add(self, progress: Progress | StemsProgress) -> None:
         number, self._seen, self._newest = self._seen, self._seen + 1, progress
         if number % self._stride:
             return

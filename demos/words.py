@@ -7,6 +7,7 @@ from html import escape
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.progress import Progress, Result
+from core.tasks.stems import Separation, StemsProgress
 from core.zoo import Entry
 from demos.takes import Moment
 
@@ -43,7 +44,7 @@ def is_running(status: str) -> bool:
     return status.startswith('<div class="status running"')
 
 
-def progress_html(progress: Progress) -> str:
+def progress_html(progress: Progress | StemsProgress) -> str:
     at = progress.iterate
     text = f"{_step_html(at.step, at.total_steps, at.level)}<span>{seconds_text(progress.seconds_left)} left</span>"
     total = progress.seconds + progress.seconds_left
@@ -55,15 +56,19 @@ def _step_html(step: int, total_steps: int, level: float) -> str:
     return f"<b>Step {step} of {total_steps}</b><span>noise {level:.3g}</span>" if step else "<b>First estimate</b>"
 
 
-def result_html(result: Result) -> str:
+def result_html(result: Result | Separation) -> str:
     report = result.report
     facts = [
         f"<b>Done in {seconds_text(report['seconds'])}</b>",
-        f"<span>{escape(str(report['prior']))}</span>",
+        f"<span>{escape(_priors(report['prior']))}</span>",
         f"<span>{report['score_evaluations']} evaluations</span>",
         f"<span>seed {report['seed']}</span>",
     ]
     return status_html("done", "".join(facts), 1.0)
+
+
+def _priors(names: str | Sequence[str]) -> str:
+    return names if isinstance(names, str) else " + ".join(names)
 
 
 def moment_html(moment: Moment) -> str:
@@ -101,14 +106,32 @@ def card_html(entry: Entry) -> str:
 def metrics_html(result: Result) -> str:
     """The metrics of the result and its baselines, the best of every column marked."""
     rows = {"Result": result.metrics} | {title(name): figures for name, figures in result.baseline_metrics.items()}
-    keys = [key for key in METRICS if any(figures.get(key) is not None for figures in rows.values())]
+    missing = "No figures: there is no truth to compare with. Advanced takes a reference, the sound as it should be."
+    return _table_html(rows, missing)
+
+
+def separation_html(result: Separation) -> str:
+    """How much nearer to the truth each stem is than the mixture, of the result, the baselines and the oracles."""
+    methods = {"Result": result.metrics} | {title(name): stems for name, stems in result.baseline_metrics.items()}
+    rows = {
+        method: {name: figures["si_sdr_improvement_db"] for name, figures in stems.items()}
+        for method, stems in methods.items()
+    }
+    names = {name: (name, "SI-SDR gain, dB", True) for name in result.stems}
+    missing = "No figures: there is no truth to compare with. Mix two sounds here, and there is."
+    return _table_html(rows, missing, names)
+
+
+def _table_html(
+    rows: Mapping[str, Mapping[str, float | None]], missing: str, metrics: Mapping[str, tuple] | None = None
+) -> str:
+    """Figures by method, the best of every column marked; the sentence `missing` where there are none."""
+    metrics = metrics or METRICS
+    keys = [key for key in metrics if any(figures.get(key) is not None for figures in rows.values())]
     if not keys:
-        return (
-            '<p class="quiet">No figures: there is no truth to compare with. '
-            "Advanced takes a reference, the sound as it should be.</p>"
-        )
-    head = "".join(f"<th>{_metric_head(key)}</th>" for key in keys)
-    best = {key: _best(key, rows.values()) for key in keys}
+        return f'<p class="quiet">{missing}</p>'
+    head = "".join(f"<th>{_metric_head(*metrics[key])}</th>" for key in keys)
+    best = {key: _best([figures.get(key) for figures in rows.values()], metrics[key][2]) for key in keys}
     body = "".join(
         f"<tr><th>{escape(name)}</th>{''.join(_metric_cell(figures.get(key), best[key]) for key in keys)}</tr>"
         for name, figures in rows.items()
@@ -126,10 +149,9 @@ def title(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _metric_head(key: str) -> str:
-    name, unit, more_is_better = METRICS[key]
+def _metric_head(name: str, unit: str, more_is_better: bool) -> str:
     arrow, meaning = ("↑", "more is better") if more_is_better else ("↓", "less is better")
-    return f'{name}<small>{unit} <abbr title="{meaning}">{arrow}</abbr></small>'
+    return f'{escape(name)}<small>{unit} <abbr title="{meaning}">{arrow}</abbr></small>'
 
 
 def _metric_cell(value: float | None, best: float | None) -> str:
@@ -139,9 +161,9 @@ def _metric_cell(value: float | None, best: float | None) -> str:
     return f"<td{mark}>{value:.1f}</td>"
 
 
-def _best(key: str, rows: Iterable[Mapping[str, float | None]]) -> float | None:
-    values = [figures[key] for figures in rows if figures.get(key) is not None]
-    return (max if METRICS[key][2] else min)(values, default=None)
+def _best(values: Iterable[float | None], more_is_better: bool) -> float | None:
+    known = [value for value in values if value is not None]
+    return (max if more_is_better else min)(known, default=None)
 
 
 def parse_gaps(text: str) -> list[tuple[float, float]]:

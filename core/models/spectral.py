@@ -4,7 +4,8 @@ Three networks of one kind share a checkpoint. The `estimator` looks at the evid
 samples with zeros between them, in whose spectrum every alias stands at its true place) and makes a one-step
 estimate. The `denoiser` looks at a noisy waveform, the evidence and that estimate, at any noise level. The `free`
 one looks at a noisy waveform alone: it is the prior in the strict sense, and small, as it is asked most often. Filters
-of 3 x 3 bins follow deep filtering (Mack & Habets 2020), noise levels and scalings Karras et al. 2022.
+of 3 x 3 bins follow deep filtering (Mack & Habets 2020), noise levels and scalings Karras et al. 2022. Gaps have an
+estimator of their own (`core/models/gap_mixer.py`).
 """
 
 from dataclasses import asdict, dataclass
@@ -13,12 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.signal.stft import BINS, istft, quarter_turns, stft
+from core.models.gap_mixer import GapMixer
+from core.models.spectral_features import DATA_STD, DILATIONS, FEATURES, POSITIONS, fold, spectral_features, unfold
+from core.signal.stft import istft, quarter_turns, stft
 
-DATA_STD = 0.12  # root mean square level that waveforms are brought to before they come here
-DILATIONS = ((1, 1), (2, 1), (4, 2), (8, 2), (16, 4))  # in (patched) frequency and time, block by block
-FEATURES = 7  # per spectrum
-POSITIONS = 4
 WAVES = 16  # sines and cosines that a number is shown to a network as
 MODULATION_RANK = 24  # of what the setting does to the channels
 SETTING_FEATURES = 3 * WAVES  # of the noise level, the share of known samples, and how they lie
@@ -26,13 +25,16 @@ SETTING_FEATURES = 3 * WAVES  # of the noise level, the share of known samples, 
 
 @dataclass(frozen=True)
 class SpectralConfig:
-    """Sizes of the networks; `free_*` of the one without evidence. patch: bins that share a position of a network."""
+    """Sizes of the networks. patch: bins that share a position of a network; `free_*`: of the one without evidence;
+    `gap_*`: of the one that mixes predictions of gaps, without which the simplest of these is taken."""
 
     channels: int = 64
     blocks: int = 10
     patch: int = 4
     free_channels: int = 48
     free_patch: int = 2
+    gap_channels: int = 0
+    gap_blocks: int = 8
 
 
 class FilterNet(nn.Module):
@@ -78,10 +80,10 @@ class FilterNet(nn.Module):
         Returns:
             [batch, BINS, frames], complex.
         """
-        features = _fold(_features(spectra * scale[:, None, None], known_share), self.patch)
+        features = fold(spectral_features(spectra * scale[:, None, None], known_share), self.patch)
         with torch.autocast(features.device.type, torch.bfloat16, enabled=self.fast):
             answer = self._body(features, setting)
-        answer = _unfold(answer.float(), self.patch)  # [batch, outputs, BINS, frames]
+        answer = unfold(answer.float(), self.patch)  # [batch, outputs, BINS, frames]
         added = torch.complex(answer[:, -2], answer[:, -1]) * (DATA_STD / 2)
         return _apply_filters(spectra, answer[:, :-2], base) + added
 
@@ -103,6 +105,7 @@ class SpectralDenoiser(nn.Module):
         self.estimator = FilterNet(2, *sizes)
         self.denoiser = FilterNet(4, *sizes)
         self.free = FilterNet(1, config.free_channels, config.blocks, config.free_patch)
+        self.gaps = GapMixer(config.gap_channels, config.gap_blocks) if config.gap_channels else None
 
     def estimate(self, interpolation: Tensor, known: Tensor, mask: Tensor) -> Tensor:
         """One-step estimate of the clean waveform from the evidence (see `core.types.Condition`)."""
@@ -146,43 +149,6 @@ def build(config: dict) -> SpectralDenoiser:
 def configuration(model: SpectralDenoiser) -> dict:
     """What `build` needs to make this network again."""
     return asdict(model.config)
-
-
-def _features(spectra: Tensor, known_share: Tensor) -> Tensor:
-    """Real features of complex spectra [batch, spectra, BINS, frames]: [batch, features, BINS, frames].
-
-    Log magnitude; compressed real and imaginary part; the turn from the frame before (instantaneous frequency) and
-    from the bin below (group delay), which do not depend on absolute phase; then position in frequency and share of
-    known samples.
-    """
-    batch, _, bins, frames = spectra.shape
-    magnitude = spectra.abs()
-    compressed = spectra / (magnitude + 1e-4).sqrt()
-    turn_in_time = compressed * F.pad(compressed, (1, 0))[..., :-1].conj()
-    below = F.pad(compressed, (0, 0, 1, 0))[..., :-1, :]
-    turn_in_frequency = compressed * below.conj() * quarter_turns(frames, spectra.device)
-    compress = [z / (z.abs() + 1e-4).sqrt() for z in (turn_in_time, turn_in_frequency)]
-    parts = [(magnitude + 1e-4).log() / 2, compressed.real, compressed.imag]
-    parts += [part for z in compress for part in (z.real, z.imag)]
-    position = torch.linspace(0, 1, bins, device=spectra.device)
-    waves = [position, (-8 * position).exp(), (torch.pi * position).cos(), (4 * torch.pi * position).cos()]
-    grid = torch.stack(waves)[None, :, :, None].expand(batch, -1, -1, frames)
-    share = known_share[:, None, None, :].expand(batch, 1, bins, frames)
-    return torch.cat([*parts, grid, share], dim=1)
-
-
-def _fold(features: Tensor, patch: int) -> Tensor:
-    """[batch, C, BINS, frames] to [batch, C * patch, BINS / patch, frames], channels last in memory."""
-    batch, channels, bins, frames = features.shape
-    folded = features.reshape(batch, channels, bins // patch, patch, frames).transpose(2, 3)
-    return folded.reshape(batch, channels * patch, bins // patch, frames).contiguous(memory_format=torch.channels_last)
-
-
-def _unfold(answer: Tensor, patch: int) -> Tensor:
-    """The inverse of `_fold`."""
-    batch, channels, rows, frames = answer.shape
-    answer = answer.reshape(batch, channels // patch, patch, rows, frames).transpose(2, 3)
-    return answer.reshape(batch, channels // patch, BINS, frames)
 
 
 def _apply_filters(spectra: Tensor, taps: Tensor, base: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -24,19 +25,22 @@ class Gap(Masked):
         for start, stop in gaps:
             mask[:, start:stop] = False
         super().__init__(observed, mask, domain)
-        rows = domain.decode(observed).double().cpu().numpy()
-        filled, doubt = zip(*(interpolate_gaps(row, gaps) for row in rows), strict=True)
-        object.__setattr__(self, "filled", torch.stack([torch.from_numpy(row) for row in filled]).to(observed))
-        object.__setattr__(self, "doubt", torch.stack([torch.from_numpy(row) for row in doubt]).to(observed))
+        made = [interpolate_gaps(row, gaps) for row in domain.decode(observed).double().cpu().numpy()]
+        for name, field in {"filled": "mean", "doubt": "doubt"}.items():
+            object.__setattr__(self, name, _stack([getattr(row, field) for row in made], observed))
+        guesses = [
+            _stack([getattr(row, field) for row in made], observed) for field in ("joint", "forward", "backward")
+        ]
+        object.__setattr__(self, "guesses", torch.stack(guesses))
 
     def initialise(self, generator: Generator) -> Tensor:
         """The gaps filled by autoregressive interpolation."""
         return self.project(self._encode(self.filled))
 
     def condition(self) -> Condition:
-        """The autoregressive interpolation, which no network's first estimate beats, and silence in the gaps."""
+        """The autoregressive interpolation, silence in the gaps, and what either side alone foretells."""
         known = self.domain.decode(self.observed) * self.mask
-        return Condition(self.filled, known, self.mask.to(known.dtype), estimate=self.filled)
+        return Condition(self.filled, known, self.mask.to(known.dtype), guesses=self.guesses)
 
     def _encode(self, waveform: Tensor) -> Tensor:
         return self.domain.encode(waveform.clamp(-1, 1) if self.domain.bounded else waveform)
@@ -55,3 +59,7 @@ class PredictedGap(Gap):
         width = (self._encode(self.filled + doubt) - self._encode(self.filled - doubt)) / 2  # in the domain's units
         pull = (self._encode(self.filled) - x) / (level**2 + width**2)
         return pull.where(trusted, 0)
+
+
+def _stack(rows: Sequence[np.ndarray], like: Tensor) -> Tensor:
+    return torch.stack([torch.from_numpy(row) for row in rows]).to(like)

@@ -58,6 +58,17 @@ class Mixture(Observation):
         return self.observed - self.forward((x - self.domain.zero) / self.domain.unit)
 
 
+class Remains(Observation):
+    """What a `Remainder` leaves for a sampler to know: nothing but the misfit."""
+
+    def __init__(self, remainder: "Remainder"):
+        self.domain, self.missed = remainder.domain, 0.0
+
+    def residual(self, denoised: Tensor) -> float:
+        """Root mean square by which what the priors last heard, each for itself, does not add up to the mixture."""
+        return self.missed
+
+
 class Remainder:
     """The posterior of all sources but the last, given their exact mixture; a prior for any sampler.
 
@@ -68,6 +79,9 @@ class Remainder:
         prior: over all sources, row r of x being source r modulo their number.
         observed: the mixture as a waveform, [channels, frames].
         gains: of the sources.
+
+    Attributes:
+        observation: for samplers.
     """
 
     def __init__(self, prior: Prior, observed: Tensor, gains: Sequence[float]):
@@ -75,6 +89,7 @@ class Remainder:
         self.name, self.sample_rate, self.domain, self.rms = prior.name, prior.sample_rate, prior.domain, prior.rms
         self.levels, self.start_level, self.device = prior.levels, prior.start_level, prior.device
         self.receptive_field = prior.receptive_field
+        self.observation = Remains(self)
 
     def encode(self, waveform: Tensor) -> Tensor:
         return self.prior.encode(waveform)
@@ -95,6 +110,8 @@ class Remainder:
         *free_gains, last_gain = self.gains
         score = self.prior.score(self.complete(x), level)
         own = score.gradient.view(-1, len(self.gains), x.shape[-1])
+        heard_more = torch.einsum("csf,s->cf", own, own.new_tensor(self.gains)) * (level**2 / self.domain.unit)
+        self.observation.missed = misfit(heard_more)
         ratio = own.new_tensor(free_gains)[:, None] / last_gain
         log_prob = score.log_prob
         if log_prob is not None:

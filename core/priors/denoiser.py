@@ -5,7 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from core.models.spectral import DATA_STD, SpectralDenoiser, build
+from core.models.gap_mixer import mix_gaps
+from core.models.spectral import SpectralDenoiser, build
+from core.models.spectral_features import DATA_STD
 from core.signal.companding import Waveform
 from core.types import Condition, Score
 
@@ -53,8 +55,15 @@ class DenoiserPrior:
 
     @torch.no_grad()
     def estimate(self, condition: Condition) -> Tensor:
-        """The estimator's answer to the evidence, [batch, frames]."""
+        """The network's answer to the evidence, [batch, frames]: the estimator's, or of gaps the mixer's."""
+        if condition.guesses is not None:
+            return self._fill(condition)
         return self.model.estimate(condition.interpolation, condition.known, condition.mask)
+
+    def _fill(self, condition: Condition) -> Tensor:
+        if self.model.gaps is None:
+            return condition.interpolation
+        return mix_gaps(self.model.gaps, condition.guesses, condition.mask)
 
 
 def from_checkpoint(name: str, config: dict, state: dict[str, Tensor], device: torch.device | str) -> DenoiserPrior:

@@ -1,6 +1,7 @@
 """Linear prediction: gaps filled from both sides. A baseline (`fill_gap`), and evidence (`interpolate_gap`)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import solve_toeplitz
@@ -9,6 +10,8 @@ from scipy.signal import fftconvolve, lfilter
 
 ORDER, CONTEXT = 256, 4096  # of the baseline: coefficients, and the samples at each side that they are fitted to
 MODELS = ((512, 1024), (1024, 2048), (1024, 8192))  # the same of the models of `interpolate_gap`
+SIDE_ORDER = 1024  # of its predictions from one side
+RUNAWAY = 4  # times as loud as its surroundings a gap is never
 LONGEST_SHARP, SHORTEST_SIDE = 8000, 32  # samples of a gap, and beside it
 DOUBT, DOUBT_FRAME = 2.2, 256  # errors over the models' spread, measured on piano; samples that share a spread
 DITHER = 1e-4  # relative to the root mean square
@@ -39,32 +42,50 @@ def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER, fit
     return fade * forward + (1 - fade) * backward
 
 
-def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class GapPrediction:
+    """What linear prediction makes of a gap, float64; `[stop - start]` of one gap, `[frames]` of all gaps of a clip.
+
+    Args:
+        mean: over several models of both sides.
+        doubt: how far off the mean may be (standard deviation; infinite where that is unknown).
+        joint: of the model with the farthest view.
+        forward, backward: from one side alone.
+    """
+
+    mean: np.ndarray
+    doubt: np.ndarray
+    joint: np.ndarray
+    forward: np.ndarray
+    backward: np.ndarray
+
+
+def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> GapPrediction:
     """Fills samples[start:stop] so that the prediction error of one model of both sides is least (Janssen et al. 1986).
 
     The mean over models of short and long surroundings: the near ones know how a note is dying away, the far ones tell
     close tones apart. Where they disagree they are wrong, by about DOUBT times as much. Sharper than `fill_gap`, to
     which gaps at an end of the samples and very long ones are left.
-
-    Returns:
-        The samples [stop - start] and how far off they may be (standard deviation; infinite where that is unknown),
-        float64.
     """
-    farthest = max(context for _, context in MODELS)
+    farthest, count = max(context for _, context in MODELS), stop - start
     sides = [np.asarray(samples[max(0, start - farthest) : start], dtype=np.float64)]
     sides.append(np.asarray(samples[stop : stop + farthest], dtype=np.float64))
     shorter = min(len(side) for side in sides)
     loudest = max((np.abs(side).max(initial=0.0) for side in sides), default=0.0)
-    unknown = np.full(stop - start, np.inf)
-    if shorter < SHORTEST_SIDE or stop - start > LONGEST_SHARP or loudest < 1e-9:
-        return fill_gap(samples, start, stop), unknown
-    models = [model for model in MODELS if model[1] <= 2 * shorter] or MODELS[:1]
-    filled = [_least_error(*sides, stop - start, *model) for model in models]
-    filled = np.array([f for f in filled if np.abs(f).max() < 4 * loudest])
-    if len(filled) == 0:
-        return fill_gap(samples, start, stop), unknown
-    variance = uniform_filter1d(filled.var(axis=0), DOUBT_FRAME, mode="nearest")
-    return filled.mean(axis=0), DOUBT * np.sqrt(variance) if len(filled) > 1 else unknown
+    filled = []
+    if shorter >= SHORTEST_SIDE and count <= LONGEST_SHARP and loudest >= 1e-9:
+        models = [model for model in MODELS if model[1] <= 2 * shorter] or MODELS[:1]
+        filled = [_least_error(*sides, count, *model) for model in models]
+        filled = [f for f in filled if np.abs(f).max() < RUNAWAY * loudest]
+    if not filled:
+        faded = fill_gap(samples, start, stop)
+        return GapPrediction(faded, np.full(count, np.inf), faded, faded, faded)
+    variance = uniform_filter1d(np.var(filled, axis=0), DOUBT_FRAME, mode="nearest")
+    doubt = DOUBT * np.sqrt(variance) if len(filled) > 1 else np.full(count, np.inf)
+    forward, backward = (
+        _extrapolate(_dithered(side), count, SIDE_ORDER, _fit_burg) for side in (sides[0], sides[1][::-1])
+    )
+    return GapPrediction(np.mean(filled, axis=0), doubt, filled[-1], forward, backward[::-1])
 
 
 def _least_error(before: np.ndarray, after: np.ndarray, count: int, order: int, context: int) -> np.ndarray:
@@ -93,17 +114,19 @@ def fill_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> np.ndarra
     return filled
 
 
-def interpolate_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+def interpolate_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> GapPrediction:
     """`interpolate_gap` for every (start, stop), from what is known at its sides; gaps are sorted and do not touch.
 
     Returns:
-        A float64 copy of the samples, filled, and how far off they may be: zero outside the gaps.
+        Waveforms as long as the samples, which stand outside the gaps; the doubt is zero there.
     """
-    filled = np.array(samples, dtype=np.float64)
-    doubt = np.zeros_like(filled)
-    for start, stop, left, right in _with_sides(gaps, len(filled)):
-        filled[start:stop], doubt[start:stop] = interpolate_gap(filled[left:right], start - left, stop - left)
-    return filled, doubt
+    made = {name: np.array(samples, dtype=np.float64) for name in GapPrediction.__dataclass_fields__}
+    made["doubt"][:] = 0
+    for start, stop, left, right in _with_sides(gaps, len(samples)):
+        prediction = interpolate_gap(samples[left:right], start - left, stop - left)
+        for name, waveform in made.items():
+            waveform[start:stop] = getattr(prediction, name)
+    return GapPrediction(**made)
 
 
 def _with_sides(gaps: Sequence[tuple[int, int]], frames: int) -> Iterator[tuple[int, int, int, int]]:

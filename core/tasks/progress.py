@@ -60,6 +60,15 @@ class Progress:
     def chain(self) -> Clip:
         return self.make_chain()
 
+    @property
+    def clips(self) -> tuple[Clip]:
+        """As `StemsProgress` has several."""
+        return (self.clip,)
+
+    @property
+    def chains(self) -> tuple[Clip]:
+        return (self.chain,)
+
 
 @dataclass(frozen=True)
 class Result:

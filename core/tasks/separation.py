@@ -21,7 +21,7 @@ from core.tasks.progress import Settings
 from core.tasks.restoration import HEADROOM, resolve_device
 from core.tasks.separation_outcome import conclude
 from core.tasks.stems import SeparationRun, StemsProgress
-from core.types import Iterate, Observation, Prior
+from core.types import Iterate, Prior
 
 TASK = "separate"
 DEFAULT_PRIORS = ("piano-16k", "voice-16k")
@@ -210,7 +210,7 @@ def _separate_block(
     if plan.form == "exact":
         remainder = Remainder(prior, observed, gains)
         free = start.view(len(observed), len(gains), -1)[:, :-1].flatten(0, 1)
-        chain, complete = plan.start(remainder, Observation(), free, generator), remainder.complete
+        chain, complete = plan.start(remainder, remainder.observation, free, generator), remainder.complete
     else:
         chain, complete = plan.start(prior, soft, start, generator), lambda x: x
 

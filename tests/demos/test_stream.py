@@ -81,7 +81,7 @@ def test_a_take_holds_every_iterate_while_there_is_room():
     for step in range(1, 41):
         take.add(progress(step))
     assert [moment.step for moment in take.moments] == list(range(1, 41))
-    estimate, chain = take.moments[9].clips()
+    (estimate,), (chain,) = take.moments[9].clips()
     assert estimate.samples[0, 0] == pytest.approx(0.01, abs=1 / 32767) and chain.sample_rate == 16000
 
 

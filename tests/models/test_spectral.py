@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from core.models.spectral import DATA_STD, SpectralConfig, SpectralDenoiser
+from core.models.spectral import SpectralConfig, SpectralDenoiser
+from core.models.spectral_features import DATA_STD
 from core.signal.stft import istft, stft
 
 

@@ -80,6 +80,20 @@ def test_the_score_of_the_remainder_is_the_gradient_of_its_density():
     torch.testing.assert_close(remainder.score(free.detach(), 0.4).gradient, expected)
 
 
+def test_the_residual_is_by_how_much_the_priors_disagree_about_the_sum():
+    observed, level = noise(1, FRAMES), 0.4
+    priors = [White(0.1, 1.0), White(-0.3, 0.2)]
+    remainder = Remainder(Independent(priors), observed, (1.0, 0.5))
+    free = noise(1, FRAMES, seed=1)
+    remainder.score(free, level)
+    heard = [
+        x + level**2 * p.score(x, level).gradient
+        for x, p in zip(remainder.complete(free).split(1), priors, strict=True)
+    ]
+    expected = (heard[0] + 0.5 * heard[1] - observed).square().mean().sqrt().item()
+    assert remainder.observation.residual(free) == pytest.approx(expected, rel=1e-4)
+
+
 def test_langevin_on_the_remainder_reaches_the_gaussian_posterior():
     """Two Gaussians and their exact sum: x_1 | y is Gaussian with weights by the variances."""
     means, variances, y = (0.5, -1.0), (1.0, 0.5), 0.8

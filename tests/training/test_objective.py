@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from core.models.spectral import DATA_STD, build
+from core.models.spectral import build
+from core.models.spectral_features import DATA_STD
 from core.training.objectives.spectral import KINDS, SpectralObjective, bring_to_level, gapped, log_error
 
 

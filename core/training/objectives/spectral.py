@@ -12,7 +12,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from core.models import spectral
-from core.models.spectral import DATA_STD, SpectralDenoiser
+from core.models.spectral import SpectralDenoiser
+from core.models.spectral_features import DATA_STD
 from core.observations.clipping import Clipping
 from core.observations.decimation import Decimation
 from core.observations.gap import Gap

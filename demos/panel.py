@@ -1,0 +1,168 @@
+"""What every tab does once its button is pressed: a run in the background, its updates, Stop, and the scrubber."""
+
+import logging
+from abc import ABC, abstractmethod
+from contextlib import aclosing, closing
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core.errors import InputError
+from core.tasks.progress import Progress, Settings
+from core.tasks.stems import StemsProgress
+from demos import layout, plots, words
+from demos.stream import throttled
+from demos.takes import Moment, Shelf, Take
+from demos.worker import in_background
+
+APOLOGY = "Something went wrong on our side. Your input is still here; please try again or choose other settings."
+LARGEST_SEED = 2**31 - 1
+
+log = logging.getLogger(__name__)
+
+
+class Panel(ABC):
+    """A tab that runs one task.
+
+    Args:
+        ui: its widgets: run, stop, status, monitor, ladder, scrubber, compare, metrics, notes, download and those of
+            the settings.
+        task: the command's name.
+        shelf: holds the iterates of every session.
+    """
+
+    def __init__(self, ui: Any, task: str, shelf: Shelf):
+        self.ui, self.task, self._shelf = ui, task, shelf
+
+    @abstractmethod
+    def start(self, values: dict) -> tuple[Any, Take, Any]:
+        """A run, the take that keeps its iterates, and whatever `conclude` needs.
+
+        Raises:
+            InputError: what the visitor can mend.
+        """
+
+    @abstractmethod
+    def show(self, clips: tuple, chains: tuple, take: Take) -> dict | None:
+        """The monitor's payload for what the sampler hears and what its chain is."""
+
+    @abstractmethod
+    def conclude(self, result: Any, take: Take, context: Any) -> dict:
+        """What the page shows of the result."""
+
+    def wire_run(self, inputs: set[Component], concurrency: dict) -> None:
+        """Connects the buttons and the scrubber.
+
+        Args:
+            inputs: what a run reads.
+            concurrency: arguments of the run's event that bound how many run at once.
+        """
+        ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
+        controls = {ui.run, ui.stop, ui.status}
+        live = controls | {ui.monitor, ui.ladder, ui.scrubber}
+        after = live | {ui.compare, ui.metrics, ui.notes, ui.download}
+        begun = ui.run.click(self._begin, None, controls, queue=False, **quiet)
+        running = begun.then(self._run, inputs, after, **quiet, **concurrency)
+        running.failure(self._left, ui.status, controls, queue=False, **quiet)
+        ui.stop.click(self._stopped, None, live, cancels=[running], **quiet)
+        ui.scrubber.input(
+            self._scrub, ui.scrubber, [ui.monitor, ui.ladder, ui.status], trigger_mode="always_last", **quiet
+        )
+
+    def settings(self, values: dict, prior: str | None) -> Settings:
+        """The settings that all tasks share."""
+        ui = self.ui
+        seed = int(values[ui.seed] or 0)
+        if not 0 <= seed <= LARGEST_SEED:
+            raise InputError(f"The seed must be a whole number from 0 to {LARGEST_SEED}, not {seed}.")
+        return Settings(
+            prior=prior,
+            quality=values[ui.quality],
+            sampler=None if values[ui.sampler] == layout.AUTOMATIC else values[ui.sampler],
+            steps=int(values[ui.steps]) if values[ui.steps] else None,
+            seed=seed,
+        )
+
+    # ---- the run -----------------------------------------------------------------------------------------------
+
+    def _begin(self) -> dict:
+        return self._buttons(running=True) | {self.ui.status: words.status_html("running", "Waiting for its turn")}
+
+    def _buttons(self, *, running: bool) -> dict:
+        return {self.ui.run: gr.Button(interactive=not running), self.ui.stop: gr.Button(interactive=running)}
+
+    async def _run(self, values: dict, request: gr.Request):
+        async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
+            async for update in updates:
+                yield update
+
+    def _perform(self, values: dict, session: str):
+        ui = self.ui
+        yield {ui.status: words.status_html("running", "Loading the model")}
+        try:
+            run, take, context = self.start(values)
+            self._shelf.put(session, self.task, take)
+            with closing(throttled(run, take.add)) as updates:
+                for item in updates:
+                    if isinstance(item, Progress | StemsProgress):
+                        yield self._update(item, take)
+                    else:
+                        yield self._buttons(running=False) | self._scrubber(take) | self.conclude(item, take, context)
+            self._shelf.put(session, self.task, take)
+        except InputError as error:
+            gr.Warning(str(error))
+            yield self._failed()
+        except Exception:
+            log.exception("%s failed", self.task)
+            gr.Warning(APOLOGY)
+            yield self._failed()
+
+    def _update(self, progress: Progress | StemsProgress, take: Take) -> dict:
+        return {
+            self.ui.status: words.progress_html(progress),
+            self.ui.monitor: self.show(progress.clips, progress.chains, take),
+            self.ui.ladder: _ladder(take.moments),
+            self.ui.scrubber: gr.Slider(visible=False),
+            self.ui.compare: None,  # only now: a run that is refused leaves the last result alone
+        }
+
+    def _left(self, status: str) -> dict:
+        """After a run that the queue refused or cancelled; one that was stopped has said so already."""
+        return self._failed() if words.is_running(status) else {self.ui.status: gr.skip()}
+
+    def _failed(self) -> dict:
+        return self._buttons(running=False) | {self.ui.status: words.status_html("idle", "Nothing was made")}
+
+    # ---- afterwards --------------------------------------------------------------------------------------------
+
+    def _stopped(self, request: gr.Request) -> dict:
+        take = self._shelf.get(request.session_hash, self.task)
+        text = "Stopped"
+        if take and take.moments:
+            text = f"<b>Stopped</b><span>step {take.moments[-1].step} of {take.moments[-1].total_steps}</span>"
+        status = {self.ui.status: words.status_html("stopped", text)}
+        return self._buttons(running=False) | status | (self._scrubber(take) if take else {})
+
+    def _scrubber(self, take: Take) -> dict:
+        count = len(take.moments)
+        return {self.ui.scrubber: gr.Slider(minimum=1, maximum=max(count, 2), value=count, visible=count > 1)}
+
+    def _scrub(self, number: float, request: gr.Request):
+        take = self._shelf.get(request.session_hash, self.task)
+        if take is None or not take.moments:
+            gr.Warning("The iterates of this run are no longer kept: run it again.")
+            return gr.skip(), gr.skip(), gr.skip()
+        moments = take.moments
+        position = min(max(int(number), 1), len(moments)) - 1
+        shown = self.show(*moments[position].clips(), take)
+        return shown, _ladder(moments, position), words.moment_html(moments[position])
+
+
+def _ladder(moments: list[Moment], position: int | None = None):
+    """The ladder as far as it has been climbed; a start (step 0) stands on no rung."""
+    rungs = [m for m in moments if m.step]
+    if position is not None:
+        position = max(sum(m.step > 0 for m in moments[: position + 1]) - 1, 0)
+    columns = ([getattr(m, name) for m in rungs] for name in ("level", "residual", "log_prob"))
+    return plots.ladder_figure(*columns, position)
