@@ -5,13 +5,14 @@
     restored, report = client.predict(handle_file("in.wav"), 4, api_name="/super_resolve")
     restored, report = client.predict(handle_file("in.wav"), "1.0-1.2, 2.5-2.6", api_name="/inpaint")
     restored, report = client.predict(handle_file("in.wav"), api_name="/declip")
+    stems, report = client.predict(handle_file("mix.wav"), "piano-16k, voice-16k", api_name="/separate")
 
 `client.submit` with the same arguments yields progress as well and can be cancelled. What a user can
 mend comes back as an error with one plain sentence.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 
 import gradio as gr
@@ -19,8 +20,10 @@ from gradio.components import Component
 
 from core.errors import InputError
 from core.tasks.progress import Progress, Settings
+from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
+from core.tasks.stems import StemsProgress
 from demos import declipping, inpainting, super_resolution
-from demos.downloads import restored_file
+from demos.downloads import restored_file, stem_files
 from demos.job import Job
 from demos.source import load, read_source
 from demos.stream import Throttle, throttled
@@ -48,6 +51,17 @@ def build(concurrency: dict) -> None:
             gr.Button(name).click(
                 fn, [audio, *own, *shared], outputs, api_name=name, api_description=fn.__doc__, **concurrency
             )
+        priors = gr.Textbox(", ".join(DEFAULT_PRIORS), label="priors")
+        form = gr.Textbox("", label="form")
+        _, quality, seed, start, length, _ = shared
+        gr.Button("separate").click(
+            _separate,
+            [audio, priors, quality, seed, start, length, form],
+            [gr.File(label="stems", file_count="multiple"), gr.JSON(label="report")],
+            api_name="separate",
+            api_description=_separate.__doc__,
+            **concurrency,
+        )
 
 
 def _shared_inputs() -> list[Component]:
@@ -93,26 +107,47 @@ def _declip(audio, threshold=None, prior="", quality="standard", seed=0, start=0
     yield from _answer(declipping.JOB, audio, reference, (start, length), settings, chosen)
 
 
+def _separate(audio, priors="", quality="standard", seed=0, start=0.0, length=0.0, form=""):
+    """Takes a mixture apart: one file for each prior (names with commas between them); together they are the mixture.
+
+    form: "exact", "soft" or "" for the sampler's own. start, length: seconds; a length of 0 goes to the end.
+    """
+    names = [name.strip() for name in (priors or ", ".join(DEFAULT_PRIORS)).split(",")]
+
+    def run():
+        source = read_source(load(audio), start, length, None)
+        return separate(source.clip, names, settings=Settings(None, quality, seed=seed), form=form or None)
+
+    yield from _follow(TASK, run, lambda result: stem_files(result.stems, audio))
+
+
 def _answer(
     job: Job, path: str, reference: str | None, part: tuple[float, float], settings: Settings, chosen: Mapping
 ) -> Iterator[tuple[str | None, Mapping]]:
     """Yields (None, progress) about twice a second and last (restored file, report)."""
+
+    def run():
+        return job.start(read_source(load(path), *part, reference), settings, chosen)
+
+    yield from _follow(job.task, run, lambda result: restored_file(result.clip, path, job.task))
+
+
+def _follow(task: str, start: Callable, write: Callable) -> Iterator[tuple]:
+    """Yields (None, progress) about twice a second and last (what was written, report)."""
     try:
-        source = read_source(load(path), *part, reference)
-        run = job.start(source, settings, chosen)
-        with closing(throttled(run, lambda progress: None, Throttle(UPDATE_SECONDS))) as updates:
+        with closing(throttled(start(), lambda progress: None, Throttle(UPDATE_SECONDS))) as updates:
             for item in updates:
-                if isinstance(item, Progress):
+                if isinstance(item, Progress | StemsProgress):
                     yield None, _progress(item)
                 else:
-                    yield restored_file(item.clip, path, job.task), item.report
+                    yield write(item), item.report
     except InputError as error:
         raise gr.Error(str(error), print_exception=False) from None
     except Exception:
-        log.exception("%s failed", job.task)
+        log.exception("%s failed", task)
         raise gr.Error("Something went wrong on our side.", print_exception=False) from None
 
 
-def _progress(progress: Progress) -> Mapping:
+def _progress(progress: Progress | StemsProgress) -> Mapping:
     at = progress.iterate
     return {"step": at.step, "total_steps": at.total_steps, "seconds_left": round(progress.seconds_left, 1)}

@@ -20,8 +20,13 @@ def restored_file(clip: Clip, source_name: str, task: str) -> str:
         return save_file_to_cache(path, get_upload_folder())
 
 
-def stems_file(stems: Mapping[str, Clip], source_name: str, task: str) -> str:
-    """Path of a ZIP archive with one WAV file for each stem."""
+def stem_files(stems: Mapping[str, Clip], source_name: str) -> list[str]:
+    """Paths of WAV files, one for each stem."""
+    return [restored_file(clip, source_name, name) for name, clip in stems.items()]
+
+
+def stems_archive(stems: Mapping[str, Clip], source_name: str, task: str) -> str:
+    """Path of a ZIP archive with a WAV file for each stem."""
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / f"{Path(source_name).stem[:48]}-{task}.zip"
         with zipfile.ZipFile(archive, "w") as file:

@@ -12,7 +12,7 @@ from core.signal.clip import Clip
 from core.tasks.separation import DEFAULT_PRIORS, TASK, mix, separate, stem_names
 from core.tasks.stems import Separation
 from demos import layout, plots, words
-from demos.downloads import stems_file
+from demos.downloads import stems_archive
 from demos.job import SOUNDS
 from demos.panel import APOLOGY, Panel
 from demos.scope import Track, View, payload, scope
@@ -125,7 +125,7 @@ class SeparationPanel(Panel):
             ui.compare: payload(view),
             ui.metrics: words.separation_html(result),
             ui.notes: words.notes_html(dict.fromkeys((*notes, *result.notes, adds_up))),
-            ui.download: stems_file(result.stems, name, self.task),
+            ui.download: stems_archive(result.stems, name, self.task),
         }
 
 

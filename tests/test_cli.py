@@ -57,7 +57,7 @@ def _refused(capsys, *arguments) -> str:
 def test_help_names_every_command():
     done = _command("--help")
     assert done.returncode == 0
-    commands = "super-resolve inpaint declip spectrogram models import-checkpoint train pack-data parity"
+    commands = "super-resolve inpaint declip separate spectrogram models import-checkpoint train pack-data parity"
     assert all(command in done.stdout for command in commands.split())
 
 

@@ -41,6 +41,16 @@ def test_declip_with_a_reference(api):
     assert report["threshold"] == pytest.approx(0.12, abs=1e-3) and report["metrics"]["sdr_db"] is not None
 
 
+def test_separate(api):
+    mixture = client.handle_file(str(SOUNDS / "piano-and-speech.flac"))
+    paths, report = api.predict(mixture, "tiny, tiny", quality="draft", length=1.0, api_name="/separate")
+    stems = [soundfile.read(path, dtype="float32")[0] for path in paths]
+    original, _ = soundfile.read(SOUNDS / "piano-and-speech.flac", dtype="float32", frames=16000)
+    assert np.abs(sum(stems) - original).max() < 1e-6 and report["prior"] == ["tiny", "tiny"]
+    with pytest.raises(Exception, match="spaced as a logarithm"):
+        api.predict(mixture, "tiny, piano-16k-wavenet", length=1.0, api_name="/separate")
+
+
 def test_a_mendable_input_gets_one_sentence(api):
     with pytest.raises(Exception, match="lies outside the clip"):
         ask(api, "/inpaint", "piano", "5-6")
