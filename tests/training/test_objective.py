@@ -3,8 +3,11 @@
 import pytest
 import torch
 
+from core.errors import InputError
+from core.models.gap_mixer import GapMixer, mix_gaps
 from core.models.spectral import build
 from core.models.spectral_features import DATA_STD
+from core.training.objectives.gap_examples import GapExamples, predict_gap
 from core.training.objectives.spectral import KINDS, SpectralObjective, bring_to_level, gapped, log_error
 
 
@@ -42,9 +45,9 @@ def test_loss_is_the_log_of_the_error_where_nothing_is_known(clean):
 
 
 def test_gradients_reach_every_weight_of_the_network_that_is_trained(clean):
-    shares = {"estimator": (1.0, 0.0), "denoiser": (0.0, 0.0), "free": (0.0, 1.0)}
+    shares = {"estimator": (1, 0, 0), "denoiser": (0, 0, 0), "free": (0, 1, 0), "gaps": (0, 0, 1)}
     for name, share in shares.items():
-        model = build({"channels": 8, "blocks": 2, "patch": 4, "free_channels": 8})
+        model = build({"channels": 8, "blocks": 2, "patch": 4, "free_channels": 8, "gap_channels": 8})
         for p in model.parameters():
             torch.nn.init.normal_(p, std=0.05)
         SpectralObjective(*share).loss(model, clean, torch.Generator().manual_seed(3))[0].backward()
@@ -72,3 +75,44 @@ def test_training_on_one_question_lowers_its_error(clean):
         loss.backward()
         optimizer.step()
     assert loss.item() < spline - 0.3
+
+
+def test_gaps_without_a_mixer_are_refused():
+    with pytest.raises(InputError, match="gap_channels"):
+        SpectralObjective(gap_share=0.5).build({"channels": 8})
+
+
+def tones(samples=24576):
+    t = torch.arange(samples) / 16000
+    return 0.1 * (2 * torch.pi * 440 * t).sin()[None] + 0.002 * torch.randn(1, samples, generator=torch.Generator())
+
+
+def test_examples_of_gaps_are_kept_and_shown_again():
+    examples, generator = GapExamples(kept=3, batch=4), torch.Generator().manual_seed(0)
+    for count in (1, 2, 3, 3):
+        truths, guesses, gaps = examples.draw(tones(), generator)
+        assert len(examples.examples) == count
+        assert truths.shape[0] == len(gaps) == 4 and guesses.shape == (4, 3, truths.shape[1])
+    for truth, guess, (start, stop) in zip(truths, guesses, gaps, strict=True):
+        assert 0.02 * 16000 - 1 <= stop - start <= 0.4 * 16000
+        assert torch.equal(guess[:, :start], truth[:start].expand(3, -1)), "outside the gap they are the truth"
+        assert (guess[0, start:stop] - truth[start:stop]).std() < 0.2 * truth.std(), "a tone is easy to predict"
+
+
+def test_a_gap_that_cannot_be_predicted_gives_no_example():
+    assert predict_gap(torch.zeros(20000), 800, 10000) is None
+
+
+def test_a_fresh_mixer_answers_with_the_first_guess_and_fills_every_gap():
+    guesses = 0.1 * torch.randn(3, 2, 9000, generator=torch.Generator().manual_seed(1))
+    guesses = torch.nn.functional.avg_pool1d(guesses, 7, 1, 3)  # the transform has no bin for the highest frequency
+    mask = torch.ones(2, 9000)
+    mask[:, 2000:2400] = mask[:, 6000:6100] = 0
+    mixer = GapMixer(8, 2).eval()
+    with torch.no_grad():
+        mixed = mix_gaps(mixer, guesses, mask)
+        torch.testing.assert_close(mixed, guesses[0], rtol=0, atol=2e-3)
+        torch.nn.init.normal_(mixer.head.weight, std=0.1)
+        mixed = mix_gaps(mixer, guesses, mask)
+    assert torch.equal(mixed[mask == 1], guesses[0][mask == 1])
+    assert (mixed - guesses[0])[mask == 0].abs().max() > 1e-3

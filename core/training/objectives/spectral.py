@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor, nn
 
+from core.errors import InputError
 from core.models import spectral
 from core.models.spectral import SpectralDenoiser
 from core.models.spectral_features import DATA_STD
@@ -19,6 +20,7 @@ from core.observations.decimation import Decimation
 from core.observations.gap import Gap
 from core.observations.lowpass import LowpassDecimation
 from core.signal.companding import Waveform
+from core.training.objectives.gap_examples import GapExamples, predict_gap
 from core.types import Condition
 
 FLOOR = 1e-7 * DATA_STD**2  # a perfect answer must not win the whole loss
@@ -32,33 +34,56 @@ class SpectralObjective:
     """Loss and validation of a `SpectralDenoiser`.
 
     Args:
-        estimator_share, free_share: shares of the steps that train the estimator and the free denoiser; the others
-            train the denoiser.
+        estimator_share, free_share, gap_share: shares of the steps that train the estimator, the free denoiser and the
+            gap mixer; the others train the denoiser.
     """
 
-    def __init__(self, estimator_share: float = 0.4, free_share: float = 0.25):
-        self.estimator_share, self.free_share = estimator_share, free_share
+    def __init__(self, estimator_share: float = 0.4, free_share: float = 0.25, gap_share: float = 0.0):
+        self.losses = [self._estimator_loss, self._free_loss, self._gap_loss, self._denoiser_loss]
+        shares = [estimator_share, free_share, gap_share]
+        self.shares = torch.tensor([*shares, max(0.0, 1 - sum(shares))], dtype=torch.float64)
+        self.gap_examples = GapExamples()
 
     def build(self, config: dict) -> nn.Module:
-        """A fresh network."""
+        """A fresh network.
+
+        Raises:
+            InputError: gaps are to be trained, but the network has no mixer.
+        """
+        if self.shares[2] and not config.get("gap_channels"):
+            raise InputError("objective.gap_share trains a mixer that model.gap_channels gives no channels; set both.")
         return spectral.build(config)
 
     def loss(self, model: SpectralDenoiser, waveform: Tensor, generator: Generator) -> tuple[Tensor, dict[str, float]]:
         """Log squared error of one random question about the waveform [batch, samples]."""
-        clean, network = bring_to_level(waveform), _chance(generator)
-        if network < self.estimator_share:
-            condition = draw_evidence(clean, generator, ESTIMATOR_WEIGHTS)
-            unknown = 1 - condition.mask
-            estimate = model.estimate(condition.interpolation, condition.known, condition.mask)
-            loss = log_error(estimate, clean, unknown)
-            gain = log_error(condition.interpolation, clean, unknown) - loss.detach()
-            return loss, {"estimator_gain_db": _decibels(gain)}
-        if network > 1 - self.free_share:
-            clean = clean * 10 ** (FREE_GAIN_DB / 20 * torch.randn(1, generator=generator)).to(clean)
-            sigma = _draw_any_sigma(generator).to(clean).expand(len(clean))
-            x = clean + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
-            loss = log_error(model(x, sigma), clean, torch.ones_like(clean))
-            return loss, {"free_error_db": _decibels(loss.detach() - clean.square().mean().log())}
+        ask = self.losses[int(torch.multinomial(self.shares, 1, generator=generator))]
+        return ask(model, bring_to_level(waveform), generator)
+
+    def _estimator_loss(self, model: SpectralDenoiser, clean: Tensor, generator: Generator):
+        condition = draw_evidence(clean, generator, ESTIMATOR_WEIGHTS)
+        unknown = 1 - condition.mask
+        estimate = model.estimate(condition.interpolation, condition.known, condition.mask)
+        loss = log_error(estimate, clean, unknown)
+        gain = log_error(condition.interpolation, clean, unknown) - loss.detach()
+        return loss, {"estimator_gain_db": _decibels(gain)}
+
+    def _free_loss(self, model: SpectralDenoiser, clean: Tensor, generator: Generator):
+        clean = clean * 10 ** (FREE_GAIN_DB / 20 * torch.randn(1, generator=generator)).to(clean)
+        sigma = _draw_any_sigma(generator).to(clean).expand(len(clean))
+        x = clean + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
+        loss = log_error(model(x, sigma), clean, torch.ones_like(clean))
+        return loss, {"free_error_db": _decibels(loss.detach() - clean.square().mean().log())}
+
+    def _gap_loss(self, model: SpectralDenoiser, clean: Tensor, generator: Generator):
+        clean, guesses, gaps = self.gap_examples.draw(clean, generator)
+        unknown = torch.stack([_between(*gap, clean) for gap in gaps])
+        # what is predicted within 40 dB of the gap's own level is good enough
+        floor = 1e-4 * (clean.square() * unknown).sum(dim=1) / unknown.sum(dim=1)
+        loss = log_error(model.gaps(guesses, gaps), clean, unknown, floor)
+        gain = log_error(guesses[:, 0], clean, unknown, floor) - loss.detach()
+        return loss, {"gap_gain_db": _decibels(gain)}
+
+    def _denoiser_loss(self, model: SpectralDenoiser, clean: Tensor, generator: Generator):
         sigma = _draw_sigma(len(clean), generator).to(clean)
         x = clean + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
         condition = draw_evidence(clean, generator, DENOISER_WEIGHTS)
@@ -82,6 +107,8 @@ class SpectralObjective:
                 before, after = (log_error(e, w, 1 - condition.mask) for e in (condition.interpolation, estimate))
                 gains.append(_decibels(before - after))
             figures[f"{name}_gain_db"] = _median(gains)
+        if model.gaps is not None:
+            figures |= self._validate_gaps(model, clean)
         for level in (0.01, 0.03, 0.1, 0.5):
             sigma = torch.full((1,), level, device=clean[0].device)
             errors = []
@@ -89,6 +116,22 @@ class SpectralObjective:
                 x = w + level * torch.randn(w.shape, generator=generator).to(w)
                 errors.append(_decibels(log_error(model(x, sigma), w, torch.ones_like(w)) - math.log(DATA_STD**2)))
             figures[f"denoising_error_{level}_db"] = _median(errors)
+        return figures
+
+    def _validate_gaps(self, model: SpectralDenoiser, clean: list[Tensor]) -> dict[str, float]:
+        """Median gain of the mixer over linear prediction from both sides."""
+        figures = {}
+        for milliseconds in VALIDATION_GAPS_MS:
+            gains = []
+            for w in clean:
+                example = predict_gap(w[0], RATE * milliseconds // 1000, w.shape[1] // 2)
+                if example is None:
+                    continue
+                truth, guesses, (start, stop) = example
+                mixed = model.gaps(guesses[None].to(w), [(start, stop)])[0, start:stop]
+                errors = [(g[start:stop] - truth[start:stop]).square().mean().log() for g in (guesses[0].to(w), mixed)]
+                gains.append(_decibels(errors[0].to(w) - errors[1]))
+            figures[f"gap_{milliseconds}ms_gain_db"] = _median(gains)
         return figures
 
     @torch.no_grad()
@@ -104,8 +147,9 @@ class SpectralObjective:
 
 
 def _estimate(model: SpectralDenoiser, condition: Condition) -> Tensor:
-    if condition.estimate is not None:
-        return condition.estimate
+    """As the prior makes it; of gaps the interpolation, for the mixer is asked too often here."""
+    if condition.guesses is not None:
+        return condition.interpolation
     return model.estimate(condition.interpolation, condition.known, condition.mask)
 
 
@@ -114,10 +158,21 @@ def bring_to_level(waveform: Tensor) -> Tensor:
     return waveform * (DATA_STD / waveform.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-5))
 
 
-def log_error(estimate: Tensor, clean: Tensor, where: Tensor) -> Tensor:
-    """ln of the mean squared error over the samples where `where` is 1, averaged over the batch."""
+def log_error(estimate: Tensor, clean: Tensor, where: Tensor, floor: float | Tensor = 0.0) -> Tensor:
+    """ln of the mean squared error over the samples where `where` is 1, averaged over the batch.
+
+    Args:
+        floor: what the error cannot get under, one or one of each row.
+    """
     error = ((estimate - clean).square() * where).sum(dim=1) / where.sum(dim=1).clamp_min(1)
-    return (error + FLOOR).log().mean()
+    return (error + FLOOR + floor).log().mean()
+
+
+def _between(start: int, stop: int, like: Tensor) -> Tensor:
+    """1 from start to stop, 0 elsewhere, as long as a row."""
+    inside = like.new_zeros(like.shape[-1])
+    inside[start:stop] = 1
+    return inside
 
 
 def draw_evidence(clean: Tensor, generator: Generator, weights: tuple[float, ...]) -> Condition:
@@ -179,6 +234,9 @@ VALIDATION: dict[str, Draw] = {
     "decimation_8": lambda w, g: decimated(w, g, (8,)),
     "clipping": lambda w, g: clipped(w, g, 0.8, 0.8),
 }
+
+
+VALIDATION_GAPS_MS = (50, 200)
 
 
 def _draw_sigma(batch: int, generator: Generator) -> Tensor:
