@@ -4,6 +4,7 @@ Magnitudes (not powers) of a centred short-time Fourier transform with a periodi
 bands on Slaney's scale with equal areas (librosa), and a logarithm over a floor.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,12 +53,51 @@ def mel_spectrogram(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
     half = front_end.window_length // 2
     padded = np.pad(np.asarray(waveform, dtype=np.float32), half, mode="reflect")
     spectrum = librosa.stft(padded, n_fft=front_end.window_length, hop_length=front_end.hop_length, center=False)
-    filters = librosa.filters.mel(
+    bands = np.maximum(mel_filters(front_end) @ np.abs(spectrum), front_end.floor)
+    return (np.log(bands) if front_end.log == "natural" else np.log10(bands)).astype(np.float32)
+
+
+def mel_filters(front_end: MelFrontEnd) -> np.ndarray:
+    """Weights of every band, float32 `[bands, 1 + window_length // 2]`."""
+    import librosa
+
+    return librosa.filters.mel(
         sr=front_end.sample_rate,
         n_fft=front_end.window_length,
         n_mels=front_end.bands,
         fmin=front_end.lowest_hz,
         fmax=front_end.highest_hz,
     )
-    bands = np.maximum(filters @ np.abs(spectrum), front_end.floor)
-    return (np.log(bands) if front_end.log == "natural" else np.log10(bands)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class MelScaler:
+    """Brings every band to mean 0 and standard deviation 1 over a data set, and back.
+
+    Args:
+        mean, scale: float64 `[bands]`; the scale of a band that never changes is 1.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, spectrograms: Iterable[np.ndarray]) -> "MelScaler":
+        """Of log mel spectrograms `[bands, frames]`, which are looked at one after the other."""
+        count, mean, squares = 0, 0.0, 0.0
+        for mel in spectrograms:
+            mel = mel.astype(np.float64)
+            frames, own = mel.shape[1], mel.mean(axis=1)
+            total, shift = count + frames, own - mean
+            squares = squares + ((mel - own[:, None]) ** 2).sum(axis=1) + shift**2 * (count * frames / total)
+            mean, count = mean + shift * (frames / total), total
+        variance = squares / count
+        return cls(mean, np.where(variance > 0, np.sqrt(variance), 1.0))
+
+    def normalise(self, mel: np.ndarray) -> np.ndarray:
+        """float32, `[bands, frames]` as it came."""
+        return ((mel - self.mean[:, None]) / self.scale[:, None]).astype(np.float32)
+
+    def restore(self, normalised: np.ndarray) -> np.ndarray:
+        """The inverse of `normalise`."""
+        return (normalised * self.scale[:, None] + self.mean[:, None]).astype(np.float32)

@@ -1,0 +1,36 @@
+"""How PnF prepares a recording: the lows cut where asked, silence trimmed, the peak at full scale."""
+
+import numpy as np
+from scipy.signal import firwin, lfilter
+
+TRIM_DB, TRIM_FRAME, TRIM_HOP = 60, 2048, 512
+LOW_CUT_TAPS = 255
+
+
+def prepare(samples: np.ndarray, sample_rate: int, low_cut_hz: float | None = None) -> np.ndarray:
+    """The recording as PnF takes its spectrogram: clipped, filtered, trimmed, at a peak of 1 (silence stays silence).
+
+    Args:
+        samples: [frames].
+        low_cut_hz: None, as in PnF's presets, filters nothing.
+    """
+    samples = np.clip(samples, -1, 1)
+    if low_cut_hz:
+        samples = low_cut(samples, low_cut_hz, sample_rate)
+    start, stop = spoken_part(samples)
+    peak = np.abs(samples[start:stop]).max(initial=0.0)
+    return samples[start:stop] / peak if peak > 0 else samples[start:stop]
+
+
+def spoken_part(samples: np.ndarray) -> tuple[int, int]:
+    """Where the sound begins and ends: frames within 60 dB of the loudest one."""
+    import librosa
+
+    _, (start, stop) = librosa.effects.trim(samples, top_db=TRIM_DB, frame_length=TRIM_FRAME, hop_length=TRIM_HOP)
+    return int(start), int(stop)
+
+
+def low_cut(samples: np.ndarray, cutoff_hz: float, sample_rate: int) -> np.ndarray:
+    """Without what lies under the cutoff: a causal filter of 255 taps (Hamming), late by half of them."""
+    taps = firwin(LOW_CUT_TAPS, cutoff_hz / (sample_rate / 2), pass_zero=False)
+    return lfilter(taps, [1.0], samples)
