@@ -5,8 +5,9 @@ stderr; 130: interrupted. Modules that take long to import are imported by the c
 """
 
 import sys
+from collections.abc import Sequence
 
-from core.cli import checkpoints, parity, restoration, separation, spectrograms, training
+from core.cli import batch, checkpoints, parity, restoration, separation, spectrograms, training
 from core.cli.options import Parser
 from core.errors import InputError
 
@@ -16,9 +17,7 @@ INTERRUPTED = 130
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
     try:
-        arguments = _parser().parse_args(argv)
-        _prepare()
-        return arguments.run(arguments)
+        return run_command(argv)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
@@ -31,10 +30,21 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def run_command(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status; what a user can mend is raised.
+
+    Raises:
+        InputError: see the command.
+    """
+    arguments = _parser().parse_args(argv)
+    _prepare()
+    return arguments.run(arguments)
+
+
 def _parser() -> Parser:
     parser = Parser(prog="python -m core", description="Restores audio and takes it apart with deep generative priors.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (restoration, separation, spectrograms, checkpoints, training, parity):
+    for group in (restoration, separation, spectrograms, batch, checkpoints, training, parity):
         group.add_commands(commands)
     return parser
 

@@ -1,0 +1,167 @@
+"""`batch`: everything that can be done is done, once, wherever it was stopped."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+RATE = 16000
+QUICK = {"prior": "tiny", "steps": "1"}
+
+
+@pytest.fixture
+def house(tiny_prior, tmp_path) -> Path:
+    """A folder with a few sounds and one that is none."""
+    t = np.arange(4000) / RATE
+    for name, frequency in {"a": 220, "b": 330, "c": 440}.items():
+        soundfile.write(tmp_path / f"{name}.wav", 0.2 * np.sin(2 * np.pi * frequency * t), RATE)
+    (tmp_path / "broken.wav").write_bytes(b"RIFF, but no more")
+    return tmp_path
+
+
+def write_jobs(path: Path, rows: list[dict]) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def mixed_jobs(house: Path) -> Path:
+    rows = [
+        {"task": "super-resolve", "input": "a.wav", "output": "a.wav", "factor": "4", "degrade": "plain"} | QUICK,
+        {"task": "inpaint", "input": "b.wav", "output": "gaps/b.flac", "gap": "0.05-0.06; 0.1-0.12"} | QUICK,
+        {"task": "inpaint", "input": "broken.wav", "output": "broken.wav", "gap": "0.1-0.2"} | QUICK,
+        {"task": "separate", "input": "c.wav", "output": "c", "prior": "tiny;tiny", "steps": "1"},
+        {"task": "spectrogram", "input": "c.wav", "output": "c.npz"},
+    ]
+    return write_jobs(house / "jobs.csv", rows)
+
+
+def statuses(folder: Path) -> list[dict]:
+    with (folder / "status.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def run(*arguments) -> int:
+    return main(["batch", *map(str, arguments)])
+
+
+def test_one_bad_file_does_not_stop_the_rest(house, capsys):
+    folder = house / "out"
+    assert run(mixed_jobs(house), folder) == 2
+    out, err = capsys.readouterr()
+    assert "4 of 5 jobs are done" in out and err.startswith("Row 4, broken.wav: ") and err.count("\n") == 1
+    assert [row["status"] for row in statuses(folder)] == ["done", "done", "failed", "done", "done"]
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert files == ["a.wav", "c.npz", "c/tiny-2.wav", "c/tiny.wav", "gaps/b.flac", "status.csv"]
+
+
+def test_what_is_done_is_not_done_again_but_what_changed_is(house, capsys):
+    folder, jobs = house / "out", mixed_jobs(house)
+    run(jobs, folder)
+    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.name != "status.csv"}
+    soundfile.write(house / "broken.wav", 0.1 * np.sin(np.arange(4000) / 9), RATE)
+    assert run(jobs, folder) == 0
+    assert "5 of 5 jobs are done, 4 of them before" in capsys.readouterr().out
+    assert all(path.stat().st_mtime_ns == before for path, before in times.items())
+    soundfile.write(house / "a.wav", 0.1 * np.sin(np.arange(8000) / 9), RATE)
+    (folder / "c.npz").unlink()
+    assert run(jobs, folder) == 0
+    assert "3 of them before" in capsys.readouterr().out
+    assert soundfile.info(folder / "a.wav").frames == 8000 and (folder / "c.npz").exists()
+
+
+def test_a_killed_run_goes_on_where_it_was(house):
+    rows = [
+        {"task": "inpaint", "input": "a.wav", "output": f"{n}.wav", "gap": "0.1-0.15", "seed": str(n)} | QUICK
+        for n in range(60)
+    ]
+    jobs, folder = write_jobs(house / "jobs.csv", rows), house / "out"
+    command = [sys.executable, "-m", "core", "batch", str(jobs), str(folder)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (folder / "status.csv").exists():
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = {row["output"] for row in statuses(folder)}
+    assert 0 < len(done) < len(rows)
+    times = {name: (folder / name).stat().st_mtime_ns for name in done}
+    assert run(jobs, folder) == 0
+    assert [row["status"] for row in statuses(folder)] == ["done"] * len(rows)
+    assert all((folder / name).stat().st_mtime_ns == before for name, before in times.items())
+    assert all(soundfile.info(folder / row["output"]).frames == 4000 for row in rows)
+
+
+def test_engines_give_the_same_audio(house, capsys):
+    pytest.importorskip("ray", reason="Ray is not installed")
+    jobs = mixed_jobs(house)
+    ways = {"here": [], "processes": ["--workers", "2"], "ray": ["--engine", "ray", "--workers", "2"]}
+    for name, options in ways.items():
+        assert run(jobs, house / name, *options) == 2, "the broken file fails everywhere, and alone"
+        assert [row["status"] for row in statuses(house / name)] == ["done", "done", "failed", "done", "done"]
+    for file in ("a.wav", "gaps/b.flac", "c/tiny.wav"):
+        sounds = [soundfile.read(house / name / file)[0] for name in ways]
+        assert np.abs(sounds[0] - sounds[1]).max() < 1e-4 and np.abs(sounds[0] - sounds[2]).max() < 1e-4
+
+
+def test_ray_is_optional(house, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert run(mixed_jobs(house), house / "out", "--engine", "ray") == 2
+    assert "Ray is not installed" in capsys.readouterr().err
+
+
+GOOD = "task,input,output\nspectrogram,a.wav,a.npz\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "holds no jobs"),
+        ("task,input\ninpaint,a.wav\n", "no column output"),
+        ("task,input,output\ndance,a.wav,b.wav\n", "the task 'dance'"),
+        ("task,input,output\nspectrogram,a.wav,b.npz,more\n", "another number of values"),
+        ("task,input,output\nspectrogram,a.wav\n", "another number of values"),
+        ("task,input,output\nspectrogram,a.wav,../b.npz\n", "no name inside"),
+        ("task,input,output\nspectrogram,a.wav,/tmp/b.npz\n", "no name inside"),
+        ("task,input,output\nspectrogram,a.wav,status.csv\n", "no name inside"),
+        ("task,input,output\nspectrogram,a.wav,\n", "no name inside"),
+        (GOOD + "spectrogram,b.wav,a.npz\n", "Rows 2 and 3 have the same output"),
+        ("task,input,output,report\nspectrogram,a.wav,a.npz,r.json\n", "not for jobs"),
+        ('task,input,output\nspectrogram,"a.wav,a.npz\n', "cannot be read"),
+        (b"\xff\xfe\x00task", "cannot be read"),
+    ],
+)
+def test_lists_that_make_no_sense(house, capsys, text, word):
+    jobs = house / "jobs.csv"
+    jobs.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert run(jobs, house / "out") == 2
+    out, err = capsys.readouterr()
+    assert out == "" and word in err and err.count("\n") == 1 and not (house / "out").exists()
+
+
+def test_an_unknown_option_fails_its_own_row_alone(house, capsys):
+    jobs = house / "jobs.csv"
+    jobs.write_text("task,input,output,colour\nspectrogram,a.wav,a.npz,red\nspectrogram,b.wav,b.npz,\n")
+    assert run(jobs, house / "out") == 2
+    assert [row["status"] for row in statuses(house / "out")] == ["failed", "done"]
+    assert "--colour" in statuses(house / "out")[0]["message"]
+
+
+def test_a_missing_list_and_a_file_in_the_way(house, capsys):
+    assert run(house / "none.csv", house / "out") == 2
+    assert "cannot be read" in capsys.readouterr().err
+    (house / "taken").write_text("")
+    assert run(mixed_jobs(house), house / "taken") == 2
+    assert "is a file" in capsys.readouterr().err
