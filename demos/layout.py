@@ -173,8 +173,8 @@ def build_comparison(download: str) -> dict:
     return {"compare": compare, "metrics": metrics, "notes": notes, "download": button}
 
 
-def prior_names(task: str) -> list[str]:
-    """The priors on offer for a task, bundled ones first."""
+def prior_names(task: str | None = None) -> list[str]:
+    """The priors on offer for a task (None: for any), bundled ones first."""
     try:
         return [entry.name for entry in zoo.catalogue(task)]
     except InputError:

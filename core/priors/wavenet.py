@@ -93,6 +93,11 @@ class WaveNetPrior:
         """A WaveNet cannot look at evidence."""
         return None
 
+    @torch.no_grad()
+    def predict(self, x: Tensor, level: float) -> Tensor:
+        """Logits of the clean class of the sample after each of x `[batch, frames]`: `[batch, frames, classes]`."""
+        return self.model(x, x.new_full((len(x),), level))
+
     def _score(self, x: Tensor, level: float, told: Tensor | None) -> Score:
         gradient, log_prob = torch.zeros_like(x), x.new_zeros(len(x))
         for starts, length, context in self._windows(x.shape[1]):
@@ -148,6 +153,10 @@ class WaveNetLadder:
     def estimate(self, condition: Condition) -> None:
         """A WaveNet cannot look at evidence."""
         return None
+
+    def predict(self, x: Tensor, level: float) -> Tensor:
+        """As `WaveNetPrior.predict`."""
+        return self._nearest(level).predict(x, level)
 
     def _nearest(self, level: float) -> WaveNetPrior:
         """The network whose level is nearest in ratio."""

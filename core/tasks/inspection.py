@@ -1,0 +1,168 @@
+"""Inspection: what a prior expects of a sound, moment by moment and at any noise level; for teaching."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import zoo
+from core.errors import InputError
+from core.priors.denoiser import DenoiserPrior
+from core.priors.wavenet import WaveNetLadder, WaveNetPrior
+from core.signal.clip import Clip
+from core.signal.limits import check_clip
+from core.signal.resampling import resample
+from core.signal.stft import stft
+from core.tasks.restoration import HEADROOM, resolve_device
+from core.types import Prior
+
+LONGEST_SECONDS = 4.0
+WINDOW_SECONDS = 0.05  # of the distribution that is shown sample by sample
+LEAST_DB = -60.0  # of a filter's gain
+RUNGS = 9  # levels of a curve over the ladder
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a WaveNet expects of the next sample, at one noise level.
+
+    Args:
+        noisy: what it hears.
+        clean: the sound itself.
+        level: standard deviation of the noise, in classes.
+        window: first frame of the window, and the one after its last.
+        probabilities: of the clean class, at every moment of the window, float32 [frames, classes].
+        path: the classes that came, [frames of the window].
+        bits: what each sample cost, -log2 p, [frames]; the first one is NaN.
+    """
+
+    noisy: Clip
+    clean: Clip
+    level: float
+    window: tuple[int, int]
+    probabilities: np.ndarray
+    path: np.ndarray
+    bits: np.ndarray
+
+    @property
+    def figure(self) -> float:
+        """Bits a sample."""
+        return float(np.nanmean(self.bits))
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What a denoiser hears in noise, at one noise level.
+
+    Args:
+        noisy, clean: what it is given, and the sound itself.
+        level: standard deviation of the noise at the prior's level, in units of full scale.
+        estimate: the clean sound that it hears.
+        gain_db: the estimate's magnitude over the noisy one's, at least LEAST_DB, float32 [bins, spectral frames].
+        figure: error of the estimate relative to the sound, dB.
+    """
+
+    noisy: Clip
+    clean: Clip
+    level: float
+    estimate: Clip
+    gain_db: np.ndarray
+    figure: float
+
+
+def inspect(
+    clip: Clip, prior: str, rung: int, *, start: float = 0.0, seed: int = 0, device: str = "auto"
+) -> Prediction | Hearing:
+    """What the prior makes of the clip in noise of one rung of its ladder.
+
+    Args:
+        clip: mixed to mono and brought to the prior's rate; at most 4 s of it are looked at.
+        rung: 1 is the finest level, `rungs(prior)` the coarsest.
+        start: seconds at which the window of a `Prediction` begins.
+
+    Raises:
+        InputError: an unknown prior or one that is told a spectrogram, a rung that is not on the ladder, a start
+            outside the clip, or silence.
+    """
+    network, waveform = _prepare(clip, prior, device)
+    if not 1 <= rung <= len(network.levels):
+        raise InputError(f"The ladder of {prior} has rungs 1 to {len(network.levels)}, not {rung}.")
+    level = sorted(network.levels)[rung - 1]
+    if isinstance(network, DenoiserPrior):
+        return _hear(network, waveform, level, seed)
+    first = round(start * network.sample_rate)
+    if not 0 <= first < waveform.shape[1] - 1:
+        raise InputError(
+            f"The window starts at {start:g} s, outside the {waveform.shape[1] / network.sample_rate:.2f} s."
+        )
+    return _predict(network, waveform, level, seed, first)
+
+
+def over_levels(clip: Clip, prior: str, *, seed: int = 0, device: str = "auto") -> Iterator[tuple[float, float]]:
+    """(level, figure) from fine to coarse, the figure being bits a sample or the error in dB; else as `inspect`."""
+    network, waveform = _prepare(clip, prior, device)
+    levels = sorted(network.levels)
+    for index in np.linspace(0, len(levels) - 1, RUNGS).round().astype(int):
+        look = _hear if isinstance(network, DenoiserPrior) else _predict
+        yield levels[index], look(network, waveform, levels[index], seed).figure
+
+
+def rungs(prior: str, device: str = "auto") -> list[float]:
+    """The levels of a prior's ladder, fine to coarse."""
+    return sorted(zoo.load(prior, resolve_device(device)).levels)
+
+
+def _prepare(clip: Clip, name: str, device: str) -> tuple[Prior, Tensor]:
+    """The prior, and the clip [1, frames] at the rate and level that it knows."""
+    check_clip("The clip", clip)
+    prior = zoo.load(name, resolve_device(device))
+    if isinstance(prior, WaveNetPrior) and prior.model.config.bands:
+        raise InputError(f"{name} predicts nothing without a spectrogram; choose a prior that is not told one.")
+    known = resample(clip.mono(), prior.sample_rate)
+    samples = known.samples[:, : int(LONGEST_SECONDS * prior.sample_rate)].astype(np.float64)
+    rms, peak = np.sqrt(np.mean(samples**2)), np.abs(samples).max()
+    if rms < 1e-7:
+        raise InputError("There is nothing to look at in silence; choose another sound or another part.")
+    gain = min(prior.rms / rms, HEADROOM / peak) if prior.domain.bounded else prior.rms / rms
+    return prior, torch.from_numpy(samples * gain).float().to(prior.device)
+
+
+def _noise(like: Tensor, seed: int) -> Tensor:
+    return torch.randn(like.shape, generator=torch.Generator().manual_seed(seed)).to(like)
+
+
+def _clip(waveform: Tensor, sample_rate: int) -> Clip:
+    return Clip(waveform.cpu().numpy(), sample_rate)
+
+
+def _hear(prior: DenoiserPrior, waveform: Tensor, level: float, seed: int) -> Hearing:
+    noisy = waveform + level * _noise(waveform, seed)
+    estimate = prior.denoise(noisy, level)
+    gain = 20 * (stft(estimate)[0].abs() / (stft(noisy)[0].abs() + 1e-9)).clamp_min(10 ** (LEAST_DB / 20)).log10()
+    error = 10 * ((estimate - waveform).square().mean() / waveform.square().mean()).log10().item()
+    noisy_clip, clean, heard = (_clip(w, prior.sample_rate) for w in (noisy, waveform, estimate))
+    return Hearing(noisy_clip, clean, level, heard, gain.cpu().numpy(), error)
+
+
+@torch.no_grad()
+def _predict(
+    prior: WaveNetPrior | WaveNetLadder, waveform: Tensor, level: float, seed: int, first: int = 0
+) -> Prediction:
+    clean = prior.encode(waveform)
+    noisy = clean + level * _noise(clean, seed)
+    log_probs = prior.predict(noisy[:, :-1], level)[0].log_softmax(-1)  # row t is of sample t + 1
+    classes = clean[0, 1:].long()
+    bits = -log_probs.gather(1, classes[:, None])[:, 0] / np.log(2)
+    last = min(first + round(WINDOW_SECONDS * prior.sample_rate), clean.shape[1])
+    part = slice(max(first - 1, 0), last - 1)
+    return Prediction(
+        _clip(prior.decode(noisy), prior.sample_rate),
+        _clip(prior.decode(clean), prior.sample_rate),
+        level,
+        (part.start + 1, last),
+        log_probs[part].exp().cpu().numpy(),
+        classes[part].cpu().numpy(),
+        np.append(np.nan, bits.cpu().numpy()),
+    )
