@@ -11,7 +11,7 @@ from core.models.spectral_features import DATA_STD
 from core.signal.companding import Waveform
 from core.types import Condition, Score
 
-SIGMA_MAX, SIGMA_MIN, LADDER_STEPS = 0.5, 0.002, 24
+SIGMA_MAX, SIGMA_MIN, LADDER_STEPS = 1.0, 0.002, 24
 
 
 class DenoiserPrior:

@@ -22,7 +22,8 @@ LARGEST_STEPS = 100_000
 FORMS = ("exact", "soft")
 SEPARATION_DRAWS = {"draft": 1, "standard": 4, "fine": 8}
 SEPARATION_STEPS = {"draft": 24, "standard": 40, "fine": 60}
-SEPARATION_END = 0.006  # of the first level: where the exact sum makes finer levels an idle quarrel of the priors
+SEPARATION_RHO = 3.0  # more steps at high noise, where it is settled who a loud note belongs to
+SEPARATION_END = 0.003  # of the first level: where the exact sum makes finer levels an idle quarrel of the priors
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def choose_separation_plan(
     settings = {"steps": steps or SEPARATION_STEPS[quality], "start_level": prior.levels[0]}
     if name == "diffusion":
         settings |= {"draws": SEPARATION_DRAWS[quality], "end_level": prior.levels[0] * SEPARATION_END}
+        settings["rho"] = SEPARATION_RHO
     return SeparationPlan(name, SAMPLERS[name], settings, form, nearest)
 
 

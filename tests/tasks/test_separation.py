@@ -40,7 +40,7 @@ def test_stems_add_up_to_the_mixture(pair, rate, channels, form):
     assert list(result.stems) == ["tiny", "tiny-2"]
     assert all(s.samples.shape == mixture.samples.shape and s.sample_rate == rate for s in result.stems.values())
     total = sum(stem.samples for stem in result.stems.values())
-    assert np.abs(total - mixture.samples).max() == result.misses <= 1e-7
+    assert np.abs(total - mixture.samples).max() == result.misses <= 3e-7
     assert result.report["misses_mixture_by"] == result.misses and result.report["form"] == form
 
 
@@ -56,7 +56,7 @@ def test_every_update_is_reported_and_playable(pair):
 
 def test_three_sources_and_their_levels(tiny_prior):
     result = finish(separate(tone(300), [tiny_prior] * 3, settings=QUICK, levels_db=[0, -6, 3]))
-    assert list(result.stems) == ["tiny", "tiny-2", "tiny-3"] and result.misses <= 1e-7
+    assert list(result.stems) == ["tiny", "tiny-2", "tiny-3"] and result.misses <= 3e-7
 
 
 def test_same_seed_same_stems(pair):
@@ -106,7 +106,7 @@ def test_blocks_of_one_prior_keep_their_places(pair, monkeypatch):
 def test_a_long_mixture_is_worked_on_in_blocks(pair):
     mixture = tone(300, 9.5)
     result = finish(separate(mixture, pair, settings=Settings(steps=1, quality="draft")))
-    assert result.stems["tiny"].frames == mixture.frames and result.misses <= 1e-7
+    assert result.stems["tiny"].frames == mixture.frames and result.misses <= 3e-7
 
 
 def test_the_originals_sampler_with_linear_wavenets(tmp_path):
@@ -121,9 +121,9 @@ def test_the_originals_sampler_with_linear_wavenets(tmp_path):
     zoo.register("linear", path, {})
     mixture = tone(300, 0.1)
     result = finish(separate(mixture, ["linear", "linear"], settings=Settings(sampler="original", steps=1), form=None))
-    assert result.report["form"] == "soft" and result.misses <= 1e-7
+    assert result.report["form"] == "soft" and result.misses <= 3e-7
     result = finish(separate(mixture, ["linear", "linear"], settings=Settings(sampler="langevin", steps=3)))
-    assert result.report["form"] == "exact" and result.misses <= 1e-7
+    assert result.report["form"] == "exact" and result.misses <= 3e-7
 
 
 def test_mixing_sets_the_level_and_fits_rates_lengths_and_channels():

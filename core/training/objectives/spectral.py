@@ -26,6 +26,7 @@ from core.types import Condition
 FLOOR = 1e-7 * DATA_STD**2  # a perfect answer must not win the whole loss
 LN_SIGMA_MEAN, LN_SIGMA_STD = math.log(0.03), 1.7
 SIGMA_RANGE = (5e-4, 1.0)
+FREE_SIGMA_RANGE = (1e-3, 4.0)  # who a loud note belongs to is settled where it is all but drowned in noise
 FREE_GAIN_DB = 2.0  # standard deviation of a source's level around the one that priors know
 RATE = 16000  # gaps are drawn in samples at this rate
 
@@ -246,7 +247,7 @@ def _draw_sigma(batch: int, generator: Generator) -> Tensor:
 
 def _draw_any_sigma(generator: Generator) -> Tensor:
     """Evenly in ln(sigma): a prior of its own is asked at every level."""
-    low, high = (math.log(end) for end in SIGMA_RANGE)
+    low, high = (math.log(end) for end in FREE_SIGMA_RANGE)
     return (low + (high - low) * torch.rand(1, generator=generator)).exp()
 
 
