@@ -12,6 +12,7 @@ from core.errors import InputError
 from core.tasks.progress import Progress, Settings
 from core.tasks.stems import StemsProgress
 from demos import layout, plots, words
+from demos.source import Loaded, load
 from demos.stream import throttled
 from demos.takes import Moment, Shelf, Take
 from demos.worker import in_background
@@ -20,6 +21,18 @@ APOLOGY = "Something went wrong on our side. Your input is still here; please tr
 LARGEST_SEED = 2**31 - 1
 
 log = logging.getLogger(__name__)
+
+
+def accept(path: str | None, held: Loaded | None) -> tuple:
+    """What a door lets in: the sound that is held from now on, and the empty door."""
+    try:
+        return (load(path), None) if path else (gr.skip(), gr.skip())
+    except InputError as error:
+        gr.Warning(str(error))
+    except Exception:
+        log.exception("loading failed")
+        gr.Warning(APOLOGY)
+    return held, None
 
 
 class Panel(ABC):

@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.tasks.inspection import LONGEST_SECONDS, Prediction, inspect, over_levels, rungs
 from demos import inspector_plots, layout, words
 from demos.job import SOUNDS
-from demos.panel import APOLOGY, LARGEST_SEED
+from demos.panel import APOLOGY, LARGEST_SEED, accept
 from demos.scope import Track, View, payload, scope
 from demos.source import Loaded, load, read_source
 
@@ -49,7 +49,7 @@ def build(concurrency: dict) -> None:
         chip.click(_choose(*example), None, [ui.loaded, ui.prior, ui.start, ui.at], **quiet).then(
             _look, asked, shown, **quiet, **concurrency
         )
-    gr.on([ui.door.upload, ui.door.stop_recording], _load_own, [ui.door, ui.loaded], [ui.loaded, ui.door], **quiet)
+    gr.on([ui.door.upload, ui.door.stop_recording], accept, [ui.door, ui.loaded], [ui.loaded, ui.door], **quiet)
     triggers = [ui.look.click, ui.rung.release, ui.prior.input]
     gr.on(triggers, _look, asked, shown, trigger_mode="always_last", **quiet, **concurrency)
 
@@ -84,17 +84,6 @@ def _choose(label: str, example: tuple[str, str, float]):
         return load(str(SOUNDS / f"{sound}.flac"), label), prior, 0.0, at
 
     return choose
-
-
-def _load_own(path: str | None, held: Loaded | None):
-    try:
-        return (load(path), None) if path else (gr.skip(), gr.skip())
-    except InputError as error:
-        gr.Warning(str(error))
-    except Exception:
-        log.exception("loading failed")
-        gr.Warning(APOLOGY)
-    return held, None
 
 
 def _look(loaded: Loaded | None, prior: str, rung: float, start: float, at: float, seed: float):

@@ -1,6 +1,5 @@
 """The separation tab: takes a mixture apart, or mixes two sounds first so that the truth is known."""
 
-import logging
 import uuid
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ from core.tasks.stems import Separation
 from demos import layout, plots, words
 from demos.downloads import stems_archive
 from demos.job import SOUNDS
-from demos.panel import APOLOGY, Panel
+from demos.panel import Panel, accept
 from demos.scope import Track, View, payload, scope
 from demos.source import DEFAULT_PART_SECONDS, Loaded, load, read_source
 from demos.takes import Shelf, Take
@@ -45,8 +44,6 @@ of sources do not add up to the mixture's.
 V. Jayaram, J. Thickstun: *Parallel and Flexible Sampling from Autoregressive Models via Langevin Dynamics*, ICML 2021,
 section 4.2. G. Mariani et al.: *Multi-Source Diffusion Models*, ICLR 2024.
 """
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class SeparationPanel(Panel):
         ui.kind.change(_show_kind, ui.kind, [ui.second_door, ui.level], **quiet)
         preview = [ui.kind, ui.first, ui.second, ui.level]
         for door, held in ((ui.door, ui.first), (ui.second_door, ui.second)):
-            loaded = gr.on([door.upload, door.stop_recording], _load_own, [door, held], [held, door], **quiet)
+            loaded = gr.on([door.upload, door.stop_recording], accept, [door, held], [held, door], **quiet)
             loaded.then(_preview, preview, [ui.scope, ui.caption], **quiet)
         gr.on([ui.kind.input, ui.level.release], _preview, preview, [ui.scope, ui.caption], **quiet)
         gr.on([prior.change for prior in ui.priors], _about, ui.priors, ui.about, **quiet)
@@ -192,17 +189,6 @@ def _choose(example: Example):
 
 def _show_kind(kind: str):
     return gr.Audio(visible=kind == SOURCES), gr.Slider(visible=kind == SOURCES)
-
-
-def _load_own(path: str | None, held: Loaded | None):
-    try:
-        return (load(path), None) if path else (gr.skip(), gr.skip())
-    except InputError as error:
-        gr.Warning(str(error))
-    except Exception:
-        log.exception("loading failed")
-        gr.Warning(APOLOGY)
-    return held, None
 
 
 def _preview(kind: str, first: Loaded | None, second: Loaded | None, level: float, autoplay: bool = False):

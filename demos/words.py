@@ -18,6 +18,7 @@ METRICS = {
     "sdr_db": ("SDR", "dB", True),
     "lsd_db": ("LSD", "dB", False),
     "gap_lsd_db": ("Gap LSD", "dB", False),
+    "mel_error": ("Mel error", "decades", False),
 }
 
 
@@ -158,7 +159,7 @@ def _metric_cell(value: float | None, best: float | None) -> str:
     if value is None:
         return "<td>–</td>"
     mark = ' class="best"' if value == best else ""
-    return f"<td{mark}>{value:.1f}</td>"
+    return f"<td{mark}>{value:.1f}</td>" if abs(value) >= 1 or value == 0 else f"<td{mark}>{value:.2g}</td>"
 
 
 def _best(values: Iterable[float | None], more_is_better: bool) -> float | None:

@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.signal.output import replacing
 
 REQUIRED = ("task", "input", "output")
-TASKS = ("super-resolve", "inpaint", "declip", "separate", "spectrogram")
+TASKS = ("super-resolve", "inpaint", "declip", "separate", "vocode", "spectrogram")
 REPEATED = ("gap", "prior", "level", "reference")  # several values stand with ";" between them
 OF_THE_COMMAND = ("report", "device", "sources")  # not a column
 STATUS = "status.csv"
@@ -146,7 +146,7 @@ def _run(jobs: Sequence[Job], engine, before: int) -> Iterator[Status]:
     from tqdm import tqdm
 
     bar = tqdm(total=before + len(jobs), initial=before, unit="job", leave=False, disable=not sys.stderr.isatty())
-    with bar, contextlib.closing(engine(jobs)) as statuses:
+    with bar, contextlib.closing(engine(run_job, jobs)) as statuses:
         for status in statuses:
             bar.update()
             yield status

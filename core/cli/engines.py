@@ -9,11 +9,11 @@ from functools import partial
 from core.errors import InputError
 
 ENGINES = ("local", "ray")
-Engine = Callable[[Sequence], Iterator]
+Engine = Callable[[Callable, Sequence], Iterator]  # (work, jobs) -> what became of each
 
 
 def engine(name: str, workers: int, address: str | None) -> Engine:
-    """Yields what became of each job as it ends.
+    """A function that does the work on every job and yields what came of each as it ends.
 
     Args:
         workers: jobs at once.
@@ -27,32 +27,26 @@ def engine(name: str, workers: int, address: str | None) -> Engine:
     return _here if workers == 1 else partial(_in_processes, workers=workers)
 
 
-def _here(jobs: Sequence) -> Iterator:
-    from core.cli.batch import run_job
-
-    yield from map(run_job, jobs)
+def _here(work: Callable, jobs: Sequence) -> Iterator:
+    yield from map(work, jobs)
 
 
-def _in_processes(jobs: Sequence, workers: int) -> Iterator:
+def _in_processes(work: Callable, jobs: Sequence, workers: int) -> Iterator:
     """Every process has its share of the cores. Processes are spawned: torch's threads do not survive a fork."""
-    from core.cli.batch import run_job
-
     threads = max(1, (os.cpu_count() or 1) // workers)
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, max(len(jobs), 1)), spawn, _prepare, (threads,))
     try:
-        waiting = [pool.submit(run_job, job) for job in jobs]
+        waiting = [pool.submit(work, job) for job in jobs]
         yield from (future.result() for future in as_completed(waiting))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _on_ray(jobs: Sequence, ray) -> Iterator:
-    from core.cli.batch import run_job
-
+def _on_ray(work: Callable, jobs: Sequence, ray) -> Iterator:
     def run(job):
         _prepare(1)
-        return run_job(job)
+        return work(job)
 
     remote = ray.remote(num_cpus=1, max_retries=2)(run)
     waiting = [remote.remote(job) for job in jobs]

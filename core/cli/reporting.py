@@ -57,9 +57,9 @@ def print_paragraph(title: str, text: str) -> None:
 
 
 def _title(metric: str) -> str:
-    """ "si_sdr_db" -> "SI-SDR dB"."""
+    """ "si_sdr_db" -> "SI-SDR dB", "mel_error" -> "Mel error"."""
     name, _, unit = metric.rpartition("_")
-    return f"{name.upper().replace('_', '-')} {'dB' if unit == 'db' else unit}"
+    return f"{name.upper().replace('_', '-')} dB" if unit == "db" else metric.replace("_", " ").capitalize()
 
 
 def _figure(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """super-resolve, inpaint and declip: a file in, a restored file out, metrics on stdout."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.cli import options, running
@@ -12,7 +13,7 @@ EVIDENCE = ("plain", "lowpass")
 
 def add_commands(commands) -> None:
     """Adds the restoration commands to the parser."""
-    command = _add(commands, "super-resolve", _super_resolve, "Makes the samples between the samples.")
+    command = add_command(commands, "super-resolve", _super_resolve, "Makes the samples between the samples.")
     command.add_argument(
         "--factor", type=options.whole(0), required=True, help="IN holds every K-th sample", metavar="K"
     )
@@ -29,7 +30,7 @@ def add_commands(commands) -> None:
         default="auto",
         help="whether IN was filtered before it was decimated; auto looks at its spectrum",
     )
-    command = _add(commands, "inpaint", _inpaint, "Fills gaps; outside them every sample stays as it is.")
+    command = add_command(commands, "inpaint", _inpaint, "Fills gaps; outside them every sample stays as it is.")
     command.add_argument(
         "--gap",
         type=options.gap,
@@ -38,11 +39,11 @@ def add_commands(commands) -> None:
         metavar="A-B",
         help="from A to B, in seconds of IN; may be repeated",
     )
-    command = _add(commands, "declip", _declip, "Restores clipped peaks; the other samples stay as they are.")
+    command = add_command(commands, "declip", _declip, "Restores clipped peaks; the other samples stay as they are.")
     command.add_argument("--threshold", type=options.number, metavar="T", help="clipping level; found when not given")
 
 
-def _add(commands, name: str, run, description: str) -> argparse.ArgumentParser:
+def add_command(commands, name: str, run, description: str) -> argparse.ArgumentParser:
     """A command with the arguments that all restoration tasks share."""
     command = commands.add_parser(name, help=description, description=description)
     command.set_defaults(run=run, task=name)
@@ -66,7 +67,7 @@ def _super_resolve(arguments) -> int:
             clip, arguments.factor, degrade=degrade, evidence=evidence, settings=settings, reference=reference
         )
 
-    return _restore(arguments, start)
+    return restore(arguments, start)
 
 
 def _inpaint(arguments) -> int:
@@ -75,7 +76,7 @@ def _inpaint(arguments) -> int:
     def start(clip, settings, reference):
         return inpaint(clip, _gaps_in_part(arguments, clip), settings=settings, reference=reference)
 
-    return _restore(arguments, start)
+    return restore(arguments, start)
 
 
 def _gaps_in_part(arguments, clip) -> list[tuple[float, float]]:
@@ -95,21 +96,31 @@ def _declip(arguments) -> int:
     def start(clip, settings, reference):
         return declip(clip, arguments.threshold, settings=settings, reference=reference)
 
-    return _restore(arguments, start)
+    return restore(arguments, start)
 
 
-def _restore(arguments, start) -> int:
+def restore(arguments, start) -> int:
     """Reads, runs the task, writes.
 
     Args:
         start: (clip, settings, reference clip or None) -> the task's run.
     """
+    check_outputs(arguments)
+    clip, notes = running.read(arguments, arguments.input)
+    return finish(arguments, lambda *others: start(clip, *others), notes)
+
+
+def finish(arguments, start, notes: Sequence[str]) -> int:
+    """Runs the task and writes what it makes.
+
+    Args:
+        start: (settings, reference clip or None) -> the task's run.
+        notes: about the input.
+    """
     from core.signal.files import write_clip
 
-    _check_outputs(arguments)
-    clip, notes = running.read(arguments, arguments.input)
     reference = running.read(arguments, arguments.reference)[0] if arguments.reference else None
-    result = running.follow(start(clip, running.settings(arguments, arguments.prior), reference))
+    result = running.follow(start(running.settings(arguments, arguments.prior), reference))
     notes = (*notes, *result.notes, *write_clip(arguments.output, result.clip))
     if arguments.report:
         write_report(arguments.report, arguments.input, arguments.output, result.report, notes)
@@ -117,7 +128,7 @@ def _restore(arguments, start) -> int:
     return 0
 
 
-def _check_outputs(arguments) -> None:
+def check_outputs(arguments) -> None:
     options.check_output(arguments.output, options.AUDIO_OUTPUTS)
     if arguments.output.exists() and arguments.input.exists() and arguments.output.samefile(arguments.input):
         raise InputError(

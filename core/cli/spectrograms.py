@@ -16,7 +16,9 @@ def add_commands(commands) -> None:
     command.set_defaults(run=_spectrogram)
     command.add_argument("input", type=Path, metavar="IN", help="audio, or a folder of it")
     command.add_argument("output", type=Path, metavar="OUT.npz|FOLDER", help="a folder where IN is one")
-    command.add_argument("--front-end", choices=("tacotron", "pnf"), default="tacotron", help="whose mel spectrogram")
+    command.add_argument(
+        "--front-end", choices=("tacotron", "pnf", "pnf-16k"), default="tacotron", help="whose mel spectrogram"
+    )
     command.add_argument("--start", type=options.seconds, default=0.0, metavar="S", help="from here on (seconds)")
     command.add_argument("--length", type=options.duration, metavar="S", help="this much (seconds)")
 

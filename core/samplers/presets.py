@@ -37,7 +37,14 @@ class Plan:
 
 
 def choose_plan(
-    prior: Prior, quality: str, sampler: str | None, steps: int | None, hardness: int = 1, openness: float = 1.0
+    prior: Prior,
+    quality: str,
+    sampler: str | None,
+    steps: int | None,
+    *,
+    hardness: int = 1,
+    openness: float = 1.0,
+    averaged: bool = True,
 ) -> Plan:
     """The plan for a run.
 
@@ -46,6 +53,7 @@ def choose_plan(
         steps: updates of the chain in total (`original`: per level); None takes what the quality affords.
         hardness: by how much more the original sampler spends on this question (2 for 8x, 4 for 16x and long gaps).
         openness: by how much louder than the prior's own the noise is that our samplers start from.
+        averaged: whether draws may be averaged; else there is one, some of whose noise is kept from step to step.
 
     Raises:
         InputError: unknown quality or sampler, or a number of steps out of range.
@@ -55,7 +63,7 @@ def choose_plan(
         return Plan(name, original_langevin, {"steps": steps or ORIGINAL_STEPS * hardness}, looks=False)
     settings = {"start_level": min(prior.start_level * openness, prior.levels[0])}
     if name == "diffusion":
-        settings["draws"] = DRAWS[quality]
+        settings |= {"draws": DRAWS[quality]} if averaged else {"draws": 1, "stochasticity": 0.7}
     affordable = (BUDGETS[quality] - 1) // settings.get("draws", 1)  # one evaluation is the estimate's
     return Plan(name, SAMPLERS[name], {"steps": steps or affordable, **settings})
 

@@ -36,7 +36,9 @@ class MelFrontEnd:
 FRONT_ENDS = {
     "tacotron": MelFrontEnd(22050, 1024, 256, 80, 0.0, 8000.0, "natural", 1e-5),  # Shen et al. 2018
     "pnf": MelFrontEnd(22050, 1024, 256, 80, 125.0, 7600.0, "log10", 1e-10),  # Jayaram & Thickstun 2021
+    "pnf-16k": MelFrontEnd(16000, 1024, 256, 80, 125.0, 7600.0, "log10", 1e-10),  # the same for priors of 16 kHz
 }
+LOGARITHMS = {"natural": 1.0, "log10": np.log(10), "db": np.log(10) / 20}  # natural logarithms of a step of one
 
 
 def mel_spectrogram(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
@@ -55,6 +57,24 @@ def mel_spectrogram(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
     spectrum = librosa.stft(padded, n_fft=front_end.window_length, hop_length=front_end.hop_length, center=False)
     bands = np.maximum(mel_filters(front_end) @ np.abs(spectrum), front_end.floor)
     return (np.log(bands) if front_end.log == "natural" else np.log10(bands)).astype(np.float32)
+
+
+def stretch_time(mel: np.ndarray, factor: float) -> np.ndarray:
+    """A log mel spectrogram `[bands, frames]` made longer by a factor; pitch stays."""
+    frames = mel.shape[1]
+    places = np.linspace(0, frames - 1, max(2, round(frames * factor)))
+    return np.stack([np.interp(places, np.arange(frames), band) for band in mel]).astype(np.float32)
+
+
+def shift_pitch(mel: np.ndarray, front_end: MelFrontEnd, semitones: float) -> np.ndarray:
+    """A log mel spectrogram moved up or down; what comes in from outside the bands is silence."""
+    centres = mel_filters(front_end) @ np.arange(1 + front_end.window_length // 2)
+    centres = centres / mel_filters(front_end).sum(axis=1)
+    origins = centres / 2 ** (semitones / 12)
+    silence = float(mel.min())
+    return np.stack([np.interp(origins, centres, frame, silence, silence) for frame in mel.T], axis=1).astype(
+        np.float32
+    )
 
 
 def mel_filters(front_end: MelFrontEnd) -> np.ndarray:

@@ -39,6 +39,7 @@ class Problem:
         hardness: by how much more the original sampler spends on a question like this.
         openness: by how much louder than usual the noise is that the chain starts from; over 1 where the evidence
             leaves a whole band to imagine.
+        averaged: whether draws may be averaged; not where the evidence leaves phases open.
     """
 
     start: np.ndarray
@@ -47,6 +48,7 @@ class Problem:
     grid: int = 1
     hardness: int = 1
     openness: float = 1.0
+    averaged: bool = True
 
 
 @dataclass
@@ -91,7 +93,15 @@ def resolve_device(name: str) -> str:
 
 def restore(problem: Problem, prior: Prior, settings: Settings) -> Iterator[Progress | Restored]:
     """Runs the chain over every block; yields Progress after every update and Restored in the end."""
-    plan = choose_plan(prior, settings.quality, settings.sampler, settings.steps, problem.hardness, problem.openness)
+    plan = choose_plan(
+        prior,
+        settings.quality,
+        settings.sampler,
+        settings.steps,
+        hardness=problem.hardness,
+        openness=problem.openness,
+        averaged=problem.averaged,
+    )
     blocks = split_blocks(problem.regions, prior.sample_rate, problem.grid)
     prior = Counted(prior)
     clock, waveform, quiet = Clock(len(blocks)), problem.start.astype(np.float32), 0

@@ -180,11 +180,12 @@ def add_entry(folder: Path, entry_fields: Mapping, source: Path, parts: Mapping[
 
 def tasks_of(architecture: str, config: Mapping) -> tuple[str, ...]:
     """The commands that a checkpoint can serve: sources add up in waveforms and linear classes alone, and a WaveNet
-    that is told a spectrogram can do without it nowhere."""
+    that is told a spectrogram can do without it nowhere (no command tells it one yet)."""
     if config.get("bands"):
-        return ("vocode",)
-    addable = architecture == "spectral" or config.get("domain") == "linear"
-    return (*RESTORATION, "separate") if addable else RESTORATION
+        return ()
+    if architecture == "spectral":
+        return (*RESTORATION, "separate", "vocode")
+    return (*RESTORATION, "separate") if config.get("domain") == "linear" else RESTORATION
 
 
 def read_manifest(folder: Path, *, bundled: bool = False) -> list[Entry]:

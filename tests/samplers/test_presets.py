@@ -27,7 +27,10 @@ def test_steps_of_ones_own_replace_the_budget():
 
 
 def test_the_original_spends_by_hardness_and_does_not_look_at_the_evidence():
-    easy, hard = choose_plan(PRIOR, "draft", "original", None), choose_plan(PRIOR, "draft", "original", None, 4)
+    easy, hard = (
+        choose_plan(PRIOR, "draft", "original", None),
+        choose_plan(PRIOR, "draft", "original", None, hardness=4),
+    )
     assert (easy.settings["steps"], hard.settings["steps"]) == (256, 1024)
     assert not easy.looks
 
@@ -49,3 +52,8 @@ def test_open_questions_start_louder_but_on_the_ladder():
 def test_unknown_choices_are_refused_with_the_known_ones(quality, sampler, steps, told):
     with pytest.raises(InputError, match=told):
         choose_plan(PRIOR, quality, sampler, steps)
+
+
+def test_draws_whose_phases_are_open_are_not_averaged():
+    settings = choose_plan(PRIOR, "standard", None, None, averaged=False).settings
+    assert settings["draws"] == 1 and settings["steps"] == 39

@@ -88,7 +88,7 @@ def test_a_prior_that_is_told_a_spectrogram_is_refused(tmp_path):
     sizes = {"layers": 2, "stacks": 1, "residual": 4, "gate": 8, "skip": 4, "bands": 3, "upsampling": [2]}
     path = tmp_path / "told.safetensors"
     save_checkpoint(path, "wavenet", sizes | {"sample_rate": 16000}, WaveNet(WaveNetConfig(**sizes)).state_dict())
-    assert zoo.register("told", path, {}).task == ("vocode",)
+    assert zoo.register("told", path, {}).task == ()
     with pytest.raises(InputError, match="without a spectrogram"):
         inspect(tone(), "told", rung=3)
     assert len(rungs(WAVENET)) == 24

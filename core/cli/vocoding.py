@@ -1,0 +1,30 @@
+"""vocode: a spectrogram in, or audio of which it is taken; a waveform out."""
+
+from core.cli import options, restoration, running
+from core.signal.spectrogram_files import SUFFIXES
+
+
+def add_commands(commands) -> None:
+    """Adds the command to the parser."""
+    description = "Makes audio of a mel spectrogram, given as a file or taken of audio."
+    command = restoration.add_command(commands, "vocode", _vocode, description)
+    command.add_argument("--stretch", type=options.duration, default=1.0, metavar="X", help="make it longer by this")
+    command.add_argument("--semitones", type=options.number, default=0.0, metavar="N", help="move it up by these")
+
+
+def _vocode(arguments) -> int:
+    from core.signal.mel import FRONT_ENDS
+    from core.signal.spectrogram_files import read_spectrogram
+    from core.tasks.vocoding import FRONT_END, vocode
+
+    restoration.check_outputs(arguments)
+    if arguments.input.suffix.lower() in SUFFIXES:
+        source, notes = read_spectrogram(arguments.input, FRONT_ENDS[FRONT_END]), ()
+    else:
+        source, notes = running.read(arguments, arguments.input)
+
+    def start(settings, reference):
+        changes = {"stretch": arguments.stretch, "semitones": arguments.semitones}
+        return vocode(source, settings=settings, reference=reference, **changes)
+
+    return restoration.finish(arguments, start, notes)

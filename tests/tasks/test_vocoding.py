@@ -1,0 +1,186 @@
+"""Vocoding: the spectrogram comes out again, changed where asked; files that are no spectrograms are refused."""
+
+import os
+import pickle
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import InputError
+from core.signal.clip import Clip
+from core.signal.mel import FRONT_ENDS, LOGARITHMS, shift_pitch, stretch_time
+from core.signal.spectrogram_files import read_spectrogram
+from core.tasks.progress import Progress, Settings
+from core.tasks.vocoding import griffin_lim, mel_error, spectrogram_of, vocode
+
+FRONT_END = FRONT_ENDS["pnf-16k"]
+
+
+def glide(seconds=1.0, low=300.0, rate=16000):
+    t = np.arange(round(seconds * rate)) / rate
+    phase = 2 * np.pi * (low * t + 100 * t**2)
+    return Clip(sum(0.1 / n * np.sin(n * phase) for n in range(1, 6)), rate)
+
+
+@pytest.fixture
+def settings(tiny_prior):
+    return Settings(prior=tiny_prior, quality="draft", steps=2)
+
+
+def finish(run):
+    *moments, result = run
+    assert moments and all(isinstance(m, Progress) for m in moments)
+    return result
+
+
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_audio_comes_out_with_its_own_spectrogram(settings, rate):
+    result = finish(vocode(glide(1.0, rate=rate), settings=settings))
+    assert result.clip.sample_rate == 16000 and abs(result.clip.frames - 16000) < 256
+    assert result.metrics["mel_error"] < 0.3 and result.metrics["lsd_db"] > 0
+    assert set(result.baselines) == {"Griffin-Lim"} and result.report["task"] == "vocode"
+
+
+def test_a_spectrogram_has_no_truth_but_a_mel_error(settings):
+    result = finish(vocode(spectrogram_of(glide()), settings=settings))
+    assert result.metrics["lsd_db"] is None and result.metrics["mel_error"] < 0.3 and result.truth is None
+
+
+def test_time_is_stretched_and_pitch_shifted(settings):
+    longer = finish(vocode(glide(), settings=settings, stretch=1.5))
+    assert abs(longer.clip.seconds - 1.5) < 0.05 and longer.truth is None
+    higher = finish(vocode(glide(0.5, 500), settings=settings, semitones=7))
+
+    def centroid(clip):
+        spectrum = np.abs(np.fft.rfft(clip.samples[0]))
+        return (spectrum * np.arange(len(spectrum))).sum() / spectrum.sum() / clip.frames * clip.sample_rate
+
+    assert 1.2 < centroid(higher.clip) / centroid(glide(0.5, 500)) < 2
+
+
+def test_changes_of_a_spectrogram():
+    mel = spectrogram_of(glide()).mel
+    assert stretch_time(mel, 2).shape == (80, 2 * mel.shape[1])
+    np.testing.assert_allclose(stretch_time(mel, 1.0), mel, atol=1e-5)
+    np.testing.assert_allclose(shift_pitch(mel, FRONT_END, 0), mel, atol=1e-4)
+    assert shift_pitch(mel, FRONT_END, 12).mean(axis=1).argmax() > mel.mean(axis=1).argmax()
+
+
+def test_griffin_lim_is_a_waveform_of_the_spectrogram():
+    spectrogram = spectrogram_of(glide())
+    waveform = griffin_lim(spectrogram)
+    assert len(waveform) == spectrogram.samples
+    made = spectrogram_of(Clip(waveform, 16000)).mel
+    assert mel_error(spectrogram.mel, made) < 0.5 < mel_error(spectrogram.mel, made - 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"stretch": 9.0}, "0.25 to 4"),
+        ({"stretch": float("nan")}, "0.25 to 4"),
+        ({"semitones": 99.0}, "24 semitones"),
+        ({"settings": Settings(prior="piano-16k-wavenet")}, "can't vocode"),
+        ({"settings": Settings(prior="tiny", sampler="original")}, "diffusion or langevin"),
+        ({"source": Clip(np.full((1, 500), 0.1), 16000)}, "too short"),
+    ],
+)
+def test_refusals(settings, change, reason):
+    arguments = {"source": glide(), "settings": settings} | change
+    with pytest.raises(InputError, match=reason):
+        list(vocode(arguments.pop("source"), **arguments))
+
+
+@pytest.fixture
+def written(tmp_path):
+    mel = spectrogram_of(glide()).mel
+
+    def write(**fields):
+        about = {"mel": mel, "sample_rate": 16000, "hop_length": 256, "log": "log10"} | fields
+        path = tmp_path / "s.npz"
+        np.savez(path, **{key: value for key, value in about.items() if value is not None})
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("log", LOGARITHMS)
+def test_any_logarithm_is_read(written, log):
+    mel = spectrogram_of(glide()).mel
+    scaled = mel * np.log(10) / LOGARITHMS[log]
+    np.testing.assert_allclose(read_spectrogram(written(mel=scaled, log=log), FRONT_END).mel, mel, rtol=1e-5, atol=1e-5)
+
+
+def test_bare_arrays_are_the_priors_own(tmp_path):
+    mel = spectrogram_of(glide()).mel
+    np.save(tmp_path / "s.npy", mel)
+    torch.save(torch.from_numpy(mel)[None], tmp_path / "s.pt")
+    for name in ("s.npy", "s.pt"):
+        assert np.array_equal(read_spectrogram(tmp_path / name, FRONT_END).mel, mel)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"sample_rate": 22050}, "sample_rate of 22050, the prior wants 16000"),
+        ({"hop_length": 200}, "hop_length of 200"),
+        ({"log": "log3"}, "logarithm 'log3'"),
+        ({"mel": np.zeros((40, 50))}, "40 mel bands"),
+        ({"mel": np.zeros(50)}, "no spectrogram of bands by frames"),
+        ({"mel": np.full((80, 50), np.nan)}, "no numbers"),
+        ({"mel": np.full((80, 50), 50.0)}, "no log10 spectrogram of audio"),
+        ({"mel": np.zeros((80, 80000), np.float16)}, "at most 600 s"),
+        ({"mel": np.array([object()] * 3)}, "more than arrays"),
+        ({"mel": None}, "no array `mel`"),
+        ({"mel": np.array(["a", "b"])}, "no spectrogram"),
+    ],
+)
+def test_spectrograms_of_another_kind(written, fields, reason):
+    with pytest.raises(InputError, match=reason):
+        read_spectrogram(written(**fields), FRONT_END)
+
+
+class Poison:
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".pt"])
+def test_code_in_a_file_is_not_run(tmp_path, suffix):
+    mark, path = tmp_path / "ran", tmp_path / f"s{suffix}"
+    content = pickle.dumps(Poison(f"touch {mark}"))
+    if suffix == ".npz":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("mel.npy", content)
+    elif suffix == ".npy":
+        np.save(path, np.array([Poison(f"touch {mark}")], dtype=object), allow_pickle=True)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(InputError):
+        read_spectrogram(path, FRONT_END)
+    assert not mark.exists()
+
+
+def test_a_file_that_unpacks_to_too_much(tmp_path, monkeypatch):
+    from core.signal import spectrogram_files
+
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, mel=np.zeros((80, 20000)))
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(spectrogram_files, "LIMITS", replace(spectrogram_files.LIMITS, file_bytes=1_000_000))
+    with pytest.raises(InputError, match="unpacks to more than"):
+        read_spectrogram(path, FRONT_END)
+
+
+def test_a_missing_or_broken_file(tmp_path):
+    with pytest.raises(InputError, match="no spectrogram"):
+        read_spectrogram(tmp_path / "none.npz", FRONT_END)
+    (tmp_path / "broken.npz").write_bytes(b"PK but no more")
+    with pytest.raises(InputError, match="more than arrays"):
+        read_spectrogram(tmp_path / "broken.npz", FRONT_END)
