@@ -8,7 +8,7 @@ import os
 import gradio as gr
 
 from core.signal.limits import LIMITS
-from demos import api, declipping, inpainting, prior_inspector, separation, super_resolution, theme
+from demos import api, declipping, inpainting, prior_inspector, separation, super_resolution, theme, vocoding
 from demos.run_panel import RunPanel
 from demos.takes import Shelf
 from demos.worker import RUNS_AT_ONCE
@@ -32,6 +32,8 @@ def build() -> gr.Blocks:
                     RunPanel(job, shelf, SAMPLING)
             with gr.Tab(separation.TITLE, id=separation.TASK):
                 separation.SeparationPanel(shelf, SAMPLING)
+            with gr.Tab(vocoding.JOB.title, id=vocoding.JOB.task):
+                RunPanel(vocoding.JOB, shelf, SAMPLING)
             with gr.Tab(prior_inspector.TITLE, id=prior_inspector.TASK):
                 prior_inspector.build(SAMPLING)
         api.build(SAMPLING)

@@ -5,6 +5,7 @@
     restored, report = client.predict(handle_file("in.wav"), 4, api_name="/super_resolve")
     restored, report = client.predict(handle_file("in.wav"), "1.0-1.2, 2.5-2.6", api_name="/inpaint")
     restored, report = client.predict(handle_file("in.wav"), api_name="/declip")
+    restored, report = client.predict(handle_file("in.wav"), 1.5, 0, api_name="/vocode")
     stems, report = client.predict(handle_file("mix.wav"), "piano-16k, voice-16k", api_name="/separate")
 
 `client.submit` with the same arguments yields progress as well and can be cancelled. What a user can
@@ -22,7 +23,7 @@ from core.errors import InputError
 from core.tasks.progress import Progress, Settings
 from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
 from core.tasks.stems import StemsProgress
-from demos import declipping, inpainting, super_resolution
+from demos import declipping, inpainting, super_resolution, vocoding
 from demos.downloads import restored_file, stem_files
 from demos.job import Job
 from demos.source import load, read_source
@@ -41,12 +42,14 @@ def build(concurrency: dict) -> None:
         degrade = gr.Textbox("", label="degrade")
         gaps = gr.Textbox(label="gaps")
         threshold = gr.Number(None, label="threshold")
+        stretch, semitones = gr.Number(1.0, label="stretch"), gr.Number(0.0, label="semitones")
         shared = _shared_inputs()
         outputs = [gr.File(label="restored"), gr.JSON(label="report")]
         for name, fn, own in (
             ("super_resolve", _super_resolve, [factor, degrade]),
             ("inpaint", _inpaint, [gaps]),
             ("declip", _declip, [threshold]),
+            ("vocode", _vocode, [stretch, semitones]),
         ):
             gr.Button(name).click(
                 fn, [audio, *own, *shared], outputs, api_name=name, api_description=fn.__doc__, **concurrency
@@ -105,6 +108,26 @@ def _declip(audio, threshold=None, prior="", quality="standard", seed=0, start=0
     chosen = {"threshold": threshold}
     settings = Settings(prior or None, quality, seed=seed)
     yield from _answer(declipping.JOB, audio, reference, (start, length), settings, chosen)
+
+
+def _vocode(
+    audio,
+    stretch=1.0,
+    semitones=0.0,
+    prior="",
+    quality="standard",
+    seed=0,
+    start=0.0,
+    length=0.0,
+    reference=None,
+):
+    """Plays the mel spectrogram of a sound anew, made longer by `stretch` and moved up by `semitones` first.
+
+    prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
+    """
+    chosen = {"stretch": stretch, "semitones": semitones}
+    settings = Settings(prior or None, quality, seed=seed)
+    yield from _answer(vocoding.JOB, audio, reference, (start, length), settings, chosen)
 
 
 def _separate(audio, priors="", quality="standard", seed=0, start=0.0, length=0.0, form=""):

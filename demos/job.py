@@ -58,6 +58,7 @@ class Job:
         start: (source, settings, values of the widgets by name) -> a run; it raises InputError, its first step at last.
         how: Markdown with formulas for the fold "How it works".
         selects: whether spans of the waveform can be selected.
+        prior: the one that is chosen at first; the first of the menu where not given.
         wire: called with the built panel, for what only this job does.
     """
 
@@ -70,4 +71,5 @@ class Job:
     how: str
     more: Callable[[], Widgets] = dict
     selects: bool = False
+    prior: str | None = None
     wire: Callable[[Any], None] = lambda panel: None

@@ -109,7 +109,8 @@ def _build_input(job: Job) -> dict:
     choices = dict(job.choices())
     names = prior_names(job.task)
     with gr.Row(elem_classes="settings"):
-        made["prior"] = gr.Dropdown(names, value=names[0] if names else None, label="Prior", min_width=160)
+        first = job.prior if job.prior in names else (names[0] if names else None)
+        made["prior"] = gr.Dropdown(names, value=first, label="Prior", min_width=160)
         made["quality"] = build_quality()
     made |= build_actions()
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):

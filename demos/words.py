@@ -145,8 +145,8 @@ def notes_html(notes: Sequence[str]) -> str:
 
 
 def title(name: str) -> str:
-    """`linear-prediction` -> `Linear prediction`."""
-    words = name.replace("-", " ").replace("_", " ")
+    """`linear_prediction` -> `Linear prediction`."""
+    words = name.replace("_", " ")
     return words[:1].upper() + words[1:]
 
 

@@ -41,6 +41,12 @@ def test_declip_with_a_reference(api):
     assert report["threshold"] == pytest.approx(0.12, abs=1e-3) and report["metrics"]["sdr_db"] is not None
 
 
+def test_vocode(api):
+    path, report = ask(api, "/vocode", "speech", 1.5, 2.0)
+    assert soundfile.info(path).duration == pytest.approx(1.5, abs=0.05)
+    assert report["semitones"] == 2 and report["metrics"]["mel_error"] > 0
+
+
 def test_separate(api):
     mixture = client.handle_file(str(SOUNDS / "piano-and-speech.flac"))
     paths, report = api.predict(mixture, "tiny, tiny", quality="draft", length=1.0, api_name="/separate")

@@ -219,3 +219,18 @@ def wav(seconds: float) -> bytes:
     noise = np.random.default_rng(0).standard_normal(round(seconds * 16000))
     soundfile.write(file, 0.1 * noise, 16000, format="WAV")
     return file.getvalue()
+
+
+def test_a_spectrogram_is_played_at_another_tempo(visit):
+    page = visit()
+    tab = Tab(page, "Vocoding")
+    tab.choose("Voice, half as fast")
+    tab.set("Length (s)", SECONDS)
+    tab.set("Steps", STEPS)
+    tab.run.click()
+    tab.finished()
+    tracks = tab.compare.locator(".scope-tracks button").all_text_contents()
+    assert tracks == ["Input", "Result", "Griffin-Lim"]
+    assert "/ 3.0 s" in tab.compare.locator(".scope-time").inner_text()
+    assert tab.root.locator("table.metrics thead th").all_text_contents()[1].startswith("Mel error")
+    assert page.faults == [] and page.foreign == []

@@ -60,7 +60,7 @@ def result(metrics, baselines) -> Result:
 
 def test_metrics_have_units_and_the_best_is_marked():
     figures = {"psnr_db": 30.04, "si_sdr_db": None, "lsd_db": 4.0}
-    html = words.metrics_html(result(figures, {"linear-prediction": {"psnr_db": 28.0, "lsd_db": 3.96}}))
+    html = words.metrics_html(result(figures, {"linear_prediction": {"psnr_db": 28.0, "lsd_db": 3.96}}))
     assert re.findall(r"<th>([A-Z]+)<small>dB", html) == ["PSNR", "LSD"], "columns without a figure are left out"
     assert "<th>Linear prediction</th>" in html
     assert re.findall(r'<td class="best">([\d.]+)', html) == ["30.0", "4.0"]
