@@ -21,7 +21,7 @@ from core.types import Prior
 LONGEST_SECONDS = 4.0
 WINDOW_SECONDS = 0.05  # of the distribution that is shown sample by sample
 LEAST_DB = -60.0  # of a filter's gain
-RUNGS = 9  # levels of a curve over the ladder
+RUNGS, CURVE_SECONDS = 9, 1.5  # levels of a curve over the ladder, and how much of the clip it is of
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ def inspect(
 
 
 def over_levels(clip: Clip, prior: str, *, seed: int = 0, device: str = "auto") -> Iterator[tuple[float, float]]:
-    """(level, figure) from fine to coarse, the figure being bits a sample or the error in dB; else as `inspect`."""
+    """(level, figure) from fine to coarse, of the clip's beginning; the figure as `inspect` has it."""
     network, waveform = _prepare(clip, prior, device)
-    levels = sorted(network.levels)
+    waveform, levels = waveform[:, : int(CURVE_SECONDS * network.sample_rate)], sorted(network.levels)
     for index in np.linspace(0, len(levels) - 1, RUNGS).round().astype(int):
         look = _hear if isinstance(network, DenoiserPrior) else _predict
         yield levels[index], look(network, waveform, levels[index], seed).figure
