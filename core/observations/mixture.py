@@ -79,13 +79,14 @@ class Remainder:
         prior: over all sources, row r of x being source r modulo their number.
         observed: the mixture as a waveform, [channels, frames].
         gains: of the sources.
+        sharpness: the posterior is raised to this power: over 1, likely sources become likelier.
 
     Attributes:
         observation: for samplers.
     """
 
-    def __init__(self, prior: Prior, observed: Tensor, gains: Sequence[float]):
-        self.prior, self.observed, self.gains = prior, observed, tuple(gains)
+    def __init__(self, prior: Prior, observed: Tensor, gains: Sequence[float], sharpness: float = 1.0):
+        self.prior, self.observed, self.gains, self.sharpness = prior, observed, tuple(gains), sharpness
         self.name, self.sample_rate, self.domain, self.rms = prior.name, prior.sample_rate, prior.domain, prior.rms
         self.levels, self.start_level, self.device = prior.levels, prior.start_level, prior.device
         self.receptive_field = prior.receptive_field
@@ -106,7 +107,7 @@ class Remainder:
         return torch.cat([free, last[:, :, None]], dim=2).flatten(0, 2)
 
     def score(self, x: Tensor, level: float, condition: Condition | None = None) -> Score:
-        """s_i(x_i) - gain_i / gain_N * s_N(x_N); the density is that of all sources of the row's channel."""
+        """s_i(x_i) - gain_i / gain_N * s_N(x_N), sharpened; the density is that of all sources of the channel."""
         *free_gains, last_gain = self.gains
         score = self.prior.score(self.complete(x), level)
         own = score.gradient.view(-1, len(self.gains), x.shape[-1])
@@ -115,8 +116,8 @@ class Remainder:
         ratio = own.new_tensor(free_gains)[:, None] / last_gain
         log_prob = score.log_prob
         if log_prob is not None:
-            log_prob = log_prob.view(-1, len(self.gains)).sum(dim=1).repeat_interleave(len(free_gains))
-        return Score((own[:, :-1] - ratio * own[:, -1:]).flatten(0, 1), log_prob)
+            log_prob = self.sharpness * log_prob.view(-1, len(self.gains)).sum(dim=1).repeat_interleave(len(free_gains))
+        return Score(self.sharpness * (own[:, :-1] - ratio * own[:, -1:]).flatten(0, 1), log_prob)
 
     def denoise(self, x: Tensor, level: float, condition: Condition | None = None) -> Tensor:
         """Expected clean x: x + level^2 * gradient (Tweedie)."""

@@ -208,7 +208,7 @@ def _separate_block(
     soft = Mixture(observed, gains, prior.domain, plan.strength)
     start = soft.initialise(generator)
     if plan.form == "exact":
-        remainder = Remainder(prior, observed, gains)
+        remainder = Remainder(prior, observed, gains, plan.sharpness)
         free = start.view(len(observed), len(gains), -1)[:, :-1].flatten(0, 1)
         chain, complete = plan.start(remainder, remainder.observation, free, generator), remainder.complete
     else:

@@ -69,10 +69,11 @@ def test_the_last_source_is_what_the_others_leave():
     torch.testing.assert_close(mixed, observed.expand(4, -1, -1), rtol=1e-5, atol=1e-5)
 
 
-def test_the_score_of_the_remainder_is_the_gradient_of_its_density():
+@pytest.mark.parametrize("sharpness", [1.0, 1.4])
+def test_the_score_of_the_remainder_is_the_gradient_of_its_density(sharpness):
     observed = noise(2, FRAMES)
     prior = Independent([White(0.1, 1.0), White(-0.3, 0.2), White(0.5, 3.0)])
-    remainder = Remainder(prior, observed, GAINS)
+    remainder = Remainder(prior, observed, GAINS, sharpness)
     free = noise(4, FRAMES, seed=1).requires_grad_()
     log_prob = remainder.score(free, 0.4).log_prob
     assert log_prob.shape == (4,) and log_prob[0] == log_prob[1], "sources of a channel share one density"
