@@ -112,6 +112,10 @@ class Observation:
         """The evidence for a network's eyes, or None."""
         return None
 
+    def expecting(self, estimate: Tensor) -> "Observation":
+        """The same evidence, knowing what a prior made of it in one step, a waveform `[batch, frames]`."""
+        return self
+
     def gradient(self, x: Tensor, level: float) -> Tensor:
         """Of log p(observation | x)."""
         return x.new_zeros(x.shape)

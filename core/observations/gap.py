@@ -1,5 +1,6 @@
 """Gaps: everything outside some intervals is known (PnF, Jayaram & Thickstun 2021, sec. 4.4)."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,8 @@ from core.observations.masked import Masked
 from core.signal.companding import Domain
 from core.signal.linear_prediction import interpolate_gaps
 from core.types import Condition
+
+DOUBT_LEFT = 0.25  # of the interpolation's, once a network has mixed the predictions (chosen on held-out piano)
 
 
 class Gap(Masked):
@@ -49,8 +52,17 @@ class Gap(Masked):
 class PredictedGap(Gap):
     """A gap whose interpolation counts as soft evidence: a Gaussian around it, as wide as its doubt.
 
-    So what the surroundings foretell is kept, and the prior decides where they leave the question open.
+    So what the surroundings foretell is kept, and the prior decides where they leave the question open. A better
+    estimate than the interpolation takes its place, trusted more.
     """
+
+    def expecting(self, estimate: Tensor) -> "PredictedGap":
+        if torch.equal(estimate, self.filled):
+            return self
+        better = copy.copy(self)
+        object.__setattr__(better, "filled", estimate)
+        object.__setattr__(better, "doubt", self.doubt * DOUBT_LEFT)
+        return better
 
     def gradient(self, x: Tensor, level: float) -> Tensor:
         """Of the interpolation's Gaussian, widened by the level's noise."""

@@ -147,7 +147,7 @@ def _chain(prior: Prior, observation: Observation, plan: Plan, generator: torch.
         x, condition = observation.initialise(generator), None
         guess = x
     else:
-        condition = replace(condition, estimate=estimate)
+        condition, observation = replace(condition, estimate=estimate), observation.expecting(estimate)
         guess = prior.encode(estimate)
         x = observation.project(guess)
     yield Iterate(x, x, prior.levels[0], 0, plan.settings["steps"], None, observation.residual(guess))

@@ -124,3 +124,15 @@ def test_condition_shows_every_alias_at_its_height():
     assert amplitude[3000].item() == pytest.approx(0.3, rel=1e-6)
     assert amplitude[1000].item() == pytest.approx(0.3, rel=1e-6)  # the alias
     assert condition.mask.mean().item() == 0.25
+
+
+def test_a_better_estimate_takes_the_interpolations_place():
+    t = torch.arange(FRAMES * 4, dtype=torch.float64) / 16000
+    tone = (0.3 * torch.sin(2 * torch.pi * 440 * t) + 0.05 * noise(FRAMES * 4)).float()[None]
+    gap = PredictedGap(tone, [(2000, 2300)], WAVEFORM)
+    assert gap.expecting(gap.filled.clone()) is gap
+    better = gap.expecting(tone)
+    assert not better.gradient(tone, 0.01).any(), "there it pulls to nowhere"
+    off = tone + 0.01
+    pulls = [(observation.gradient(off, 1e-3).abs()[~gap.mask]).mean() for observation in (better, gap)]
+    assert pulls[0] > pulls[1] and torch.equal(gap.expecting(tone).project(off), gap.project(off))
