@@ -105,17 +105,16 @@ def _nmf_masks(magnitude: np.ndarray, powers: np.ndarray) -> list[np.ndarray]:
         powers: of the true sources, [sources, channels, bins, frames].
     """
     import librosa
-    from sklearn.decomposition import NMF as Factorisation
-    from sklearn.exceptions import ConvergenceWarning
 
     masks = np.zeros(powers.shape)
     for channel, mixed in enumerate(magnitude):
         if not mixed.any():
             continue
         count = COMPONENTS_PER_SOURCE * len(powers)
-        factorisation = Factorisation(n_components=count, init="nndsvd", max_iter=NMF_ITERATIONS, tol=1e-3)
-        with warnings.catch_warnings(category=ConvergenceWarning, action="ignore"):  # a bounded effort
-            bases, activations = librosa.decompose.decompose(mixed, transformer=factorisation)
+        with warnings.catch_warnings(action="ignore"):  # a bounded effort need not converge
+            bases, activations = librosa.decompose.decompose(
+                mixed, n_components=count, init="nndsvd", max_iter=NMF_ITERATIONS, tol=1e-3
+            )
         shares = bases[:, None, :] * activations.T[None]  # [bins, frames, components]
         fits = np.einsum("sbt,btk->sk", np.sqrt(powers[:, channel]), shares)
         owner = (fits / np.sqrt(powers[:, channel].sum(axis=(1, 2)) + 1e-20)[:, None]).argmax(axis=0)
