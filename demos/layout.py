@@ -188,4 +188,4 @@ def about_html(name: str | None) -> str:
     entry = next((entry for entry in zoo.catalogue() if entry.name == name), None)
     if entry is None:
         return '<p class="quiet">There is no model for this task yet: train or import one, then reload the page.</p>'
-    return words.card_html(entry)
+    return words.card_html(zoo.summary(entry))

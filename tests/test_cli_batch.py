@@ -159,6 +159,15 @@ def test_an_unknown_option_fails_its_own_row_alone(house, capsys):
     assert "--colour" in statuses(house / "out")[0]["message"]
 
 
+def test_flags_are_said_with_yes_and_no(house):
+    stereo = 0.1 * np.random.default_rng(0).standard_normal((4000, 2))
+    soundfile.write(house / "stereo.wav", stereo, RATE)
+    row = {"task": "inpaint", "input": "stereo.wav", "gap": "0.1-0.11"} | QUICK
+    rows = [row | {"output": f"{answer}.wav", "mono": answer} for answer in ("yes", "no")]
+    assert run(write_jobs(house / "jobs.csv", rows), house / "out") == 0
+    assert [soundfile.info(house / "out" / f"{answer}.wav").channels for answer in ("yes", "no")] == [1, 2]
+
+
 def test_a_missing_list_and_a_file_in_the_way(house, capsys):
     assert run(house / "none.csv", house / "out") == 2
     assert "cannot be read" in capsys.readouterr().err

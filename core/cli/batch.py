@@ -17,6 +17,7 @@ from core.signal.output import replacing
 REQUIRED = ("task", "input", "output")
 TASKS = ("super-resolve", "inpaint", "declip", "separate", "vocode", "spectrogram")
 REPEATED = ("gap", "prior", "level", "reference")  # several values stand with ";" between them
+FLAGS = ("mono",)  # take no value: yes or no in their column
 OF_THE_COMMAND = ("report", "device", "sources")  # not a column
 STATUS = "status.csv"
 DONE, FAILED = "done", "failed"
@@ -124,6 +125,9 @@ def _job(number: int, row: dict, beside: Path, folder: Path, device: str) -> Job
     command = [task, str(source), str(folder / inside)]
     for name, value in values.items():
         if name in REQUIRED:
+            continue
+        if name in FLAGS:
+            command += [f"--{name}"] if value.lower() in ("yes", "true", "1") else []
             continue
         parts = value.split(";") if name in REPEATED else [value]
         command += [f"--{name}={part.strip()}" for part in parts]

@@ -23,9 +23,9 @@ def add_commands(commands) -> None:
 
 
 def _models(arguments) -> int:
-    from core.zoo import catalogue
+    from core.zoo import catalogue, summary
 
-    entries = catalogue()
+    entries = [summary(entry) for entry in catalogue()]
     rows = [
         [e.name, ", ".join(e.task), f"{e.sample_rate} Hz", f"{e.bytes / 1e6:.1f} MB", "bundled" if e.bundled else "own"]
         for e in entries

@@ -23,7 +23,7 @@ FORMS = ("exact", "soft")
 SEPARATION_DRAWS = {"draft": 1, "standard": 4, "fine": 8}
 SEPARATION_STEPS = {"draft": 24, "standard": 40, "fine": 60}
 SEPARATION_RHO = 3.0  # more steps at high noise, where it is settled who a loud note belongs to
-SEPARATION_SHARPNESS = 1.4  # of the exact posterior: 0.9 dB more on held-out mixtures than 1
+SEPARATION_SHARPNESS = 1.4  # of the exact posterior: 0.9 dB more than 1, single draws of three held-out mixtures
 SEPARATION_END = 0.003  # of the first level: where the exact sum makes finer levels an idle quarrel of the priors
 
 

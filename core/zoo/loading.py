@@ -1,14 +1,13 @@
 """From a name to a prior: the file's hash is verified, the network is built, and both are kept for the next run."""
 
 from collections import OrderedDict
-from pathlib import Path
 from threading import Lock
 
 from core.errors import InputError
 from core.priors import denoiser, wavenet
 from core.types import Prior
 from core.zoo.checkpoint import load_checkpoint
-from core.zoo.manifest import Entry, find, sha256
+from core.zoo.manifest import Entry, find, parts_of, sha256
 
 BUILDERS = {
     "spectral": denoiser.from_checkpoint,
@@ -32,20 +31,22 @@ def load(name: str, device: str = "cpu") -> Prior:
         InputError: unknown name, missing file, a file that is not the one in the manifest, weights that do not fit.
     """
     entry = find(name)
-    key = (entry.name, entry.sha256, str(device))
+    entries = [entry, *parts_of(entry)]
+    key = (entry.name, "".join(part.sha256 for part in entries), str(device))
     with _lock:
         if key not in _kept:
-            _kept[key] = _build(entry, device)
+            _kept[key] = _build(entries, device)
         _kept.move_to_end(key)
         while len(_kept) > KEPT_PRIORS:
             _kept.popitem(last=False)
         return _kept[key]
 
 
-def _build(entry: Entry, device: str) -> Prior:
-    for path, digest in entry.files.items():
-        _verify(entry, path, digest)
-    checkpoint = load_checkpoint(*entry.files)
+def _build(entries: list[Entry], device: str) -> Prior:
+    """Of an entry and its parts."""
+    for part in entries:
+        _verify(part)
+    entry, checkpoint = entries[0], load_checkpoint(*(part.path for part in entries))
     if checkpoint.architecture not in BUILDERS:
         raise InputError(
             f"{entry.name!r} holds the architecture {checkpoint.architecture!r}; known are: {', '.join(BUILDERS)}."
@@ -58,15 +59,15 @@ def _build(entry: Entry, device: str) -> Prior:
         raise InputError(f"The weights of {entry.name!r} do not fit their configuration ({reason}).") from None
 
 
-def _verify(entry: Entry, path: Path, digest: str) -> None:
+def _verify(entry: Entry) -> None:
     """Refuses a file that is missing or not the one in the manifest."""
     try:
-        found = sha256(path)
+        found = sha256(entry.path)
     except OSError:
         raise InputError(
-            f"The file of {entry.name!r}, {path}, cannot be read; register the checkpoint again."
+            f"The file of {entry.name!r}, {entry.path}, cannot be read; register the checkpoint again."
         ) from None
-    if found != digest:
+    if found != entry.sha256:
         raise InputError(
             f"The file of {entry.name!r} is not the one that its manifest describes; register the checkpoint again."
         )

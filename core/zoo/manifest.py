@@ -42,10 +42,10 @@ class Entry:
         metrics: figure -> value.
         licence: of the weights, with the attribution that the data ask for.
         sha256: of the file; a file with another hash is not loaded.
-        bytes: size of all its files.
+        bytes: size of the file.
         file: its name inside its folder.
-        parts: networks of it that are kept in files of their own, so that none is large: name -> hash; the file is
-            called `<name>.<part>.safetensors`.
+        parts: names of other entries of its folder that hold further networks of it, so that no file is large; they
+            are not on offer by themselves.
         bundled: ships with the project, or is the user's own.
     """
 
@@ -62,19 +62,12 @@ class Entry:
     date: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     licence: str = ""
-    parts: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
     bundled: bool = False
 
     @property
     def path(self) -> Path:
         return (BUNDLED_FOLDER if self.bundled else own_folder()) / self.file
-
-    @property
-    def files(self) -> dict[Path, str]:
-        """Every file of it, with its hash."""
-        return {self.path: self.sha256} | {
-            self.path.with_name(f"{self.name}.{part}.safetensors"): digest for part, digest in self.parts.items()
-        }
 
 
 def own_folder() -> Path:
@@ -105,7 +98,28 @@ def catalogue(task: str | None = None) -> list[Entry]:
     if own_enabled():
         taken = {entry.name for entry in entries}
         entries += [entry for entry in read_manifest(own_folder()) if entry.name not in taken]
-    return [entry for entry in entries if task is None or task in entry.task]
+    parts = {part for entry in entries for part in entry.parts}
+    return [entry for entry in entries if entry.name not in parts and (task is None or task in entry.task)]
+
+
+def parts_of(entry: Entry) -> list[Entry]:
+    """The entries that hold further networks of this one.
+
+    Raises:
+        InputError: the manifest lacks one.
+    """
+    beside = {other.name: other for other in read_manifest(entry.path.parent, bundled=entry.bundled)}
+    missing = [part for part in entry.parts if part not in beside]
+    if missing:
+        raise InputError(f"The manifest has no entry {missing[0]!r}, which {entry.name!r} needs; register it again.")
+    return [beside[part] for part in entry.parts]
+
+
+def summary(entry: Entry) -> Entry:
+    """The entry with the sizes and figures of its parts added, to be shown."""
+    entries = [entry, *parts_of(entry)]
+    figures = {name: value for part in entries for name, value in part.metrics.items()}
+    return replace(entry, bytes=sum(part.bytes for part in entries), metrics=figures)
 
 
 def find(name: str) -> Entry:
@@ -144,14 +158,13 @@ def check_name(name: str) -> None:
         raise InputError(f"The name {name!r} belongs to a checkpoint that ships with Resound; choose another one.")
 
 
-def add_entry(folder: Path, entry_fields: Mapping, source: Path, parts: Mapping[str, Path] | None = None) -> Entry:
-    """Copies a checkpoint into a folder and writes its manifest entry; all appear whole or not at all.
+def add_entry(folder: Path, entry_fields: Mapping, source: Path) -> Entry:
+    """Copies a checkpoint into a folder and writes its manifest entry; both appear whole or not at all.
 
     The architecture and, unless given, the sample rate are the file's own; hash, size and file name are found here.
 
     Args:
         entry_fields: of `Entry`; `name` at least.
-        parts: networks that are kept apart -> their files (see `core.zoo.checkpoint.split_checkpoint`).
 
     Raises:
         InputError: an unusable name, not a Resound checkpoint, no sample rate to be found.
@@ -164,16 +177,14 @@ def add_entry(folder: Path, entry_fields: Mapping, source: Path, parts: Mapping[
     found = {
         "architecture": checkpoint.architecture,
         "sha256": sha256(source),
-        "bytes": sum(path.stat().st_size for path in (source, *(parts or {}).values())),
+        "bytes": source.stat().st_size,
         "file": f"{name}.safetensors",
-        "parts": {part: sha256(path) for part, path in (parts or {}).items()},
     }
     entry = _entry({**known, **entry_fields, **found}, bundled=False)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".manifest.lock"):
         entries = {other.name: other for other in read_manifest(folder)} | {name: entry}  # a known one keeps its place
-        for path, target in zip([source, *(parts or {}).values()], entry.files, strict=True):
-            _copy(path, folder / target.name)
+        _copy(source, folder / entry.file)
         _write_manifest(folder, list(entries.values()))
     return replace(entry, bundled=folder == BUNDLED_FOLDER)
 
@@ -217,11 +228,9 @@ def _entry(given: Mapping, bundled: bool) -> Entry:
     _check_spelling(entry.name)
     if entry.file != f"{entry.name}.safetensors":
         raise InputError(f"The file of {entry.name!r} must be called {entry.name}.safetensors")
-    for part in entry.parts:
-        _check_spelling(part)
     if not isinstance(entry.sample_rate, int) or entry.sample_rate <= 0:
         raise InputError(f"The checkpoint {entry.name!r} states no sample rate; give one in Hz")
-    return replace(entry, task=tuple(entry.task))
+    return replace(entry, task=tuple(entry.task), parts=tuple(entry.parts))
 
 
 def _check_spelling(name: str) -> None:

@@ -150,11 +150,13 @@ def test_spectrograms_of_another_kind(written, fields, reason):
 
 
 class Poison:
+    """What must never come to life: unpickled, it would run a command that leaves a mark."""
+
     def __init__(self, command):
         self.command = command
 
     def __reduce__(self):
-        return os.system, (self.command,)
+        return os.system, (self.command,)  # written into a file below, to see that reading it runs nothing
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".npy", ".pt"])
@@ -165,7 +167,7 @@ def test_code_in_a_file_is_not_run(tmp_path, suffix):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("mel.npy", content)
     elif suffix == ".npy":
-        np.save(path, np.array([Poison(f"touch {mark}")], dtype=object), allow_pickle=True)
+        np.save(path, np.array([Poison(f"touch {mark}")], dtype=object), allow_pickle=True)  # writes, never reads
     else:
         path.write_bytes(content)
     with pytest.raises(InputError):

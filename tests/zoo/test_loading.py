@@ -53,17 +53,35 @@ def test_networks_kept_apart_are_put_together_again(built, source, tmp_path):
     save_checkpoint(source, "for-tests", {"sample_rate": 8000}, state)
     main, parts = split_checkpoint(source, tmp_path / "apart", ["free", "gaps"])
     assert set(load_checkpoint(main).state) == {"weight"} and set(load_checkpoint(parts["gaps"]).state) == {"gaps.b"}
-    entry = manifest.add_entry(manifest.own_folder(), {"name": "in-parts"}, main, parts)
-    assert [path.name for path in entry.files] == [f"in-parts{part}.safetensors" for part in ("", ".free", ".gaps")]
-    assert zoo.load("in-parts").state.keys() == state.keys()
-    _, free, _ = manifest.find("in-parts").files
-    free.write_bytes(free.read_bytes()[:-1] + b"!")
+    names = [f"whole.{part}" for part in parts]
+    for name, path in zip(names, parts.values(), strict=True):
+        zoo.register(name, path, {"task": []})
+    zoo.register("whole", main, {"parts": names})
+    assert zoo.load("whole").state.keys() == state.keys()
+    assert "whole" in {entry.name for entry in zoo.catalogue()} and not {e.name for e in zoo.catalogue()} & set(names)
+    with pytest.raises(InputError, match="no prior named 'whole.free'"):
+        zoo.load("whole.free")
+    path = manifest.own_folder() / "whole.free.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
     loading._kept.clear()
-    with pytest.raises(InputError, match="not the one"):
-        zoo.load("in-parts")
-    free.unlink()
+    with pytest.raises(InputError, match="'whole.free' is not the one"):
+        zoo.load("whole")
+    path.unlink()
     with pytest.raises(InputError, match="cannot be read"):
-        zoo.load("in-parts")
+        zoo.load("whole")
+    zoo.register("half", main, {"parts": ["nowhere"]})
+    with pytest.raises(InputError, match="no entry 'nowhere'"):
+        zoo.load("half")
+
+
+def test_a_part_that_is_replaced_is_loaded_anew(built, source, tmp_path):
+    save_checkpoint(source, "for-tests", {"sample_rate": 8000}, {"weight": torch.ones(1)})
+    zoo.register("whole", source, {"parts": ["whole.free"]})
+    for value in (1.0, 2.0):
+        part = tmp_path / "part.safetensors"
+        save_checkpoint(part, "for-tests", {"sample_rate": 8000}, {"free.a": torch.full((1,), value)})
+        zoo.register("whole.free", part, {"task": []})
+        assert zoo.load("whole").state["free.a"].item() == value
 
 
 def test_loaded_once_per_device(built, source):
@@ -158,7 +176,7 @@ def test_other_files_are_no_checkpoints(content, tmp_path):
 
 
 def test_every_bundled_checkpoint_loads():
-    for entry in manifest.read_manifest(manifest.BUNDLED_FOLDER, bundled=True):
+    for entry in zoo.catalogue():
         prior = zoo.load(entry.name)
         assert (prior.name, prior.sample_rate) == (entry.name, entry.sample_rate)
         assert all(coarse > fine > 0 for coarse, fine in zip(prior.levels, prior.levels[1:], strict=False))

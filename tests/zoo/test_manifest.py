@@ -33,6 +33,13 @@ def test_catalogue_of_a_task(checkpoint):
     assert "fills-gaps" not in {entry.name for entry in zoo.catalogue("declip")}
 
 
+def test_a_summary_counts_the_parts(checkpoint):
+    zoo.register("whole.free", checkpoint, {"task": [], "metrics": {"free": 2.0}})
+    entry = zoo.register("whole", checkpoint, {"parts": ["whole.free"], "metrics": {"own": 1.0}})
+    whole = zoo.summary(entry)
+    assert whole.bytes == 2 * entry.bytes and whole.metrics == {"own": 1.0, "free": 2.0}
+
+
 def test_registering_again_replaces(checkpoint, own_home):
     zoo.register("mine", checkpoint, {"steps": 1})
     zoo.register("mine", checkpoint, {"steps": 2})
@@ -137,10 +144,11 @@ def test_a_broken_manifest_gets_a_sentence(content, own_home):
 def test_bundled_manifest_describes_its_files():
     """Names, hashes and sizes of what ships with the project; 4 MB a file, 30 MB together."""
     entries = manifest.read_manifest(manifest.BUNDLED_FOLDER, bundled=True)
-    files = {path: digest for entry in entries for path, digest in entry.files.items()}
-    assert files.keys() == set(manifest.BUNDLED_FOLDER.glob("*.safetensors"))
-    assert all(digest == manifest.sha256(path) and path.stat().st_size < 4e6 for path, digest in files.items())
+    assert {entry.path for entry in entries} == set(manifest.BUNDLED_FOLDER.glob("*.safetensors"))
     for entry in entries:
-        assert entry.bytes == sum(path.stat().st_size for path in entry.files)
+        assert entry.sha256 == manifest.sha256(entry.path)
+        assert entry.bytes == entry.path.stat().st_size < 4e6
         assert entry.data and entry.licence and entry.hardware and entry.date and entry.steps and entry.metrics
+        assert entry.task or any(entry.name in other.parts for other in entries), "what serves nothing is a part"
+        assert len(manifest.parts_of(entry)) == len(entry.parts)
     assert sum(entry.bytes for entry in entries) < 30e6
