@@ -263,7 +263,7 @@ def test_models_lists_bundled_and_own(tiny_prior, capsys):
     assert main(["models"]) == 0
     out = capsys.readouterr().out
     assert "tiny" in out and "own" in out
-    assert all(entry.name in out for entry in manifest.read_manifest(manifest.BUNDLED_FOLDER, bundled=True))
+    assert all(entry.name in out for entry in zoo.catalogue())
 
 
 def test_spectrogram_of_a_file_and_of_a_folder(tone, tmp_path, capsys):
