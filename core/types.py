@@ -55,6 +55,23 @@ class MelCondition:
 
 
 @dataclass(frozen=True)
+class MixtureCondition:
+    """A mixture for the eyes of networks that look for their own kind of sound in it.
+
+    Args:
+        mixture: `[batch, frames]`, a waveform at the priors' level.
+        gains: with which the sources are in it; nothing for one that is heard as it is.
+    """
+
+    mixture: Tensor
+    gains: tuple[float, ...] = ()
+
+    def of_source(self, number: int) -> "MixtureCondition":
+        """As loud as it is beside that source alone."""
+        return MixtureCondition(self.mixture / self.gains[number]) if self.gains else self
+
+
+@dataclass(frozen=True)
 class Score:
     """gradient: of log p at one noise level, x's shape. log_prob: `[batch]`, None where the model has no density."""
 
@@ -79,6 +96,8 @@ class Prior(Protocol):
     device: torch.device
     receptive_field: int
     """Earlier samples that a causal prior looks at; 0 for one that is not causal."""
+    hears_mixtures: bool
+    """Whether it was trained to hear its own kind of sound in a mixture that it is shown."""
 
     def encode(self, waveform: Tensor) -> Tensor:
         """The waveform in the prior's own domain."""
@@ -108,7 +127,7 @@ class Observation:
         """A start for the chain that agrees with the evidence, `[batch, frames]`."""
         raise TypeError(f"{type(self).__name__} measures nothing that a chain could start from.")
 
-    def condition(self) -> Condition | None:
+    def condition(self) -> Condition | MixtureCondition | None:
         """The evidence for a network's eyes, or None."""
         return None
 

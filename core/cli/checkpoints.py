@@ -17,6 +17,9 @@ def add_commands(commands) -> None:
     command.add_argument("source", type=Path, metavar="SRC", help="a file, or PnF's folder of noise levels")
     command.add_argument("--system", required=True, metavar="S", help="where it comes from, such as pnf_wavenet")
     command.add_argument("--hparams", type=Path, metavar="FILE", help="else hparams.json or config.json beside SRC")
+    command.add_argument(
+        "--scaler", type=Path, metavar="FILE", help="mean and scale of mel bands; else meanvar.joblib or .npz beside SRC"
+    )
     target = command.add_mutually_exclusive_group(required=True)
     target.add_argument("-o", "--out", type=Path, metavar="FILE", help="a .safetensors file")
     target.add_argument("--register", metavar="NAME", help="one of your own checkpoints, for --prior and the page")
@@ -45,15 +48,16 @@ def _import(arguments) -> int:
     from core.zoo.importers import import_checkpoint
     from core.zoo.manifest import check_name, register
 
+    extras = {"hparams": arguments.hparams, "scaler": arguments.scaler}
     if arguments.out is not None:
         options.check_output(arguments.out, [".safetensors"])
-        import_checkpoint(arguments.source, arguments.system, arguments.out, hparams=arguments.hparams)
+        import_checkpoint(arguments.source, arguments.system, arguments.out, **extras)
         print(f"Wrote {arguments.out}")
         return 0
     check_name(arguments.register)
     with tempfile.TemporaryDirectory() as folder:
         imported = Path(folder) / "imported.safetensors"
-        import_checkpoint(arguments.source, arguments.system, imported, hparams=arguments.hparams)
+        import_checkpoint(arguments.source, arguments.system, imported, **extras)
         entry = register(arguments.register, imported, {"data": f"imported from {arguments.system}"})
     print(f"Registered as {entry.name}")
     return 0

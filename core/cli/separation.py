@@ -30,7 +30,7 @@ def add_commands(commands) -> None:
     command.add_argument(
         "--prior", action="append", metavar="NAME", help="of each source, in order; piano-16k and voice-16k"
     )
-    command.add_argument("--form", choices=("exact", "soft"), help="how the mixture binds the sources")
+    command.add_argument("--form", choices=("shared", "exact", "soft"), help="how the mixture binds the sources")
     command.add_argument(
         "--reference", action="append", type=Path, metavar="FILE", help="the truth of each source, in order"
     )

@@ -1,9 +1,10 @@
 """Spectral denoiser: a small network on the short-time spectrum that answers with a complex filter for every bin.
 
-Three networks of one kind share a checkpoint. The `estimator` looks at the evidence (an interpolation, and the known
+Networks of one kind share a checkpoint. The `estimator` looks at the evidence (an interpolation, and the known
 samples with zeros between them, in whose spectrum every alias stands at its true place) and makes a one-step
 estimate. The `denoiser` looks at a noisy waveform, the evidence and that estimate, at any noise level. The `free`
-one looks at a noisy waveform alone: it is the prior in the strict sense, and small, as it is asked most often. Filters
+one looks at a noisy waveform alone: it is the prior in the strict sense, and small, as it is asked most often. The
+`extractor` looks at a noisy waveform and at a mixture that the clean one is part of (target source extraction). Filters
 of 3 x 3 bins follow deep filtering (Mack & Habets 2020), noise levels and scalings Karras et al. 2022. Gaps have an
 estimator of their own (`core/models/gap_mixer.py`).
 """
@@ -15,7 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.models.gap_mixer import GapMixer
-from core.models.spectral_features import DATA_STD, DILATIONS, FEATURES, POSITIONS, fold, spectral_features, unfold
+from core.models.spectral_features import (
+    DATA_STD,
+    DILATIONS,
+    FEATURES,
+    MIXTURE_STD,
+    POSITIONS,
+    fold,
+    spectral_features,
+    unfold,
+)
 from core.signal.stft import istft, quarter_turns, stft
 
 WAVES = 16  # sines and cosines that a number is shown to a network as
@@ -26,7 +36,8 @@ SETTING_FEATURES = 3 * WAVES  # of the noise level, the share of known samples, 
 @dataclass(frozen=True)
 class SpectralConfig:
     """Sizes of the networks. patch: bins that share a position of a network; `free_*`: of the one without evidence;
-    `gap_*`: of the one that mixes predictions of gaps, without which the simplest of these is taken."""
+    `gap_*`: of the one that mixes predictions of gaps, without which the simplest of these is taken;
+    `extractor_*`: of the one that looks at a mixture, without which the free one stands in."""
 
     channels: int = 64
     blocks: int = 10
@@ -35,6 +46,8 @@ class SpectralConfig:
     free_patch: int = 2
     gap_channels: int = 0
     gap_blocks: int = 8
+    extractor_channels: int = 0
+    extractor_patch: int = 2
 
 
 class FilterNet(nn.Module):
@@ -106,6 +119,8 @@ class SpectralDenoiser(nn.Module):
         self.denoiser = FilterNet(4, *sizes)
         self.free = FilterNet(1, config.free_channels, config.blocks, config.free_patch)
         self.gaps = GapMixer(config.gap_channels, config.gap_blocks) if config.gap_channels else None
+        extractor = (2, config.extractor_channels, config.blocks, config.extractor_patch)
+        self.extractor = FilterNet(*extractor) if config.extractor_channels else None
 
     def estimate(self, interpolation: Tensor, known: Tensor, mask: Tensor) -> Tensor:
         """One-step estimate of the clean waveform from the evidence (see `core.types.Condition`)."""
@@ -138,6 +153,23 @@ class SpectralDenoiser(nn.Module):
         trust = (0.2 * DATA_STD) ** 2 / (level**2 + (0.2 * DATA_STD) ** 2)
         base = torch.stack([trust, 1 - trust, trust * 0, trust * 0])
         filtered = self.denoiser(spectra, scale, _known_share(mask), _setting(sigma, mask), base)
+        return istft(filtered, x.shape[-1])
+
+    def extract(self, x: Tensor, sigma: Tensor, mixture: Tensor) -> Tensor:
+        """Expected clean waveform, given x = clean + sigma * noise and a mixture = clean + other sounds.
+
+        Args:
+            x, mixture: [batch, samples]; the mixture at MIXTURE_STD.
+            sigma: [batch]; the batch shares one level.
+        """
+        level = sigma[0]
+        spectra = torch.stack([stft(x), stft(mixture)], dim=1)
+        scale = torch.stack([(level**2 + DATA_STD**2).rsqrt(), level.new_tensor(1 / MIXTURE_STD)])
+        # half of the mixture is the best that is known of a source at first, and is off by half of it
+        trust = DATA_STD**2 / (2 * level**2 + DATA_STD**2)
+        base = torch.stack([trust, (1 - trust) / 2])
+        nothing = torch.zeros_like(x)
+        filtered = self.extractor(spectra, scale, _known_share(nothing), _setting(sigma, nothing), base)
         return istft(filtered, x.shape[-1])
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from core.signal.stft import BINS, quarter_turns
 
 DATA_STD = 0.12  # root mean square level that waveforms are brought to before they come to a network
+MIXTURE_STD = DATA_STD * 2**0.5  # of a mixture of two sources
 DILATIONS = ((1, 1), (2, 1), (4, 2), (8, 2), (16, 4))  # in (patched) frequency and time, block by block
 FEATURES = 7  # per spectrum
 POSITIONS = 4

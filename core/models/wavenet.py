@@ -37,6 +37,8 @@ class WaveNetConfig:
         bands: of the mel spectrogram that every layer is told; 0 for a network that is told none.
         frame_padding: frames that the spectrogram has more than the waveform, at each end.
         upsampling: factors from frames to samples; their product is the hop length.
+        spread: of sound in classes, roughly, which a noise-conditional input is scaled by: mu-law spreads it over most
+            of them, linear classes do not.
     """
 
     layers: int = 30
@@ -51,6 +53,7 @@ class WaveNetConfig:
     bands: int = 0
     frame_padding: int = 2
     upsampling: Sequence[int] = ()
+    spread: float = 64.0
 
     @property
     def hop_length(self) -> int:
@@ -95,11 +98,11 @@ class NoiseEmbedding(nn.Module):
 class SampleFeatures(nn.Module):
     """The scaled sample and sinusoids of it: neighbouring classes look different to the first layer from the start."""
 
-    octaves = 4  # periods of 256, 128, 64 and 32 classes
+    octaves = 4  # periods of 4, 2, 1 and 1/2 times the spread
 
-    def __init__(self, channels: int, period: float):
+    def __init__(self, channels: int):
         super().__init__()
-        self.register_buffer("frequencies", 2 * math.pi / period * 2.0 ** torch.arange(self.octaves), persistent=False)
+        self.register_buffer("frequencies", math.pi / 2 * 2.0 ** torch.arange(self.octaves), persistent=False)
         self.linear = nn.Linear(1 + 2 * self.octaves, channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -111,12 +114,15 @@ class SampleFeatures(nn.Module):
 class Upsampling(nn.Module):
     """From frames of a mel spectrogram to samples: a convolution over frames, then repetition and smoothing by turns.
 
-    Every frame is repeated by a factor and smoothed over 2 * factor + 1 samples, the same for all bands.
+    Every band is brought to mean 0 and scale 1 (over the data that the network learned from) first. Every frame is
+    repeated by a factor and smoothed over 2 * factor + 1 samples, the same for all bands.
     """
 
     def __init__(self, config: WaveNetConfig):
         super().__init__()
         self.factors = tuple(config.upsampling)
+        self.register_buffer("mean", torch.zeros(config.bands))
+        self.register_buffer("scale", torch.ones(config.bands))
         self.frames = nn.Conv1d(config.bands, config.bands, 2 * config.frame_padding + 1, bias=False)
         self.smooth = nn.ModuleList(
             nn.Conv2d(1, 1, (1, 2 * factor + 1), padding=(0, factor), bias=False) for factor in self.factors
@@ -126,7 +132,7 @@ class Upsampling(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """`[batch, bands, padding + frames + padding]` -> `[batch, frames * hop_length, bands]`."""
-        c = self.frames(mel)[:, None]
+        c = self.frames((mel - self.mean[:, None]) / self.scale[:, None])[:, None]
         for factor, conv in zip(self.factors, self.smooth, strict=True):
             c = conv(c.repeat_interleave(factor, dim=-1))
         return c[:, 0].transpose(1, 2)
@@ -170,16 +176,14 @@ class WaveNet(nn.Module):
     There is no shift inside: the logits at t see x[<= t] and predict x[t + 1].
     """
 
-    centre, spread = 127.5, 64.0  # of speech and music in classes, roughly: what a noise-conditional input is scaled by
+    centre = 127.5  # of the classes
 
     def __init__(self, config: WaveNetConfig):
         super().__init__()
-        self.config = config
+        self.config, self.spread = config, config.spread
         self.embed = NoiseEmbedding(config.embedding) if config.noise_conditional else None
         self.first = (
-            SampleFeatures(config.residual, period=config.classes / self.spread)
-            if config.noise_conditional
-            else nn.Linear(1, config.residual)
+            SampleFeatures(config.residual) if config.noise_conditional else nn.Linear(1, config.residual)
         )
         self.upsample = Upsampling(config) if config.bands else None
         self.layers = nn.ModuleList(GatedLayer(config, dilation) for dilation in config.dilations)

@@ -1,7 +1,8 @@
 """Mixtures: the sources add up to what was measured (PnF, Jayaram & Thickstun 2021, sec. 4.2).
 
 `Mixture` pulls the sources towards their sum, softly, as the original does. `Remainder` makes the sum exact: the last
-source is what the others leave, and only these are sampled (the Dirac likelihood of Mariani et al. 2024).
+source is what the others leave, and only these are sampled (the Dirac likelihood of Mariani et al. 2024). `SharedSum`
+makes it exact, too, for priors that look at the mixture themselves: what their estimates miss is shared out.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from torch import Generator, Tensor
 
 from core.observations.masked import misfit
 from core.signal.companding import Linear, Waveform
-from core.types import Condition, Observation, Prior, Score
+from core.types import Condition, MixtureCondition, Observation, Prior, Score
 
 ORIGINAL_STRENGTH = 15.0  # PnF: gamma = 15 / sigma^2
 
@@ -56,6 +57,22 @@ class Mixture(Observation):
 
     def _misfit(self, x: Tensor) -> Tensor:
         return self.observed - self.forward((x - self.domain.zero) / self.domain.unit)
+
+
+class SharedSum(Mixture):
+    """The same mixture for priors that are shown it: each answers with what it hears in it, and the sources are moved
+    onto the sum by least squares. A remainder would count the mixture once for every prior."""
+
+    def condition(self) -> MixtureCondition:
+        return MixtureCondition(self.observed, self.gains)
+
+    def gradient(self, x: Tensor, level: float) -> Tensor:
+        """Nothing: the sum is hard evidence."""
+        return torch.zeros_like(x)
+
+    def project(self, x: Tensor) -> Tensor:
+        """The nearest sources that add up to the mixture."""
+        return x + self.adjoint(self._misfit(x)) * (self.domain.unit / sum(g**2 for g in self.gains))
 
 
 class Remains(Observation):

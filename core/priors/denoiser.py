@@ -7,11 +7,12 @@ from torch import Tensor
 
 from core.models.gap_mixer import mix_gaps
 from core.models.spectral import SpectralDenoiser, build
-from core.models.spectral_features import DATA_STD
+from core.models.spectral_features import DATA_STD, MIXTURE_STD
 from core.signal.companding import Waveform
-from core.types import Condition, Score
+from core.types import Condition, MixtureCondition, Score
 
 SIGMA_MAX, SIGMA_MIN, LADDER_STEPS = 1.0, 0.002, 24
+QUIETEST = 1e-3  # root mean square of a mixture that is brought to level; what is quieter stays quieter
 
 
 class DenoiserPrior:
@@ -29,6 +30,7 @@ class DenoiserPrior:
         self.name, self.sample_rate = name, sample_rate
         self.model = model.eval().requires_grad_(False)
         self.device = next(model.parameters()).device
+        self.hears_mixtures = model.extractor is not None
 
     def encode(self, waveform: Tensor) -> Tensor:
         return waveform
@@ -36,21 +38,24 @@ class DenoiserPrior:
     def decode(self, x: Tensor) -> Tensor:
         return x
 
-    def score(self, x: Tensor, level: float, condition: Condition | None = None) -> Score:
+    def score(self, x: Tensor, level: float, condition: Condition | MixtureCondition | None = None) -> Score:
         """Gradient of log p at one noise level; a denoiser has no density."""
         return Score((self.denoise(x, level, condition) - x) / level**2)
 
     @torch.no_grad()
-    def denoise(self, x: Tensor, level: float, condition: Condition | None = None) -> Tensor:
-        """Expected clean waveform, [batch, frames]; the evidence may have one row for several of x."""
+    def denoise(self, x: Tensor, level: float, condition: Condition | MixtureCondition | None = None) -> Tensor:
+        """Expected clean waveform, [batch, frames]; what it is shown may have one row for several of x.
+
+        A mixture says nothing to networks that have not learned to hear in it.
+        """
+        if isinstance(condition, MixtureCondition):
+            return self._extract(x, level, condition.mixture) if self.hears_mixtures else self.denoise(x, level)
         evidence = None
         if condition is not None:
             estimate = self.estimate(condition) if condition.estimate is None else condition.estimate
             parts = (estimate, condition.interpolation, condition.known, condition.mask)
             evidence = torch.stack(parts).repeat(1, len(x) // len(estimate), 1)
-        at_once = 1 if self.device.type == "cpu" else len(x)  # a CPU is twice as fast with one at a time
-        rows = [slice(n, n + at_once) for n in range(0, len(x), at_once)]
-        sigma = x.new_full((at_once,), level)
+        rows, sigma = self._rows(x, level)
         return torch.cat([self.model(x[r], sigma, None if evidence is None else evidence[:, r].unbind()) for r in rows])
 
     @torch.no_grad()
@@ -59,6 +64,18 @@ class DenoiserPrior:
         if condition.guesses is not None:
             return self._fill(condition)
         return self.model.estimate(condition.interpolation, condition.known, condition.mask)
+
+    def _extract(self, x: Tensor, level: float, mixture: Tensor) -> Tensor:
+        """At the level at which the network knows mixtures; [draws * channels, frames], one mixture row a channel."""
+        scale = MIXTURE_STD / mixture.square().mean().sqrt().clamp_min(QUIETEST).item()
+        mixture = mixture.repeat(len(x) // len(mixture), 1) * scale
+        rows, sigma = self._rows(x, level * scale)
+        return torch.cat([self.model.extract(x[r] * scale, sigma, mixture[r]) for r in rows]) / scale
+
+    def _rows(self, x: Tensor, level: float) -> tuple[list[slice], Tensor]:
+        """The rows that are worked on together, and the level of each of them."""
+        at_once = 1 if self.device.type == "cpu" else len(x)  # a CPU is twice as fast with one at a time
+        return [slice(n, n + at_once) for n in range(0, len(x), at_once)], x.new_full((at_once,), level)
 
     def _fill(self, condition: Condition) -> Tensor:
         if self.model.gaps is None:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.errors import InputError
 from core.signal.companding import MuLaw
-from core.types import Condition, Prior, Score
+from core.types import Condition, MixtureCondition, Prior, Score
 
 
 class Independent:
@@ -27,6 +27,7 @@ class Independent:
         self.sample_rate, self.domain, self.device = first.sample_rate, first.domain, first.device
         self.levels, self.start_level, self.rms = first.levels, first.levels[0], first.rms
         self.receptive_field = max(prior.receptive_field for prior in priors)
+        self.hears_mixtures = all(prior.hears_mixtures for prior in priors)
 
     def encode(self, waveform: Tensor) -> Tensor:
         return self.priors[0].encode(waveform)
@@ -34,17 +35,24 @@ class Independent:
     def decode(self, x: Tensor) -> Tensor:
         return self.priors[0].decode(x)
 
-    def score(self, x: Tensor, level: float, condition: Condition | None = None) -> Score:
-        """The priors' own scores, row by row; a density where all of them have one."""
+    def score(self, x: Tensor, level: float, condition: MixtureCondition | None = None) -> Score:
+        """The priors' own scores, row by row; a density where all of them have one.
+
+        Args:
+            condition: a mixture of the sources, `[channels, frames]`.
+        """
         count = len(self.priors)
-        scores = [prior.score(x[n::count], level) for n, prior in enumerate(self.priors)]
+        scores = [
+            prior.score(x[n::count], level, None if condition is None else condition.of_source(n))
+            for n, prior in enumerate(self.priors)
+        ]
         gradient = torch.stack([score.gradient for score in scores], dim=1).flatten(0, 1)
         log_probs = [score.log_prob for score in scores if score.log_prob is not None]
         return Score(gradient, torch.stack(log_probs, dim=1).flatten() if len(log_probs) == count else None)
 
-    def denoise(self, x: Tensor, level: float, condition: Condition | None = None) -> Tensor:
+    def denoise(self, x: Tensor, level: float, condition: MixtureCondition | None = None) -> Tensor:
         """Expected clean x: x + level^2 * gradient (Tweedie)."""
-        return x + level**2 * self.score(x, level).gradient
+        return x + level**2 * self.score(x, level, condition).gradient
 
     def estimate(self, condition: Condition) -> None:
         """Nobody has looked at evidence about several sources."""

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from core.models.wavenet import RMS, WaveNet, WaveNetConfig
 from core.models.wavenet_score import WaveNetScore
-from core.signal.companding import Domain, Linear, MuLaw
+from core.signal.companding import DOMAINS, Domain
+from core.signal.mel import FRONT_ENDS, MelFrontEnd
 from core.types import Condition, MelCondition, Score
 
 LEVELS = (
@@ -20,7 +21,6 @@ LEVELS = (
     *(6.55, 5.18, 4.1, 3.24, 2.56, 1.6, 1.0, 0.625, 0.39, 0.244, 0.15, 0.1),
 )
 START_LEVEL = 16.8  # classes: what the plain start of a chain (a spline, a linear prediction) is off by
-DOMAINS: dict[str, type[Domain]] = {"mu-law": MuLaw, "linear": Linear}
 SMALLEST_WINDOW = 1024
 
 Precision = Literal["bfloat16", "float32"]
@@ -35,11 +35,13 @@ class WaveNetPrior:
         precision: of its matrix products; None takes bfloat16 where the processor knows it.
         window: samples whose likelihood is taken at a time, which bounds the memory; the windows overlap by the
             receptive field and their scores add up to the whole sequence's.
+        front_end: of the spectrogram that it is told, where it is told one.
     """
 
     levels = LEVELS
     rms = RMS
     start_level = START_LEVEL
+    hears_mixtures = False
 
     def __init__(
         self,
@@ -49,8 +51,10 @@ class WaveNetPrior:
         domain: Domain,
         precision: Precision | None = None,
         window: int = 16384,
+        front_end: MelFrontEnd | None = None,
     ):
         self.name, self.sample_rate, self.domain, self.window = name, sample_rate, domain, window
+        self.front_end = front_end
         self.model = model.eval().requires_grad_(False)
         self.device = next(model.parameters()).device
         dtype = getattr(torch, precision) if precision else _fastest(self.device)
@@ -126,13 +130,15 @@ class WaveNetPrior:
 class WaveNetLadder:
     """PnF's networks, one for each noise level, as one prior: the network of the nearest level answers."""
 
+    hears_mixtures = False
+
     def __init__(self, networks: dict[float, WaveNetPrior]):
         self.levels = tuple(sorted(networks, reverse=True))
         self.networks = networks
         first = networks[self.levels[0]]
         self.name, self.sample_rate, self.domain = first.name, first.sample_rate, first.domain
         self.rms, self.device, self.start_level = first.rms, first.device, first.start_level
-        self.receptive_field = first.receptive_field
+        self.receptive_field, self.front_end = first.receptive_field, first.front_end
 
     def encode(self, waveform: Tensor) -> Tensor:
         """Class indices of a waveform in [-1, 1]."""
@@ -173,15 +179,17 @@ def from_checkpoint(
     """A prior from a checkpoint's configuration and weights; keys that start with "<level>/" make a ladder.
 
     Args:
-        config: fields of `WaveNetConfig`, and where they differ from 16000 and "mu-law" `sample_rate` and `domain`.
+        config: fields of `WaveNetConfig`, and where they differ from 16000, "mu-law" and none `sample_rate`, `domain`
+            and `front_end`.
     """
     sizes = dict(config)
     sample_rate, domain = sizes.pop("sample_rate", 16000), DOMAINS[sizes.pop("domain", "mu-law")]()
+    front_end = FRONT_ENDS.get(sizes.pop("front_end", ""))
 
     def build(weights: dict[str, Tensor]) -> WaveNetPrior:
         model = WaveNet(WaveNetConfig(**sizes))
         model.load_state_dict(weights)
-        return WaveNetPrior(name, sample_rate, model.to(device), domain, precision)
+        return WaveNetPrior(name, sample_rate, model.to(device), domain, precision, front_end=front_end)
 
     if not any("/" in key for key in state):
         return build(state)

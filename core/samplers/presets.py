@@ -19,9 +19,12 @@ SAMPLERS = {"diffusion": reverse_diffusion, "langevin": annealed_langevin, "orig
 DRAWS = {"draft": 2, "standard": 4, "fine": 8}  # averaged: what they share is evidence, what differs is guesswork
 ORIGINAL_STEPS = 256  # per level, as PnF has it; harder questions take more
 LARGEST_STEPS = 100_000
-FORMS = ("exact", "soft")
+FORMS = ("shared", "exact", "soft")
 SEPARATION_DRAWS = {"draft": 1, "standard": 4, "fine": 8}
 SEPARATION_STEPS = {"draft": 24, "standard": 40, "fine": 60}
+SHARED_DRAWS = {"draft": 1, "standard": 2, "fine": 4}
+SHARED_STEPS = {"draft": 8, "standard": 16, "fine": 24}
+SHARED = {"start_level": 1.0, "end_level": 0.01, "rho": 3.0}
 SEPARATION_RHO = 3.0  # more steps at high noise, where it is settled who a loud note belongs to
 SEPARATION_SHARPNESS = 1.4  # of the exact posterior: 0.9 dB more than 1, single draws of three held-out mixtures
 SEPARATION_END = 0.003  # of the first level: where the exact sum makes finer levels an idle quarrel of the priors
@@ -74,7 +77,7 @@ class SeparationPlan:
     """A sampler of sources with its settings.
 
     Args:
-        form: how the mixture binds the sources.
+        form: how the mixture binds the sources (see `core.observations.mixture`): "shared", "exact" or "soft".
         strength: of the soft form's pull (see `core.observations.mixture.Mixture`).
         sharpness: of the exact form's posterior (see `core.observations.mixture.Remainder`).
     """
@@ -89,8 +92,9 @@ class SeparationPlan:
     def start(self, prior: Prior, observation: Observation, x: Tensor, generator: Generator) -> Iterator[Iterate]:
         """The chain from x; what the original pads with borders comes back without them."""
         border = self.settings.get("border", 0)
+        told = self.settings | {"condition": observation.condition()}
         padded = torch.nn.functional.pad(x, (border, border), value=BORDER_CENTRE)
-        for iterate in self.sampler(prior, observation, padded, generator=generator, **self.settings):
+        for iterate in self.sampler(prior, observation, padded, generator=generator, **told):
             if border:
                 inside = slice(border, border + x.shape[1])
                 iterate = replace(iterate, x=iterate.x[:, inside], denoised=iterate.denoised[:, inside])
@@ -105,19 +109,20 @@ def choose_separation_plan(
     Args:
         sampler: None takes the diffusion.
         steps: updates of each chain (`original`: per level); None takes what the quality affords.
-        form: "exact" or "soft"; None takes the exact one, but for the original sampler.
+        form: one of FORMS; None takes the soft one for the original sampler, else the shared one where all priors hear
+            in mixtures, else the exact one.
 
     Raises:
         InputError: an unknown quality, sampler or form, a number of steps out of range, or the original sampler with
             an exact mixture or with priors that are not in classes.
     """
     name = _check_choice(quality, sampler, steps)
-    form = form or ("soft" if name == "original" else "exact")
+    form = form or ("soft" if name == "original" else "shared" if prior.hears_mixtures else "exact")
     if form not in FORMS:
         raise InputError(f"There is no form {form} of a mixture; choose one of {', '.join(FORMS)}.")
     nearest = 1 / sum(g**2 for g in gains)  # moves sources that miss the mixture onto it
     if name == "original":
-        if form == "exact" or not prior.receptive_field:
+        if form != "soft" or not prior.receptive_field:
             raise InputError(
                 "The original sampler pulls WaveNets' sources softly towards the mixture; choose the soft form and "
                 "priors with linear classes, or another sampler."
@@ -125,6 +130,9 @@ def choose_separation_plan(
         settings = {"steps": steps or ORIGINAL_STEPS, "border": prior.receptive_field}
         return SeparationPlan(name, original_separation, settings, form, 2 * ORIGINAL_STRENGTH * nearest)
     settings = {"steps": steps or SEPARATION_STEPS[quality], "start_level": prior.levels[0]}
+    if form == "shared" and name == "diffusion":
+        settings = {"steps": steps or SHARED_STEPS[quality], "draws": SHARED_DRAWS[quality], **SHARED}
+        return SeparationPlan(name, reverse_diffusion, settings, form, nearest)
     if name == "diffusion":
         settings |= {"draws": SEPARATION_DRAWS[quality], "end_level": prior.levels[0] * SEPARATION_END}
         settings["rho"] = SEPARATION_RHO

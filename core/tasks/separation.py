@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core import zoo
 from core.errors import InputError
-from core.observations.mixture import Mixture, Remainder
+from core.observations.mixture import Mixture, Remainder, SharedSum
 from core.priors.independent import Independent
 from core.samplers.presets import SeparationPlan, choose_separation_plan
 from core.signal.clip import Clip
@@ -47,8 +47,8 @@ def separate(
     Args:
         priors: a prior's name for each source; one may serve several.
         settings: their `prior` is not looked at.
-        form: "exact", in which the last source is what the others leave, or "soft", the original's pull; None takes
-            the exact one, but for the original sampler.
+        form: "shared", in which priors look at the mixture and share what they miss, "exact", in which the last source
+            is what the others leave, or "soft", the original's pull; None takes the first that priors and sampler fit.
         levels_db: how loud each source is expected to be, relative to the first; equally loud where not given.
         references: the truth of each source, in the priors' order, for metrics.
 
@@ -205,14 +205,14 @@ def _separate_block(
 ) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
     """One chain; yields each iterate with the sources that it hears and is, [sources, channels, frames]."""
     observed = torch.from_numpy(mixture.astype(np.float64) * gain).float().to(prior.device)
-    soft = Mixture(observed, gains, prior.domain, plan.strength)
-    start = soft.initialise(generator)
+    binding = (SharedSum if plan.form == "shared" else Mixture)(observed, gains, prior.domain, plan.strength)
+    start = binding.initialise(generator)
     if plan.form == "exact":
         remainder = Remainder(prior, observed, gains, plan.sharpness)
         free = start.view(len(observed), len(gains), -1)[:, :-1].flatten(0, 1)
         chain, complete = plan.start(remainder, remainder.observation, free, generator), remainder.complete
     else:
-        chain, complete = plan.start(prior, soft, start, generator), lambda x: x
+        chain, complete = plan.start(prior, binding, start, generator), lambda x: x
 
     def sources(x: Tensor) -> np.ndarray:
         waveforms = prior.decode(complete(x)).double().view(len(observed), len(gains), -1).transpose(0, 1)

@@ -8,6 +8,7 @@ import importlib
 import os
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def train(
     resume: bool = False,
     init: Path | None = None,
     overrides: dict[str, str] | None = None,
+    others: Sequence[Path] = (),
 ) -> Path:
     """Trains a recipe on packed data and writes the averaged weights to `out`.
 
@@ -45,6 +47,7 @@ def train(
         minutes: of training in all, over every resumption.
         resume: go on from the state beside `out`.
         init: a checkpoint of the same architecture to start from.
+        others: packs of other sounds, for objectives that mix.
 
     Returns:
         out.
@@ -54,7 +57,7 @@ def train(
     """
     settings = load_recipe(recipe, overrides)
     torch.set_flush_denormal(True)
-    run = _Run(settings, data, out, resume=resume, init=init)
+    run = _Run(settings, data, out, resume=resume, init=init, others=others)
     run.train(minutes * 60)
     return out
 
@@ -86,16 +89,21 @@ class _LossModule(nn.Module):
 
 
 class _Run:
-    def __init__(self, settings: dict, data: Path, out: Path, *, resume: bool, init: Path | None):
+    def __init__(self, settings: dict, data: Path, out: Path, *, resume: bool, init: Path | None, others: Sequence[Path]):
         self.settings, self.training, self.out = settings, settings["training"], out
         self.data = {split: PackedData(data, split) for split in ("train", "valid")}
-        self._check_rate()
+        others = [PackedData(folder, "train") for folder in others]
+        for data in (self.data["train"], *others):
+            self._check_rate(data.sample_rate)
         self.objective = _objective(settings)
+        self.objective.others = others
         # an update may ask only one of a model's networks
         self.accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
         self.generator = torch.Generator().manual_seed(self.accelerator.process_index)
         torch.manual_seed(0)
         self.model = self.objective.build(settings["model"])
+        if not (init or resume):
+            self.objective.prepare(self.model, self.data["train"], self.training["segment"], self.generator)
         if init:
             _load_weights(self.model, load_checkpoint(init), settings)
         self.optimizer = torch.optim.AdamW(
@@ -239,8 +247,7 @@ class _Run:
         if self.accelerator.process_index == 0:
             self.generator.set_state(state["generator"])
 
-    def _check_rate(self) -> None:
-        rate = self.data["train"].sample_rate
+    def _check_rate(self, rate: int) -> None:
         if rate != self.settings["sample_rate"]:
             raise InputError(
                 f"The data was packed at {rate} Hz, the recipe wants {self.settings['sample_rate']} Hz; pack it again."

@@ -16,7 +16,9 @@ from torch import Tensor
 from core.errors import InputError
 from core.models.wavenet import WaveNet, WaveNetConfig
 from core.priors.wavenet import LEVELS
+from core.signal.mel import FRONT_ENDS
 from core.zoo.checkpoint import save_checkpoint
+from core.zoo.scalers import read_scaler
 
 LEVEL_FILE = "checkpoint_latest_ema.pth"
 PNF_DOMAINS = {"mulaw-quantize": "mu-law", "linear-quantize": "linear"}
@@ -24,27 +26,34 @@ UPSAMPLING = "upsample_net.upsample.up_layers."
 State = dict[str, Tensor]
 
 
-def import_checkpoint(source: Path, system: str, out: Path, *, hparams: Path | None = None) -> None:
+def import_checkpoint(
+    source: Path, system: str, out: Path, *, hparams: Path | None = None, scaler: Path | None = None
+) -> None:
     """Writes an original checkpoint as one of ours.
 
     Args:
         source: an original file, or PnF's folder of one sub-folder per noise level.
         system: where it comes from, a key of `SYSTEMS`.
         hparams: the original's hyper-parameters; else hparams.json or config.json beside (or in) the source.
+        scaler: mean and scale of the mel bands (see `read_scaler`), for networks that are told a spectrogram; else
+            meanvar.joblib or meanvar.npz beside (or in) the source.
 
     Raises:
         InputError: an unknown system, a source that is not a checkpoint of it, missing hyper-parameters or levels.
     """
-    save_checkpoint(out, *read_original(source, system, hparams))
+    save_checkpoint(out, *read_original(source, system, hparams, scaler))
 
 
-def read_original(source: Path, system: str, hparams: Path | None = None) -> tuple[str, dict, State]:
+def read_original(
+    source: Path, system: str, hparams: Path | None = None, scaler: Path | None = None
+) -> tuple[str, dict, State]:
     """Architecture, configuration and weights of an original checkpoint; arguments as in `import_checkpoint`."""
     if system not in SYSTEMS:
         raise InputError(f"Checkpoints of {system!r} cannot be imported; supported: {', '.join(SYSTEMS)}.")
     if not source.exists():
         raise InputError(f"There is no checkpoint {source}. Give a file or PnF's folder of noise levels.")
-    return SYSTEMS[system](source, _read_hparams(source, hparams))
+    scaler = scaler or _beside(source, ("meanvar.joblib", "meanvar.npz"))
+    return SYSTEMS[system](source, _read_hparams(source, hparams), scaler)
 
 
 def load_original(path: Path) -> dict:
@@ -87,6 +96,8 @@ def fold_pnf(state: State) -> State:
         folded[f"{ours}.weight"], folded[f"{ours}.bias"] = linear(theirs)
     if "upsample_net.conv_in.weight" in state:
         folded["upsample.frames.weight"] = state["upsample_net.conv_in.weight"]
+        bands = len(folded["upsample.frames.weight"])
+        folded["upsample.mean"], folded["upsample.scale"] = torch.zeros(bands), torch.ones(bands)
         smooth = [key.removesuffix(".weight_v") for key in state if key.startswith(UPSAMPLING) and key.endswith("_v")]
         for n, name in enumerate(sorted(smooth, key=lambda name: int(name.rpartition(".")[2]))):
             folded[f"upsample.smooth.{n}.weight"] = _unnormalised(state, name)
@@ -99,13 +110,20 @@ def _unnormalised(state: State, name: str) -> Tensor:
     return v * (g / v.flatten(1).norm(dim=1).view(-1, *(1,) * (v.dim() - 1)))
 
 
-def _read_pnf(source: Path, hparams: dict) -> tuple[str, dict, State]:
+def _read_pnf(source: Path, hparams: dict, scaler: Path | None) -> tuple[str, dict, State]:
     sizes, config = _pnf_config(hparams)
+    scales = {}
+    if sizes.bands and scaler is not None:
+        read = read_scaler(scaler, sizes.bands)
+        scales = {"upsample.mean": torch.from_numpy(read.mean), "upsample.scale": torch.from_numpy(read.scale)}
+        scales = {name: bands.float() for name, bands in scales.items()}
+        config |= _pnf_front_end(hparams)
     if source.is_file():
-        return "wavenet", config, _read_pnf_file(source, sizes)
+        return "wavenet", config, _read_pnf_file(source, sizes) | scales
     state = {}
     for level, path in _pnf_levels(source).items():
-        state |= {f"{level}/{key}": weight for key, weight in _read_pnf_file(path, sizes).items()}
+        weights = _read_pnf_file(path, sizes) | scales
+        state |= {f"{level}/{key}": weight for key, weight in weights.items()}
     return "wavenet-ladder", config, state
 
 
@@ -142,6 +160,20 @@ def _pnf_condition(hparams: dict) -> dict:
     if type(padding) is not int or not 0 <= padding <= 64:
         raise InputError(f"The hyper-parameters have cin_pad = {padding!r}, not a number of frames.")
     return {"bands": _integer(hparams, "cin_channels"), "frame_padding": padding, "upsampling": scales}
+
+
+def _pnf_front_end(hparams: dict) -> dict:
+    """The front-end that the hyper-parameters describe, by name; without one no command can make a spectrogram for it."""
+    known = FRONT_ENDS["pnf"]
+    wanted = {
+        "sample_rate": known.sample_rate,
+        "fft_size": known.window_length,
+        "hop_size": known.hop_length,
+        "num_mels": known.bands,
+        "fmin": known.lowest_hz,
+        "fmax": known.highest_hz,
+    }
+    return {"front_end": "pnf"} if all(hparams.get(name) == value for name, value in wanted.items()) else {}
 
 
 def _integer(hparams: dict, name: str) -> int:
@@ -194,9 +226,7 @@ def _points(level: float) -> str:
 
 
 def _read_hparams(source: Path, hparams: Path | None) -> dict:
-    folders = [source, source.parent] if source.is_dir() else [source.parent]
-    beside = [folder / name for folder in folders for name in ("hparams.json", "config.json")]
-    path = hparams or next((candidate for candidate in beside if candidate.is_file()), None)
+    path = hparams or _beside(source, ("hparams.json", "config.json"))
     if path is None:
         raise InputError(
             f"There are no hyper-parameters beside {source} (hparams.json or config.json). Give --hparams FILE."
@@ -210,4 +240,11 @@ def _read_hparams(source: Path, hparams: Path | None) -> dict:
     return content
 
 
-SYSTEMS: dict[str, Callable[[Path, dict], tuple[str, dict, State]]] = {"pnf_wavenet": _read_pnf}
+def _beside(source: Path, names: tuple[str, ...]) -> Path | None:
+    """The first file of these names in the source, where it is a folder, or beside it."""
+    folders = [source, source.parent] if source.is_dir() else [source.parent]
+    candidates = (folder / name for folder in folders for name in names)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+SYSTEMS: dict[str, Callable[[Path, dict, Path | None], tuple[str, dict, State]]] = {"pnf_wavenet": _read_pnf}

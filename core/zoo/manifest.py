@@ -191,9 +191,9 @@ def add_entry(folder: Path, entry_fields: Mapping, source: Path) -> Entry:
 
 def tasks_of(architecture: str, config: Mapping) -> tuple[str, ...]:
     """The commands that a checkpoint can serve: sources add up in waveforms and linear classes alone, and a WaveNet
-    that is told a spectrogram can do without it nowhere (no command tells it one yet)."""
+    that is told a spectrogram can do without it nowhere (and with it, where it is known how to make one)."""
     if config.get("bands"):
-        return ()
+        return ("vocode",) if config.get("front_end") else ()
     if architecture == "spectral":
         return (*RESTORATION, "separate", "vocode")
     return (*RESTORATION, "separate") if config.get("domain") == "linear" else RESTORATION

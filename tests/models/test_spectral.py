@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.models.spectral import SpectralConfig, SpectralDenoiser
-from core.models.spectral_features import DATA_STD
+from core.models.spectral_features import DATA_STD, MIXTURE_STD
 from core.signal.stft import istft, stft
 
 
@@ -18,7 +18,7 @@ def smooth_noise(rows, samples, seed):
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return SpectralDenoiser(SpectralConfig(channels=8, blocks=2, free_channels=8)).eval()
+    return SpectralDenoiser(SpectralConfig(channels=8, blocks=2, free_channels=8, extractor_channels=8)).eval()
 
 
 @pytest.mark.parametrize("samples", [32, 255, 256, 4096, 5001])
@@ -54,3 +54,9 @@ def test_rows_of_a_batch_do_not_see_each_other(model):
     model.free.fast = False
     together = model(x, sigma)
     torch.testing.assert_close(together[1:2], model(x[1:2], sigma[1:2]), rtol=1e-4, atol=1e-6)
+
+
+def test_a_fresh_extractor_goes_from_half_of_the_mixture_to_what_it_hears(model):
+    x, mixture = smooth_noise(1, 4096, seed=1), smooth_noise(1, 4096, seed=2) * MIXTURE_STD
+    torch.testing.assert_close(model.extract(x, torch.tensor([1e3]), mixture), mixture / 2, rtol=0, atol=5e-3)
+    torch.testing.assert_close(model.extract(x, torch.tensor([1e-4]), mixture), x, rtol=0, atol=5e-3)

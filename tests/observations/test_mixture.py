@@ -1,10 +1,11 @@
-"""Mixtures: the operator, its pull, and the exact form, whose posterior under Gaussians is known."""
+"""Mixtures: the operator, its pull, and the exact forms, whose posteriors under Gaussians are known."""
 
 import pytest
 import torch
 
-from core.observations.mixture import Mixture, Remainder
+from core.observations.mixture import Mixture, Remainder, SharedSum
 from core.priors.independent import Independent
+from core.samplers.diffusion import reverse_diffusion
 from core.samplers.langevin import annealed_langevin
 from core.signal.companding import Linear, Waveform
 from core.types import Observation, Score
@@ -16,7 +17,7 @@ class White:
     """Independent samples around a mean, as a prior."""
 
     sample_rate, domain, rms, device, receptive_field = 16000, Waveform(), 1.0, torch.device("cpu"), 0
-    levels, start_level = (0.5, 0.2, 0.05), 0.5
+    levels, start_level, hears_mixtures = (0.5, 0.2, 0.05), 0.5, False
 
     def __init__(self, mean: float, variance: float):
         self.name, self.mean, self.variance = f"white-{mean}", mean, variance
@@ -109,3 +110,59 @@ def test_langevin_on_the_remainder_reaches_the_gaussian_posterior():
     expected = means[0] + a / (a + b) * (y - sum(means))
     assert last.x.mean().item() == pytest.approx(expected, abs=0.02)
     assert last.x.var().item() == pytest.approx(a * b / (a + b), rel=0.1)
+
+
+@pytest.mark.parametrize("domain", [Waveform(), Linear()], ids=["waveform", "linear"])
+def test_what_estimates_miss_is_shared_by_least_squares(domain):
+    shared = SharedSum(0.2 * noise(2, FRAMES).double(), GAINS, domain)
+    x = domain.zero + domain.unit * 0.3 * noise(6, FRAMES, seed=4).double()
+    moved = shared.project(x)
+    assert shared.residual(moved) < 1e-9 and not shared.gradient(x, 0.5).any()
+    torch.testing.assert_close(shared.project(moved), moved)
+    step = (moved - x).view(2, 3, FRAMES)
+    inside = torch.linalg.svd(torch.tensor([GAINS], dtype=torch.float64))[2][1:]  # directions in which the sum stays
+    assert torch.einsum("ks,csf->ckf", inside, step).abs().max() < 1e-9, "the shortest way"
+
+
+class Hearer(White):
+    """White noise that another white noise is mixed with, and a prior that knows both: it hears in mixtures."""
+
+    hears_mixtures = True
+
+    def __init__(self, mean, variance, other_mean, other_variance):
+        super().__init__(mean, variance)
+        self.other_mean, self.other_variance = other_mean, other_variance
+
+    def score(self, x, level, condition=None):
+        """Of the product of three Gaussians: its own, the mixture's say and the noise's."""
+        said = condition.mixture.repeat(len(x) // len(condition.mixture), 1) - self.other_mean
+        precision = 1 / self.variance + 1 / self.other_variance + 1 / level**2
+        mean = (self.mean / self.variance + said / self.other_variance + x / level**2) / precision
+        return Score((mean - x) / level**2)
+
+
+def test_draws_of_a_shared_sum_have_the_posterior_mean():
+    """Two Gaussians and their sum, each heard by a prior that is shown it."""
+    means, variances, y, frames = (0.5, -1.0), (1.0, 0.5), 0.8, 20_000
+    own = list(zip(means, variances, strict=True))
+    prior = Independent([Hearer(*own[0], *own[1]), Hearer(*own[1], *own[0])])
+    shared = SharedSum(torch.full((1, frames), y), (1.0, 1.0), Waveform())
+    *_, last = reverse_diffusion(
+        prior,
+        shared,
+        shared.initialise(torch.Generator()),
+        steps=80,
+        start_level=20.0,
+        end_level=0.02,
+        condition=shared.condition(),
+        generator=torch.Generator().manual_seed(0),
+    )
+    share = variances[0] / sum(variances)
+    expected = means[0] + share * (y - sum(means))
+    assert last.denoised[0].mean().item() == pytest.approx(expected, abs=0.03)
+    assert last.denoised.sum(dim=0).sub(y).abs().max() < 1e-5
+
+
+def test_a_mixture_is_as_loud_as_it_is_beside_each_source():
+    condition = SharedSum(noise(2, FRAMES), GAINS, Waveform()).condition()
+    torch.testing.assert_close(condition.of_source(1).mixture, condition.mixture * 2)

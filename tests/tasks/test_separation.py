@@ -33,7 +33,7 @@ def finish(run) -> Separation:
 
 @pytest.mark.parametrize("rate", [16000, 44100])
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("form", ["exact", "soft"])
+@pytest.mark.parametrize("form", ["shared", "exact", "soft"])
 def test_stems_add_up_to_the_mixture(pair, rate, channels, form):
     mixture = Clip(tone(300, 0.7, rate, channels).samples + tone(7000, 0.7, rate, channels).samples, rate)
     result = finish(separate(mixture, pair, settings=QUICK, form=form))

@@ -6,7 +6,7 @@ import torch
 from core.errors import InputError
 from core.models.gap_mixer import GapMixer, mix_gaps
 from core.models.spectral import build
-from core.models.spectral_features import DATA_STD
+from core.models.spectral_features import DATA_STD, MIXTURE_STD
 from core.training.objectives.gap_examples import GapExamples, predict_gap
 from core.training.objectives.spectral import KINDS, SpectralObjective, bring_to_level, gapped, log_error
 
@@ -45,12 +45,15 @@ def test_loss_is_the_log_of_the_error_where_nothing_is_known(clean):
 
 
 def test_gradients_reach_every_weight_of_the_network_that_is_trained(clean):
-    shares = {"estimator": (1, 0, 0), "denoiser": (0, 0, 0), "free": (0, 1, 0), "gaps": (0, 0, 1)}
+    shares = {"estimator": (1,), "denoiser": (0, 0), "free": (0, 1), "gaps": (0, 0, 1), "extractor": (0, 0, 0, 1)}
+    sizes = {"free_channels": 8, "gap_channels": 8, "extractor_channels": 8}
     for name, share in shares.items():
-        model = build({"channels": 8, "blocks": 2, "patch": 4, "free_channels": 8, "gap_channels": 8})
+        model = build({"channels": 8, "blocks": 2, "patch": 4, **sizes})
         for p in model.parameters():
             torch.nn.init.normal_(p, std=0.05)
-        SpectralObjective(*share).loss(model, clean, torch.Generator().manual_seed(3))[0].backward()
+        objective = SpectralObjective(*(share + (0,) * 4)[:4])
+        objective.others = [Noise()]
+        objective.loss(model, clean, torch.Generator().manual_seed(3))[0].backward()
         for other in shares:
             gradients = [p.grad for p in getattr(model, other).parameters()]
             assert (
@@ -58,6 +61,36 @@ def test_gradients_reach_every_weight_of_the_network_that_is_trained(clean):
                 if other == name
                 else not any(g is not None for g in gradients)
             )
+
+
+class Noise:
+    """Recordings of white noise."""
+
+    def sample(self, length, generator):
+        return 0.05 * torch.randn(length, generator=generator)
+
+
+def test_mixtures_are_as_loud_as_two_sources_and_hold_the_source(clean):
+    objective, generator = SpectralObjective(), torch.Generator().manual_seed(0)
+    objective.others, balances, absent = [Noise()], [], 0
+    for _ in range(200):
+        source, mixture = objective._mix(bring_to_level(clean), generator)
+        assert mixture.square().mean(dim=1).sqrt().sub(MIXTURE_STD).abs().max() < 1e-4
+        if not source.any():
+            absent += 1
+            continue
+        rest = mixture - source
+        assert (rest * source).mean().abs() < 0.05 * MIXTURE_STD**2, "what is added has nothing of the source"
+        balances.append(10 * (rest.square().mean() / source.square().mean()).log10().item())
+    assert 2 <= absent <= 25 and 4 < torch.tensor(balances).std() < 8
+
+
+def test_mixtures_without_a_part_for_them_or_other_sounds_are_refused():
+    objective = SpectralObjective(extractor_share=0.5)
+    with pytest.raises(InputError, match="extractor_channels"):
+        objective.build({"channels": 8})
+    with pytest.raises(InputError, match="--others"):
+        objective.build({"channels": 8, "extractor_channels": 8})
 
 
 def test_training_on_one_question_lowers_its_error(clean):

@@ -2,9 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from core.signal.companding import Linear
+from core.signal.mel import FRONT_ENDS, mel_spectrogram
 from core.training.objectives.wavenet import WaveNetObjective
 
 SIZES = {"layers": 4, "stacks": 2, "residual": 16, "gate": 32, "skip": 16, "kernel_size": 2, "noise_conditional": True}
@@ -24,7 +27,7 @@ def model() -> torch.nn.Module:
 class Uniform(torch.nn.Module):
     """Knows nothing: every class is equally likely."""
 
-    def forward(self, x, sigma):
+    def forward(self, x, sigma, condition=None):
         return torch.zeros(*x.shape, 256)
 
 
@@ -63,3 +66,44 @@ def test_listening_gives_playable_audio(model, waveform):
     heard = WaveNetObjective().listen(model, waveform, torch.Generator().manual_seed(0))
     assert {name: tuple(sound.shape) for name, sound in heard.items()} == {"noisy": (1, 2000), "denoised": (1, 2000)}
     assert all(sound.isfinite().all() for sound in heard.values())
+
+
+MEL = {"bands": 80, "frame_padding": 2, "upsampling": [4, 4, 4, 4], "front_end": "pnf-16k"}
+
+
+def test_what_a_network_is_told_is_the_spectrogram_of_its_samples():
+    """Bands as `core.signal.mel` has them, frame k around sample 256 k of what is left without the padding."""
+    objective = WaveNetObjective()
+    model = objective.build(SIZES | MEL)
+    sound = 0.1 * torch.randn(1, 20 * 256, generator=torch.Generator().manual_seed(0))
+    told = []
+    model.upsample.forward = lambda mel: told.append(mel) or torch.zeros(1, 16 * 256, 80)
+    kept, condition = objective._told(model, sound)
+    assert torch.equal(kept, sound[:, 2 * 256 : 18 * 256]) and condition.shape == (1, 16 * 256 - 1, 80)
+    expected = mel_spectrogram(sound[0].numpy(), FRONT_ENDS["pnf-16k"])
+    np.testing.assert_allclose(told[0][0], expected[:, :20], atol=1e-4)
+
+
+def test_a_new_network_knows_the_scale_of_the_data_it_is_to_learn():
+    class Data:
+        def sample(self, length, generator):
+            return 0.1 * torch.randn(length, generator=generator)
+
+    objective, generator = WaveNetObjective(), torch.Generator().manual_seed(0)
+    model = objective.build(SIZES | MEL)
+    objective.prepare(model, Data(), 4096, generator)
+    told = model.upsample
+    mel = objective._mel(0.1 * torch.randn(1, 40960, generator=generator))[0]
+    normalised = (mel - told.mean[:, None]) / told.scale[:, None]
+    assert normalised.mean().abs() < 0.1 and normalised.std().item() == pytest.approx(1, abs=0.1)
+
+
+def test_loss_with_a_spectrogram_and_linear_classes():
+    objective, generator = WaveNetObjective(gain_spread_db=0.0), torch.Generator().manual_seed(0)
+    model = objective.build(SIZES | MEL | {"domain": "linear", "spread": 16.0})
+    assert isinstance(objective.domain, Linear) and model.spread == 16.0
+    sound = 0.1 * torch.randn(1, 12 * 256, generator=generator)
+    loss, _ = objective.loss(model, sound, generator)
+    loss.backward()
+    assert all(p.grad is not None for p in model.upsample.parameters())
+    assert set(objective.listen(model, sound, generator)) == {"noisy", "denoised"}

@@ -6,7 +6,7 @@ and every level counts alike.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -14,19 +14,24 @@ from torch import Generator, Tensor, nn
 from core.errors import InputError
 from core.models import spectral
 from core.models.spectral import SpectralDenoiser
-from core.models.spectral_features import DATA_STD
+from core.models.spectral_features import DATA_STD, MIXTURE_STD
 from core.observations.clipping import Clipping
 from core.observations.decimation import Decimation
 from core.observations.gap import Gap
 from core.observations.lowpass import LowpassDecimation
 from core.signal.companding import Waveform
 from core.training.objectives.gap_examples import GapExamples, predict_gap
+from core.training.data import PackedData
 from core.types import Condition
 
 FLOOR = 1e-7 * DATA_STD**2  # a perfect answer must not win the whole loss
 LN_SIGMA_MEAN, LN_SIGMA_STD = math.log(0.03), 1.7
 SIGMA_RANGE = (5e-4, 1.0)
 FREE_SIGMA_RANGE = (1e-3, 4.0)  # who a loud note belongs to is settled where it is all but drowned in noise
+EXTRACTOR_SIGMA_RANGE = (1e-2, 4.0)  # who is who is known from the mixture at once, and it adds up in the end
+BALANCE_DB = 6.0  # standard deviation of the level of the other sounds in a mixture
+ABSENT_SHARE = 0.05  # of the mixtures do not hold the source at all
+MIXTURE_FLOOR = 1e-4 * DATA_STD**2  # what is 40 dB down is gone
 FREE_GAIN_DB = 2.0  # standard deviation of a source's level around the one that priors know
 RATE = 16000  # gaps are drawn in samples at this rate
 
@@ -35,25 +40,49 @@ class SpectralObjective:
     """Loss and validation of a `SpectralDenoiser`.
 
     Args:
-        estimator_share, free_share, gap_share: shares of the steps that train the estimator, the free denoiser and the
-            gap mixer; the others train the denoiser.
+        estimator_share, free_share, gap_share, extractor_share: shares of the steps that train the estimator, the free
+            denoiser, the gap mixer and the extractor; the others train the denoiser.
+
+    Attributes:
+        others: recordings of other sounds, which the extractor learns to tell its own kind from.
     """
 
-    def __init__(self, estimator_share: float = 0.4, free_share: float = 0.25, gap_share: float = 0.0):
-        self.losses = [self._estimator_loss, self._free_loss, self._gap_loss, self._denoiser_loss]
-        shares = [estimator_share, free_share, gap_share]
+    def __init__(
+        self,
+        estimator_share: float = 0.4,
+        free_share: float = 0.25,
+        gap_share: float = 0.0,
+        extractor_share: float = 0.0,
+    ):
+        self.losses = [
+            self._estimator_loss,
+            self._free_loss,
+            self._gap_loss,
+            self._extractor_loss,
+            self._denoiser_loss,
+        ]
+        shares = [estimator_share, free_share, gap_share, extractor_share]
         self.shares = torch.tensor([*shares, max(0.0, 1 - sum(shares))], dtype=torch.float64)
         self.gap_examples = GapExamples()
+        self.others: Sequence[PackedData] = ()
 
     def build(self, config: dict) -> nn.Module:
         """A fresh network.
 
         Raises:
-            InputError: gaps are to be trained, but the network has no mixer.
+            InputError: gaps or mixtures are to be trained, but the network has no part for them, or nothing is there
+                to mix with.
         """
         if self.shares[2] and not config.get("gap_channels"):
             raise InputError("objective.gap_share trains a mixer that model.gap_channels gives no channels; set both.")
+        if self.shares[3] and not config.get("extractor_channels"):
+            raise InputError("objective.extractor_share trains what model.extractor_channels gives no channels; set both.")
+        if self.shares[3] and not self.others:
+            raise InputError("objective.extractor_share needs other sounds to mix with; give packs of them (--others).")
         return spectral.build(config)
+
+    def prepare(self, model: nn.Module, data: PackedData, segment: int, generator: Generator) -> None:
+        """Nothing of the data is to be known before."""
 
     def loss(self, model: SpectralDenoiser, waveform: Tensor, generator: Generator) -> tuple[Tensor, dict[str, float]]:
         """Log squared error of one random question about the waveform [batch, samples]."""
@@ -84,6 +113,27 @@ class SpectralObjective:
         gain = log_error(guesses[:, 0], clean, unknown, floor) - loss.detach()
         return loss, {"gap_gain_db": _decibels(gain)}
 
+    def _extractor_loss(self, model: SpectralDenoiser, clean: Tensor, generator: Generator):
+        clean, mixture = self._mix(clean, generator)
+        sigma = _draw_any_sigma(generator, EXTRACTOR_SIGMA_RANGE).to(clean).expand(len(clean))
+        x = clean + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
+        everywhere = torch.ones_like(clean)
+        loss = log_error(model.extract(x, sigma, mixture), clean, everywhere, MIXTURE_FLOOR)
+        before = log_error(mixture / 2, clean, everywhere, MIXTURE_FLOOR)
+        return loss, {"extractor_gain_db": _decibels(before - loss.detach())}
+
+    def _mix(self, clean: Tensor, generator: Generator, balance_db: float = BALANCE_DB) -> tuple[Tensor, Tensor]:
+        """The clean waveform in a mixture with another sound, and the mixture, as loud as two sources together are."""
+        other = self.others[_integer(0, len(self.others), generator)]
+        rows = [other.sample(clean.shape[1], generator) for _ in clean]
+        other = bring_to_level(torch.stack(rows).to(clean))
+        other = other * 10 ** (balance_db / 20 * torch.randn(1, generator=generator)).to(clean)
+        if _chance(generator) < ABSENT_SHARE:
+            clean = torch.zeros_like(clean)
+        mixture = clean + other
+        scale = MIXTURE_STD / mixture.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-5)
+        return clean * scale, mixture * scale
+
     def _denoiser_loss(self, model: SpectralDenoiser, clean: Tensor, generator: Generator):
         sigma = _draw_sigma(len(clean), generator).to(clean)
         x = clean + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
@@ -110,6 +160,8 @@ class SpectralObjective:
             figures[f"{name}_gain_db"] = _median(gains)
         if model.gaps is not None:
             figures |= self._validate_gaps(model, clean)
+        if model.extractor is not None and self.others:
+            figures |= self._validate_extractor(model, clean)
         for level in (0.01, 0.03, 0.1, 0.5):
             sigma = torch.full((1,), level, device=clean[0].device)
             errors = []
@@ -133,6 +185,20 @@ class SpectralObjective:
                 errors = [(g[start:stop] - truth[start:stop]).square().mean().log() for g in (guesses[0].to(w), mixed)]
                 gains.append(_decibels(errors[0].to(w) - errors[1]))
             figures[f"gap_{milliseconds}ms_gain_db"] = _median(gains)
+        return figures
+
+    def _validate_extractor(self, model: SpectralDenoiser, clean: list[Tensor]) -> dict[str, float]:
+        """Median SDR, in mixtures of two equally loud sounds, of what is heard in them alone and in a little noise."""
+        generator, figures = Generator().manual_seed(0), {}
+        mixtures = [self._mix(w, generator, 0.0) for w in clean]
+        mixtures = [(w, mixture) for w, mixture in mixtures if w.any()]
+        for level in EXTRACTOR_LEVELS:
+            ratios = []
+            for w, mixture in mixtures:
+                x = w + level * torch.randn(w.shape, generator=generator).to(w)
+                heard = model.extract(x, x.new_full((1,), level), mixture)
+                ratios.append(_decibels((w.square().mean() / (heard - w).square().mean()).log()))
+            figures[f"extraction_sdr_{level}_db"] = _median(ratios)
         return figures
 
     @torch.no_grad()
@@ -237,6 +303,7 @@ VALIDATION: dict[str, Draw] = {
 }
 
 
+EXTRACTOR_LEVELS = (0.05, 4.0)
 VALIDATION_GAPS_MS = (50, 200)
 
 
@@ -245,9 +312,9 @@ def _draw_sigma(batch: int, generator: Generator) -> Tensor:
     return sigma.expand(batch)
 
 
-def _draw_any_sigma(generator: Generator) -> Tensor:
+def _draw_any_sigma(generator: Generator, ends: tuple[float, float] = FREE_SIGMA_RANGE) -> Tensor:
     """Evenly in ln(sigma): a prior of its own is asked at every level."""
-    low, high = (math.log(end) for end in FREE_SIGMA_RANGE)
+    low, high = (math.log(end) for end in ends)
     return (low + (high - low) * torch.rand(1, generator=generator)).exp()
 
 

@@ -1,9 +1,11 @@
 """What a noise-conditional WaveNet learns: the clean class of the next sample from the noisy past (PnF, sec. 3.2).
 
-PnF fine-tunes one network per noise level on noisy inputs and clean targets; here one network is told sigma.
+PnF fine-tunes one network per noise level on noisy inputs and clean targets; here one network is told sigma. One that
+is told a spectrogram, too, learns it with the clean spectrogram of each segment.
 """
 
 import math
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -11,13 +13,16 @@ from torch import Generator, Tensor, nn
 
 from core.models.wavenet import RMS, NoiseEmbedding, WaveNet, WaveNetConfig
 from core.models.wavenet_score import WaveNetScore
-from core.signal.companding import MuLaw
+from core.signal.companding import DOMAINS, Domain, MuLaw
+from core.signal.mel import FRONT_ENDS, LOGARITHMS, MelFrontEnd, MelScaler, mel_filters
+from core.training.data import PackedData
 
 LISTENING_LEVEL = 10.0  # classes
+SCALED_BY, QUIETEST = 200, 0.005  # segments that the scale of bands is taken of, none of them as quiet as this
 
 
 class WaveNetObjective:
-    """Cross-entropy of the clean next class (mu-law), over noise levels spread evenly in ln(sigma).
+    """Cross-entropy of the clean next class, over noise levels spread evenly in ln(sigma).
 
     Args:
         loudest: highest noise level, in classes.
@@ -37,11 +42,31 @@ class WaveNetObjective:
     ):
         self.loudest, self.quietest, self.noise_free = loudest, quietest, noise_free
         self.gain_spread_db, self.validation_levels = gain_spread_db, validation_levels
-        self.domain = MuLaw()
+        self.domain: Domain = MuLaw()
+        self.front_end: MelFrontEnd | None = None
 
     def build(self, config: dict) -> nn.Module:
-        """An untrained network of these sizes (fields of `WaveNetConfig`)."""
-        return WaveNet(WaveNetConfig(**config))
+        """An untrained network.
+
+        Args:
+            config: fields of `WaveNetConfig`, and where they differ from "mu-law" and none `domain` and `front_end`
+                (of the spectrogram that it is told).
+        """
+        sizes = dict(config)
+        self.domain = DOMAINS[sizes.pop("domain", "mu-law")]()
+        front_end = sizes.pop("front_end", None)
+        self.front_end = FRONT_ENDS[front_end] if front_end else None
+        return WaveNet(WaveNetConfig(**sizes))
+
+    def prepare(self, model: nn.Module, data: PackedData, segment: int, generator: Generator) -> None:
+        """Tells a new network the mean and scale of the data's bands."""
+        if self.front_end is None:
+            return
+        segments = (data.sample(segment, generator)[None] for _ in range(SCALED_BY))
+        mels = (self._mel(s * (RMS / root_mean_square(s)))[0].numpy() for s in segments if s.std() > QUIETEST)
+        scaler = MelScaler.fit(mels)
+        model.upsample.mean.copy_(torch.from_numpy(scaler.mean))
+        model.upsample.scale.copy_(torch.from_numpy(scaler.scale))
 
     def loss(self, model: nn.Module, waveform: Tensor, generator: Generator) -> tuple[Tensor, dict[str, float]]:
         """Mean cross-entropy in nats of a batch of waveforms `[batch, frames]` in [-1, 1], and what to log of it."""
@@ -57,12 +82,14 @@ class WaveNetObjective:
             for level in self.validation_levels
         }
 
+    @torch.no_grad()
     def listen(self, model: nn.Module, waveform: Tensor, generator: Generator) -> dict[str, Tensor]:
         """A waveform `[1, frames]` with noise, and what the network hears in it (Tweedie)."""
         level = LISTENING_LEVEL
-        x = self.domain.encode((waveform * (RMS / root_mean_square(waveform))).clamp(-1, 1))
+        waveform, condition = self._told(model, waveform * (RMS / root_mean_square(waveform)))
+        x = self.domain.encode(waveform.clamp(-1, 1))
         x = x + level * torch.randn(x.shape, generator=generator, device=generator.device).to(x.device)
-        _, gradient = WaveNetScore(model)(x, level)
+        _, gradient = WaveNetScore(model)(x, level, condition=condition)
         return {"noisy": self.domain.decode(x), "denoised": self.domain.decode(x + level**2 * gradient)}
 
     def _bits(self, model: nn.Module, waveforms: list[Tensor], level: float, generator: Generator) -> float:
@@ -75,12 +102,36 @@ class WaveNetObjective:
         return nats / samples / math.log(2)
 
     def _cross_entropy(self, model: nn.Module, waveform: Tensor, sigma: Tensor, generator: Generator) -> Tensor:
+        waveform, condition = self._told(model, waveform)
         clean = self.domain.encode(waveform.clamp(-1, 1))
         noise = torch.randn(clean.shape, generator=generator, device=generator.device).to(clean.device)
         noisy = clean + sigma[:, None] * noise
         with torch.autocast(clean.device.type, torch.bfloat16):
-            logits = model(noisy[:, :-1], sigma)
+            logits = model(noisy[:, :-1], sigma, condition=condition)
         return F.cross_entropy(logits.float().flatten(0, 1), clean[:, 1:].long().flatten())
+
+    def _told(self, model: nn.Module, waveform: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The waveforms, without the frames at the ends that are context alone, and their spectrograms, upsampled:
+        one row for each sample but the last."""
+        if self.front_end is None:
+            return waveform, None
+        hop, padding = model.config.hop_length, model.config.frame_padding
+        frames = waveform.shape[1] // hop
+        condition = model.upsample(self._mel(waveform[:, : frames * hop])[..., :frames])
+        return waveform[:, padding * hop : (frames - padding) * hop], condition[:, :-1]
+
+    def _mel(self, waveform: Tensor) -> Tensor:
+        """Log mel spectrograms of waveforms `[batch, frames]`, as `core.signal.mel` has them."""
+        size, hop = self.front_end.window_length, self.front_end.hop_length
+        window = torch.hann_window(size, device=waveform.device)
+        spectrum = torch.stft(waveform, size, hop, window=window, pad_mode="reflect", return_complex=True)
+        bands = self._filters.to(waveform.device) @ spectrum.abs()
+        logarithm = LOGARITHMS[self.front_end.log]
+        return bands.clamp_min(self.front_end.floor).log() / logarithm
+
+    @cached_property
+    def _filters(self) -> Tensor:
+        return torch.from_numpy(mel_filters(self.front_end))
 
     def _draw_sigma(self, waveform: Tensor, generator: Generator) -> Tensor:
         """A noise level for every item of a batch, `[batch]`."""

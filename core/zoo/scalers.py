@@ -1,0 +1,105 @@
+"""Mean and scale of mel bands from the files of the original systems: PnF's `meanvar.joblib`, or a `.npz`.
+
+A joblib file is a pickle, which may run anything when it is loaded. Here nothing of it is ever called: every class and
+function that it names becomes an inert stand-in that only remembers what it was given, and arrays are read from their
+raw bytes.
+"""
+
+import pickle
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from core.errors import InputError
+from core.signal.mel import MelScaler
+
+LARGEST_BYTES = 2**20
+PLAIN_FLOATS = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8")}
+
+
+def read_scaler(path: Path, bands: int) -> MelScaler:
+    """Mean and scale of every band.
+
+    Args:
+        path: a scikit-learn StandardScaler that joblib wrote without compression, or an `.npz` with `mean` and `scale`.
+
+    Raises:
+        InputError: not such a file, or of other bands.
+    """
+    if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
+        raise InputError(f"{path.name} is no file of the mean and scale of mel bands (at most 1 MB).")
+    try:
+        mean, scale = _read_npz(path) if path.suffix.lower() == ".npz" else _read_joblib(path)
+    except Exception as error:  # an untrusted pickle may fail in any way
+        raise InputError(
+            f"{path.name} holds no mean and scale that can be read without running it ({type(error).__name__}); give "
+            "the meanvar.joblib of the training, or an .npz with `mean` and `scale`."
+        ) from None
+    if mean.shape != (bands,) or scale.shape != (bands,) or not (np.isfinite(mean).all() and (scale > 0).all()):
+        raise InputError(f"{path.name} does not hold a mean and a positive scale for each of {bands} mel bands.")
+    return MelScaler(mean.astype(np.float64), scale.astype(np.float64))
+
+
+def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return arrays["mean"], arrays["scale"]
+
+
+def _read_joblib(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with path.open("rb") as file:
+        scaler = _InertUnpickler(file).load()
+    mean, scale = scaler.state["mean_"], scaler.state["scale_"]
+    if not isinstance(mean, np.ndarray) or not isinstance(scale, np.ndarray):
+        raise TypeError("not written by joblib")
+    return mean, scale
+
+
+class _Inert:
+    """Stands for any object of a pickle: it remembers what it was made of, and does nothing."""
+
+    def __new__(cls, *given, **_):
+        made = super().__new__(cls)
+        made.given, made.state = given, {}
+        return made
+
+    def __init__(self, *_, **__):
+        """Nothing is done with what it was given."""
+
+    def __setstate__(self, state) -> None:
+        self.state = state
+
+
+class _InertUnpickler(pickle._Unpickler):  # the one in Python, whose steps can be added to; joblib's own reader does so
+    """Reads joblib's format: after the description of an array stand its bytes, in the middle of the pickle."""
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def __init__(self, file: BinaryIO):
+        super().__init__(file)
+        self._file = file
+
+    def find_class(self, module: str, name: str) -> type[_Inert]:
+        return type(name, (_Inert,), {})
+
+    def persistent_load(self, pid):
+        raise pickle.UnpicklingError("it points outside of itself")
+
+    def get_extension(self, code: int):
+        raise pickle.UnpicklingError("it uses registered extensions")
+
+    def load_build(self) -> None:
+        """As in any pickle; then an array's description gives way to the array."""
+        super().load_build()
+        described = self.stack[-1]
+        if type(described).__name__ == "NumpyArrayWrapper":
+            self.stack[-1] = self._read_array(described.state)
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+    def _read_array(self, described: dict) -> np.ndarray:
+        dtype = PLAIN_FLOATS[described["dtype"].given[0]]  # of objects or anything else: a KeyError
+        if described.get("numpy_array_alignment_bytes") is not None:
+            self._file.read(self._file.read(1)[0])
+        count = int(np.prod(described["shape"], dtype=np.int64))
+        return np.frombuffer(self._file.read(count * dtype.itemsize), dtype, count).reshape(described["shape"])
