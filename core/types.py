@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from core.signal.companding import Domain
+from core.signal.mel import MelFrontEnd
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ class Prior(Protocol):
     device: torch.device
     receptive_field: int
     """Earlier samples that a causal prior looks at; 0 for one that is not causal."""
+    front_end: MelFrontEnd | None
+    """Of the mel spectrograms that it is told; None for one that is told none."""
     hears_mixtures: bool
     """Whether it was trained to hear its own kind of sound in a mixture that it is shown."""
 

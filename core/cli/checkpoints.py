@@ -18,7 +18,10 @@ def add_commands(commands) -> None:
     command.add_argument("--system", required=True, metavar="S", help="where it comes from, such as pnf_wavenet")
     command.add_argument("--hparams", type=Path, metavar="FILE", help="else hparams.json or config.json beside SRC")
     command.add_argument(
-        "--scaler", type=Path, metavar="FILE", help="mean and scale of mel bands; else meanvar.joblib or .npz beside SRC"
+        "--scaler",
+        type=Path,
+        metavar="FILE",
+        help="mean and scale of mel bands; else meanvar.joblib or .npz beside SRC",
     )
     target = command.add_mutually_exclusive_group(required=True)
     target.add_argument("-o", "--out", type=Path, metavar="FILE", help="a .safetensors file")

@@ -10,21 +10,26 @@ def add_commands(commands) -> None:
     command = restoration.add_command(commands, "vocode", _vocode, description)
     command.add_argument("--stretch", type=options.duration, default=1.0, metavar="X", help="make it longer by this")
     command.add_argument("--semitones", type=options.number, default=0.0, metavar="N", help="move it up by these")
+    command.add_argument(
+        "--temperature", type=options.number, default=1.0, metavar="T", help="of --sampler ancestral (a WaveNet's)"
+    )
 
 
 def _vocode(arguments) -> int:
-    from core.signal.mel import FRONT_ENDS
     from core.signal.spectrogram_files import read_spectrogram
-    from core.tasks.vocoding import FRONT_END, vocode
+    from core.tasks.vocoding import front_end_for, vocode
 
     restoration.check_outputs(arguments)
     if arguments.input.suffix.lower() in SUFFIXES:
-        source, notes = read_spectrogram(arguments.input, FRONT_ENDS[FRONT_END]), ()
+        source, notes = (
+            read_spectrogram(arguments.input, front_end_for(running.settings(arguments, arguments.prior))),
+            (),
+        )
     else:
         source, notes = running.read(arguments, arguments.input)
 
     def start(settings, reference):
-        changes = {"stretch": arguments.stretch, "semitones": arguments.semitones}
+        changes = {name: getattr(arguments, name) for name in ("stretch", "semitones", "temperature")}
         return vocode(source, settings=settings, reference=reference, **changes)
 
     return restoration.finish(arguments, start, notes)

@@ -182,9 +182,7 @@ class WaveNet(nn.Module):
         super().__init__()
         self.config, self.spread = config, config.spread
         self.embed = NoiseEmbedding(config.embedding) if config.noise_conditional else None
-        self.first = (
-            SampleFeatures(config.residual) if config.noise_conditional else nn.Linear(1, config.residual)
-        )
+        self.first = SampleFeatures(config.residual) if config.noise_conditional else nn.Linear(1, config.residual)
         self.upsample = Upsampling(config) if config.bands else None
         self.layers = nn.ModuleList(GatedLayer(config, dilation) for dilation in config.dilations)
         self.head = nn.Linear(config.skip, config.skip)

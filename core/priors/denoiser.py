@@ -21,7 +21,7 @@ class DenoiserPrior:
     domain = Waveform()
     rms = DATA_STD
     start_level = 0.03
-    receptive_field = 0
+    receptive_field, front_end = 0, None
     levels = tuple(
         SIGMA_MAX * math.exp(math.log(SIGMA_MIN / SIGMA_MAX) * n / (LADDER_STEPS - 1)) for n in range(LADDER_STEPS)
     )

@@ -62,6 +62,11 @@ class WaveNetPrior:
         self.receptive_field = model.config.receptive_field
         self.windows_at_once = 1 if self.device.type == "cpu" else 8
 
+    @property
+    def quietest(self) -> WaveNet:
+        """The network that knows clean sound."""
+        return self.model
+
     def encode(self, waveform: Tensor) -> Tensor:
         """Class indices of a waveform in [-1, 1]."""
         return self.domain.encode(waveform)
@@ -140,6 +145,11 @@ class WaveNetLadder:
         self.rms, self.device, self.start_level = first.rms, first.device, first.start_level
         self.receptive_field, self.front_end = first.receptive_field, first.front_end
 
+    @property
+    def quietest(self) -> WaveNet:
+        """The network of the lowest level."""
+        return self.networks[self.levels[-1]].model
+
     def encode(self, waveform: Tensor) -> Tensor:
         """Class indices of a waveform in [-1, 1]."""
         return self.networks[self.levels[0]].encode(waveform)
@@ -148,13 +158,13 @@ class WaveNetLadder:
         """The waveform of real-valued classes, in [-1, 1]."""
         return self.networks[self.levels[0]].decode(x)
 
-    def score(self, x: Tensor, level: float, condition: Condition | None = None) -> Score:
+    def score(self, x: Tensor, level: float, condition: Condition | MelCondition | None = None) -> Score:
         """As `WaveNetPrior.score`, smoothed by `level` itself."""
-        return self._nearest(level).score(x, level)
+        return self._nearest(level).score(x, level, condition)
 
-    def denoise(self, x: Tensor, level: float, condition: Condition | None = None) -> Tensor:
+    def denoise(self, x: Tensor, level: float, condition: Condition | MelCondition | None = None) -> Tensor:
         """Expected clean x: x + level^2 * gradient (Tweedie)."""
-        return self._nearest(level).denoise(x, level)
+        return self._nearest(level).denoise(x, level, condition)
 
     def estimate(self, condition: Condition) -> None:
         """A WaveNet cannot look at evidence."""

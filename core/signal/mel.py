@@ -41,6 +41,11 @@ FRONT_ENDS = {
 LOGARITHMS = {"natural": 1.0, "log10": np.log(10), "db": np.log(10) / 20}  # natural logarithms of a step of one
 
 
+def name_of(front_end: MelFrontEnd) -> str | None:
+    """What FRONT_ENDS calls it."""
+    return next((name for name, known in FRONT_ENDS.items() if known == front_end), None)
+
+
 def mel_spectrogram(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
     """Log mel magnitudes.
 

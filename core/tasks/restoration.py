@@ -19,7 +19,7 @@ from core.signal.clip import Clip
 from core.signal.companding import Domain
 from core.tasks.blocks import SILENCE, Clock, Counted, join, silent, split_blocks
 from core.tasks.progress import Progress, Settings
-from core.types import Iterate, Observation, Prior
+from core.types import Condition, Iterate, Observation, Prior
 
 HEADROOM = 0.98  # peak in domains that end at full scale
 NOTHING_TO_DO = (
@@ -139,19 +139,21 @@ def _chain(prior: Prior, observation: Observation, plan: Plan, generator: torch.
 
     The start is the best one-step estimate: of the simplest method, or of a prior that can look at the evidence.
     """
-    condition = observation.condition() if plan.looks else None
-    estimate = None if condition is None else condition.estimate
-    if estimate is None and condition is not None:
-        estimate = prior.estimate(condition)
+    condition, estimate = observation.condition(), None
+    if isinstance(condition, Condition):
+        estimate = _estimate(prior, condition) if plan.looks else None
+        condition = None if estimate is None else replace(condition, estimate=estimate)
     if estimate is None:
-        x, condition = observation.initialise(generator), None
-        guess = x
+        guess = x = observation.initialise(generator)
     else:
-        condition, observation = replace(condition, estimate=estimate), observation.expecting(estimate)
-        guess = prior.encode(estimate)
+        observation, guess = observation.expecting(estimate), prior.encode(estimate)
         x = observation.project(guess)
     yield Iterate(x, x, prior.levels[0], 0, plan.settings["steps"], None, observation.residual(guess))
     yield from plan.sampler(prior, observation, x, condition=condition, generator=generator, **plan.settings)
+
+
+def _estimate(prior: Prior, condition: Condition) -> Tensor | None:
+    return prior.estimate(condition) if condition.estimate is None else condition.estimate
 
 
 def _gain(waveform: np.ndarray, prior: Prior) -> Tensor:

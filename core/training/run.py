@@ -89,7 +89,9 @@ class _LossModule(nn.Module):
 
 
 class _Run:
-    def __init__(self, settings: dict, data: Path, out: Path, *, resume: bool, init: Path | None, others: Sequence[Path]):
+    def __init__(
+        self, settings: dict, data: Path, out: Path, *, resume: bool, init: Path | None, others: Sequence[Path]
+    ):
         self.settings, self.training, self.out = settings, settings["training"], out
         self.data = {split: PackedData(data, split) for split in ("train", "valid")}
         others = [PackedData(folder, "train") for folder in others]

@@ -163,7 +163,7 @@ def _pnf_condition(hparams: dict) -> dict:
 
 
 def _pnf_front_end(hparams: dict) -> dict:
-    """The front-end that the hyper-parameters describe, by name; without one no command can make a spectrogram for it."""
+    """The name of the front-end that the hyper-parameters describe, where it is one of ours."""
     known = FRONT_ENDS["pnf"]
     wanted = {
         "sample_rate": known.sample_rate,

@@ -9,14 +9,24 @@ import numpy as np
 import pytest
 import torch
 
+from core import zoo
 from core.errors import InputError
+from core.models.wavenet import WaveNet, WaveNetConfig
 from core.signal.clip import Clip
+from core.signal.griffin_lim import griffin_lim
 from core.signal.mel import FRONT_ENDS, LOGARITHMS, shift_pitch, stretch_time
 from core.signal.spectrogram_files import read_spectrogram
 from core.tasks.progress import Progress, Settings
-from core.tasks.vocoding import griffin_lim, mel_error, spectrogram_of, vocode
+from core.tasks.vocoding import front_end_for, mel_error, vocode
+from core.tasks.vocoding import spectrogram_of as spectrogram_at
+from core.tasks.vocoding_runs import told_frames
+from core.zoo.checkpoint import save_checkpoint
 
 FRONT_END = FRONT_ENDS["pnf-16k"]
+
+
+def spectrogram_of(clip):
+    return spectrogram_at(clip, FRONT_END)
 
 
 def glide(seconds=1.0, low=300.0, rate=16000):
@@ -61,6 +71,65 @@ def test_time_is_stretched_and_pitch_shifted(settings):
     assert 1.2 < centroid(higher.clip) / centroid(glide(0.5, 500)) < 2
 
 
+@pytest.fixture
+def told(own_home, tmp_path) -> str:
+    """The name of a registered WaveNet that is told spectrograms: far too small, with fresh weights."""
+    sizes = {"layers": 2, "stacks": 1, "residual": 8, "gate": 16, "skip": 8, "kernel_size": 2}
+    sizes |= {"noise_conditional": True, "bands": 80, "upsampling": [4, 4, 4, 4]}
+    torch.manual_seed(0)
+    path = tmp_path / "told.safetensors"
+    state = WaveNet(WaveNetConfig(**sizes)).state_dict()
+    save_checkpoint(path, "wavenet", sizes | {"front_end": "pnf-16k", "sample_rate": 16000}, state)
+    assert zoo.register("told", path, {}).task == ("vocode",)
+    return "told"
+
+
+@pytest.mark.parametrize("sampler", [None, "diffusion", "langevin", "original"])
+def test_a_wavenet_is_told_the_spectrogram(told, sampler):
+    result = finish(vocode(glide(), settings=Settings(told, "draft", sampler, steps=1 if sampler == "original" else 3)))
+    assert result.clip.frames == spectrogram_of(glide()).samples and np.isfinite(result.clip.samples).all()
+    assert result.report["front_end"] == "pnf-16k" and result.metrics["mel_error"] is not None
+
+
+def test_another_spectrogram_sounds_different_to_it(told):
+    settings = Settings(told, "draft", "ancestral")
+    one, same, other = (finish(vocode(glide(0.3, low), settings=settings)).clip for low in (300, 300, 900))
+    assert np.array_equal(one.samples, same.samples) and not np.array_equal(one.samples, other.samples)
+
+
+def test_what_is_drawn_is_heard_before_the_rest_exists(told):
+    *moments, result = vocode(glide(0.5), settings=Settings(told, sampler="ancestral"))
+    clips = [m.clip for m in moments]
+    assert len(clips) == 4 and all(clip.frames == result.clip.frames for clip in clips)
+    assert clips[0].samples[0, :2000].any() and not clips[0].samples[0, 2000:].any()
+    assert np.array_equal(clips[0].samples[0, :2000], result.clip.samples[0, :2000])
+    assert result.report["sampler"] == "ancestral" and moments[-1].seconds_left == pytest.approx(0)
+
+
+def test_a_careful_voice_is_not_a_daring_one(told):
+    settings = Settings(told, sampler="ancestral")
+    spread = [finish(vocode(glide(0.2), settings=settings, temperature=t)).clip.samples.std() for t in (0.05, 1.0)]
+    assert spread[0] < spread[1]
+
+
+def test_a_long_spectrogram_is_told_in_blocks(told):
+    result = finish(vocode(glide(9.0), settings=Settings(told, "draft", steps=1)))
+    assert result.clip.frames == spectrogram_of(glide(9.0)).samples
+
+
+def test_frames_around_what_is_told_are_the_spectrograms_own():
+    spectrogram = spectrogram_of(glide())
+    middle = told_frames(spectrogram, 1.0, 10, 14, 2)
+    np.testing.assert_allclose(middle.mel[0], spectrogram.mel[:, 8:16])
+    louder = told_frames(spectrogram, 10.0, 0, 3, 2).mel[0]
+    np.testing.assert_allclose(louder[:, 2:], spectrogram.mel[:, :5] + 1, atol=1e-5)
+    assert torch.equal(louder[:, 0], louder[:, 2]), "the ends are repeated"
+
+
+def test_each_prior_has_its_front_end(told, tiny_prior):
+    assert front_end_for(Settings(told)) == front_end_for(Settings(tiny_prior)) == FRONT_END
+
+
 def test_changes_of_a_spectrogram():
     mel = spectrogram_of(glide()).mel
     assert stretch_time(mel, 2).shape == (80, 2 * mel.shape[1])
@@ -90,11 +159,14 @@ def test_mel_error_is_in_decades_and_looks_five_under_the_loudest():
         ({"stretch": float("nan")}, "0.25 to 4"),
         ({"semitones": 99.0}, "24 semitones"),
         ({"settings": Settings(prior="piano-16k-wavenet")}, "can't vocode"),
-        ({"settings": Settings(prior="tiny", sampler="original")}, "diffusion or langevin"),
+        ({"settings": Settings(prior="tiny", sampler="original")}, "is no WaveNet"),
+        ({"settings": Settings(prior="tiny", sampler="ancestral")}, "is no WaveNet"),
+        ({"source": spectrogram_at(glide(), FRONT_ENDS["pnf"])}, "another front-end's"),
+        ({"settings": Settings(prior="told", sampler="ancestral"), "temperature": 0.0}, "temperature must lie"),
         ({"source": Clip(np.full((1, 500), 0.1), 16000)}, "too short"),
     ],
 )
-def test_refusals(settings, change, reason):
+def test_refusals(settings, told, change, reason):
     arguments = {"source": glide(), "settings": settings} | change
     with pytest.raises(InputError, match=reason):
         list(vocode(arguments.pop("source"), **arguments))

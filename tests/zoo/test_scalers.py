@@ -44,17 +44,15 @@ class Trap:
         return open, (str(self.path), "w")
 
 
-@pytest.mark.parametrize("dump", [joblib.dump, lambda thing, path: path.write_bytes(pickle.dumps(thing))])
-def test_code_in_it_is_not_run(scaler, tmp_path, dump):
+def test_code_in_it_is_not_run(scaler, tmp_path):
     scaler.trap_ = Trap(tmp_path / "sprung")
-    dump(scaler, tmp_path / "plain.joblib")
-    joblib.load(tmp_path / "plain.joblib") if dump is joblib.dump else pickle.loads((tmp_path / "plain.joblib").read_bytes())
+    joblib.dump(scaler, tmp_path / "meanvar.joblib")
+    joblib.load(tmp_path / "meanvar.joblib")
     assert (tmp_path / "sprung").exists(), "the trap works"
     (tmp_path / "sprung").unlink()
-    try:
-        read_scaler(tmp_path / "plain.joblib", 80)
-    except InputError:
-        assert dump is not joblib.dump, "what joblib wrote can be read beside a trap"
+    np.testing.assert_array_equal(read_scaler(tmp_path / "meanvar.joblib", 80).mean, scaler.mean_)
+    (tmp_path / "plain.joblib").write_bytes(pickle.dumps(scaler))
+    assert "can be read without running it" in refusal(tmp_path / "plain.joblib")
     assert not (tmp_path / "sprung").exists()
 
 

@@ -20,8 +20,8 @@ from core.observations.decimation import Decimation
 from core.observations.gap import Gap
 from core.observations.lowpass import LowpassDecimation
 from core.signal.companding import Waveform
-from core.training.objectives.gap_examples import GapExamples, predict_gap
 from core.training.data import PackedData
+from core.training.objectives.gap_examples import GapExamples, predict_gap
 from core.types import Condition
 
 FLOOR = 1e-7 * DATA_STD**2  # a perfect answer must not win the whole loss
@@ -76,7 +76,9 @@ class SpectralObjective:
         if self.shares[2] and not config.get("gap_channels"):
             raise InputError("objective.gap_share trains a mixer that model.gap_channels gives no channels; set both.")
         if self.shares[3] and not config.get("extractor_channels"):
-            raise InputError("objective.extractor_share trains what model.extractor_channels gives no channels; set both.")
+            raise InputError(
+                "objective.extractor_share trains what model.extractor_channels gives no channels; set both."
+            )
         if self.shares[3] and not self.others:
             raise InputError("objective.extractor_share needs other sounds to mix with; give packs of them (--others).")
         return spectral.build(config)
