@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.cli import main
+from core.cli import engines, main
+from core.cli.batch import read_jobs
+from core.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 16000
@@ -114,6 +116,21 @@ def test_engines_give_the_same_audio(house, capsys):
     for file in ("a.wav", "gaps/b.flac", "c/tiny.wav"):
         sounds = [soundfile.read(house / name / file)[0] for name in ways]
         assert np.abs(sounds[0] - sounds[1]).max() < 1e-4 and np.abs(sounds[0] - sounds[2]).max() < 1e-4
+
+
+def ended(job):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_ended_from_outside_is_a_sentence():
+    with pytest.raises(InputError, match="What is done is kept: start again"):
+        list(engines.engine("local", 2, None)(ended, [1, 2]))
+
+
+def test_jobs_take_turns_on_several_devices(house):
+    jobs = read_jobs(mixed_jobs(house), house / "out", ["cuda:0", "cuda:1"])
+    devices = [job.command[-1] for job in jobs if job.task != "spectrogram"]
+    assert set(devices) == {"--device=cuda:0", "--device=cuda:1"}
 
 
 def test_ray_is_optional(house, capsys, monkeypatch):

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import hashlib
 import io
+import itertools
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -58,17 +59,18 @@ def add_commands(commands) -> None:
     command.add_argument("folder", type=Path, metavar="OUTDIR", help="where outputs and status.csv go")
     command.add_argument("--engine", choices=engines.ENGINES, default="local", help="where the jobs run")
     command.add_argument("--workers", type=options.whole(1, 1024), default=1, metavar="N", help="jobs at once")
-    command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
+    command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda, cuda:K or all")
     command.add_argument("--address", metavar="URL", help="of a Ray cluster; else one is started on this machine")
 
 
 def _batch(arguments) -> int:
-    jobs = read_jobs(arguments.jobs, arguments.folder, arguments.device)
+    devices = _devices(arguments.device)
+    jobs = read_jobs(arguments.jobs, arguments.folder, devices)
     _check_folder(arguments.folder)
     kept = {status.key: status for status in _read_status(arguments.folder / STATUS)}
     finished = {job.key: kept[job.key] for job in jobs if _is_done(job, kept, arguments.folder)}
     todo = [job for job in jobs if job.key not in finished]
-    engine = engines.engine(arguments.engine, arguments.workers, arguments.address)
+    engine = engines.engine(arguments.engine, max(arguments.workers, len(devices)), arguments.address)
     for status in _run(todo, engine, len(jobs) - len(todo)):
         finished[status.key] = status
         _write_status(arguments.folder / STATUS, [finished[job.key] for job in jobs if job.key in finished])
@@ -81,8 +83,8 @@ def _batch(arguments) -> int:
     return 2 if failed else 0
 
 
-def read_jobs(path: Path, folder: Path, device: str = "auto") -> list[Job]:
-    """The jobs of a file; inputs are relative to it, outputs to the folder.
+def read_jobs(path: Path, folder: Path, devices: Sequence[str] = ("auto",)) -> list[Job]:
+    """The jobs of a file, on the devices in turn; inputs are relative to it, outputs to the folder.
 
     Raises:
         InputError: not a CSV file with the columns wanted, an unknown task or column, an output outside the folder or
@@ -99,13 +101,23 @@ def read_jobs(path: Path, folder: Path, device: str = "auto") -> list[Job]:
     missing = [name for name in REQUIRED if name not in rows[0]]
     if missing:
         raise InputError(f"{path} has no column {missing[0]}; it needs task, input and output.")
-    jobs = [_job(number, row, path.parent, folder, device) for number, row in enumerate(rows, start=2)]
+    turns = itertools.cycle(devices)
+    jobs = [_job(number, row, path.parent, folder, next(turns)) for number, row in enumerate(rows, start=2)]
     outputs: dict[str, int] = {}
     for job in jobs:
         if job.output in outputs:
             raise InputError(f"Rows {outputs[job.output]} and {job.row} have the same output {job.output}.")
         outputs[job.output] = job.row
     return jobs
+
+
+def _devices(device: str) -> list[str]:
+    """Every GPU there is where all are asked for."""
+    if device != "all":
+        return [device]
+    import torch
+
+    return [f"cuda:{k}" for k in range(torch.cuda.device_count())] or ["cpu"]
 
 
 def _job(number: int, row: dict, beside: Path, folder: Path, device: str) -> Job:

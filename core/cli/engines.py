@@ -4,6 +4,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 from core.errors import InputError
@@ -39,6 +40,10 @@ def _in_processes(work: Callable, jobs: Sequence, workers: int) -> Iterator:
     try:
         waiting = [pool.submit(work, job) for job in jobs]
         yield from (future.result() for future in as_completed(waiting))
+    except BrokenProcessPool:
+        raise InputError(
+            "A process was ended from outside (out of memory?). What is done is kept: start again, with fewer workers."
+        ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

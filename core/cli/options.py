@@ -77,8 +77,8 @@ def gap(text: str) -> tuple[float, float]:
 
 def device(text: str) -> str:
     """The type of `--device`."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of auto, cpu, cuda and cuda:K")
+    if not re.fullmatch(r"auto|all|cpu|cuda(:\d{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of auto, cpu, cuda, cuda:K and all")
     return text
 
 

@@ -19,7 +19,14 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--start", type=options.seconds, default=0.0, metavar="S", help="work from here on (seconds)")
     command.add_argument("--length", type=options.duration, metavar="S", help="work on this much (seconds)")
     command.add_argument("--mono", action="store_true", help="mix the channels first")
-    command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
+    command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda, cuda:K or all")
+    command.add_argument(
+        "--workers", type=options.whole(1, 64), default=1, metavar="N", help="processes that share a long clip (CPU)"
+    )
+    command.add_argument("--window", type=options.duration, metavar="S", help="length of a window (seconds)")
+    command.add_argument(
+        "--batch", type=options.whole(1, 1024), metavar="N", help="windows that the original sampler moves at once"
+    )
     command.add_argument("--report", type=Path, metavar="FILE.json", help="write figures of the run here")
 
 
@@ -27,7 +34,8 @@ def settings(arguments, prior: str | None):
     """The task's settings."""
     from core.tasks.progress import Settings
 
-    return Settings(prior, arguments.quality, arguments.sampler, arguments.steps, arguments.seed, arguments.device)
+    chosen = (arguments.quality, arguments.sampler, arguments.steps, arguments.seed, arguments.device)
+    return Settings(prior, *chosen, arguments.workers, arguments.window, arguments.batch)
 
 
 def read(arguments, path: Path):

@@ -1,10 +1,12 @@
 """Long clips are worked on in overlapping blocks, so that memory does not grow with them; how long that takes."""
 
+import math
 import time
 
 import numpy as np
 from torch import Tensor
 
+from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.resampling import resample
 from core.types import Iterate, Prior
@@ -14,9 +16,21 @@ OVERLAP_SECONDS = 0.5
 SILENCE = 1e-7  # root mean square under which there is nothing to work on
 
 
-def split_blocks(regions: list[tuple[int, int]], sample_rate: int, grid: int = 1) -> list[tuple[int, int]]:
-    """Regions (first, last + 1) cut into overlapping blocks that start at multiples of `grid`."""
-    length, overlap = (int(seconds * sample_rate) // grid * grid for seconds in (BLOCK_SECONDS, OVERLAP_SECONDS))
+def split_blocks(
+    regions: list[tuple[int, int]], sample_rate: int, grid: int = 1, seconds: float | None = None
+) -> list[tuple[int, int]]:
+    """Regions (first, last + 1) cut into overlapping blocks that start at multiples of `grid`.
+
+    Raises:
+        InputError: blocks of so few seconds that three of them would meet.
+    """
+    seconds = BLOCK_SECONDS if seconds is None else seconds
+    if not 2 * OVERLAP_SECONDS <= seconds < math.inf:
+        raise InputError(
+            f"Windows of {seconds:g} s would overlap too much: each is a chain of its own and is cross-faded with its "
+            f"neighbours over {OVERLAP_SECONDS:g} s, so choose at least {2 * OVERLAP_SECONDS:g} s."
+        )
+    length, overlap = (int(s * sample_rate) // grid * grid for s in (seconds, OVERLAP_SECONDS))
     blocks = []
     for first, last in regions:
         first = first // grid * grid
@@ -40,17 +54,20 @@ def silent(waveform: np.ndarray) -> np.ndarray:
     return np.ptp(waveform, axis=1) < SILENCE
 
 
-def join(waveform: np.ndarray, block: np.ndarray, first: int, overlap: int) -> np.ndarray:
-    """A copy with the block put in, cross-faded over what the block before has already settled."""
-    joined = waveform.copy()
-    target = joined[:, first : first + block.shape[1]]
+def overlap_of(blocks: list[tuple[int, int]], number: int) -> int:
+    """Frames that a block shares with the one before."""
+    return max(0, blocks[number - 1][1] - blocks[number][0]) if number else 0
+
+
+def join(waveform: np.ndarray, block: np.ndarray, first: int, overlap: int) -> None:
+    """Puts the block into the waveform, cross-faded over what the block before has already settled."""
+    target = waveform[:, first : first + block.shape[1]]
     weight = np.ones(block.shape[1], dtype=np.float32)
     if overlap > 0:
         weight[:overlap] = np.linspace(0, 1, overlap, dtype=np.float32)
     # where both agree (evidence), the weighted sum is written as a step from the old value, which keeps it exact
     target += weight * (block - target)
     target[:, weight == 1] = block[:, weight == 1]
-    return joined
 
 
 class Counted:
@@ -80,6 +97,7 @@ class Clock:
 
     def __init__(self, blocks: int):
         self.blocks, self.started, self.first_update = blocks, time.monotonic(), None
+        self.shares: dict[int, float] = {}  # of each block, that is done
 
     @property
     def seconds(self) -> float:
@@ -88,7 +106,8 @@ class Clock:
     def tick(self, block: int, iterate: Iterate) -> tuple[float, float]:
         """(seconds, seconds left). The first update is the slowest, so the pace is counted from it on."""
         now = self.seconds
-        done = block + iterate.step / max(iterate.total_steps, 1)
+        self.shares[block] = iterate.step / max(iterate.total_steps, 1)
+        done = sum(self.shares.values())
         if self.first_update is None:
             self.first_update = (now, done)
         begun, done_then = self.first_update

@@ -1,5 +1,7 @@
 """Declipping: what a waveform did beyond the level that it was cut off at (survey: Zaviska et al. 2021)."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -109,13 +111,15 @@ def _pile(channel: np.ndarray) -> float:
 def _problem(known: Clip, clip: Clip, high: np.ndarray, low: np.ndarray) -> Problem:
     waveform = torch.from_numpy(known.samples.copy())
     above, below = (torch.from_numpy(_mask_at(mask, clip, known)) for mask in (high, low))
-
-    def observe(first: int, last: int, gain: Tensor, domain: Domain) -> Clipping:
-        part = domain.encode((waveform[:, first:last].to(gain.device) * gain).float())
-        return Clipping(part, above[:, first:last].to(gain.device), below[:, first:last].to(gain.device), domain)
-
     regions = [(0, known.frames)] if (above | below).any() else []
-    return Problem(known.samples, regions, observe)
+    return Problem(known.samples, regions, partial(_observe, waveform, above, below))
+
+
+def _observe(
+    waveform: Tensor, above: Tensor, below: Tensor, first: int, last: int, gain: Tensor, domain: Domain
+) -> Clipping:
+    part = domain.encode((waveform[:, first:last].to(gain.device) * gain).float())
+    return Clipping(part, above[:, first:last].to(gain.device), below[:, first:last].to(gain.device), domain)
 
 
 def _mask_at(mask: np.ndarray, clip: Clip, known: Clip) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Inpainting: fills gaps so that what is heard around them could have been played through them (PnF, sec. 4.4)."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -120,14 +121,17 @@ def _problem(known_clip: Clip, inside: list[tuple[int, int]], clip_rate: int, ki
         else:
             regions.append((first, last))
     known = torch.from_numpy(known_clip.samples.copy())
-
-    def observe(first: int, last: int, gain: Tensor, domain: Domain) -> Gap:
-        part = domain.encode((known[:, first:last].to(gain.device) * gain).float())
-        within = [(max(a, first) - first, min(b, last) - first) for a, b in gaps if a < last and b > first]
-        return kind(part, within, domain)
-
+    observe = partial(_observe, known, gaps, kind)
     longest = max(stop - start for start, stop in inside) / clip_rate
     return Problem(known_clip.samples, regions, observe, hardness=4 if longest > LONG_GAP_SECONDS else 1)
+
+
+def _observe(
+    known: Tensor, gaps: list[tuple[int, int]], kind: type[Gap], first: int, last: int, gain: Tensor, domain: Domain
+) -> Gap:
+    part = domain.encode((known[:, first:last].to(gain.device) * gain).float())
+    within = [(max(a, first) - first, min(b, last) - first) for a, b in gaps if a < last and b > first]
+    return kind(part, within, domain)
 
 
 def _gap_metrics(inside: list[tuple[int, int]]):

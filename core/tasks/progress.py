@@ -21,7 +21,10 @@ class Settings:
         sampler: "diffusion", "langevin" or "original"; None takes what suits the prior.
         steps: updates of the chain in total (`original`: per level); None takes the preset's.
         seed: of every random draw.
-        device: "auto", "cpu", "cuda" or "cuda:K".
+        device: "auto", "cpu", "cuda", "cuda:K" or "all": every GPU there is.
+        workers: processes that windows are spread over on a CPU.
+        window_seconds: length of a window; None takes the sampler's own. `original` moves random windows of a block.
+        batch: windows that an update of `original` moves at once; None takes PnF's.
     """
 
     prior: str | None = None
@@ -30,6 +33,9 @@ class Settings:
     steps: int | None = None
     seed: int = 0
     device: str = "auto"
+    workers: int = 1
+    window_seconds: float | None = None
+    batch: int | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ A task says what was measured (`Problem`); `restore` draws audio that agrees wit
 so that memory does not grow with the clip.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,10 +18,13 @@ from core.errors import InputError
 from core.samplers.presets import Plan, choose_plan
 from core.signal.clip import Clip
 from core.signal.companding import Domain
-from core.tasks.blocks import SILENCE, Clock, Counted, join, silent, split_blocks
+from core.tasks.blocks import SILENCE, Clock, join, overlap_of, silent, split_blocks
 from core.tasks.progress import Progress, Settings
+from core.tasks.windows import run_windows
 from core.types import Condition, Iterate, Observation, Prior
 
+MOST_WORKERS = 64
+SHORTEST_WINDOW_SECONDS = 0.1
 HEADROOM = 0.98  # peak in domains that end at full scale
 NOTHING_TO_DO = (
     "There was nothing to restore (silence, a constant, or no sample that is missing), so it came back as it is."
@@ -34,7 +38,8 @@ class Problem:
     Args:
         start: what the simplest method makes of the evidence, [channels, frames].
         regions: (first, last + 1) frames to work on, sorted, apart from each other.
-        observe: (first, last + 1, gain [channels, 1], domain) -> observation of these frames, multiplied by gain.
+        observe: (first, last + 1, gain [channels, 1], domain) -> observation of these frames, multiplied by gain; it
+            can be pickled.
         grid: blocks start at multiples of this.
         hardness: by how much more the original sampler spends on a question like this.
         openness: by how much louder than usual the noise is that the chain starts from; over 1 where the evidence
@@ -73,7 +78,24 @@ def load_prior(task: str, settings: Settings, default: str) -> Prior:
     able = sorted(n for n, entry in entries.items() if task in entry.task)
     if name in entries and name not in able:
         raise InputError(f"The prior {name} can't {task}; choose one of {', '.join(able)}.")
-    return zoo.load(name, resolve_device(settings.device))
+    return zoo.load(name, resolve_devices(settings)[0])
+
+
+def resolve_devices(settings: Settings) -> list[str]:
+    """Where windows are worked on, one entry for each process.
+
+    Raises:
+        InputError: a device that this machine does not have, or a number of processes that makes no sense.
+    """
+    if not 1 <= settings.workers <= MOST_WORKERS:
+        raise InputError(f"The number of workers must lie between 1 and {MOST_WORKERS}, not {settings.workers}.")
+    if settings.device == "all":
+        devices = [f"cuda:{k}" for k in range(torch.cuda.device_count())] or ["cpu"]
+    else:
+        devices = [resolve_device(settings.device)]
+    if settings.workers > 1 and devices != ["cpu"]:
+        raise InputError("Workers are processes on a CPU; for GPUs choose the device all, or leave workers out.")
+    return devices * settings.workers
 
 
 def resolve_device(name: str) -> str:
@@ -101,28 +123,46 @@ def restore(problem: Problem, prior: Prior, settings: Settings) -> Iterator[Prog
         hardness=problem.hardness,
         openness=problem.openness,
         averaged=problem.averaged,
+        window=own_window(settings, prior.sample_rate),
+        batch=settings.batch,
     )
-    blocks = split_blocks(problem.regions, prior.sample_rate, problem.grid)
-    prior = Counted(prior)
-    clock, waveform, quiet = Clock(len(blocks)), problem.start.astype(np.float32), 0
-    for number, (first, last) in enumerate(blocks):
-        if silent(problem.start[:, first:last]).all():
-            quiet += 1
-            continue
-        overlap = max(0, blocks[number - 1][1] - first) if number else 0
-        for iterate, heard, chain in _restore_block(problem, prior, plan, settings.seed, first, last):
-            seconds, left = clock.tick(number, iterate)
-            clips = [
-                partial(_joined_clip, prior.sample_rate, waveform, part, first, overlap) for part in (heard, chain)
-            ]
-            yield Progress(*clips, iterate, seconds, left)
-        waveform = join(waveform, heard, first, overlap)
-    evaluations = round(prior.samples / max(problem.start.shape[0] * sum(last - first for first, last in blocks), 1))
-    yield Restored(waveform, evaluations, clock.seconds, plan.name, (NOTHING_TO_DO,) if quiet == len(blocks) else ())
+    blocks = split_blocks(problem.regions, prior.sample_rate, problem.grid, block_seconds(settings, plan.name))
+    loud = [n for n, (first, last) in enumerate(blocks) if not silent(problem.start[:, first:last]).all()]
+    join_all = partial(_joined, problem.start, blocks, prior.sample_rate)
+    clock, latest, asked = Clock(len(loud)), {}, {}
+    work, load = partial(_restore_block, problem, plan, settings.seed), partial(zoo.load, prior.name)
+    for moment in run_windows(work, [blocks[n] for n in loud], prior, load, resolve_devices(settings)):
+        number = loud[moment.number]
+        seconds, left = clock.tick(number, moment.iterate)
+        latest[number], asked[number] = moment.heard, moment.asked
+        clips = [partial(join_all, latest | {number: part}) for part in (moment.heard, moment.chain)]
+        yield Progress(*clips, moment.iterate, seconds, left)
+    samples = problem.start.shape[0] * sum(last - first for first, last in blocks)
+    evaluations = round(sum(asked.values()) / max(samples, 1))
+    notes = () if loud else (NOTHING_TO_DO,)
+    yield Restored(join_all(latest).samples, evaluations, clock.seconds, plan.name, notes)
+
+
+def block_seconds(settings: Settings, sampler: str) -> float | None:
+    """Length of the blocks that are chains of their own; the original sampler's windows lie within them."""
+    return None if sampler == "original" else settings.window_seconds
+
+
+def own_window(settings: Settings, sample_rate: int) -> int | None:
+    """Samples of the original sampler's windows, where they are set.
+
+    Raises:
+        InputError: no length of a window.
+    """
+    if settings.window_seconds is None:
+        return None
+    if not SHORTEST_WINDOW_SECONDS <= settings.window_seconds < math.inf:
+        raise InputError(f"A window must last at least {SHORTEST_WINDOW_SECONDS:g} s, not {settings.window_seconds:g}.")
+    return round(settings.window_seconds * sample_rate)
 
 
 def _restore_block(
-    problem: Problem, prior: Prior, plan: Plan, seed: int, first: int, last: int
+    problem: Problem, plan: Plan, seed: int, prior: Prior, first: int, last: int
 ) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
     """One chain; yields each iterate with what it hears and what it is, as waveforms at the input's level."""
     start = problem.start[:, first:last]
@@ -149,7 +189,8 @@ def _chain(prior: Prior, observation: Observation, plan: Plan, generator: torch.
         observation, guess = observation.expecting(estimate), prior.encode(estimate)
         x = observation.project(guess)
     yield Iterate(x, x, prior.levels[0], 0, plan.settings["steps"], None, observation.residual(guess))
-    yield from plan.sampler(prior, observation, x, condition=condition, generator=generator, **plan.settings)
+    settings = plan.settings_for(x.shape[1])
+    yield from plan.sampler(prior, observation, x, condition=condition, generator=generator, **settings)
 
 
 def _estimate(prior: Prior, condition: Condition) -> Tensor | None:
@@ -171,5 +212,11 @@ def _at_input_level(waveform: Tensor, gain: Tensor, start: np.ndarray) -> np.nda
     return samples
 
 
-def _joined_clip(sample_rate: int, waveform: np.ndarray, block: np.ndarray, first: int, overlap: int) -> Clip:
-    return Clip(join(waveform, block, first, overlap), sample_rate)
+def _joined(
+    start: np.ndarray, blocks: list[tuple[int, int]], sample_rate: int, latest: Mapping[int, np.ndarray]
+) -> Clip:
+    """The start with what there is of the blocks put in."""
+    waveform = start.astype(np.float32)
+    for number in sorted(latest):
+        join(waveform, latest[number], blocks[number][0], overlap_of(blocks, number))
+    return Clip(waveform, sample_rate)

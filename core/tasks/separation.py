@@ -1,6 +1,6 @@
 """Separation: sources with a prior each are drawn so that they add up to the mixture (PnF, sec. 4.2)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,11 +16,12 @@ from core.samplers.presets import SeparationPlan, choose_separation_plan
 from core.signal.clip import Clip
 from core.signal.limits import check_clip
 from core.signal.resampling import resample
-from core.tasks.blocks import Clock, Counted, at_rate, join, silent, split_blocks
+from core.tasks.blocks import Clock, at_rate, join, overlap_of, silent, split_blocks
 from core.tasks.progress import Settings
-from core.tasks.restoration import HEADROOM, resolve_device
+from core.tasks.restoration import HEADROOM, block_seconds, own_window, resolve_devices
 from core.tasks.separation_outcome import conclude
 from core.tasks.stems import SeparationRun, StemsProgress
+from core.tasks.windows import run_windows
 from core.types import Iterate, Prior
 
 TASK = "separate"
@@ -60,12 +61,13 @@ def separate(
     """
     check_clip("The mixture", mixture)
     names, levels = _check_levels_of(priors, levels_db)
-    prior = load_sources(priors, settings.device)
-    gains = tuple(10 ** (level / 20) for level in levels)
-    plan = choose_separation_plan(prior, settings.quality, settings.sampler, settings.steps, form, gains)
-    known = at_rate(mixture, prior.sample_rate)
+    prior = load_sources(priors, resolve_devices(settings)[0])
+    gains, rate = tuple(10 ** (level / 20) for level in levels), prior.sample_rate
+    windows = {"window": own_window(settings, rate), "batch": settings.batch}
+    plan = choose_separation_plan(prior, settings.quality, settings.sampler, settings.steps, form, gains, **windows)
+    known = at_rate(mixture, rate)
     stems = partial(_complete, mixture, known, names)
-    for moment in _run(known.samples, prior, plan, gains, settings.seed):
+    for moment in _run(known.samples, prior, plan, settings):
         if isinstance(moment, _Separated):
             break
         heard, chain, iterate, seconds, left = moment
@@ -113,20 +115,23 @@ def mix(sources: Sequence[Clip], levels_db: Sequence[float]) -> tuple[Clip, list
     return Clip(sum(placed), rate), [Clip(samples, rate) for samples in placed], tuple(notes)
 
 
-def load_sources(names: Sequence[str], device: str = "cpu") -> Independent:
+def load_sources(names: Sequence[str], device: str) -> Independent:
     """The priors of that name as one prior over sources.
 
     Raises:
-        InputError: an unknown prior or device, one that cannot separate, or priors that cannot be added.
+        InputError: an unknown prior, one that cannot separate, or priors that cannot be added.
     """
-    device = resolve_device(device)
     entries = {entry.name: entry for entry in zoo.catalogue()}
-    prior = Independent([zoo.load(name, device) for name in names])
+    prior = _load_priors(names, device)
     for name in names:
         if TASK not in entries[name].task:
             able = ", ".join(sorted(n for n, entry in entries.items() if TASK in entry.task))
             raise InputError(f"The prior {name} can't {TASK}; choose some of {able}.")
     return prior
+
+
+def _load_priors(names: Sequence[str], device: str) -> Independent:
+    return Independent([zoo.load(name, device) for name in names])
 
 
 def stem_names(priors: Sequence[str]) -> tuple[str, ...]:
@@ -167,44 +172,38 @@ def _check_levels(levels: Sequence[float]) -> None:
             raise InputError(f"A level must lie within {LOUDEST_DB:g} dB of the first source's, not at {level:g} dB.")
 
 
-def _run(mixture: np.ndarray, prior: Independent, plan: SeparationPlan, gains: tuple[float, ...], seed: int):
+def _run(mixture: np.ndarray, prior: Independent, plan: SeparationPlan, settings: Settings):
     """Runs a chain over every block of the mixture [channels, frames] at the prior's rate.
 
     Yields:
         (what is heard, what the chain is: each a function that makes [sources, channels, frames], iterate, seconds,
         seconds left), and last a _Separated.
     """
-    blocks = split_blocks([(0, mixture.shape[1])], prior.sample_rate)
-    counted, clock = Counted(prior), Clock(len(blocks))
-    power = sum(g**2 for g in gains)
-    sources = np.stack([mixture * (g**2 / power) for g in gains]).astype(np.float32)
-    quiet = silent(mixture).all()
-    for number, (first, last) in enumerate([] if quiet else blocks):
-        overlap = max(0, blocks[number - 1][1] - first) if number else 0
-        generator = torch.Generator().manual_seed(seed + 7919 * first)
-        part = mixture[:, first:last]
-        for iterate, heard, chain in _separate_block(
-            part, _gain(mixture, prior, power), counted, plan, gains, generator
-        ):
-            seconds, left = clock.tick(number, iterate)
-            joined = (partial(_join_sources, sources, block, first, overlap, prior.priors) for block in (heard, chain))
-            yield *joined, iterate, seconds, left
-        sources = _join_sources(sources, heard, first, overlap, prior.priors)
-    evaluations = round(counted.samples / (len(gains) * max(mixture.size, 1)))
-    notes = (SILENT_MIXTURE,) if quiet else ()
-    yield _Separated(sources, evaluations, clock.seconds, plan.name, notes)
+    power = sum(g**2 for g in plan.gains)
+    start = np.stack([mixture * (g**2 / power) for g in plan.gains]).astype(np.float32)
+    blocks = split_blocks([(0, mixture.shape[1])], prior.sample_rate, seconds=block_seconds(settings, plan.name))
+    blocks = [] if silent(mixture).all() else blocks
+    join_all = partial(_joined, start, blocks, [own.name for own in prior.priors])
+    clock, latest, asked = Clock(len(blocks)), {}, {}
+    work = partial(_separate_block, mixture, _gain(mixture, prior, power), plan, settings.seed)
+    load = partial(_load_priors, [own.name for own in prior.priors])
+    for moment in run_windows(work, blocks, prior, load, resolve_devices(settings)):
+        number = moment.number
+        seconds, left = clock.tick(number, moment.iterate)
+        latest[number], asked[number] = moment.heard, moment.asked
+        joined = (partial(join_all, latest | {number: part}) for part in (moment.heard, moment.chain))
+        yield *joined, moment.iterate, seconds, left
+    evaluations = round(sum(asked.values()) / (len(plan.gains) * max(mixture.size, 1)))
+    notes = () if blocks else (SILENT_MIXTURE,)
+    yield _Separated(join_all(latest), evaluations, clock.seconds, plan.name, notes)
 
 
 def _separate_block(
-    mixture: np.ndarray,
-    gain: float,
-    prior: Prior,
-    plan: SeparationPlan,
-    gains: tuple[float, ...],
-    generator: torch.Generator,
+    mixture: np.ndarray, gain: float, plan: SeparationPlan, seed: int, prior: Prior, first: int, last: int
 ) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
     """One chain; yields each iterate with the sources that it hears and is, [sources, channels, frames]."""
-    observed = torch.from_numpy(mixture.astype(np.float64) * gain).float().to(prior.device)
+    gains, generator = plan.gains, torch.Generator().manual_seed(seed + 7919 * first)
+    observed = torch.from_numpy(mixture[:, first:last].astype(np.float64) * gain).float().to(prior.device)
     binding = (SharedSum if plan.form == "shared" else Mixture)(observed, gains, prior.domain, plan.strength)
     start = binding.initialise(generator)
     if plan.form == "exact":
@@ -230,19 +229,25 @@ def _gain(mixture: np.ndarray, prior: Prior, power: float) -> float:
     return float(min(gain, HEADROOM / max(np.abs(mixture).max(), 1e-7)) if prior.domain.bounded else gain)
 
 
-def _join_sources(
-    sources: np.ndarray, block: np.ndarray, first: int, overlap: int, priors: Sequence[Prior]
+def _joined(
+    start: np.ndarray, blocks: list[tuple[int, int]], priors: Sequence[str], latest: Mapping[int, np.ndarray]
 ) -> np.ndarray:
-    """The sources with a block put in; sources of one prior may have changed places, and change back."""
-    order = _matching_order(sources[:, :, first : first + overlap], block[:, :, :overlap], priors)
-    return np.stack([join(row, block[n], first, overlap) for row, n in zip(sources, order, strict=True)])
+    """The sources with what there is of the blocks put in; those of one prior may have changed places in a block, and
+    change back."""
+    sources = start.copy()
+    for number in sorted(latest):
+        block, first, overlap = latest[number], blocks[number][0], overlap_of(blocks, number)
+        order = _matching_order(sources[:, :, first : first + overlap], block[:, :, :overlap], priors)
+        for row, n in zip(sources, order, strict=True):
+            join(row, block[n], first, overlap)
+    return sources
 
 
-def _matching_order(before: np.ndarray, after: np.ndarray, priors: Sequence[Prior]) -> list[int]:
+def _matching_order(before: np.ndarray, after: np.ndarray, priors: Sequence[str]) -> list[int]:
     """For every source the one of the block that goes on with it: of the same prior, and most alike in the overlap."""
     free, order = set(range(len(priors))), []
     for n, prior in enumerate(priors):
-        same = [m for m in sorted(free) if priors[m] is prior]
+        same = [m for m in sorted(free) if priors[m] == prior]
         best = max(same, key=lambda m: float(np.sum(before[n] * after[m]))) if before.shape[-1] else n
         free.discard(best)
         order.append(best)

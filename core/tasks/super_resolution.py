@@ -4,6 +4,7 @@ Evidence: every k-th sample of the wanted waveform (`plain`), or its low-passed 
 (`lowpass`, which is what real files of a low rate are).
 """
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -123,18 +124,22 @@ def _kind_of(kept: np.ndarray) -> Evidence:
 def _problem(kept: np.ndarray, frames: int, factor: int, kind: Evidence) -> Problem:
     evidence = torch.from_numpy(kept.copy())
 
-    def observe(first: int, last: int, gain: Tensor, domain: Domain):
-        part = (evidence[:, first // factor : -(-last // factor)].to(gain.device) * gain).float()
-        if kind == "plain":
-            return Decimation(factor, domain.encode(part), last - first, domain)
-        return LowpassDecimation(factor, part, last - first, domain)
-
     if kind == "plain":
         start = _splines(kept, frames, factor)
     else:
         start = LowpassDecimation(factor, evidence, frames, Waveform()).adjoint(evidence).numpy() * factor
     hardness, openness = max(1, min(factor // 4, 4)), 1.0 if kind == "plain" else BAND_OPENNESS
+    observe = partial(_observe, evidence, factor, kind)
     return Problem(start.astype(np.float32), [(0, frames)], observe, factor, hardness, openness)
+
+
+def _observe(
+    evidence: Tensor, factor: int, kind: Evidence, first: int, last: int, gain: Tensor, domain: Domain
+) -> Decimation | LowpassDecimation:
+    part = (evidence[:, first // factor : -(-last // factor)].to(gain.device) * gain).float()
+    if kind == "plain":
+        return Decimation(factor, domain.encode(part), last - first, domain)
+    return LowpassDecimation(factor, part, last - first, domain)
 
 
 def _splines(kept: np.ndarray, frames: int, factor: int) -> np.ndarray:

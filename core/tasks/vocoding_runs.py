@@ -36,31 +36,17 @@ def impose(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Set
     front_end = spectrogram.front_end
     hop, filters = front_end.hop_length, torch.from_numpy(mel_filters(front_end))
     magnitudes = torch.from_numpy(spectrogram.magnitudes.astype(np.float32))[None]
-    waveform = torch.from_numpy(start.samples.copy())
-
-    def observe(first: int, last: int, gain: Tensor, domain: Domain) -> MelMagnitudes:
-        frames = slice(first // hop, first // hop + 1 + (last - first) // hop)
-        scale = gain.float()
-        own = magnitudes[..., frames].to(gain.device) * scale[:, :, None]
-        return MelMagnitudes(own, filters.to(gain.device), hop, waveform[:, first:last].to(gain.device) * scale)
-
+    observe = partial(_imposed, magnitudes, filters, hop, torch.from_numpy(start.samples.copy()))
     problem = Problem(start.samples, [(0, start.frames)], observe, grid=hop, openness=OPENNESS, averaged=False)
     return restore(problem, prior, settings)
 
 
 def tell(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings) -> Moments:
     """Samples of a WaveNet that is told the spectrogram, by any chain."""
-    hop, padding = spectrogram.front_end.hop_length, _padding(prior)
     # a chain moves whole frames and one sample before them, which is the past of the first
     waveform = np.pad(start.samples, ((0, 0), (1, 0)))
-
-    def observe(first: int, last: int, gain: Tensor, domain: Domain) -> ToldSpectrogram:
-        frames = -(-(last - first - 1) // hop)
-        told = told_frames(spectrogram, gain.item(), first // hop, first // hop + frames, padding)
-        own = torch.from_numpy(waveform[:, first:last]).to(gain.device) * gain.float()
-        return ToldSpectrogram(told_to(told, gain.device), own.clamp(-1, 1), domain)
-
-    problem = Problem(waveform, [(0, waveform.shape[1])], observe, grid=hop, openness=OPENNESS, averaged=False)
+    observe, grid = partial(_told, spectrogram, waveform, _padding(prior)), spectrogram.front_end.hop_length
+    problem = Problem(waveform, [(0, waveform.shape[1])], observe, grid=grid, openness=OPENNESS, averaged=False)
     for moment in restore(problem, prior, settings):
         if isinstance(moment, Progress):
             clips = (partial(_without_past, make) for make in (moment.make_clip, moment.make_chain))
@@ -100,6 +86,30 @@ def draw(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Setti
         make, seconds = partial(Clip, waveform, start.sample_rate), time.monotonic() - began
         yield Progress(make, make, iterate, seconds, seconds * (iterate.total_steps / iterate.step - 1))
     yield Restored(waveform, 1, time.monotonic() - began, "ancestral", ())
+
+
+def _imposed(
+    magnitudes: Tensor, filters: Tensor, hop: int, waveform: Tensor, first: int, last: int, gain: Tensor, domain: Domain
+) -> MelMagnitudes:
+    frames, scale = slice(first // hop, first // hop + 1 + (last - first) // hop), gain.float()
+    own = magnitudes[..., frames].to(gain.device) * scale[:, :, None]
+    return MelMagnitudes(own, filters.to(gain.device), hop, waveform[:, first:last].to(gain.device) * scale)
+
+
+def _told(
+    spectrogram: MelSpectrogram,
+    waveform: np.ndarray,
+    padding: int,
+    first: int,
+    last: int,
+    gain: Tensor,
+    domain: Domain,
+) -> ToldSpectrogram:
+    hop = spectrogram.front_end.hop_length
+    frames = -(-(last - first - 1) // hop)
+    told = told_frames(spectrogram, gain.item(), first // hop, first // hop + frames, padding)
+    own = torch.from_numpy(waveform[:, first:last].copy()).to(gain.device) * gain.float()
+    return ToldSpectrogram(told_to(told, gain.device), own.clamp(-1, 1), domain)
 
 
 def told_frames(spectrogram: MelSpectrogram, gain: float, first: int, last: int, padding: int) -> MelCondition:

@@ -94,13 +94,11 @@ def test_a_silent_source_has_no_figure_but_the_others_do(pair):
     assert result.metrics["tiny-2"]["si_sdr_db"] is None and result.metrics["tiny"]["si_sdr_db"] is not None
 
 
-def test_blocks_of_one_prior_keep_their_places(pair, monkeypatch):
+def test_blocks_of_one_prior_keep_their_places():
     """Where a block's sources come out in another order they are put back by their overlap."""
     before = np.stack([tone(300).samples, tone(500).samples])
-    prior = zoo.load(pair[0])
-    assert separation._matching_order(before, before[::-1], [prior, prior]) == [1, 0]
-    other = object()
-    assert separation._matching_order(before, before[::-1], [prior, other]) == [0, 1], "priors tell sources apart"
+    assert separation._matching_order(before, before[::-1], ["a", "a"]) == [1, 0]
+    assert separation._matching_order(before, before[::-1], ["a", "b"]) == [0, 1], "priors tell sources apart"
 
 
 def test_a_long_mixture_is_worked_on_in_blocks(pair):
