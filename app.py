@@ -33,7 +33,7 @@ def build() -> gr.Blocks:
             with gr.Tab(separation.TITLE, id=separation.TASK):
                 separation.SeparationPanel(shelf, SAMPLING)
             with gr.Tab(vocoding.JOB.title, id=vocoding.JOB.task):
-                RunPanel(vocoding.JOB, shelf, SAMPLING)
+                vocoding.VocodingPanel(shelf, SAMPLING)
             with gr.Tab(prior_inspector.TITLE, id=prior_inspector.TASK):
                 prior_inspector.build(SAMPLING)
         api.build(SAMPLING)

@@ -10,6 +10,7 @@ from gradio.utils import get_upload_folder
 
 from core.signal.clip import Clip
 from core.signal.files import write_clip
+from core.signal.spectrogram_files import MelSpectrogram, write_spectrogram
 
 
 def restored_file(clip: Clip, source_name: str, task: str) -> str:
@@ -17,6 +18,14 @@ def restored_file(clip: Clip, source_name: str, task: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{Path(source_name).stem[:48]}-{task}.wav"
         write_clip(path, clip)
+        return save_file_to_cache(path, get_upload_folder())
+
+
+def spectrogram_file(spectrogram: MelSpectrogram, source_name: str) -> str:
+    """Path of an `.npz` file with a mel spectrogram and how it was made."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{Path(source_name).stem[:48]}-mel.npz"
+        write_spectrogram(path, spectrogram)
         return save_file_to_cache(path, get_upload_folder())
 
 

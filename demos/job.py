@@ -10,6 +10,7 @@ from gradio.components import Component
 from core.tasks.progress import Run, Settings
 from demos.source import Source
 
+SAMPLERS = ("diffusion", "langevin", "original")
 SOUNDS = Path(__file__).parent.parent / "assets" / "sounds"
 
 Widgets = Mapping[str, Component]
@@ -55,6 +56,8 @@ class Job:
         examples: the row of chips.
         choices: makes the two or three widgets that matter, by name.
         more: makes further widgets for the Advanced fold, by name.
+        between: makes what stands between the bench and the comparison, by name.
+        samplers: on offer in the Advanced fold.
         start: (source, settings, values of the widgets by name) -> a run; it raises InputError, its first step at last.
         how: Markdown with formulas for the fold "How it works".
         selects: whether spans of the waveform can be selected.
@@ -70,6 +73,8 @@ class Job:
     start: Callable[[Source, Settings, Mapping[str, Any]], Run]
     how: str
     more: Callable[[], Widgets] = dict
+    between: Callable[[], Widgets] | None = None
+    samplers: tuple[str, ...] = SAMPLERS
     selects: bool = False
     prior: str | None = None
     wire: Callable[[Any], None] = lambda panel: None

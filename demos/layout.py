@@ -11,12 +11,11 @@ from gradio.components import Component
 from core import zoo
 from core.errors import InputError
 from demos import plots, words
-from demos.job import Job
+from demos.job import SAMPLERS, Job
 from demos.scope import scope
 
 AUTOMATIC = "automatic"
 QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
-SAMPLERS = [AUTOMATIC, "diffusion", "langevin", "original"]
 FORMULAS = [
     {"left": "$$", "right": "$$", "display": True},
     {"left": "$", "right": "$", "display": False},
@@ -27,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Widgets:
-    """Everything on a tab that events speak of; `choices` are the job's own widgets by name."""
+    """Everything on a tab that events speak of; `choices` and `further` are the job's own widgets by name."""
 
     chips: list[gr.Button]
     loaded: gr.State
@@ -54,6 +53,7 @@ class Widgets:
     notes: gr.HTML
     download: gr.DownloadButton
     about: gr.HTML
+    further: dict[str, Component]
 
     @property
     def inputs(self) -> set[Component]:
@@ -70,9 +70,13 @@ def build(job: Job) -> Widgets:
             given = _build_input(job)
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
             shown = build_output()
+    further = {}
+    if job.between is not None:
+        with gr.Column(elem_classes="pane between"):
+            further = dict(job.between())
     compared = build_comparison("Download WAV")
     about = build_folds(job.how, about_html(given["prior"].value))
-    return Widgets(chips=chips, about=about, **given, **shown, **compared)
+    return Widgets(chips=chips, about=about, further=further, **given, **shown, **compared)
 
 
 def build_lead(sentence: str, labels: Sequence[str]) -> list[gr.Button]:
@@ -114,7 +118,7 @@ def _build_input(job: Job) -> dict:
         made["quality"] = build_quality()
     made |= build_actions()
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
-        made |= build_advanced()
+        made |= build_advanced(job.samplers)
         gr.HTML('<p class="quiet">Reference: the sound as it should be, for the figures</p>')
         made["reference"] = gr.Audio(
             sources=["upload"], type="filepath", label="Reference", show_label=False, elem_classes="door"
@@ -136,7 +140,7 @@ def build_actions() -> dict:
         }
 
 
-def build_advanced() -> dict:
+def build_advanced(samplers: Sequence[str] = SAMPLERS) -> dict:
     """Numbers have no bounds here: what is out of them gets its sentence from the task, not Gradio's."""
     made = {}
     with gr.Row():
@@ -144,7 +148,7 @@ def build_advanced() -> dict:
         made["length"] = gr.Number(0.0, label="Length (s)", step=0.1, min_width=96)
         made["seed"] = gr.Number(0, label="Seed", precision=0, min_width=96)
     with gr.Row():
-        made["sampler"] = gr.Dropdown(SAMPLERS, value=AUTOMATIC, label="Sampler", min_width=128)
+        made["sampler"] = gr.Dropdown([AUTOMATIC, *samplers], value=AUTOMATIC, label="Sampler", min_width=128)
         made["steps"] = gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128)
     return made
 

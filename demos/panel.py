@@ -64,6 +64,15 @@ class Panel(ABC):
     def conclude(self, result: Any, take: Take, context: Any) -> dict:
         """What the page shows of the result."""
 
+    @property
+    def further(self) -> set[Component]:
+        """Widgets of one tab alone that follow its runs, see `besides`."""
+        return set()
+
+    def besides(self, clips: tuple, take: Take) -> dict:
+        """What the further widgets show beside the monitor."""
+        return {}
+
     def wire_run(self, inputs: set[Component], concurrency: dict) -> None:
         """Connects the buttons and the scrubber.
 
@@ -74,14 +83,13 @@ class Panel(ABC):
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         controls = {ui.run, ui.stop, ui.status}
         live = controls | {ui.monitor, ui.ladder, ui.scrubber}
-        after = live | {ui.compare, ui.metrics, ui.notes, ui.download}
+        after = live | {ui.compare, ui.metrics, ui.notes, ui.download} | self.further
         begun = ui.run.click(self._begin, None, controls, queue=False, **quiet)
         running = begun.then(self._run, inputs, after, **quiet, **concurrency)
         running.failure(self._left, ui.status, controls, queue=False, **quiet)
         ui.stop.click(self._stopped, None, live, cancels=[running], **quiet)
-        ui.scrubber.input(
-            self._scrub, ui.scrubber, [ui.monitor, ui.ladder, ui.status], trigger_mode="always_last", **quiet
-        )
+        scrubbed = {ui.monitor, ui.ladder, ui.status} | self.further
+        ui.scrubber.input(self._scrub, ui.scrubber, scrubbed, trigger_mode="always_last", **quiet)
 
     def settings(self, values: dict, prior: str | None) -> Settings:
         """The settings that all tasks share."""
@@ -138,6 +146,7 @@ class Panel(ABC):
             self.ui.ladder: _ladder(take.moments),
             self.ui.scrubber: gr.Slider(visible=False),
             self.ui.compare: None,  # only now: a run that is refused leaves the last result alone
+            **self.besides(progress.clips, take),
         }
 
     def _left(self, status: str) -> dict:
@@ -161,15 +170,20 @@ class Panel(ABC):
         count = len(take.moments)
         return {self.ui.scrubber: gr.Slider(minimum=1, maximum=max(count, 2), value=count, visible=count > 1)}
 
-    def _scrub(self, number: float, request: gr.Request):
+    def _scrub(self, number: float, request: gr.Request) -> dict:
         take = self._shelf.get(request.session_hash, self.task)
         if take is None or not take.moments:
             gr.Warning("The iterates of this run are no longer kept: run it again.")
-            return gr.skip(), gr.skip(), gr.skip()
+            return {self.ui.status: gr.skip()}
         moments = take.moments
         position = min(max(int(number), 1), len(moments)) - 1
-        shown = self.show(*moments[position].clips(), take)
-        return shown, _ladder(moments, position), words.moment_html(moments[position])
+        clips, chains = moments[position].clips()
+        return {
+            self.ui.monitor: self.show(clips, chains, take),
+            self.ui.ladder: _ladder(moments, position),
+            self.ui.status: words.moment_html(moments[position]),
+            **self.besides(clips, take),
+        }
 
 
 def _ladder(moments: list[Moment], position: int | None = None):

@@ -19,6 +19,7 @@ from core.signal.clip import Clip
 COLUMNS = 720
 ROWS = 224
 RANGE_DB = 80.0
+MEL_DECADES = 4.0
 WINDOW_SECONDS = 0.064
 AMBER = "#e8962e"
 STEEL = "#7f8ea3"
@@ -75,9 +76,24 @@ def spectrogram_png(clip: Clip, *, top_db: float, top_hz: float) -> bytes:
     edges = (np.arange(ROWS) * top_hz / ROWS * 2 / clip.sample_rate * (bins - 1)).astype(int)
     picture = np.maximum.reduceat(level, edges.clip(max=bins - 1), axis=1)  # no partial gets lost between two rows
     picture[:, edges >= bins] = top_db - RANGE_DB
-    picture = picture.T[::-1]
-    shade = ((picture - top_db) / RANGE_DB + 1).clip(0, 1) * 255
-    image = Image.fromarray(shade.astype(np.uint8))
+    return _png((picture.T[::-1] - top_db) / RANGE_DB + 1)
+
+
+def mel_png(decades: np.ndarray) -> bytes:
+    """A mel spectrogram without axes, a row for each band, at most `COLUMNS` columns.
+
+    Args:
+        decades: log10 magnitudes, `[bands, frames]`; the darkest colour is `MEL_DECADES` under the brightest.
+    """
+    columns = min(COLUMNS, decades.shape[1])
+    edges = np.arange(columns) * decades.shape[1] // columns
+    picture = np.maximum.reduceat(decades, edges, axis=1)[::-1]
+    return _png((picture - picture.max()) / MEL_DECADES + 1)
+
+
+def _png(shade: np.ndarray) -> bytes:
+    """A picture in the page's colours; 0 is the darkest, 1 the brightest."""
+    image = Image.fromarray((shade.clip(0, 1) * 255).astype(np.uint8))
     image.putpalette(_PALETTE)
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=3)

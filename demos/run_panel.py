@@ -102,23 +102,26 @@ class RunPanel(Panel):
         chosen = {name: values[widget] for name, widget in ui.choices.items()}
         run = self.job.start(source, self.settings(values, values[ui.prior]), chosen)
         take = Take(uuid.uuid4().hex, plots.loudest_db(source.clip), source.start)
-        return run, take, (source, values[ui.loaded])
+        return run, take, (source.notes, values[ui.loaded])
 
     def show(self, clips: tuple, chains: tuple, take: Take) -> dict:
         tracks = [Track(ESTIMATE, *clips), Track(CHAIN, *chains)]
         return payload(View(tracks, take.key, take.top_db, offset=take.offset))
 
     def conclude(self, result: Result, take: Take, context) -> dict:
-        ui, (source, loaded) = self.ui, context
+        ui, (notes, loaded) = self.ui, context
         tracks = [Track("Input", result.observed), Track("Result", result.clip)]
+        if any(result.observed is clip for clip in result.baselines.values()):
+            tracks = tracks[1:]  # what came in cannot be heard itself
         tracks += [Track(words.title(name), clip) for name, clip in result.baselines.items()]
         tracks += [Track("Truth", result.truth)] if result.truth is not None else []
-        view = View(tracks, take.key, take.top_db, offset=take.offset, initial=1)
+        heard = next(n for n, track in enumerate(tracks) if track.clip is result.clip)
+        view = View(tracks, take.key, take.top_db, offset=take.offset, initial=heard)
         gaps = [[start + take.offset, stop + take.offset] for start, stop in result.report.get("gaps", ())]
         return {
             ui.status: words.result_html(result),
             ui.compare: gr.update(value=payload(view), regions=gaps),
             ui.metrics: words.metrics_html(result),
-            ui.notes: words.notes_html(dict.fromkeys((*source.notes, *result.notes))),
+            ui.notes: words.notes_html(dict.fromkeys((*notes, *result.notes))),
             ui.download: restored_file(result.clip, loaded.name, self.job.task),
         }

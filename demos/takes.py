@@ -62,14 +62,14 @@ class Take:
 
     Args:
         key: names the run, for the scopes that show it.
-        top_db: the dB range of everything that belongs to the run.
+        top_db: the dB range of everything that belongs to the run; None lets every picture have its own.
         offset: seconds of the file at which the run's part begins.
         names: of the stems, where there are several.
         chain: whether the chains of the stems are shown, and not what the sampler hears in them.
     """
 
     key: str
-    top_db: float
+    top_db: float | None
     offset: float = 0.0
     names: tuple[str, ...] = ()
     chain: bool = False

@@ -56,17 +56,12 @@ def _folder(arguments) -> int:
 
 def _write(arguments, source: Path, target: Path) -> str:
     """Writes one spectrogram; returns what it holds in words."""
-    import numpy as np
-
     from core.signal.files import read_clip
-    from core.signal.mel import FRONT_ENDS, mel_spectrogram
-    from core.signal.output import replacing
-    from core.signal.resampling import resample
+    from core.signal.mel import FRONT_ENDS
+    from core.signal.spectrogram_files import write_spectrogram
+    from core.tasks.vocoding import spectrogram_of
 
-    front_end = FRONT_ENDS[arguments.front_end]
-    clip = read_clip(source, start=arguments.start, length=arguments.length).clip.mono()
-    mel = mel_spectrogram(resample(clip, front_end.sample_rate).samples[0], front_end)
-    about = {"sample_rate": front_end.sample_rate, "hop_length": front_end.hop_length, "log": front_end.log}
-    with replacing(target) as file:
-        np.savez_compressed(file, mel=mel, **about)
-    return f"{mel.shape[0]} bands, {mel.shape[1]} frames"
+    clip = read_clip(source, start=arguments.start, length=arguments.length).clip
+    spectrogram = spectrogram_of(clip, FRONT_ENDS[arguments.front_end])
+    write_spectrogram(target, spectrogram)
+    return f"{spectrogram.mel.shape[0]} bands, {spectrogram.mel.shape[1]} frames"

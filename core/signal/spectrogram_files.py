@@ -10,6 +10,7 @@ import numpy as np
 from core.errors import InputError
 from core.signal.limits import LIMITS
 from core.signal.mel import LOGARITHMS, MelFrontEnd
+from core.signal.output import replacing
 
 SUFFIXES = (".npz", ".npy", ".pt")
 LOUDEST, QUIETEST = np.log(1e4), np.log(1e-11)  # natural logarithms of magnitudes that a spectrogram of audio can have
@@ -28,9 +29,31 @@ class MelSpectrogram:
         return np.exp(self.mel.astype(np.float64) * LOGARITHMS[self.front_end.log])
 
     @property
+    def decades(self) -> np.ndarray:
+        """As a logarithm to the base ten."""
+        return self.mel * (LOGARITHMS[self.front_end.log] / np.log(10))
+
+    @property
     def samples(self) -> int:
         """Length of the waveform that it is of."""
         return (self.mel.shape[1] - 1) * self.front_end.hop_length
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.front_end.sample_rate
+
+    def cut(self, start: float, length: float | None) -> "MelSpectrogram":
+        """The part from `start` on, `length` seconds or to the end, in whole frames.
+
+        Raises:
+            InputError: there is no such part.
+        """
+        pace = self.front_end.sample_rate / self.front_end.hop_length
+        first, stop = round(start * pace), None if length is None else round((start + length) * pace) + 1
+        part = self.mel[:, first:stop]
+        if start < 0 or part.shape[1] < 2:
+            raise InputError(f"The spectrogram lasts {self.seconds:.2f} s; there is nothing from {start:g} s on.")
+        return MelSpectrogram(part, self.front_end)
 
 
 def read_spectrogram(path: Path, front_end: MelFrontEnd) -> MelSpectrogram:
@@ -62,6 +85,14 @@ def read_spectrogram(path: Path, front_end: MelFrontEnd) -> MelSpectrogram:
             f"{path.name} is no {log} spectrogram of audio: its values go from {mel.min():.3g} to {mel.max():.3g}."
         )
     return MelSpectrogram((natural / LOGARITHMS[front_end.log]).astype(np.float32), front_end)
+
+
+def write_spectrogram(path: Path, spectrogram: MelSpectrogram) -> None:
+    """Writes the `.npz` that `read_spectrogram` reads; it appears whole or not at all."""
+    front_end = spectrogram.front_end
+    about = {"sample_rate": front_end.sample_rate, "hop_length": front_end.hop_length, "log": front_end.log}
+    with replacing(path) as file:
+        np.savez_compressed(file, mel=spectrogram.mel, **about)
 
 
 def _check_parameters(path: Path, mel: np.ndarray, stated: dict, front_end: MelFrontEnd) -> None:

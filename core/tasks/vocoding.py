@@ -1,7 +1,7 @@
 """Vocoding: a waveform that has the given mel spectrogram and sounds as the prior wants it (PnF, sec. 4.1)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ from core.signal.clip import Clip
 from core.signal.companding import Waveform
 from core.signal.griffin_lim import griffin_lim
 from core.signal.limits import check_clip
-from core.signal.mel import FRONT_ENDS, LOGARITHMS, MelFrontEnd, mel_spectrogram, name_of, shift_pitch, stretch_time
+from core.signal.mel import FRONT_ENDS, MelFrontEnd, mel_spectrogram, name_of, shift_pitch, stretch_time
 from core.signal.resampling import resample
 from core.signal.spectrogram_files import MelSpectrogram
 from core.tasks.outcome import conclude
@@ -25,14 +25,6 @@ DEFAULT_PRIOR = "voice-16k"
 BASELINE = "Griffin-Lim"
 STRETCHES, SEMITONES = (0.25, 4.0), 24.0
 HEARD_DECADES = 5.0  # bands further under the loudest do not count in the mel error
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """A spectrogram to be played, and the sound that it was made of, where there is one."""
-
-    spectrogram: MelSpectrogram
-    origin: Clip | None
 
 
 def vocode(
@@ -59,24 +51,20 @@ def vocode(
     Raises:
         InputError: a stretch, shift or temperature out of range, or a prior that cannot vocode or not by this sampler.
     """
-    if not STRETCHES[0] <= stretch <= STRETCHES[1]:
-        raise InputError(f"Time can be stretched by {STRETCHES[0]:g} to {STRETCHES[1]:g}, not by {stretch:g}.")
-    if not abs(semitones) <= SEMITONES:
-        raise InputError(f"Pitch can be shifted by {SEMITONES:g} semitones at most, not by {semitones:g}.")
     prior = load_prior(TASK, settings, DEFAULT_PRIOR)
     run = _engine(prior, settings, temperature)
-    wanted = _wanted(source, front_end_of(prior))
-    wanted = replace(wanted, spectrogram=_changed(wanted.spectrogram, stretch, semitones))
+    front_end = front_end_of(prior)
+    spectrogram = wanted_spectrogram(source, front_end, stretch, semitones)
+    origin = resample(source.mono(), front_end.sample_rate) if isinstance(source, Clip) else None
     untouched = stretch == 1 and semitones == 0
-    truth = reference or (wanted.origin if untouched else None)
-    spectrogram = wanted.spectrogram
+    truth = reference or (origin if untouched else None)
     baseline = Clip(griffin_lim(spectrogram), prior.sample_rate)
     for moment in run(spectrogram, baseline, prior, settings):
         if isinstance(moment, Progress):
             yield moment
     made = Clip(moment.waveform, prior.sample_rate)
     extras = {"front_end": name_of(spectrogram.front_end), "stretch": stretch, "semitones": semitones}
-    observed = wanted.origin or baseline
+    observed = origin or baseline
     truth = None if truth is None else _as_long(resample(truth.mono(), prior.sample_rate), made)
     result = conclude(TASK, made, moment, prior, settings, {BASELINE: baseline}, observed, truth, extras)
     yield _with_own_figures(result, spectrogram)
@@ -99,6 +87,33 @@ def front_end_of(prior: Prior) -> MelFrontEnd:
 def front_end_for(settings: Settings) -> MelFrontEnd:
     """Of the spectrograms that a run with these settings takes."""
     return front_end_of(load_prior(TASK, settings, DEFAULT_PRIOR))
+
+
+def wanted_spectrogram(
+    source: Clip | MelSpectrogram, front_end: MelFrontEnd, stretch: float = 1.0, semitones: float = 0.0
+) -> MelSpectrogram:
+    """The spectrogram that is to be played: a given one or that of audio, stretched, then moved.
+
+    Raises:
+        InputError: a stretch or shift out of range, another front-end's spectrogram, or unusable audio.
+    """
+    if not STRETCHES[0] <= stretch <= STRETCHES[1]:
+        raise InputError(f"Time can be stretched by {STRETCHES[0]:g} to {STRETCHES[1]:g}, not by {stretch:g}.")
+    if not abs(semitones) <= SEMITONES:
+        raise InputError(f"Pitch can be shifted by {SEMITONES:g} semitones at most, not by {semitones:g}.")
+    if isinstance(source, Clip):
+        check_clip("The clip", source)
+        if source.seconds < 2 * front_end.window_length / front_end.sample_rate:
+            raise InputError("The clip is too short for a spectrogram; a tenth of a second is enough.")
+        source = spectrogram_of(source, front_end)
+    if source.front_end != front_end:
+        raise InputError("The spectrogram is another front-end's than the prior's; make it anew.")
+    mel = source.mel
+    if stretch != 1:
+        mel = stretch_time(mel, stretch)
+    if semitones:
+        mel = shift_pitch(mel, front_end, semitones)
+    return replace(source, mel=mel)
 
 
 def spectrogram_of(clip: Clip, front_end: MelFrontEnd) -> MelSpectrogram:
@@ -130,32 +145,12 @@ def _engine(prior: Prior, settings: Settings, temperature: float) -> Callable[..
     return partial(draw, temperature=temperature) if settings.sampler == "ancestral" else tell
 
 
-def _wanted(source: Clip | MelSpectrogram, front_end: MelFrontEnd) -> _Wanted:
-    if isinstance(source, MelSpectrogram):
-        if source.front_end != front_end:
-            raise InputError("The spectrogram is another front-end's than the prior's; make it anew.")
-        return _Wanted(source, None)
-    check_clip("The clip", source)
-    if source.seconds < 2 * front_end.window_length / front_end.sample_rate:
-        raise InputError("The clip is too short for a spectrogram; a tenth of a second is enough.")
-    return _Wanted(spectrogram_of(source, front_end), resample(source.mono(), front_end.sample_rate))
-
-
-def _changed(spectrogram: MelSpectrogram, stretch: float, semitones: float) -> MelSpectrogram:
-    mel = spectrogram.mel
-    if stretch != 1:
-        mel = stretch_time(mel, stretch)
-    if semitones:
-        mel = shift_pitch(mel, spectrogram.front_end, semitones)
-    return replace(spectrogram, mel=mel)
-
-
 def _with_own_figures(result: Result, spectrogram: MelSpectrogram) -> Result:
     """The figures that say something here; how far from the spectrogram it was given is known without a truth, too."""
-    wanted = spectrogram.mel * (LOGARITHMS[spectrogram.front_end.log] / np.log(10))
+    wanted = spectrogram.decades
 
     def own(figures, clip: Clip) -> dict:
-        made = spectrogram_of(clip, spectrogram.front_end).mel * (LOGARITHMS[spectrogram.front_end.log] / np.log(10))
+        made = spectrogram_of(clip, spectrogram.front_end).decades
         frames = min(made.shape[1], wanted.shape[1])
         error = round(mel_error(wanted[:, :frames], made[:, :frames]), 4)
         return {"lsd_db": figures.get("lsd_db"), "mel_error": error}

@@ -1,0 +1,61 @@
+"""The vocoding tab in Chromium: two spectrograms side by side, one of them taken along and opened again."""
+
+import numpy as np
+
+from tests.browser.test_page import STEPS, Tab
+
+
+def ready(page) -> Tab:
+    tab = Tab(page, "Vocoding")
+    tab.choose("Voice, half as fast")
+    tab.set("Length (s)", "1")
+    tab.set("Steps", STEPS)
+    return tab
+
+
+def pictures(tab: Tab) -> list[str]:
+    return [image.get_attribute("src") for image in tab.root.locator("figure.mel img").all()]
+
+
+def test_a_spectrogram_is_seen_played_taken_along_and_opened(visit, artifacts):
+    page = visit()
+    tab = ready(page)
+    asked = tab.root.locator("figure.mel").first
+    asked.locator("span", has_text="2.0 s, 80 bands").wait_for()
+    tab.run.click()
+    tab.finished()
+    assert len(pictures(tab)) == 2, "what was asked for, and what is heard"
+    assert tab.compare.locator(".scope-tracks button").all_text_contents() == ["Input", "Result", "Griffin-Lim"]
+    page.screenshot(path=artifacts / "vocoding.png", full_page=True)
+    with page.expect_download() as download:
+        tab.root.get_by_role("button", name="Download the spectrogram").click()
+    with np.load(download.value.path(), allow_pickle=False) as file:
+        assert file["mel"].shape == (80, 126) and file["sample_rate"] == 16000 and file["hop_length"] == 256
+    download.value.save_as(artifacts / "asked.npz")
+    tab.root.locator("input[type=file][accept*=npz]").set_input_files(artifacts / "asked.npz")
+    tab.root.locator(".caption-line b", has_text="asked.npz").wait_for()
+    assert tab.root.get_by_label("number input for Stretch").first.input_value() == "1"
+    tab.run.click()
+    tab.root.locator(".status.running").wait_for()
+    tab.finished()
+    assert tab.compare.locator(".scope-tracks button").all_text_contents() == ["Result", "Griffin-Lim"]
+    assert page.faults == [] and page.foreign == []
+
+
+def test_a_file_that_is_no_spectrogram_gets_a_sentence(visit, tmp_path):
+    tab = ready(visit())
+    np.save(tmp_path / "trap.npy", np.array([object()]), allow_pickle=True)
+    tab.root.locator("input[type=file][accept*=npz]").set_input_files(tmp_path / "trap.npy")
+    tab.page.get_by_text("holds no plain array, so it was not opened further").wait_for()
+    tab.root.locator(".caption-line b", has_text="Voice, half as fast").wait_for()
+
+
+def test_a_changed_pitch_is_another_picture(visit):
+    tab = ready(visit())
+    tab.root.locator("figure.mel img").first.wait_for()
+    (before,) = pictures(tab)
+    tab.root.get_by_label("number input for Move pitch").first.fill("7")
+    tab.root.get_by_label("number input for Move pitch").first.press("Tab")
+    tab.page.wait_for_function(
+        "was => document.querySelector('.tabitem:not([style*=none]) figure.mel img')?.src != was", arg=before
+    )
