@@ -24,15 +24,21 @@ MIXTURE, SOURCES = "mixture", "sources"
 INPUTS = [("One mixture", MIXTURE), ("Two sounds, mixed here", SOURCES)]
 NOBODY = "none"
 ESTIMATES, CHAINS = "Estimates", "Chains"
-FORMS = [("Exact: the last source is what remains", "exact"), ("Soft: a pull, as in the original", "soft")]
+FORMS = [
+    ("Shared: the priors look at the mixture", "shared"),
+    ("Exact: the last source is what remains", "exact"),
+    ("Soft: a pull, as in the original", "soft"),
+]
 
 HOW = r"""
-The sources add up to what was heard, $y = x_1 + \dots + x_N$, and each has a prior of its own, trained on sounds
-of its kind alone; no mixture was ever shown to any of them. The sampler draws from
+The sources add up to what was heard, $y = x_1 + \dots + x_N$, and each has a prior of its own. The sampler draws from
 
 $$p(x_1, \dots, x_N \mid y) \propto p(y \mid x_1, \dots, x_N) \prod_i p_i(x_i).$$
 
-**Exact**: the last source is what the others leave, $x_N = y - x_1 - \dots - x_{N-1}$, so that only these are drawn,
+**Shared**: each prior is shown the mixture and says what it hears of its own kind in it and in its noisy chain,
+$\hat x_i(x_i, y)$; it learned that from random other sounds, not from the other sources' priors. What the estimates miss
+is shared out, $\hat x_i \leftarrow \hat x_i + (y - \sum_j \hat x_j) / N$, at every step down the ladder.
+In the other forms no prior ever heard a mixture. **Exact**: the last source is what the others leave, $x_N = y - x_1 - \dots - x_{N-1}$, so that only these are drawn,
 with the score $\nabla \log p_i(x_i) - \nabla \log p_N(x_N)$. **Soft**: every update pulls the sources towards their
 sum by $\gamma\, (y - \sum_i x_i)$ with $\gamma = 15 / \sigma^2$, as in the original. At high noise the priors settle
 whose the loud parts are, at low noise the details. Several draws are averaged: what they agree on is evidence.
@@ -168,7 +174,7 @@ def _build_input() -> dict:
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
         made |= layout.build_advanced()
         with gr.Row():
-            made["form"] = gr.Dropdown([("By the sampler", ""), *FORMS], value="", label="The mixture", min_width=128)
+            made["form"] = gr.Dropdown([("Automatic", ""), *FORMS], value="", label="The mixture", min_width=128)
             made["heard"] = gr.Dropdown([ESTIMATES, CHAINS], value=ESTIMATES, label="What is shown", min_width=128)
     return made
 

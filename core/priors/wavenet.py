@@ -103,9 +103,10 @@ class WaveNetPrior:
         return None
 
     @torch.no_grad()
-    def predict(self, x: Tensor, level: float) -> Tensor:
+    def predict(self, x: Tensor, level: float, condition: MelCondition | None = None) -> Tensor:
         """Logits of the clean class of the sample after each of x `[batch, frames]`: `[batch, frames, classes]`."""
-        return self.model(x, x.new_full((len(x),), level))
+        told = None if condition is None else self.model.upsample(condition.mel)[:, : x.shape[1]]
+        return self.model(x, x.new_full((len(x),), level), condition=told)
 
     def _score(self, x: Tensor, level: float, told: Tensor | None) -> Score:
         gradient, log_prob = torch.zeros_like(x), x.new_zeros(len(x))
@@ -170,9 +171,9 @@ class WaveNetLadder:
         """A WaveNet cannot look at evidence."""
         return None
 
-    def predict(self, x: Tensor, level: float) -> Tensor:
+    def predict(self, x: Tensor, level: float, condition: MelCondition | None = None) -> Tensor:
         """As `WaveNetPrior.predict`."""
-        return self._nearest(level).predict(x, level)
+        return self._nearest(level).predict(x, level, condition)
 
     def _nearest(self, level: float) -> WaveNetPrior:
         """The network whose level is nearest in ratio."""

@@ -16,7 +16,9 @@ from core.signal.limits import check_clip
 from core.signal.resampling import resample
 from core.signal.stft import stft
 from core.tasks.restoration import HEADROOM, resolve_device
-from core.types import Prior
+from core.tasks.vocoding import spectrogram_of
+from core.tasks.vocoding_runs import told_frames, told_to
+from core.types import MelCondition, Prior
 
 LONGEST_SECONDS = 4.0
 WINDOW_SECONDS = 0.05  # of the distribution that is shown sample by sample
@@ -83,7 +85,7 @@ def inspect(
         start: seconds at which the window of a `Prediction` begins.
 
     Raises:
-        InputError: an unknown prior or one that is told a spectrogram, a rung that is not on the ladder, a start
+        InputError: an unknown prior or one whose spectrograms cannot be made, a rung that is not on the ladder, a start
             outside the clip, or silence.
     """
     network, waveform = _prepare(clip, prior, device)
@@ -118,8 +120,8 @@ def _prepare(clip: Clip, name: str, device: str) -> tuple[Prior, Tensor]:
     """The prior, and the clip [1, frames] at the rate and level that it knows."""
     check_clip("The clip", clip)
     prior = zoo.load(name, resolve_device(device))
-    if isinstance(prior, WaveNetPrior) and prior.model.config.bands:
-        raise InputError(f"{name} predicts nothing without a spectrogram; choose a prior that is not told one.")
+    if not isinstance(prior, DenoiserPrior) and prior.quietest.config.bands and prior.front_end is None:
+        raise InputError(f"Nobody knows which spectrograms {name} is told; import it again with its mean and scale.")
     known = resample(clip.mono(), prior.sample_rate)
     samples = known.samples[:, : int(LONGEST_SECONDS * prior.sample_rate)].astype(np.float64)
     rms, peak = np.sqrt(np.mean(samples**2)), np.abs(samples).max()
@@ -146,13 +148,21 @@ def _hear(prior: DenoiserPrior, waveform: Tensor, level: float, seed: int) -> He
     return Hearing(noisy_clip, clean, level, heard, gain.cpu().numpy(), error)
 
 
+def _told(prior: WaveNetPrior | WaveNetLadder, waveform: Tensor) -> MelCondition:
+    """The clean spectrogram, for a network that is told one."""
+    spectrogram = spectrogram_of(_clip(waveform, prior.sample_rate), prior.front_end)
+    frames = -(-(waveform.shape[1] - 1) // prior.front_end.hop_length)
+    return told_to(told_frames(spectrogram, 1.0, 0, frames, prior.quietest.config.frame_padding), prior.device)
+
+
 @torch.no_grad()
 def _predict(
     prior: WaveNetPrior | WaveNetLadder, waveform: Tensor, level: float, seed: int, first: int = 0
 ) -> Prediction:
     clean = prior.encode(waveform)
     noisy = clean + level * _noise(clean, seed)
-    log_probs = prior.predict(noisy[:, :-1], level)[0].log_softmax(-1)  # row t is of sample t + 1
+    told = None if prior.front_end is None else _told(prior, waveform)
+    log_probs = prior.predict(noisy[:, :-1], level, told)[0].log_softmax(-1)  # row t is of sample t + 1
     classes = clean[0, 1:].long()
     bits = -log_probs.gather(1, classes[:, None])[:, 0] / np.log(2)
     last = min(first + round(WINDOW_SECONDS * prior.sample_rate), clean.shape[1])

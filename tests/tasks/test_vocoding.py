@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from core import zoo
 from core.errors import InputError
-from core.models.wavenet import WaveNet, WaveNetConfig
 from core.signal.clip import Clip
 from core.signal.griffin_lim import griffin_lim
 from core.signal.mel import FRONT_ENDS, LOGARITHMS, shift_pitch, stretch_time
@@ -20,7 +18,6 @@ from core.tasks.progress import Progress, Settings
 from core.tasks.vocoding import front_end_for, mel_error, vocode
 from core.tasks.vocoding import spectrogram_of as spectrogram_at
 from core.tasks.vocoding_runs import told_frames
-from core.zoo.checkpoint import save_checkpoint
 
 FRONT_END = FRONT_ENDS["pnf-16k"]
 
@@ -69,19 +66,6 @@ def test_time_is_stretched_and_pitch_shifted(settings):
         return (spectrum * np.arange(len(spectrum))).sum() / spectrum.sum() / clip.frames * clip.sample_rate
 
     assert 1.2 < centroid(higher.clip) / centroid(glide(0.5, 500)) < 2
-
-
-@pytest.fixture
-def told(own_home, tmp_path) -> str:
-    """The name of a registered WaveNet that is told spectrograms: far too small, with fresh weights."""
-    sizes = {"layers": 2, "stacks": 1, "residual": 8, "gate": 16, "skip": 8, "kernel_size": 2}
-    sizes |= {"noise_conditional": True, "bands": 80, "upsampling": [4, 4, 4, 4]}
-    torch.manual_seed(0)
-    path = tmp_path / "told.safetensors"
-    state = WaveNet(WaveNetConfig(**sizes)).state_dict()
-    save_checkpoint(path, "wavenet", sizes | {"front_end": "pnf-16k", "sample_rate": 16000}, state)
-    assert zoo.register("told", path, {}).task == ("vocode",)
-    return "told"
 
 
 @pytest.mark.parametrize("sampler", [None, "diffusion", "langevin", "original"])
