@@ -133,7 +133,8 @@ def _vocode(
 def _separate(audio, priors="", quality="standard", seed=0, start=0.0, length=0.0, form=""):
     """Takes a mixture apart: one file for each prior (names with commas between them); together they are the mixture.
 
-    form: "shared", "exact", "soft" or "" for the priors' and sampler's own. start, length: seconds; a length of 0 goes to the end.
+    form: "shared", "exact", "soft" or "" for the priors' and sampler's own. start, length: seconds; a length of 0 goes
+    to the end.
     """
     names = [name.strip() for name in (priors or ", ".join(DEFAULT_PRIORS)).split(",")]
 

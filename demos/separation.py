@@ -36,10 +36,12 @@ The sources add up to what was heard, $y = x_1 + \dots + x_N$, and each has a pr
 $$p(x_1, \dots, x_N \mid y) \propto p(y \mid x_1, \dots, x_N) \prod_i p_i(x_i).$$
 
 **Shared**: each prior is shown the mixture and says what it hears of its own kind in it and in its noisy chain,
-$\hat x_i(x_i, y)$; it learned that from random other sounds, not from the other sources' priors. What the estimates miss
-is shared out, $\hat x_i \leftarrow \hat x_i + (y - \sum_j \hat x_j) / N$, at every step down the ladder.
-In the other forms no prior ever heard a mixture. **Exact**: the last source is what the others leave, $x_N = y - x_1 - \dots - x_{N-1}$, so that only these are drawn,
-with the score $\nabla \log p_i(x_i) - \nabla \log p_N(x_N)$. **Soft**: every update pulls the sources towards their
+$\hat x_i(x_i, y)$; it learned that from random other sounds, not from the other sources' priors. What the estimates
+miss is shared out, $\hat x_i \leftarrow \hat x_i + (y - \sum_j \hat x_j) / N$, at every step down the ladder.
+
+In the other forms no prior ever heard a mixture. **Exact**: the last source is what the others leave,
+$x_N = y - x_1 - \dots - x_{N-1}$, so that only these are drawn, with the score
+$\nabla \log p_i(x_i) - \nabla \log p_N(x_N)$. **Soft**: every update pulls the sources towards their
 sum by $\gamma\, (y - \sum_i x_i)$ with $\gamma = 15 / \sigma^2$, as in the original. At high noise the priors settle
 whose the loud parts are, at low noise the details. Several draws are averaged: what they agree on is evidence.
 
