@@ -19,6 +19,7 @@ from core.signal.clip import Clip
 from core.tasks.progress import Settings
 from core.tasks.separation import DEFAULT_PRIORS, mix, separate
 
+AUTOMATIC = "auto"  # the form that priors and sampler ask for
 FIGURE = "si_sdr_improvement_db"
 
 
@@ -63,7 +64,7 @@ def main() -> None:
     parser.add_argument("--piano", type=Path, required=True, help="folder of recordings with a held-out split")
     parser.add_argument("--voice", type=Path, required=True, help="another one")
     parser.add_argument("--priors", nargs="+", default=[",".join(DEFAULT_PRIORS)], help="pairs: A,B C,D ...")
-    parser.add_argument("--forms", nargs="+", default=["exact"], choices=FORMS)
+    parser.add_argument("--forms", nargs="+", default=[AUTOMATIC], choices=(AUTOMATIC, *FORMS))
     parser.add_argument("--samplers", nargs="+", default=["diffusion"], choices=SAMPLERS)
     parser.add_argument("--qualities", nargs="+", default=["standard"], choices=BUDGETS)
     parser.add_argument("--steps", type=int)
@@ -82,7 +83,7 @@ def main() -> None:
             for form in options.forms:
                 for quality in options.qualities:
                     settings = Settings(sampler=sampler, quality=quality, steps=options.steps)
-                    row, baselines = measure(mixtures, pair.split(","), settings, form)
+                    row, baselines = measure(mixtures, pair.split(","), settings, None if form == AUTOMATIC else form)
                     rows.append(row)
                     print(
                         f"{row['priors']:36} {sampler:10} {row['form']:6} {quality:9} {row['evaluations']:5.0f} "
