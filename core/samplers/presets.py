@@ -25,8 +25,9 @@ FORMS = ("shared", "exact", "soft")
 SEPARATION_DRAWS = {"draft": 1, "standard": 4, "fine": 8}
 SEPARATION_STEPS = {"draft": 24, "standard": 40, "fine": 60}
 SHARED_DRAWS = {"draft": 1, "standard": 2, "fine": 4}
-SHARED_STEPS = {"draft": 8, "standard": 16, "fine": 24}
-SHARED = {"start_level": 1.0, "end_level": 0.01, "rho": 3.0}
+SHARED_STEPS = {"draft": 6, "standard": 16, "fine": 24}
+SHARED_START = 2.0  # times the loudest level: who is who is heard in the mixture, not in what a chain begins with
+SHARED_END = 0.02  # of the loudest level
 SEPARATION_RHO = 3.0  # more steps at high noise, where it is settled who a loud note belongs to
 SEPARATION_SHARPNESS = 1.4  # of the exact posterior: 0.9 dB more than 1, single draws of three held-out mixtures
 SEPARATION_END = 0.003  # of the first level: where the exact sum makes finer levels an idle quarrel of the priors
@@ -156,7 +157,9 @@ def choose_separation_plan(
         return SeparationPlan(name, original_separation, settings, form, 2 * ORIGINAL_STRENGTH * nearest, gains)
     settings = {"steps": steps or SEPARATION_STEPS[quality], "start_level": prior.levels[0]}
     if form == "shared" and name == "diffusion":
-        settings = {"steps": steps or SHARED_STEPS[quality], "draws": SHARED_DRAWS[quality], **SHARED}
+        settings = {"steps": steps or SHARED_STEPS[quality], "draws": SHARED_DRAWS[quality], "rho": SEPARATION_RHO}
+        settings["start_level"] = prior.levels[0] * (SHARED_START if prior.hears_mixtures else 1.0)
+        settings["end_level"] = prior.levels[0] * SHARED_END
         return SeparationPlan(name, reverse_diffusion, settings, form, nearest, gains)
     if name == "diffusion":
         settings |= {"draws": SEPARATION_DRAWS[quality], "end_level": prior.levels[0] * SEPARATION_END}
