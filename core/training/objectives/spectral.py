@@ -21,6 +21,7 @@ from core.observations.gap import Gap
 from core.observations.lowpass import LowpassDecimation
 from core.signal.companding import Waveform
 from core.training.data import PackedData
+from core.training.objectives.augmentation import LARGEST_SPEED, augment
 from core.training.objectives.gap_examples import GapExamples, predict_gap
 from core.types import Condition
 
@@ -31,6 +32,7 @@ FREE_SIGMA_RANGE = (1e-3, 4.0)  # who a loud note belongs to is settled where it
 EXTRACTOR_SIGMA_RANGE = (1e-2, 4.0)  # who is who is known from the mixture at once, and it adds up in the end
 BALANCE_DB = 6.0  # standard deviation of the level of the other sounds in a mixture
 ABSENT_SHARE = 0.05  # of the mixtures do not hold the source at all
+QUIETEST, PAUSES = 0.005, 10  # standard deviation of a pause, and how many of them are passed over
 MIXTURE_FLOOR = 1e-4 * DATA_STD**2  # what is 40 dB down is gone
 FREE_GAIN_DB = 2.0  # standard deviation of a source's level around the one that priors know
 RATE = 16000  # gaps are drawn in samples at this rate
@@ -42,6 +44,8 @@ class SpectralObjective:
     Args:
         estimator_share, free_share, gap_share, extractor_share: shares of the steps that train the estimator, the free
             denoiser, the gap mixer and the extractor; the others train the denoiser.
+        noisy_share, noisy_others_share: shares of the recordings in mixtures, of the own kind and of other sounds, that
+            get a noise floor: who brings it is who it belongs to.
 
     Attributes:
         others: recordings of other sounds, which the extractor learns to tell its own kind from.
@@ -53,6 +57,8 @@ class SpectralObjective:
         free_share: float = 0.25,
         gap_share: float = 0.0,
         extractor_share: float = 0.0,
+        noisy_share: float = 0.0,
+        noisy_others_share: float = 0.0,
     ):
         self.losses = [
             self._estimator_loss,
@@ -64,6 +70,7 @@ class SpectralObjective:
         shares = [estimator_share, free_share, gap_share, extractor_share]
         self.shares = torch.tensor([*shares, max(0.0, 1 - sum(shares))], dtype=torch.float64)
         self.gap_examples = GapExamples()
+        self.noisy_share, self.noisy_others_share = noisy_share, noisy_others_share
         self.others: Sequence[PackedData] = ()
 
     def build(self, config: dict) -> nn.Module:
@@ -116,7 +123,7 @@ class SpectralObjective:
         return loss, {"gap_gain_db": _decibels(gain)}
 
     def _extractor_loss(self, model: SpectralDenoiser, clean: Tensor, generator: Generator):
-        clean, mixture = self._mix(clean, generator)
+        clean, mixture = self._mix(augment(clean, generator, self.noisy_share), generator, augmented=True)
         sigma = _draw_any_sigma(generator, EXTRACTOR_SIGMA_RANGE).to(clean).expand(len(clean))
         x = clean + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
         everywhere = torch.ones_like(clean)
@@ -124,11 +131,16 @@ class SpectralObjective:
         before = log_error(mixture / 2, clean, everywhere, MIXTURE_FLOOR)
         return loss, {"extractor_gain_db": _decibels(before - loss.detach())}
 
-    def _mix(self, clean: Tensor, generator: Generator, balance_db: float = BALANCE_DB) -> tuple[Tensor, Tensor]:
+    def _mix(
+        self, clean: Tensor, generator: Generator, balance_db: float = BALANCE_DB, augmented: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """The clean waveform in a mixture with another sound, and the mixture, as loud as two sources together are."""
-        other = self.others[_integer(0, len(self.others), generator)]
-        rows = [other.sample(clean.shape[1], generator) for _ in clean]
-        other = bring_to_level(torch.stack(rows).to(clean))
+        other, frames = self.others[_integer(0, len(self.others), generator)], clean.shape[1]
+        length = math.ceil(frames * LARGEST_SPEED) if augmented else frames
+        rows = torch.stack([_loud_sample(other, length, generator) for _ in clean]).to(clean)
+        if augmented:
+            rows = augment(rows, generator, self.noisy_others_share)[:, :frames]
+        clean, other = bring_to_level(clean), bring_to_level(rows)
         other = other * 10 ** (balance_db / 20 * torch.randn(1, generator=generator)).to(clean)
         if _chance(generator) < ABSENT_SHARE:
             clean = torch.zeros_like(clean)
@@ -318,6 +330,15 @@ def _draw_any_sigma(generator: Generator, ends: tuple[float, float] = FREE_SIGMA
     """Evenly in ln(sigma): a prior of its own is asked at every level."""
     low, high = (math.log(end) for end in ends)
     return (low + (high - low) * torch.rand(1, generator=generator)).exp()
+
+
+def _loud_sample(data: PackedData, length: int, generator: Generator) -> Tensor:
+    """A segment that is not a pause, if one is found soon."""
+    for _ in range(PAUSES):
+        segment = data.sample(length, generator)
+        if segment.std() >= QUIETEST:
+            break
+    return segment
 
 
 def _chance(generator: Generator) -> float:
