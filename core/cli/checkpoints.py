@@ -15,7 +15,7 @@ def add_commands(commands) -> None:
     command = commands.add_parser("import-checkpoint", help=description, description=description)
     command.set_defaults(run=_import)
     command.add_argument("source", type=Path, metavar="SRC", help="a file, or PnF's folder of noise levels")
-    command.add_argument("--system", required=True, metavar="S", help="where it comes from, such as pnf_wavenet")
+    command.add_argument("--system", required=True, metavar="S", help="such as pnf_wavenet or cone_of_silence")
     command.add_argument("--hparams", type=Path, metavar="FILE", help="else hparams.json or config.json beside SRC")
     command.add_argument(
         "--scaler",

@@ -42,7 +42,12 @@ def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
     10 log10(sum (a reference)^2 / sum (estimate - a reference)^2).
     """
     reference, estimate = _pair(reference, estimate)
-    reference, estimate = reference - reference.mean(), estimate - estimate.mean()
+    return si_sdr_with_means_db(reference - reference.mean(), estimate - estimate.mean())
+
+
+def si_sdr_with_means_db(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """`si_sdr_db` of the signals as they stand, means and all: what Cone of Silence compares voices by."""
+    reference, estimate = _pair(reference, estimate)
     if np.array_equal(reference, estimate):
         return math.inf
     energy = np.sum(reference**2)

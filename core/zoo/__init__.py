@@ -1,6 +1,6 @@
 """Checkpoints: manifest, safe loading, importers for the original formats."""
 
-from core.zoo.loading import load
+from core.zoo.loading import load, load_separator
 from core.zoo.manifest import Entry, catalogue, register, summary
 
-__all__ = ["Entry", "catalogue", "load", "register", "summary"]
+__all__ = ["Entry", "catalogue", "load", "load_separator", "register", "summary"]

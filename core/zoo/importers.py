@@ -1,11 +1,10 @@
 """Reads checkpoints of the original systems, safely: tensors and numbers only, never code.
 
 PnF (`pnf_wavenet`) keeps r9y9's wavenet_vocoder layout: weight norm as g * v / ||v||, convolutions `[out, in, taps]`;
-one sub-folder per noise level (`checkpoints175pt9/checkpoint_latest_ema.pth`).
+one sub-folder per noise level (`checkpoints175pt9/checkpoint_latest_ema.pth`). Cone of Silence (`cone_of_silence`) has
+an importer of its own (`core/zoo/cone_importer.py`).
 """
 
-import json
-import pickle
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +17,13 @@ from core.models.wavenet import WaveNet, WaveNetConfig
 from core.priors.wavenet import LEVELS
 from core.signal.mel import FRONT_ENDS
 from core.zoo.checkpoint import save_checkpoint
+from core.zoo.cone_importer import read_cone
+from core.zoo.originals import State, beside, check_shapes, load_original, read_hparams, whole_number
 from core.zoo.scalers import read_scaler
 
 LEVEL_FILE = "checkpoint_latest_ema.pth"
 PNF_DOMAINS = {"mulaw-quantize": "mu-law", "linear-quantize": "linear"}
 UPSAMPLING = "upsample_net.upsample.up_layers."
-State = dict[str, Tensor]
 
 
 def import_checkpoint(
@@ -34,7 +34,8 @@ def import_checkpoint(
     Args:
         source: an original file, or PnF's folder of one sub-folder per noise level.
         system: where it comes from, a key of `SYSTEMS`.
-        hparams: the original's hyper-parameters; else hparams.json or config.json beside (or in) the source.
+        hparams: the original's hyper-parameters; else hparams.json or config.json beside (or in) the source, else,
+            of Cone of Silence alone, those of the published networks.
         scaler: mean and scale of the mel bands (see `read_scaler`), for networks that are told a spectrogram; else
             meanvar.joblib or meanvar.npz beside (or in) the source.
 
@@ -52,23 +53,7 @@ def read_original(
         raise InputError(f"Checkpoints of {system!r} cannot be imported; supported: {', '.join(SYSTEMS)}.")
     if not source.exists():
         raise InputError(f"There is no checkpoint {source}. Give a file or PnF's folder of noise levels.")
-    scaler = scaler or _beside(source, ("meanvar.joblib", "meanvar.npz"))
-    return SYSTEMS[system](source, _read_hparams(source, hparams), scaler)
-
-
-def load_original(path: Path) -> dict:
-    """The dictionary in a PyTorch file that holds nothing but tensors and numbers."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise InputError(
-            f"{path.name} holds more than weights or is damaged, so it was not opened; save its state_dict alone."
-        ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError):
-        raise InputError(f"{path.name} is no PyTorch checkpoint. Give the original .pth file.") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path.name} holds no dictionary of weights. Give the original .pth file.")
-    return content
+    return SYSTEMS[system](source, hparams, scaler)
 
 
 def fold_pnf(state: State) -> State:
@@ -110,9 +95,10 @@ def _unnormalised(state: State, name: str) -> Tensor:
     return v * (g / v.flatten(1).norm(dim=1).view(-1, *(1,) * (v.dim() - 1)))
 
 
-def _read_pnf(source: Path, hparams: dict, scaler: Path | None) -> tuple[str, dict, State]:
+def _read_pnf(source: Path, hparams_file: Path | None, scaler: Path | None) -> tuple[str, dict, State]:
+    hparams = read_hparams(source, hparams_file)
     sizes, config = _pnf_config(hparams)
-    scales = {}
+    scaler, scales = scaler or beside(source, ("meanvar.joblib", "meanvar.npz")), {}
     if sizes.bands and scaler is not None:
         read = read_scaler(scaler, sizes.bands)
         scales = {"upsample.mean": torch.from_numpy(read.mean), "upsample.scale": torch.from_numpy(read.scale)}
@@ -130,13 +116,13 @@ def _read_pnf(source: Path, hparams: dict, scaler: Path | None) -> tuple[str, di
 def _pnf_config(hparams: dict) -> tuple[WaveNetConfig, dict]:
     """Sizes of the network, and our configuration: these with sample rate and domain."""
     sizes = WaveNetConfig(
-        layers=_integer(hparams, "layers"),
-        stacks=_integer(hparams, "stacks"),
-        residual=_integer(hparams, "residual_channels"),
-        gate=_integer(hparams, "gate_channels"),
-        skip=_integer(hparams, "skip_out_channels"),
-        kernel_size=_integer(hparams, "kernel_size"),
-        classes=_integer(hparams, "quantize_channels"),
+        layers=whole_number(hparams, "layers"),
+        stacks=whole_number(hparams, "stacks"),
+        residual=whole_number(hparams, "residual_channels"),
+        gate=whole_number(hparams, "gate_channels"),
+        skip=whole_number(hparams, "skip_out_channels"),
+        kernel_size=whole_number(hparams, "kernel_size"),
+        classes=whole_number(hparams, "quantize_channels"),
         **_pnf_condition(hparams),
     )
     if sizes.layers % sizes.stacks or sizes.gate % 2:
@@ -146,7 +132,7 @@ def _pnf_config(hparams: dict) -> tuple[WaveNetConfig, dict]:
     domain = PNF_DOMAINS.get(hparams.get("input_type"))
     if domain is None or not hparams.get("manual_scalar_input"):
         raise InputError("This WaveNet does not take class indices as one scalar channel, as all of PnF's do.")
-    return sizes, {**asdict(sizes), "sample_rate": _integer(hparams, "sample_rate"), "domain": domain}
+    return sizes, {**asdict(sizes), "sample_rate": whole_number(hparams, "sample_rate"), "domain": domain}
 
 
 def _pnf_condition(hparams: dict) -> dict:
@@ -159,7 +145,7 @@ def _pnf_condition(hparams: dict) -> dict:
     padding = hparams.get("cin_pad", 0)
     if type(padding) is not int or not 0 <= padding <= 64:
         raise InputError(f"The hyper-parameters have cin_pad = {padding!r}, not a number of frames.")
-    return {"bands": _integer(hparams, "cin_channels"), "frame_padding": padding, "upsampling": scales}
+    return {"bands": whole_number(hparams, "cin_channels"), "frame_padding": padding, "upsampling": scales}
 
 
 def _pnf_front_end(hparams: dict) -> dict:
@@ -176,14 +162,6 @@ def _pnf_front_end(hparams: dict) -> dict:
     return {"front_end": "pnf"} if all(hparams.get(name) == value for name, value in wanted.items()) else {}
 
 
-def _integer(hparams: dict, name: str) -> int:
-    value = hparams.get(name)
-    if type(value) is not int or value < 1:
-        found = f"{name} = {value!r}" if name in hparams else f"no {name}"
-        raise InputError(f"The hyper-parameters have {found}, not a number of at least 1; give PnF's own preset.")
-    return value
-
-
 def _read_pnf_file(path: Path, sizes: WaveNetConfig) -> State:
     state = load_original(path).get("state_dict")
     if not isinstance(state, dict) or not all(isinstance(weight, Tensor) for weight in state.values()):
@@ -196,18 +174,8 @@ def _read_pnf_file(path: Path, sizes: WaveNetConfig) -> State:
         raise InputError(f"{path.name} lacks the weight {missing}, so it is no PnF WaveNet.") from None
     except (RuntimeError, IndexError, ValueError):
         raise InputError(f"{path.name} has weights of the wrong shape for a PnF WaveNet.") from None
-    _check_shapes(path, folded, WaveNet(sizes).state_dict())
+    check_shapes(path, folded, WaveNet(sizes).state_dict())
     return folded
-
-
-def _check_shapes(path: Path, state: State, expected: State) -> None:
-    for key in sorted(expected.keys() | state.keys()):
-        found, wanted = (tuple(s[key].shape) if key in s else None for s in (state, expected))
-        if found != wanted:
-            raise InputError(
-                f"{path.name} does not fit its hyper-parameters ({key} is {found}, not {wanted}); "
-                "choose those it was trained with."
-            )
 
 
 def _pnf_levels(folder: Path) -> dict[float, Path]:
@@ -225,26 +193,7 @@ def _points(level: float) -> str:
     return str(float(level)).replace(".", "pt")
 
 
-def _read_hparams(source: Path, hparams: Path | None) -> dict:
-    path = hparams or _beside(source, ("hparams.json", "config.json"))
-    if path is None:
-        raise InputError(
-            f"There are no hyper-parameters beside {source} (hparams.json or config.json). Give --hparams FILE."
-        )
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        raise InputError(f"{path} is no readable JSON file of hyper-parameters.") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} does not hold hyper-parameters by name.")
-    return content
-
-
-def _beside(source: Path, names: tuple[str, ...]) -> Path | None:
-    """The first file of these names in the source, where it is a folder, or beside it."""
-    folders = [source, source.parent] if source.is_dir() else [source.parent]
-    candidates = (folder / name for folder in folders for name in names)
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
-
-
-SYSTEMS: dict[str, Callable[[Path, dict, Path | None], tuple[str, dict, State]]] = {"pnf_wavenet": _read_pnf}
+SYSTEMS: dict[str, Callable[[Path, Path | None, Path | None], tuple[str, dict, State]]] = {
+    "pnf_wavenet": _read_pnf,
+    "cone_of_silence": read_cone,
+}

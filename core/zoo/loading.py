@@ -1,8 +1,10 @@
-"""From a name to a prior: the file's hash is verified, the network is built, and both are kept for the next run."""
+"""From a name to a prior or a separator: the file's hash is verified, and what was built is kept for the next run."""
 
 from collections import OrderedDict
 from threading import Lock
 
+from core.arrays import separator
+from core.arrays.separator import ConeSeparator
 from core.errors import InputError
 from core.priors import denoiser, wavenet
 from core.types import Prior
@@ -13,10 +15,13 @@ BUILDERS = {
     "spectral": denoiser.from_checkpoint,
     "wavenet": wavenet.from_checkpoint,
     "wavenet-ladder": wavenet.from_checkpoint,
+    "cone": separator.from_checkpoint,
 }
-KEPT_PRIORS = 6
+KEPT_MODELS = 6
 
-_kept: OrderedDict[tuple[str, str, str], Prior] = OrderedDict()
+Model = Prior | ConeSeparator
+
+_kept: OrderedDict[tuple[str, str, str], Model] = OrderedDict()
 _lock = Lock()
 
 
@@ -28,8 +33,25 @@ def load(name: str, device: str = "cpu") -> Prior:
         device: what torch calls it, "cpu" or "cuda:K".
 
     Raises:
-        InputError: unknown name, missing file, a file that is not the one in the manifest, weights that do not fit.
+        InputError: unknown name, missing file, a file that is not the one in the manifest, weights that do not fit, or
+            no prior.
     """
+    model = _load(name, device)
+    if isinstance(model, ConeSeparator):
+        raise InputError(f"{name!r} tells directions apart and is no prior; choose another one, or use it to localize.")
+    return model
+
+
+def load_separator(name: str, device: str = "cpu") -> ConeSeparator:
+    """The separator of that name on a device; arguments and errors as `load`."""
+    model = _load(name, device)
+    if not isinstance(model, ConeSeparator):
+        raise InputError(f"{name!r} is a prior of single channels and cannot localize; choose a separator.")
+    return model
+
+
+def _load(name: str, device: str) -> Model:
+    """Of that name; kept for the next call."""
     entry = find(name)
     entries = [entry, *parts_of(entry)]
     key = (entry.name, "".join(part.sha256 for part in entries), str(device))
@@ -37,12 +59,12 @@ def load(name: str, device: str = "cpu") -> Prior:
         if key not in _kept:
             _kept[key] = _build(entries, device)
         _kept.move_to_end(key)
-        while len(_kept) > KEPT_PRIORS:
+        while len(_kept) > KEPT_MODELS:
             _kept.popitem(last=False)
         return _kept[key]
 
 
-def _build(entries: list[Entry], device: str) -> Prior:
+def _build(entries: list[Entry], device: str) -> Model:
     """Of an entry and its parts."""
     for part in entries:
         _verify(part)

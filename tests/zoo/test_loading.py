@@ -110,12 +110,12 @@ def test_a_new_file_of_the_same_name_is_loaded_anew(built, source):
 
 
 def test_the_least_recently_used_prior_is_let_go(built, source):
-    names = [f"prior-{number}" for number in range(loading.KEPT_PRIORS + 1)]
+    names = [f"prior-{number}" for number in range(loading.KEPT_MODELS + 1)]
     for name in names:
         zoo.register(name, source, {})
         zoo.load(name)
         zoo.load(names[0])
-    assert len(loading._kept) == loading.KEPT_PRIORS
+    assert len(loading._kept) == loading.KEPT_MODELS
     zoo.load(names[0])
     assert len(built) == len(names)
     zoo.load(names[1])

@@ -22,7 +22,8 @@ from core.samplers.langevin_separation import BORDER_CENTRE, original_separation
 from core.samplers.layer_queues import LayerQueues
 from core.signal.companding import Linear, MuLaw
 from core.types import MelCondition, Observation
-from core.zoo.importers import fold_pnf, load_original, read_original
+from core.zoo.importers import fold_pnf, read_original
+from core.zoo.originals import load_original
 
 CHECKPOINT = "checkpoint_latest_ema.pth"
 

@@ -1,0 +1,1 @@
+"""Microphone arrays: geometry, steering, and the search for where voices come from."""

@@ -1,0 +1,52 @@
+"""Which found directions are which true ones: the counts behind precision and recall of localization."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from core.arrays.angles import angular_distance
+
+TOLERANCE = math.pi / 18  # radians: 10 degrees
+
+
+@dataclass(frozen=True)
+class Matching:
+    """pairs: (index of a true direction, index of the found one). misses, false_alarms: directions without a pair."""
+
+    pairs: tuple[tuple[int, int], ...]
+    misses: int
+    false_alarms: int
+
+    @property
+    def precision(self) -> float:
+        """Share of what was found that is true; NaN where nothing was found."""
+        return _share(len(self.pairs), self.false_alarms)
+
+    @property
+    def recall(self) -> float:
+        """Share of what is true that was found; NaN where there was nothing."""
+        return _share(len(self.pairs), self.misses)
+
+
+def match_angles(truth, found, tolerance: float = TOLERANCE) -> Matching:
+    """Pairs directions less than `tolerance` apart: as many as possible, and of these the closest.
+
+    The original (Cone of Silence) goes through all permutations and takes the first one with the most pairs, which
+    gives the same counts.
+
+    Args:
+        truth, found: in radians.
+    """
+    truth, found = np.asarray(truth, dtype=np.float64), np.asarray(found, dtype=np.float64)
+    distances = angular_distance(truth[:, None], found)
+    close = distances < tolerance
+    farther_than_any_pairing = math.pi * (1 + min(len(truth), len(found)))
+    rows, columns = linear_sum_assignment(np.where(close, distances, farther_than_any_pairing))
+    pairs = tuple((int(i), int(j)) for i, j in zip(rows, columns, strict=True) if close[i, j])
+    return Matching(pairs, len(truth) - len(pairs), len(found) - len(pairs))
+
+
+def _share(pairs: int, others: int) -> float:
+    return pairs / (pairs + others) if pairs + others else math.nan

@@ -1,0 +1,142 @@
+"""Separation by localization: the circle is searched for voices, window by window (Jenrungrot et al. 2020, sec. 3.3).
+
+Four windows of 90 degrees cover the circle. A network is asked what comes from inside each; windows that hold sound
+are halved, and what is left at the finest level, each voice once, are the sources.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.arrays.angles import WINDOWS, halves, tiling
+from core.arrays.energy import Rms, mean_rms
+from core.arrays.geometry import ArrayGeometry
+from core.arrays.steering import PreShift, Steering
+from core.arrays.suppression import RADIUS, SIMILARITY_CUTOFF_DB, Source, suppress
+from core.errors import InputError
+
+MOVING_LEVELS = 3  # sources that move are not looked for any finer
+FRAMES_AT_ONCE = 2**20  # of all candidates in a batch: bounds the memory
+
+
+class Extractor(Protocol):
+    """What can say which voices come from inside a window, such as `ConeSeparator`."""
+
+    def extract(self, mixtures: Tensor, window: int) -> Tensor:
+        """Aligned mixtures `[batch, mics, frames]` and the number of a width in `WINDOWS` -> voices, the same shape."""
+        ...
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The choices of a search; the defaults are the original's.
+
+    Args:
+        energy_cutoff: level over which a window holds sound.
+        similarity_cutoff_db, suppression_radius: of `suppress`; the radius in radians.
+        rms: what the level of several channels is, as `mean_rms` takes it.
+        moving: sources may move, so the search ends with windows of 22.5 degrees.
+        pre_shift: channels are aligned to whole samples ("original") or to fractions ("exact").
+    """
+
+    energy_cutoff: float = 0.002
+    similarity_cutoff_db: float = SIMILARITY_CUTOFF_DB
+    suppression_radius: float = RADIUS
+    rms: Rms = "mono"
+    moving: bool = False
+    pre_shift: PreShift = "original"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """angle: centre of a window, in radians. energy: level of what comes from inside. kept: it holds sound."""
+
+    angle: float
+    energy: float
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Windows of one width that were looked into together.
+
+    Args:
+        level: number of the width.
+        window: the width in radians.
+        candidates: in the order of the search.
+        remaining: windows of this width that are still to be looked into.
+    """
+
+    level: int
+    window: float
+    candidates: tuple[Candidate, ...]
+    remaining: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search ends with: the sources, from loud to quiet."""
+
+    sources: tuple[Source, ...]
+
+
+def search(
+    mixture: np.ndarray,
+    geometry: ArrayGeometry,
+    sample_rate: int,
+    extractor: Extractor,
+    settings: SearchSettings = SearchSettings(),
+) -> Iterator[Stage | Found]:
+    """Looks for voices around the array.
+
+    Args:
+        mixture: `[mics, frames]`.
+        sample_rate: of the mixture, in Hz.
+
+    Yields:
+        Stage: after every batch of windows; close the generator to stop.
+        Found: at the end.
+
+    Raises:
+        InputError: the mixture is not one of this array, or empty.
+    """
+    mics, frames = mixture.shape
+    if mics != geometry.count or not frames:
+        raise InputError(
+            f"The array {geometry.name} needs {geometry.count} channels with samples; the mixture is {mics} x {frames}."
+        )
+    mixture = torch.as_tensor(mixture, dtype=torch.float32)
+    steering = Steering(geometry, sample_rate, settings.pre_shift)
+    levels, at_once = MOVING_LEVELS if settings.moving else len(WINDOWS), max(1, FRAMES_AT_ONCE // frames)
+    angles, sources = tiling(WINDOWS[0]).tolist(), []
+    for level, window in enumerate(WINDOWS[:levels]):
+        kept = []
+        for start in range(0, len(angles), at_once):
+            batch = angles[start : start + at_once]
+            voices = extractor.extract(steering.towards(mixture, batch), level)
+            candidates = _candidates(batch, voices, settings)
+            kept += [candidate.angle for candidate in candidates if candidate.kept]
+            if level == levels - 1:
+                sources += _sources(candidates, voices, steering)
+            yield Stage(level, window, candidates, len(angles) - start - len(batch))
+        angles = [half for angle in kept for half in halves(angle, window)]
+    yield Found(tuple(suppress(sources, settings.suppression_radius, settings.similarity_cutoff_db)))
+
+
+def _candidates(angles: list[float], voices: Tensor, settings: SearchSettings) -> tuple[Candidate, ...]:
+    """The windows around the angles, by the voices inside them, `[angles, mics, frames]`."""
+    energies = mean_rms(voices.numpy(), settings.rms).tolist()
+    return tuple(Candidate(a, e, e > settings.energy_cutoff) for a, e in zip(angles, energies, strict=True))
+
+
+def _sources(candidates: tuple[Candidate, ...], voices: Tensor, steering: Steering) -> list[Source]:
+    """Those of the candidates that hold sound, with their voices `[candidates, mics, frames]`."""
+    return [
+        Source(candidate.angle, candidate.energy, steering.back(voice, candidate.angle).numpy())
+        for candidate, voice in zip(candidates, voices, strict=True)
+        if candidate.kept
+    ]

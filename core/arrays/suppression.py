@@ -1,0 +1,52 @@
+"""Non-maximum suppression: one voice seen under several angles is kept once (Jenrungrot et al. 2020, sec. 3.3)."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.arrays.angles import angular_distance
+from core.signal.metrics import si_sdr_with_means_db
+
+RADIUS = math.pi / 4
+SIMILARITY_CUTOFF_DB = -7.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was found in one direction.
+
+    Args:
+        angle: in radians, counter-clockwise from +x.
+        energy: level, as `mean_rms` gives it.
+        signal: as the microphones hear it, `[mics, frames]`.
+    """
+
+    angle: float
+    energy: float
+    signal: np.ndarray
+
+
+def suppress(
+    candidates: Iterable[Source], radius: float = RADIUS, similarity_cutoff_db: float = SIMILARITY_CUTOFF_DB
+) -> list[Source]:
+    """The loudest candidate, without those it explains, then the loudest of the others, and so on.
+
+    A candidate is explained that is not farther away than the radius and sounds the same: the SI-SDR of channel 0,
+    means and all, is not under the cutoff.
+
+    Returns:
+        From loud to quiet; equally loud ones in their own order.
+    """
+
+    def explained(by: Source, candidate: Source) -> bool:
+        near = not angular_distance(by.angle, candidate.angle) > radius
+        return near and not si_sdr_with_means_db(by.signal[0], candidate.signal[0]) < similarity_cutoff_db
+
+    remaining, kept = sorted(candidates, key=lambda candidate: -candidate.energy), []
+    while remaining:
+        loudest, *others = remaining
+        kept.append(loudest)
+        remaining = [candidate for candidate in others if not explained(loudest, candidate)]
+    return kept

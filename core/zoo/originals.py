@@ -1,0 +1,76 @@
+"""What the importers of all original systems share: files are read safely, and refused in one sentence.
+
+Tensors and numbers only, never code.
+"""
+
+import json
+import math
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.errors import InputError
+
+HPARAMS = ("hparams.json", "config.json")
+State = dict[str, Tensor]
+
+
+def load_original(path: Path) -> dict:
+    """The dictionary in a PyTorch file that holds nothing but tensors and numbers."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path.name} holds more than weights or is damaged, so it was not opened; save its state_dict alone."
+        ) from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError):
+        raise InputError(f"{path.name} is no PyTorch checkpoint. Give the original .pth file.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path.name} holds no dictionary of weights. Give the original .pth file.")
+    return content
+
+
+def read_hparams(source: Path, hparams: Path | None) -> dict:
+    """The hyper-parameters of a file, else those beside (or in) the source."""
+    path = hparams or beside(source, HPARAMS)
+    if path is None:
+        raise InputError(
+            f"There are no hyper-parameters beside {source} (hparams.json or config.json). Give --hparams FILE."
+        )
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        raise InputError(f"{path} is no readable JSON file of hyper-parameters.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} does not hold hyper-parameters by name.")
+    return content
+
+
+def beside(source: Path, names: tuple[str, ...]) -> Path | None:
+    """The first file of these names in the source, where it is a folder, or beside it."""
+    folders = [source, source.parent] if source.is_dir() else [source.parent]
+    candidates = (folder / name for folder in folders for name in names)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def whole_number(hparams: dict, name: str, largest: float = math.inf) -> int:
+    """A hyper-parameter that must be one of 1 to `largest`."""
+    value = hparams.get(name)
+    if type(value) is not int or not 1 <= value <= largest:
+        found = f"{name} = {value!r}" if name in hparams else f"no {name}"
+        limits = "of at least 1" if largest == math.inf else f"of 1 to {largest}"
+        raise InputError(f"The hyper-parameters have {found}, not a number {limits}; give the original's own.")
+    return value
+
+
+def check_shapes(path: Path, state: State, expected: State) -> None:
+    """Refuses weights that are not those of the network that the hyper-parameters describe."""
+    for key in sorted(expected.keys() | state.keys()):
+        found, wanted = (tuple(s[key].shape) if key in s else None for s in (state, expected))
+        if found != wanted:
+            raise InputError(
+                f"{path.name} does not fit its hyper-parameters ({key} is {found}, not {wanted}); "
+                "choose those it was trained with."
+            )
