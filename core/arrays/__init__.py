@@ -1,0 +1,1 @@
+"""Microphone arrays: where the microphones stand, simulated scenes, directions of arrival, beamformers."""
