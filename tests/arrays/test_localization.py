@@ -48,8 +48,9 @@ def test_a_plane_wave_of_white_noise_has_full_power():
 
 
 def test_silence_has_no_direction():
-    power = SteeredResponse(RESPEAKER, RATE).power(np.zeros((4, N_FFT // 2 + 1, 8), dtype=complex))
-    assert not power.any() and len(find_peaks(power, 2)) == 0
+    response, silence = SteeredResponse(RESPEAKER, RATE), np.zeros((4, N_FFT // 2 + 1, 8), dtype=complex)
+    for power in (response.power(silence), response.power_of_turns(silence)):
+        assert not power.any() and len(find_peaks(power, 2)) == 0
 
 
 def test_voices_in_rooms_are_located_within_three_degrees():
@@ -60,6 +61,18 @@ def test_voices_in_rooms_are_located_within_three_degrees():
         scene = draw_scene(rng, rooms, RESPEAKER, ["a"], frames=len(sound), sample_rate=RATE)
         (found,) = find_peaks(response.power(stft(render(scene, [sound])[0])), 1)
         errors.append(np.rad2deg(angular_distance(found, scene.sources[0].angle)))
+    assert np.median(errors) < 3
+
+
+def test_two_voices_that_take_turns_are_told_apart():
+    rooms = RealisticRooms(t60_seconds=(0.2, 0.4), distances=(1.0, 2.0), separation=np.pi / 4)
+    response, errors = SteeredResponse(RESPEAKER, RATE), []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        scene = draw_scene(rng, rooms, RESPEAKER, ["a", "b"], frames=2 * RATE, sample_rate=RATE)
+        images = render(scene, [speech(), np.roll(babble(seed), RATE // 8)])
+        found = find_peaks(response.power_of_turns(stft(images.sum(axis=0))), 2)
+        errors += [np.rad2deg(angular_distance(found, voice.angle)).min() for voice in scene.sources]
     assert np.median(errors) < 3
 
 
