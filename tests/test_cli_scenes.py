@@ -164,3 +164,11 @@ def test_folders_that_make_no_sense(speech, tmp_path, capsys):
     assert "is a file" in capsys.readouterr().err
     assert run(speech, speech) == 2
     assert "is not empty" in capsys.readouterr().err
+
+
+def test_moving_recordings_are_mixed_whole_or_not_at_all(speech, tmp_path, capsys):
+    run(speech, tmp_path / "single", "--voices", 1, "--count", 2, "--moving", *SHORT)
+    mix = ("--composite", tmp_path / "single", "--count", 1)
+    assert run(speech, tmp_path / "whole", *mix, "--seconds", 0.5) == 0
+    assert run(speech, tmp_path / "part", *mix, "--seconds", 0.4) == 2
+    assert "holds a moving voice" in capsys.readouterr().err

@@ -32,6 +32,7 @@ class SceneSettings:
         frames: samples per microphone.
         rooms: a name of `ROOMS`.
         moving: voices walk.
+        composite: scenes are mixed from recordings of single voices instead of rendered.
     """
 
     array: ArrayGeometry
@@ -41,6 +42,7 @@ class SceneSettings:
     seed: int
     rooms: str = "realistic"
     moving: bool = False
+    composite: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class SceneJob:
     Args:
         index: its number.
         parent: where its folder goes.
-        candidates: utterances, or folders of single-voice scenes to be mixed, in the order in which they are tried.
+        candidates: utterances, or folders of recorded scenes where those are mixed, in the order of trial.
         backgrounds: files to be tried for the background; none leaves it out.
     """
 
@@ -112,8 +114,7 @@ def make_scene(job: SceneJob, refused: list[str]) -> RecordedScene:
         InputError: too few candidates could be read.
     """
     rng = np.random.default_rng((job.settings.seed, job.index, 1))
-    mixing = isinstance(job.candidates[0], Path)
-    return _mixed(job, rng, refused) if mixing else _rendered(job, rng, refused)
+    return (_mixed if job.settings.composite else _rendered)(job, rng, refused)
 
 
 def _rendered(job: SceneJob, rng: np.random.Generator, refused: list[str]) -> RecordedScene:
@@ -151,12 +152,14 @@ def _mixed(job: SceneJob, rng: np.random.Generator, refused: list[str]) -> Recor
 
 
 def _single_voice(folder: Path, settings: SceneSettings, rng: np.random.Generator) -> Track:
-    """The voice of a recorded scene, a random excerpt of it at the set's rate."""
+    """The voice of a recorded scene at the set's rate: a random excerpt, or all of it where it moves."""
     scene = read_scene(folder)
     if len(scene.voices) != 1 or len(scene.voices[0].image) != settings.array.count:
         raise InputError(f"{folder} is no recording of one voice with {settings.array.count} microphones.")
     voice = scene.voices[0]
     samples = resample(Clip(voice.image, scene.sample_rate), settings.sample_rate).samples
+    if len(voice.positions) > 1 and samples.shape[1] != settings.frames:
+        raise InputError(f"{folder} holds a moving voice; mix it into scenes that are as long as it is.")
     start = int(rng.integers(max(samples.shape[1] - settings.frames, 0) + 1))
     image = np.zeros((len(samples), settings.frames), dtype=np.float32)
     excerpt = samples[:, start : start + settings.frames]

@@ -75,8 +75,16 @@ def _settings(arguments):
             f"{LIMITS.frames} samples."
         )
     array = read_array(arguments.array)
-    rate, seed = arguments.sample_rate, arguments.seed
-    return SceneSettings(array, arguments.voices, frames, rate, seed, arguments.rooms, arguments.moving)
+    return SceneSettings(
+        array,
+        arguments.voices,
+        frames,
+        arguments.sample_rate,
+        arguments.seed,
+        rooms=arguments.rooms,
+        moving=arguments.moving,
+        composite=arguments.composite is not None,
+    )
 
 
 def _sources(arguments) -> list:
@@ -104,9 +112,9 @@ def _backgrounds(arguments) -> list[Path]:
 
 def _described(settings, arguments) -> dict:
     """What makes two sets the same, but for how many scenes they have."""
-    names = {name: getattr(arguments, name) for name in ("speech", "background", "composite")}
-    places = {name: place and place.resolve().name for name, place in names.items()}
-    return json.loads(json.dumps(asdict(settings) | places | {"split": arguments.split}))
+    places = {"recordings": arguments.composite or arguments.speech, "background": arguments.background}
+    names = {key: place and place.resolve().name for key, place in places.items()}
+    return json.loads(json.dumps(asdict(settings) | names | {"split": arguments.split}))
 
 
 def _claim(out: Path, described: dict) -> None:
