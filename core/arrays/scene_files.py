@@ -8,6 +8,7 @@ positions of a voice that moves. Samples are float32, as a mixture of many voice
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from core.signal.files import read_clip, write_clip
 METADATA = "metadata.json"
 MIXTURE = "mixed"
 BACKGROUND = "bg"
+NAMES = re.compile(rf"voice\d\d|{BACKGROUND}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +125,14 @@ def read_scene(folder: Path) -> RecordedScene:
 
 
 def read_metadata(folder: Path) -> dict[str, dict]:
-    """What `metadata.json` says of each name.
+    """What `metadata.json` says of each voice and the background; whatever else it says is left out.
 
     Raises:
-        InputError: it is missing, not JSON, or gives no positions.
+        InputError: it is missing, not JSON, names no voice, or gives no positions.
     """
     try:
-        metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+        content = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+        metadata = {name: entry for name, entry in content.items() if NAMES.fullmatch(name)}
         if metadata and all(_positions(entry) for entry in metadata.values()):
             return metadata
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):

@@ -82,7 +82,12 @@ def test_a_scene_that_is_there_is_not_overwritten(scene, tmp_path):
     assert (tmp_path / "00000" / "metadata.json").stat().st_mtime_ns == before and len(list(tmp_path.iterdir())) == 1
 
 
-NOWHERE = ['{"voice00": {}}', '{"voice00": {"position": [1]}}', '{"voice00": {"position": [1, NaN]}}']
+NOWHERE = [
+    '{"../voice00": {"position": [1, 2]}}',
+    '{"voice00": {}}',
+    '{"voice00": {"position": [1]}}',
+    '{"voice00": {"position": [1, NaN]}}',
+]
 
 
 @pytest.mark.parametrize("metadata", ["", "[]", "{}", *NOWHERE])
