@@ -15,6 +15,7 @@ import numpy as np
 from core.errors import InputError
 from core.signal.limits import LIMITS
 
+SPEED_OF_SOUND = 343.0  # metres per second, dry air at 20 degrees Celsius
 MOST_MICROPHONES = 64
 FARTHEST_METRES = 10.0  # from the centre
 NEAREST_METRES = 0.001  # two microphones to each other

@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.arrays.geometry import ArrayGeometry
+from core.arrays.geometry import SPEED_OF_SOUND, ArrayGeometry
 
-SPEED_OF_SOUND = 343.0  # metres per second
 FAR_FIELD_METRES = 3.0  # from the centre to the point that an angle stands for
 
 PreShift = Literal["original", "exact"]

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.arrays.angles import WINDOWS, angular_distance, tiling, wrap
-from core.arrays.geometry import circular
+from core.arrays.geometry import SPEED_OF_SOUND, circular
 from core.arrays.matching import match_angles
 from core.arrays.search import Found, SearchSettings, search
 from core.arrays.separator import from_checkpoint
-from core.arrays.steering import FAR_FIELD_METRES, SPEED_OF_SOUND, align, sample_shifts, unalign
+from core.arrays.steering import FAR_FIELD_METRES, align, sample_shifts, unalign
 from core.arrays.suppression import RADIUS, SIMILARITY_CUTOFF_DB, Source, suppress
 from core.arrays.targets import training_pair
 from core.evaluation.parity import Check, Group, compare

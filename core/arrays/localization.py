@@ -1,0 +1,136 @@
+"""Where sounds come from: a power for every direction of the plane, and the peaks of it.
+
+Angles are in radians, counter-clockwise from +x. A map of powers has one value for each of equally spaced angles
+from 0 on, all around.
+"""
+
+import numpy as np
+
+from core.arrays.angles import angular_distance
+from core.arrays.geometry import ArrayGeometry
+from core.arrays.spectra import N_FFT, bin_frequencies, steering_vectors
+
+STEP_DEGREES = 1.0
+BAND_HZ = (300.0, 4500.0)  # below, small arrays tell no directions apart; above, their microphones are too far apart
+SEPARATION = np.pi / 9
+SILENCE = 1e-12
+TURN, CLARITY = 2, 8  # times in a block, and the exponent of its powers
+
+
+class SteeredResponse:
+    """Steered response power with phase transform, SRP-PHAT (DiBiase, Silverman & Brandstein 2001).
+
+    P(angle) = mean over bins, times and pairs i < j of Re[X_i X_j* / |X_i X_j*| a_i* a_j], a the steering vector: 1
+    where every phase is a plane wave's from there. All that depends on the array alone is computed once; powers are
+    means over times, so those of blocks may be averaged further.
+
+    Args:
+        sample_rate: of the signals, in Hz.
+        n_fft: of their spectra.
+        step_degrees: between two angles.
+        band_hz: lowest and highest frequency that counts.
+    """
+
+    def __init__(
+        self,
+        geometry: ArrayGeometry,
+        sample_rate: int,
+        *,
+        n_fft: int = N_FFT,
+        step_degrees: float = STEP_DEGREES,
+        band_hz: tuple[float, float] = BAND_HZ,
+    ):
+        frequencies = bin_frequencies(sample_rate, n_fft)
+        self.angles = grid(step_degrees)
+        self._band = (frequencies >= band_hz[0]) & (frequencies <= band_hz[1])
+        self._first, self._second = np.triu_indices(geometry.count, 1)
+        vectors = steering_vectors(geometry, self.angles, frequencies[self._band])
+        expected = vectors[..., self._first] * vectors[..., self._second].conj()  # [angles, bins, pairs]
+        expected = expected.reshape(len(self.angles), -1)
+        # Re(x y*) as a product of real numbers: half the work of a complex one
+        self._expected = np.concatenate([expected.real, expected.imag], axis=1).astype(np.float32)
+
+    def power(self, spectra: np.ndarray) -> np.ndarray:
+        """The map of a block: spectra [mics, bins, times] to powers [angles] in [-1, 1]."""
+        spectra = spectra[:, self._band]
+        phases = spectra / np.maximum(np.abs(spectra), SILENCE)
+        cross = np.einsum("pbt,pbt->bp", phases[self._first], phases[self._second].conj()).ravel()
+        measured = np.concatenate([cross.real, cross.imag]).astype(np.float32)
+        return self._expected @ measured / (cross.size * max(spectra.shape[-1], 1))
+
+    def power_of_turns(self, spectra: np.ndarray) -> np.ndarray:
+        """The map of several voices: sum over short blocks of sqrt(level) max(P, 0)^8, the maximum scaled to 1.
+
+        Voices take turns by the syllable, so that a block is mostly one's own; the exponent counts how clear it is.
+        Finds two voices where the mean over all times has one peak for both.
+
+        Args:
+            spectra: [mics, bins, times].
+        """
+        total = np.zeros(len(self.angles))
+        for start in range(0, spectra.shape[-1], TURN):
+            block = spectra[..., start : start + TURN]
+            level = np.sqrt(np.mean(np.abs(block[:, self._band]) ** 2))
+            total += np.sqrt(level) * np.maximum(self.power(block), 0) ** CLARITY
+        return total / max(total.max(), SILENCE)
+
+
+def music(
+    spectra: np.ndarray,
+    geometry: ArrayGeometry,
+    sample_rate: int,
+    *,
+    count: int = 1,
+    normalised: bool = False,
+    step_degrees: float = STEP_DEGREES,
+    band_hz: tuple[float, float] = BAND_HZ,
+) -> np.ndarray:
+    """Multiple signal classification (Schmidt 1986) by pyroomacoustics: 1 / |a^H E_n E_n^H a|, mean over bins.
+
+    Args:
+        spectra: [mics, bins, times]; many more times than microphones.
+        count: sources; at most mics - 1 of them span the signal's subspace.
+        normalised: every bin's map is divided by its maximum, NormMUSIC (Salvati, Drioli & Foresti 2014).
+
+    Returns:
+        The map, [angles].
+    """
+    from pyroomacoustics.doa import MUSIC, NormMUSIC
+
+    method = (NormMUSIC if normalised else MUSIC)(
+        geometry.xy.T,
+        sample_rate,
+        nfft=2 * (spectra.shape[1] - 1),
+        num_src=min(count, geometry.count - 1),
+        azimuth=grid(step_degrees),
+    )
+    method.locate_sources(spectra, freq_range=list(band_hz))
+    return method.grid.values
+
+
+def find_peaks(power: np.ndarray, count: int, separation: float = SEPARATION) -> np.ndarray:
+    """The highest local maxima of a map that lie apart, each refined by the parabola through its neighbours.
+
+    Args:
+        power: [angles], all around.
+        count: most peaks.
+        separation: least angle between two of them, in radians.
+
+    Returns:
+        Angles in [0, 2 pi), highest peak first; fewer than count where the map has no more.
+    """
+    before, after = np.roll(power, 1), np.roll(power, -1)
+    candidates = np.flatnonzero((power > before) & (power >= after))
+    step, chosen = 2 * np.pi / len(power), []
+    for peak in candidates[np.argsort(-power[candidates], kind="stable")]:
+        curvature = before[peak] - 2 * power[peak] + after[peak]
+        angle = (peak + 0.5 * (before[peak] - after[peak]) / curvature) * step % (2 * np.pi)
+        if all(angular_distance(angle, other) >= separation for other in chosen):
+            chosen.append(angle)
+    return np.array(chosen[:count])
+
+
+def grid(step_degrees: float) -> np.ndarray:
+    """Equally spaced angles from 0 on, in radians; the step is rounded to a whole part of the circle."""
+    count = round(360 / step_degrees)
+    return 2 * np.pi * np.arange(count) / count

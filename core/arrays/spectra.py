@@ -1,0 +1,51 @@
+"""Short-time spectra of several microphones, and how a plane wave reaches them."""
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.signal import ShortTimeFFT
+from scipy.signal.windows import hann
+
+from core.arrays.geometry import SPEED_OF_SOUND, ArrayGeometry
+
+N_FFT = 1024
+HOP_LENGTH = N_FFT // 4
+
+
+def stft(signals: np.ndarray) -> np.ndarray:
+    """Signals [..., frames] to spectra [..., bins, times]: N_FFT samples (periodic Hann) every HOP_LENGTH."""
+    return _transform().stft(np.asarray(signals, dtype=np.float64), axis=-1)
+
+
+def istft(spectra: np.ndarray, frames: int) -> np.ndarray:
+    """The inverse of `stft`: spectra [..., bins, times] to float32 signals [..., frames]."""
+    return _transform().istft(spectra, k1=frames, f_axis=-2, t_axis=-1).astype(np.float32)
+
+
+def bin_frequencies(sample_rate: int, n_fft: int = N_FFT) -> np.ndarray:
+    """Of every bin, in Hz: [n_fft / 2 + 1]."""
+    return np.fft.rfftfreq(n_fft, 1 / sample_rate)
+
+
+def steering_vectors(
+    geometry: ArrayGeometry, angles: np.ndarray, frequencies: np.ndarray, reference: int | None = None
+) -> np.ndarray:
+    """What a plane wave of unit amplitude measures: exp(i 2 pi f <u, r> / c), u towards the source, r a microphone.
+
+    Args:
+        angles: where it comes from, in radians, [angles].
+        frequencies: in Hz, [bins].
+        reference: the microphone that it has phase zero at; None for the centre of the array.
+
+    Returns:
+        [angles, bins, mics], complex.
+    """
+    towards = np.stack([np.cos(angles), np.sin(angles)], axis=-1)  # [angles, 2]
+    origin = np.zeros(2) if reference is None else geometry.xy[reference]
+    lead = towards @ (geometry.xy - origin).T / SPEED_OF_SOUND  # seconds, [angles, mics]
+    return np.exp(2j * np.pi * np.asarray(frequencies)[:, None] * lead[:, None, :])
+
+
+@lru_cache(maxsize=1)
+def _transform() -> ShortTimeFFT:
+    return ShortTimeFFT(hann(N_FFT, sym=False), HOP_LENGTH, fs=1.0)
