@@ -108,19 +108,21 @@ def music(
     return method.grid.values
 
 
-def find_peaks(power: np.ndarray, count: int, separation: float = SEPARATION) -> np.ndarray:
+def find_peaks(power: np.ndarray, count: int, separation: float = SEPARATION, floor: float = 0.0) -> np.ndarray:
     """The highest local maxima of a map that lie apart, each refined by the parabola through its neighbours.
 
     Args:
         power: [angles], all around.
         count: most peaks.
         separation: least angle between two of them, in radians.
+        floor: least height of a peak, as a share of the way from the map's lowest value to its highest.
 
     Returns:
         Angles in [0, 2 pi), highest peak first; fewer than count where the map has no more.
     """
     before, after = np.roll(power, 1), np.roll(power, -1)
-    candidates = np.flatnonzero((power > before) & (power >= after))
+    high = power >= power.min() + floor * np.ptp(power)
+    candidates = np.flatnonzero((power > before) & (power >= after) & high)
     step, chosen = 2 * np.pi / len(power), []
     for peak in candidates[np.argsort(-power[candidates], kind="stable")]:
         curvature = before[peak] - 2 * power[peak] + after[peak]

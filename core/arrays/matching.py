@@ -40,12 +40,16 @@ def match_angles(truth, found, tolerance: float = TOLERANCE) -> Matching:
         truth, found: in radians.
     """
     truth, found = np.asarray(truth, dtype=np.float64), np.asarray(found, dtype=np.float64)
-    distances = angular_distance(truth[:, None], found)
+    return match_distances(angular_distance(truth[:, None], found), tolerance)
+
+
+def match_distances(distances: np.ndarray, tolerance: float = math.inf) -> Matching:
+    """As `match_angles`, from the distances of true ones to found ones, [truth, found], in radians."""
     close = distances < tolerance
-    farther_than_any_pairing = math.pi * (1 + min(len(truth), len(found)))
+    farther_than_any_pairing = math.pi * (1 + min(distances.shape))
     rows, columns = linear_sum_assignment(np.where(close, distances, farther_than_any_pairing))
     pairs = tuple((int(i), int(j)) for i, j in zip(rows, columns, strict=True) if close[i, j])
-    return Matching(pairs, len(truth) - len(pairs), len(found) - len(pairs))
+    return Matching(pairs, distances.shape[0] - len(pairs), distances.shape[1] - len(pairs))
 
 
 def _share(pairs: int, others: int) -> float:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from core.arrays.steering import PreShift
 from core.models.cone import ConeConfig, ConeNetwork
 
 
@@ -14,10 +15,11 @@ class ConeSeparator:
         network: on the device that does the work.
         array: name of the geometry it was trained for.
         sample_rate: of its recordings, in Hz.
+        pre_shift: how channels were aligned; it hears best what is aligned in the same way.
     """
 
-    def __init__(self, name: str, network: ConeNetwork, array: str, sample_rate: int):
-        self.name, self.array, self.sample_rate = name, array, sample_rate
+    def __init__(self, name: str, network: ConeNetwork, array: str, sample_rate: int, pre_shift: PreShift = "original"):
+        self.name, self.array, self.sample_rate, self.pre_shift = name, array, sample_rate, pre_shift
         self.network = network.eval().requires_grad_(False)
 
     @property

@@ -1,6 +1,6 @@
 """How large, long and fast audio may be. Each refusal says the limit and what would work."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from core.signal.clip import Clip
 
 @dataclass(frozen=True)
 class Limits:
-    """What is accepted; `dataclasses.replace` raises a limit (arrays have 16 channels).
+    """What is accepted; `dataclasses.replace` raises a limit, as `ARRAY_LIMITS` does.
 
     Args:
         seconds: longest part that is worked on at once.
@@ -29,6 +29,7 @@ class Limits:
 
 
 LIMITS = Limits()
+ARRAY_LIMITS = replace(LIMITS, channels=16)
 
 
 def check_format(name: str, channels: int, sample_rate: int, limits: Limits = LIMITS) -> None:
