@@ -6,7 +6,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.signal.clip import Clip
-from core.signal.limits import check_clip
+from core.signal.limits import LIMITS, Limits, check_clip
 from core.signal.metrics import lsd_db, psnr_db, si_sdr_db
 from core.signal.resampling import resample
 from core.tasks.progress import Result, Settings
@@ -79,13 +79,13 @@ def best_noise(baseline: Clip, truth: Clip, known: np.ndarray) -> Clip:
     return best
 
 
-def match_reference(reference: Clip, result: Clip) -> Clip:
+def match_reference(reference: Clip, result: Clip, limits: Limits = LIMITS) -> Clip:
     """The reference at the result's rate and length.
 
     Raises:
         InputError: it has other channels, or is shorter or longer by more than 10 ms.
     """
-    check_clip("The reference", reference)
+    check_clip("The reference", reference, limits)
     reference = resample(reference, result.sample_rate)
     if reference.channels not in (1, result.channels):
         raise InputError(

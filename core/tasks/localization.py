@@ -1,0 +1,180 @@
+"""Localization: where the voices around a microphone array are, and what each of them says."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core import zoo
+from core.arrays.finding import MOST_VOICES, ConeFinder, Finder, MapFinder
+from core.arrays.geometry import ArrayGeometry, microphones_of
+from core.arrays.separator import ConeSeparator
+from core.errors import InputError
+from core.signal.clip import Clip
+from core.signal.limits import ARRAY_LIMITS, check_clip
+from core.tasks.blocks import silent
+from core.tasks.listening import Microphones, Request, find_voices
+from core.tasks.localization_outcome import BASELINE, conclude, fit_truth
+from core.tasks.progress import Settings
+from core.tasks.restoration import resolve_devices
+from core.tasks.voices import LocalizationProgress, LocalizationRun, Truth
+
+TASK = "localize"
+METHODS = ("cone", "srp-phat", "music")
+CLASSICAL = "srp-phat"  # where no separator fits, and beside the cone search
+CHUNK_SECONDS = {False: 3.0, True: 1.5}  # of voices that stay, and of those that move
+SHORTEST_CHUNK, LONGEST_CHUNK = 0.5, 60.0
+SHORTEST_SECONDS = 0.25
+
+Method = Literal["cone", "srp-phat", "music"]
+
+
+def localize(
+    clip: Clip,
+    geometry: ArrayGeometry,
+    *,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    method: Method | None = None,
+    voices: int | None = None,
+    moving: bool = False,
+    chunk_seconds: float | None = None,
+    channels: Sequence[int] | None = None,
+    angles: Sequence[float] | None = None,
+    truth: Truth | None = None,
+) -> LocalizationRun:
+    """Finds the voices around an array, and separates them.
+
+    A long recording is looked into chunk by chunk; a voice is followed from one to the next by its direction.
+
+    Args:
+        clip: with a channel for each microphone, or the array's whole stream.
+        settings: of these the prior (a separator), the seed and the device.
+        method: "cone", the search with a separator, "srp-phat" or "music", a map and a beamformer; None takes the
+            search where a separator fits the array, else SRP-PHAT.
+        voices: how many there are, 1 to 8; None where nobody knows.
+        moving: whether they walk.
+        chunk_seconds: None takes 3 s, and 1.5 s where voices move.
+        channels: which channel of the clip each microphone is, counted from 0; None as `microphones_of`.
+        angles: where the voices are known to be, in radians; they are not looked for then.
+        truth: for metrics.
+
+    Yields:
+        LocalizationProgress for all that is looked into, then one Localization at the clip's rate.
+
+    Raises:
+        InputError: a recording that is not this array's, a separator for another one, a choice out of range.
+    """
+    check_clip("The recording", clip, ARRAY_LIMITS)
+    request = _checked(clip, voices, moving, chunk_seconds, angles)
+    everything = Microphones(Clip(microphones_of(clip.samples, geometry, channels), clip.sample_rate), geometry)
+    live = everything.live()
+    means = _choose(method, everything, live, settings)
+    heard = everything if means.method == "cone" else live
+    known = fit_truth(truth, everything, heard, channels) if truth else None
+    started = time.monotonic()
+    for moment in find_voices(heard, means.finder, means.sample_rate, request):
+        if isinstance(moment, LocalizationProgress):
+            yield moment
+    seconds, found, baselines = time.monotonic() - started, moment, {}
+    if known and means.method == "cone":
+        *_, baselines[BASELINE] = find_voices(live, MapFinder(CLASSICAL), geometry.sample_rate, request)
+    facts = {
+        "array": geometry.name,
+        "method": means.method,
+        "prior": means.prior,
+        "moving": moving,
+        "chunk_seconds": request.chunk_seconds,
+        "seed": settings.seed,
+        "device": means.device,
+        "seconds": round(seconds, 3),
+    }
+    notes = (*means.notes, *_notes(len(found), everything, live, heard, voices))
+    yield conclude(TASK, found, heard.first, known, baselines, facts, notes)
+
+
+@dataclass(frozen=True)
+class _Means:
+    """How voices are found: a finder, and the rate that it works at."""
+
+    method: str
+    finder: Finder
+    sample_rate: int
+    prior: str | None = None
+    device: str = "cpu"
+    notes: tuple[str, ...] = ()
+
+
+def choose_separator(geometry: ArrayGeometry, name: str | None = None, device: str = "cpu") -> ConeSeparator | None:
+    """The separator of that name, or the first one on offer that fits the array; None where none does.
+
+    Raises:
+        InputError: there is none of that name, or it is one for another array.
+    """
+    if name is None:
+        separators = (zoo.load_separator(entry.name, device) for entry in zoo.catalogue(TASK))
+        return next((separator for separator in separators if _fits(separator, geometry)), None)
+    separator = zoo.load_separator(name, device)
+    if not _fits(separator, geometry):
+        trained = f"the array {separator.array}" if separator.array else "an array"
+        raise InputError(
+            f"The separator {name} was trained for {trained} of {separator.microphones} microphones, not for "
+            f"{geometry.name} of {geometry.count}; choose another one, or the method {CLASSICAL}."
+        )
+    return separator
+
+
+def _fits(separator: ConeSeparator, geometry: ArrayGeometry) -> bool:
+    """Whether a separator was trained for an array; an imported one may not say for which."""
+    return separator.microphones == geometry.count and separator.array in ("", geometry.name)
+
+
+def _checked(
+    clip: Clip, voices: int | None, moving: bool, chunk_seconds: float | None, angles: Sequence[float] | None
+) -> Request:
+    if clip.seconds < SHORTEST_SECONDS:
+        raise InputError(f"The recording lasts {clip.seconds:.3f} s; give at least {SHORTEST_SECONDS:g} s of it.")
+    count = voices if angles is None else len(angles)
+    if count is not None and not 1 <= count <= MOST_VOICES:
+        raise InputError(f"The number of voices must lie between 1 and {MOST_VOICES}, not at {count}.")
+    seconds = CHUNK_SECONDS[moving] if chunk_seconds is None else chunk_seconds
+    if not SHORTEST_CHUNK <= seconds <= LONGEST_CHUNK:
+        raise InputError(f"Chunks must last {SHORTEST_CHUNK:g} to {LONGEST_CHUNK:g} s, not {seconds:g} s.")
+    return Request(voices, moving, seconds, None if angles is None else tuple(angles))
+
+
+def _choose(method: str | None, everything: Microphones, live: Microphones, settings: Settings) -> _Means:
+    """The finder that is asked for, or the best one there is."""
+    if method not in (None, *METHODS):
+        raise InputError(f"There is no method {method}; choose one of {', '.join(METHODS)}.")
+    if method in METHODS[1:] and settings.prior:
+        raise InputError(f"The method {method} needs no separator; leave out the prior, or choose the method cone.")
+    geometry, device = everything.geometry, resolve_devices(settings)[0]
+    if method == "cone" or settings.prior or (method is None and live is everything):
+        separator = choose_separator(geometry, settings.prior, device)
+        if separator:
+            finder = ConeFinder(separator, separator.pre_shift)
+            return _Means("cone", finder, separator.sample_rate, separator.name, device)
+        if method == "cone":
+            raise InputError(
+                f"There is no separator for the array {geometry.name} of {geometry.count} microphones; import or train "
+                f"one, or choose the method {CLASSICAL}."
+            )
+    notes = () if method else (f"No separator fits, so {CLASSICAL} and a beamformer found the voices.",)
+    return _Means(method or CLASSICAL, MapFinder(method or CLASSICAL), geometry.sample_rate, notes=notes)
+
+
+def _notes(found: int, everything: Microphones, live: Microphones, heard: Microphones, asked: int | None):
+    """Sentences on microphones that are silent, and on voices that are missing."""
+    if silent(everything.clip.samples).all():
+        yield "The recording is silent, so no voice was found."
+        return
+    if live.numbers is not None:
+        dead = [str(k) for k in range(everything.geometry.count) if k not in live.numbers]
+        which = f"Microphone {dead[0]} is" if len(dead) == 1 else f"Microphones {' and '.join(dead)} are"
+        yield f"{which} silent, so directions are less certain."
+    if heard.numbers and heard.numbers[0]:
+        yield f"The voices are as microphone {heard.numbers[0]} hears them, as those before it are silent."
+    if not found:
+        yield "No voice was found."
+    elif found < (asked or 0):
+        yield f"Only {found} of {asked} voices {'was' if found == 1 else 'were'} found."

@@ -1,0 +1,233 @@
+"""Localization: voices in a mild room are found and separated, and followed where they walk; refusals in a sentence."""
+
+import numpy as np
+import pytest
+import torch
+
+from core import zoo
+from core.arrays.angles import angular_distance
+from core.arrays.finding import ConeFinder
+from core.arrays.geometry import ArrayGeometry, circular
+from core.arrays.search import Stage
+from core.errors import InputError
+from core.models.cone import ConeConfig, ConeNetwork
+from core.signal.clip import Clip
+from core.signal.resampling import resample
+from core.tasks.listening import Microphones, Request, find_voices
+from core.tasks.localization import localize
+from core.tasks.localization_outcome import BASELINE, RATIO, WIENER
+from core.tasks.progress import Settings
+from core.tasks.voices import Localization, LocalizationProgress, Truth
+from core.zoo.checkpoint import save_checkpoint
+from tests.arrays.scenes import voices
+from tests.arrays.sounds import RATE, RESPEAKER, babble
+
+SILENCE = np.zeros((4, RATE), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def pair() -> np.ndarray:
+    return voices(40, 200)
+
+
+def known(images: np.ndarray, *paths, rate: int = RATE) -> Truth:
+    """The truth of images [voices, mics, frames] and angles in degrees."""
+    return Truth(tuple(Clip(image, rate) for image in images), tuple(tuple(np.deg2rad(path)) for path in paths))
+
+
+def finish(run) -> Localization:
+    *moments, result = run
+    assert all(isinstance(moment, LocalizationProgress) for moment in moments) and isinstance(result, Localization)
+    return result
+
+
+def degrees(result: Localization) -> list[float]:
+    return sorted(np.rad2deg([voice.angle for voice in result.voices]))
+
+
+@pytest.fixture
+def register(own_home, tmp_path):
+    """Registers a small separator with fresh weights."""
+
+    def make(name: str, array: str, microphones: int = 4) -> str:
+        sizes = {"microphones": microphones, "depth": 2, "channels": 4, "lstm_layers": 1}
+        torch.manual_seed(0)
+        path = tmp_path / "separator.safetensors"
+        config = sizes | {"array": array, "sample_rate": RATE}
+        save_checkpoint(path, "cone", config, ConeNetwork(ConeConfig(**sizes)).state_dict())
+        zoo.register(name, path, {})
+        return name
+
+    return make
+
+
+@pytest.mark.parametrize(("method", "within"), [("srp-phat", 5), ("music", 10)])
+@pytest.mark.parametrize("count", [2, None])
+def test_two_voices_are_found_and_separated(pair, method, within, count):
+    run = localize(Clip(pair.sum(axis=0), RATE), RESPEAKER, method=method, voices=count, truth=known(pair, [40], [200]))
+    result = finish(run)
+    assert degrees(result) == pytest.approx([40, 200], abs=within)
+    assert result.metrics["precision"] == result.metrics["recall"] == 1
+    assert result.metrics["angular_error_degrees"] < within
+    assert all(row["si_sdr_improvement_db"] > 3 for row in result.voice_metrics)
+    assert result.voices[0].energy >= result.voices[1].energy > 0
+    assert all(voice.clip.samples.shape == (1, pair.shape[-1]) and not voice.track for voice in result.voices)
+    oracles = [result.baseline_metrics[name]["si_sdr_improvement_db"] for name in (RATIO, WIENER)]
+    assert result.metrics["si_sdr_improvement_db"] < min(oracles)
+
+
+def test_long_recordings_keep_their_voices(pair):
+    images = voices(40, 200, seconds=7.0)
+    result = finish(localize(Clip(images.sum(axis=0), RATE), RESPEAKER, voices=2, truth=known(images, [40], [200])))
+    assert degrees(result) == pytest.approx([40, 200], abs=5) and result.metrics["si_sdr_improvement_db"] > 3
+
+
+def test_a_voice_that_walks_is_followed():
+    images = voices(range(20, 100, 10), 250)
+    run = localize(
+        Clip(images.sum(axis=0), RATE),
+        RESPEAKER,
+        method="music",
+        voices=2,
+        moving=True,
+        truth=known(images, range(20, 100, 10), [250]),
+    )
+    result = finish(run)
+    assert result.metrics["angular_error_degrees"] < 5 and result.metrics["si_sdr_improvement_db"] > 3
+    walks = min(result.voices, key=lambda voice: voice.angle)
+    times, angles = np.array(walks.track).T
+    assert times == pytest.approx([0.75, 1.5, 2.25]) and (np.diff(angles) > 0.2).all()
+    assert result.report["voices"][0]["track"][0][0] == 0.75
+
+
+def test_every_rate_and_level_comes_back(pair):
+    clip = resample(Clip(0.01 * pair.sum(axis=0), RATE), 22050)
+    result = finish(localize(clip, RESPEAKER, voices=2))
+    assert degrees(result) == pytest.approx([40, 200], abs=5)
+    for voice in result.voices:
+        assert (voice.clip.sample_rate, voice.clip.frames) == (22050, clip.frames)
+        assert np.abs(voice.clip.samples).max() < 0.01
+    assert result.report["sample_rate"] == 22050 and result.metrics["si_sdr_db"] is None
+
+
+def test_a_whole_stream_is_recognised(pair):
+    stream = np.concatenate([SILENCE[:1].repeat(3, axis=1), pair.sum(axis=0), 0.1 * pair[0, :1]])
+    result = finish(localize(Clip(stream, RATE), RESPEAKER, voices=2))
+    assert degrees(result) == pytest.approx([40, 200], abs=5)
+    turned = finish(localize(Clip(stream, RATE), RESPEAKER, voices=2, channels=(2, 3, 4, 1)))
+    assert degrees(turned) == pytest.approx([110, 310], abs=5), "another microphone 0 turns the circle"
+
+
+def test_progress_shows_the_map(pair):
+    *moments, _ = localize(Clip(pair.sum(axis=0), RATE), RESPEAKER, method="srp-phat", voices=2)
+    assert all(moment.power.shape == (360,) and moment.stage is None for moment in moments)
+    assert moments[0].span == (0, 3) and moments[-1].seconds_left == 0
+
+
+def test_silence_gives_no_voice():
+    result = finish(localize(Clip(SILENCE, RATE), RESPEAKER, voices=2))
+    assert result.voices == () and "silent, so no voice" in result.notes[-1] and result.report["voices"] == []
+
+
+def test_a_dead_microphone_is_named_and_left_out(pair):
+    mixture = pair.sum(axis=0)
+    mixture[2] = 0
+    result = finish(localize(Clip(mixture, RATE), RESPEAKER, voices=2, truth=known(pair, [40], [200])))
+    assert any("Microphone 2 is silent" in note for note in result.notes)
+    assert result.metrics["recall"] == 1
+    mixture[0] = 0
+    result = finish(localize(Clip(mixture, RATE), RESPEAKER, voices=1, truth=known(pair)))
+    assert any("as microphone 1 hears them" in note for note in result.notes)
+
+
+class Half:
+    """A separator that hears half of the mixture everywhere."""
+
+    def extract(self, mixtures, window):
+        return mixtures / 2
+
+
+def test_the_cone_narrows(pair, register):
+    """Every window is told of, and a separator that is registered is what is asked by default."""
+    register("mine", "respeaker-4")
+    clip = Clip(pair.sum(axis=0)[:, : RATE // 2], RATE)
+    *moments, result = localize(clip, RESPEAKER, truth=known(pair[:, :, : RATE // 2], [40], [200]))
+    assert result.report["method"] == "cone" and result.report["prior"] == "mine"
+    assert all(isinstance(moment.stage, Stage) and moment.power is None for moment in moments)
+    assert moments[0].stage.candidates[0].energy >= 0 and BASELINE in result.baseline_metrics
+
+
+def test_a_second_look_with_a_lower_cutoff(pair):
+    """What is too quiet for the first cutoff is found by the second, and the loudest of it are kept."""
+    microphones = Microphones(Clip(pair.sum(axis=0)[:, : RATE // 2], RATE), RESPEAKER)
+    request = Request(1, False, 3.0, None)
+
+    class Quiet(Half):
+        def extract(self, mixtures, window):
+            return mixtures / 100
+
+    *moments, found = find_voices(microphones, ConeFinder(Quiet()), RATE, request)
+    assert len(found) == 1 and [m.stage.level for m in moments] == [0, 0, 1, 2, 3, 4]
+    *moments, found = find_voices(microphones, ConeFinder(Quiet()), RATE, Request(None, False, 3.0, None))
+    assert found == () and [m.stage.level for m in moments] == [0]
+
+
+def test_voices_at_angles_that_are_known(pair, register):
+    clip, truth = Clip(pair.sum(axis=0), RATE), known(pair, [40], [200])
+    result = finish(localize(clip, RESPEAKER, angles=np.deg2rad([40, 200]), truth=truth))
+    assert degrees(result) == pytest.approx([40, 200]) and result.metrics["si_sdr_improvement_db"] > 3
+    result = finish(localize(clip, RESPEAKER, angles=np.deg2rad([40, 200]), settings=Settings(register("mine", ""))))
+    assert result.report["method"] == "cone" and degrees(result) == pytest.approx([40, 200])
+
+
+def test_without_a_separator_the_map_is_taken_and_said(pair, register):
+    register("other", "circle-6", 6)
+    result = finish(localize(Clip(pair.sum(axis=0), RATE), RESPEAKER, voices=2))
+    assert result.report["method"] == "srp-phat" and "No separator fits" in result.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"clip": Clip(np.ones((1, RATE)), RATE)}, "1 channel, but .* 4 microphones"),
+        ({"clip": Clip(np.ones((2, RATE)), RATE)}, "2 channels, but .* 4 microphones"),
+        ({"clip": Clip(np.ones((17, RATE)), RATE)}, "17 channels; the limit is 16"),
+        ({"clip": Clip(SILENCE[:, :100], RATE)}, "give at least 0.25 s"),
+        ({"clip": Clip(SILENCE + np.nan, RATE)}, "not numbers"),
+        ({"clip": Clip(SILENCE + [[0], [0], [0], [1]] * np.random.default_rng(0).random(RATE), RATE)}, "Only micro"),
+        ({"channels": (1, 2, 3)}, "name 4 different channels"),
+        ({"channels": (1, 2, 3, 7)}, "no channel 7"),
+        ({"voices": 0}, "between 1 and 8"),
+        ({"voices": 9}, "between 1 and 8"),
+        ({"chunk_seconds": 0.1}, "0.5 to 60 s"),
+        ({"chunk_seconds": float("nan")}, "0.5 to 60 s"),
+        ({"method": "guess"}, "no method guess"),
+        ({"method": "cone"}, "no separator for the array respeaker-4"),
+        ({"method": "music", "settings": Settings("mine")}, "needs no separator"),
+        ({"settings": Settings("other")}, "circle-6 of 6 microphones, not for respeaker-4 of 4"),
+        ({"settings": Settings("ghost")}, "no prior named 'ghost'"),
+        ({"settings": Settings("tiny")}, "cannot localize"),
+        ({"truth": Truth((Clip(SILENCE[:1], RATE),), ((0.0,), (1.0,)))}, "1 references, but angles of 2"),
+        ({"truth": Truth((Clip(SILENCE[:, :5000], RATE),))}, "lasts 0.312 s"),
+        ({"truth": Truth((Clip(SILENCE[:2], RATE),))}, "2 channels"),
+    ],
+)
+def test_refusals(register, tiny_prior, change, reason):
+    register("other", "circle-6", 6)
+    sound = np.stack([babble(k, 1.0) for k in range(4)])
+    with pytest.raises(InputError, match=reason):
+        list(localize(**{"clip": Clip(sound, RATE), "geometry": RESPEAKER} | change))
+
+
+def test_coincident_microphones():
+    with pytest.raises(InputError, match="[Mm]icrophones"):
+        ArrayGeometry("bad", ((0.0, 0.0), (0.0, 0.0)))
+
+
+def test_two_microphones_are_an_array():
+    array = circular("pair", 2, 0.05)
+    images = voices(60, array=array)
+    result = finish(localize(Clip(images.sum(axis=0), RATE), array, voices=1))
+    (voice,) = result.voices
+    mirrored = min(angular_distance(voice.angle, np.deg2rad(angle)) for angle in (60, -60))
+    assert np.rad2deg(mirrored) < 8, "a line of microphones cannot tell a direction from its mirror image"
