@@ -64,3 +64,23 @@ def told(own_home, tmp_path) -> str:
     assert zoo.register("told", path, {}).task == ("vocode",)
     path.unlink()
     return "told"
+
+
+@pytest.fixture
+def register_separator(own_home, tmp_path):
+    """Registers a separator for an array: far too small, with fresh weights, at 16 kHz."""
+    from core import zoo
+    from core.models.cone import ConeConfig, ConeNetwork
+    from core.zoo.checkpoint import save_checkpoint
+
+    def register(name: str, array: str, microphones: int = 4) -> str:
+        sizes = {"microphones": microphones, "depth": 2, "channels": 4, "lstm_layers": 1}
+        torch.manual_seed(0)
+        path = tmp_path / f"{name}.safetensors"
+        state = ConeNetwork(ConeConfig(**sizes)).state_dict()
+        save_checkpoint(path, "cone", sizes | {"array": array, "sample_rate": 16000}, state)
+        zoo.register(name, path, {})
+        path.unlink()
+        return name
+
+    return register

@@ -37,6 +37,19 @@ def whole(smallest: int, largest: int = LARGEST_SEED) -> Callable[[str], int]:
     return parse
 
 
+def span(smallest: int, largest: int) -> Callable[[str], range]:
+    """The type of an option that is a whole number, or several as A..B."""
+
+    def parse(text: str) -> range:
+        match = re.fullmatch(r"(\d{1,9})(?:\.\.(\d{1,9}))?", text)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+        if not smallest <= first <= last <= largest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not A..B, whole numbers from {smallest} to {largest}")
+        return range(first, last + 1)
+
+    return parse
+
+
 def number(text: str) -> float:
     """The type of an option that is a finite number."""
     try:
@@ -73,6 +86,13 @@ def gap(text: str) -> tuple[float, float]:
     if start >= stop:
         raise argparse.ArgumentTypeError(f"the gap {text} s ends before it begins, give the earlier time first")
     return start, stop
+
+
+def channels(text: str) -> tuple[int, ...]:
+    """The type of `--channels`: A,B,..., counted from 0."""
+    if not re.fullmatch(r"\d{1,3}(,\d{1,3})*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of channels such as 1,2,3,4 (counted from 0)")
+    return tuple(map(int, text.split(",")))
 
 
 def device(text: str) -> str:

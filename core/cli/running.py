@@ -15,11 +15,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--quality", choices=QUALITIES, default="standard")
     command.add_argument("--sampler", metavar="NAME", help="diffusion, langevin or original (PnF's own)")
     command.add_argument("--steps", type=options.whole(1, 1_000_000), metavar="N", help="updates of the chain")
-    command.add_argument("--seed", type=options.whole(0), default=0, metavar="N", help="of every random draw")
-    command.add_argument("--start", type=options.seconds, default=0.0, metavar="S", help="work from here on (seconds)")
-    command.add_argument("--length", type=options.duration, metavar="S", help="work on this much (seconds)")
     command.add_argument("--mono", action="store_true", help="mix the channels first")
-    command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda, cuda:K or all")
     command.add_argument(
         "--workers", type=options.whole(1, 64), default=1, metavar="N", help="processes that share a long clip (CPU)"
     )
@@ -27,6 +23,15 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--batch", type=options.whole(1, 1024), metavar="N", help="windows that the original sampler moves at once"
     )
+    add_common_options(command)
+
+
+def add_common_options(command: argparse.ArgumentParser) -> None:
+    """The options of every command that works on a recording."""
+    command.add_argument("--seed", type=options.whole(0), default=0, metavar="N", help="of every random draw")
+    command.add_argument("--start", type=options.seconds, default=0.0, metavar="S", help="work from here on (seconds)")
+    command.add_argument("--length", type=options.duration, metavar="S", help="work on this much (seconds)")
+    command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda, cuda:K or all")
     command.add_argument("--report", type=Path, metavar="FILE.json", help="write figures of the run here")
 
 
@@ -52,12 +57,20 @@ def follow(run):
 
     from core.tasks.progress import Progress
     from core.tasks.stems import StemsProgress
+    from core.tasks.voices import LocalizationProgress
 
     layout = "{percentage:3.0f}% |{bar}|{postfix}"
     hidden = not sys.stderr.isatty()
     with closing(run), tqdm(total=100, bar_format=layout, leave=False, disable=hidden) as bar:
         for moment in run:
-            if isinstance(moment, Progress | StemsProgress):
+            if isinstance(moment, Progress | StemsProgress | LocalizationProgress):
                 bar.n = 100 * moment.seconds / max(moment.seconds + moment.seconds_left, 1e-9)
-                bar.set_postfix_str(f"noise {moment.iterate.level:.3g}, {moment.seconds_left:.0f} s left")
+                bar.set_postfix_str(f"{_state(moment)}, {moment.seconds_left:.0f} s left")
     return moment
+
+
+def _state(moment) -> str:
+    """Where a run is, in two or three words."""
+    if hasattr(moment, "iterate"):
+        return f"noise {moment.iterate.level:.3g}"
+    return f"chunk {moment.chunk + 1} of {moment.chunks}"

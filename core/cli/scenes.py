@@ -6,10 +6,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from core.cli import engines, options
+from core.cli import engines, options, outputs
 from core.errors import InputError
 from core.signal.limits import LIMITS
-from core.signal.output import replacing
 
 MOST_VOICES = 8
 MOST_SCENES = 100_000
@@ -54,7 +53,7 @@ def _render(arguments) -> int:
     sources = _sources(arguments)
     backgrounds = _backgrounds(arguments)
     engine = engines.engine(arguments.engine, arguments.workers, arguments.address)
-    _claim(arguments.out, _described(settings, arguments))
+    outputs.claim_folder(arguments.out, SETTINGS, _described(settings, arguments), "scenes")
     todo = [k for k in range(arguments.count) if not scene_folder(arguments.out, k).exists()]
     work = list(jobs(settings, todo, arguments.out, sources, backgrounds))
     before = arguments.count - len(todo)
@@ -115,29 +114,6 @@ def _described(settings, arguments) -> dict:
     places = {"recordings": arguments.composite or arguments.speech, "background": arguments.background}
     names = {key: place and place.resolve().name for key, place in places.items()}
     return json.loads(json.dumps(asdict(settings) | names | {"split": arguments.split}))
-
-
-def _claim(out: Path, described: dict) -> None:
-    """Makes the folder of a set, or makes sure that it holds this one."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file, but scenes need a folder; choose another name.")
-    known = out / SETTINGS
-    if known.exists():
-        if _read(known) != described:
-            raise InputError(f"{out} holds scenes of other settings (see {known}); choose another folder.")
-        return
-    if out.exists() and any(out.iterdir()):
-        raise InputError(f"{out} is not empty and holds no scenes of this command; choose a new folder.")
-    out.mkdir(parents=True, exist_ok=True)
-    with replacing(known) as file:
-        file.write((json.dumps(described, indent=2) + "\n").encode())
-
-
-def _read(path: Path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def _run(engine, run_job, work: list, before: int) -> int:

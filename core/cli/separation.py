@@ -1,10 +1,8 @@
 """separate: a mixture in, one file for each source out, metrics on stdout."""
 
-import os
-import tempfile
 from pathlib import Path
 
-from core.cli import options, running
+from core.cli import options, outputs, running
 from core.cli.reporting import print_figures, write_report
 from core.errors import InputError
 
@@ -59,7 +57,7 @@ def _separate(arguments) -> int:
         references=references,
     )
     result = running.follow(run)
-    written, written_notes = _write(folder, result.stems)
+    written, written_notes = outputs.write_clips(folder, result.stems)
     notes = (*notes, *result.notes, *written_notes)
     if arguments.report:
         files = {"files": {name: str(path) for name, path in written.items()}}
@@ -102,32 +100,9 @@ def _levels(arguments, count: int) -> list[float]:
 
 
 def _check_outputs(arguments, folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file, but the stems need a folder; choose another name.")
-    if not folder.parent.is_dir():
-        raise InputError(f"The folder {folder.parent} does not exist; make it first.")
+    outputs.check_folder(folder, "stems")
     if arguments.report:
         options.check_output(arguments.report, [".json"])
-
-
-def _write(folder: Path, stems) -> tuple[dict[str, Path], list[str]]:
-    """Writes every stem, or none."""
-    from core.signal.files import write_clip
-
-    made, notes = not folder.exists(), []
-    folder.mkdir(exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".stems-") as aside:
-            files = {name: Path(aside) / f"{name}.wav" for name in stems}
-            for name, clip in stems.items():
-                notes += write_clip(files[name], clip)
-            for path in files.values():
-                os.replace(path, folder / path.name)
-    except (InputError, OSError):
-        if made:
-            folder.rmdir()
-        raise
-    return {name: folder / path.name for name, path in files.items()}, notes
 
 
 def _print(result, written: dict[str, Path], notes) -> None:

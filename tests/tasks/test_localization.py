@@ -2,15 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 
-from core import zoo
 from core.arrays.angles import angular_distance
 from core.arrays.finding import ConeFinder
 from core.arrays.geometry import ArrayGeometry, circular
 from core.arrays.search import Stage
 from core.errors import InputError
-from core.models.cone import ConeConfig, ConeNetwork
 from core.signal.clip import Clip
 from core.signal.resampling import resample
 from core.tasks.listening import Microphones, Request, find_voices
@@ -18,7 +15,6 @@ from core.tasks.localization import localize
 from core.tasks.localization_outcome import BASELINE, RATIO, WIENER
 from core.tasks.progress import Settings
 from core.tasks.voices import Localization, LocalizationProgress, Truth
-from core.zoo.checkpoint import save_checkpoint
 from tests.arrays.scenes import voices
 from tests.arrays.sounds import RATE, RESPEAKER, babble
 
@@ -43,22 +39,6 @@ def finish(run) -> Localization:
 
 def degrees(result: Localization) -> list[float]:
     return sorted(np.rad2deg([voice.angle for voice in result.voices]))
-
-
-@pytest.fixture
-def register(own_home, tmp_path):
-    """Registers a small separator with fresh weights."""
-
-    def make(name: str, array: str, microphones: int = 4) -> str:
-        sizes = {"microphones": microphones, "depth": 2, "channels": 4, "lstm_layers": 1}
-        torch.manual_seed(0)
-        path = tmp_path / "separator.safetensors"
-        config = sizes | {"array": array, "sample_rate": RATE}
-        save_checkpoint(path, "cone", config, ConeNetwork(ConeConfig(**sizes)).state_dict())
-        zoo.register(name, path, {})
-        return name
-
-    return make
 
 
 @pytest.mark.parametrize(("method", "within"), [("srp-phat", 5), ("music", 10)])
@@ -147,9 +127,9 @@ class Half:
         return mixtures / 2
 
 
-def test_the_cone_narrows(pair, register):
+def test_the_cone_narrows(pair, register_separator):
     """Every window is told of, and a separator that is registered is what is asked by default."""
-    register("mine", "respeaker-4")
+    register_separator("mine", "respeaker-4")
     clip = Clip(pair.sum(axis=0)[:, : RATE // 2], RATE)
     *moments, result = localize(clip, RESPEAKER, truth=known(pair[:, :, : RATE // 2], [40], [200]))
     assert result.report["method"] == "cone" and result.report["prior"] == "mine"
@@ -172,16 +152,18 @@ def test_a_second_look_with_a_lower_cutoff(pair):
     assert found == () and [m.stage.level for m in moments] == [0]
 
 
-def test_voices_at_angles_that_are_known(pair, register):
+def test_voices_at_angles_that_are_known(pair, register_separator):
     clip, truth = Clip(pair.sum(axis=0), RATE), known(pair, [40], [200])
     result = finish(localize(clip, RESPEAKER, angles=np.deg2rad([40, 200]), truth=truth))
     assert degrees(result) == pytest.approx([40, 200]) and result.metrics["si_sdr_improvement_db"] > 3
-    result = finish(localize(clip, RESPEAKER, angles=np.deg2rad([40, 200]), settings=Settings(register("mine", ""))))
+    result = finish(
+        localize(clip, RESPEAKER, angles=np.deg2rad([40, 200]), settings=Settings(register_separator("mine", "")))
+    )
     assert result.report["method"] == "cone" and degrees(result) == pytest.approx([40, 200])
 
 
-def test_without_a_separator_the_map_is_taken_and_said(pair, register):
-    register("other", "circle-6", 6)
+def test_without_a_separator_the_map_is_taken_and_said(pair, register_separator):
+    register_separator("other", "circle-6", 6)
     result = finish(localize(Clip(pair.sum(axis=0), RATE), RESPEAKER, voices=2))
     assert result.report["method"] == "srp-phat" and "No separator fits" in result.notes[0]
 
@@ -212,8 +194,8 @@ def test_without_a_separator_the_map_is_taken_and_said(pair, register):
         ({"truth": Truth((Clip(SILENCE[:2], RATE),))}, "2 channels"),
     ],
 )
-def test_refusals(register, tiny_prior, change, reason):
-    register("other", "circle-6", 6)
+def test_refusals(register_separator, tiny_prior, change, reason):
+    register_separator("other", "circle-6", 6)
     sound = np.stack([babble(k, 1.0) for k in range(4)])
     with pytest.raises(InputError, match=reason):
         list(localize(**{"clip": Clip(sound, RATE), "geometry": RESPEAKER} | change))

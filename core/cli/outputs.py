@@ -1,0 +1,87 @@
+"""Folders that commands write into: several sounds at once or none, and sets that grow from run to run."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from core.errors import InputError
+from core.signal.output import replacing
+
+
+def check_folder(folder: Path, contents: str) -> None:
+    """Refuses, before any work, a folder that could not be written into after it.
+
+    Args:
+        contents: what goes there, in the plural.
+
+    Raises:
+        InputError: it is a file, or its own folder is missing.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file, but the {contents} need a folder; choose another name.")
+    if not folder.parent.is_dir():
+        raise InputError(f"The folder {folder.parent} does not exist; make it first.")
+
+
+def claim_folder(folder: Path, name: str, settings: Mapping, contents: str) -> None:
+    """Makes a folder for one set of settings, or makes sure that it holds this one.
+
+    Args:
+        name: of the file in it that keeps the settings.
+        settings: what JSON can hold.
+        contents: what goes there, in the plural.
+
+    Raises:
+        InputError: the folder holds something else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file, but {contents} need a folder; choose another name.")
+    known = folder / name
+    if known.exists():
+        if _read(known) != settings:
+            raise InputError(f"{folder} holds {contents} of other settings (see {known}); choose another folder.")
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty and holds no {contents} of this command; choose a new folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(known) as file:
+        file.write((json.dumps(settings, indent=2) + "\n").encode())
+
+
+def write_clips(folder: Path, clips: Mapping) -> tuple[dict[str, Path], list[str]]:
+    """Writes every clip as NAME.wav, or none; the folder is made where it is missing.
+
+    Args:
+        clips: name -> clip.
+
+    Returns:
+        Name -> file, and notes.
+
+    Raises:
+        InputError: see `core.signal.files.write_clip`.
+    """
+    from core.signal.files import write_clip
+
+    made, notes = not folder.exists(), []
+    folder.mkdir(exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as aside:
+            files = {name: Path(aside) / f"{name}.wav" for name in clips}
+            for name, clip in clips.items():
+                notes += write_clip(files[name], clip)
+            for path in files.values():
+                os.replace(path, folder / path.name)
+    except (InputError, OSError):
+        if made:
+            folder.rmdir()
+        raise
+    return {name: folder / path.name for name, path in files.items()}, notes
+
+
+def _read(path: Path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,212 @@
+"""`localize` and `evaluate cone` from outside: files, reports, scenes with their truth, refusals in one sentence."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.arrays.scene_files import RecordedScene, Track, write_scene
+from core.cli import main
+from tests.arrays.scenes import voices
+from tests.arrays.sounds import RATE
+
+ANGLES = (40, 200)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return voices(*ANGLES, seconds=2.0)
+
+
+@pytest.fixture
+def recording(images, tmp_path) -> Path:
+    """Four microphones."""
+    path = tmp_path / "in.wav"
+    soundfile.write(path, images.sum(axis=0).T, RATE, subtype="FLOAT")
+    return path
+
+
+@pytest.fixture
+def scenes(images, tmp_path) -> Path:
+    """Two scenes of two voices, and one of a single voice, as folders."""
+    parent = tmp_path / "scenes"
+    parent.mkdir()
+    angles = np.deg2rad(ANGLES)
+    tracks = [
+        Track(f"voice{k:02d}", image, ((np.cos(angle), np.sin(angle)),))
+        for k, (image, angle) in enumerate(zip(images, angles, strict=True))
+    ]
+    for number, own in enumerate([tracks, tracks, tracks[:1]]):
+        write_scene(parent / f"{number:05d}", RecordedScene(tuple(own), RATE))
+    return parent
+
+
+def run(*arguments) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def refused(capsys, *arguments) -> str:
+    assert run(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and err.endswith(".\n") and "Traceback" not in err
+    return err
+
+
+def test_a_file_for_each_voice_and_a_report(recording, images, tmp_path, capsys):
+    truths = []
+    for k, image in enumerate(images):
+        path = tmp_path / f"truth{k}.wav"
+        soundfile.write(path, image.T if k else image[0], RATE, subtype="FLOAT")
+        truths += ["--reference", path]
+    folder, report = tmp_path / "out", tmp_path / "report.json"
+    arguments = ("localize", recording, folder, "--array", "respeaker-4", "--voices", 2, "--report", report)
+    assert run(*arguments, *truths) == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["voice-1.wav", "voice-2.wav"]
+    written = json.loads(report.read_text())
+    assert written["task"] == "localize" and written["array"] == "respeaker-4" and written["method"] == "srp-phat"
+    assert written["duration_seconds"] == 2.0 and written["sample_rate"] == RATE and written["seconds"] > 0
+    for voice, name in zip(written["voices"], ("voice-1.wav", "voice-2.wav"), strict=True):
+        assert set(voice) == {"angle_degrees", "energy", "file"} and voice["file"] == str(folder / name)
+        assert soundfile.info(voice["file"]).frames == 2 * RATE
+    assert sorted(voice["angle_degrees"] for voice in written["voices"]) == pytest.approx(ANGLES, abs=5)
+    assert written["voices"][0]["energy"] > written["voices"][1]["energy"]
+    assert written["metrics"]["si_sdr_improvement_db"] > 3 and written["metrics"]["recall"] is None
+    assert "Note: No separator fits" in capsys.readouterr().out
+
+
+def test_tracks_of_voices_that_walk(recording, tmp_path):
+    report = tmp_path / "report.json"
+    options = ("--array", "respeaker-4", "--voices", 2, "--moving", "--chunk-seconds", 1, "--report", report)
+    assert run("localize", recording, tmp_path / "out", *options) == 0
+    written = json.loads(report.read_text())
+    assert written["moving"] and written["chunk_seconds"] == 1
+    assert [seconds for seconds, _ in written["voices"][0]["track"]] == [0.5, 1.0, 1.5]
+
+
+def test_a_scene_brings_its_truth(scenes, tmp_path):
+    report = tmp_path / "report.json"
+    assert run("localize", scenes / "00000", tmp_path / "out", "--array", "respeaker-4", "--report", report) == 0
+    written = json.loads(report.read_text())
+    assert written["metrics"]["precision"] == written["metrics"]["recall"] == 1
+    assert written["metrics"]["angular_error_degrees"] < 5 and len(written["true_voices"]) == 2
+    assert "ratio mask (oracle)" in written["baselines"]
+
+
+def test_a_part_and_a_map_of_channels(recording, tmp_path):
+    report = tmp_path / "report.json"
+    options = ("--array", "respeaker-4", "--voices", 2, "--start", 0.5, "--length", 1.2, "--channels", "1,2,3,0")
+    assert run("localize", recording, tmp_path / "out", *options, "--report", report) == 0
+    written = json.loads(report.read_text())
+    assert written["duration_seconds"] == 1.2
+    assert sorted(voice["angle_degrees"] for voice in written["voices"]) == pytest.approx((110, 310), abs=15)
+
+
+def test_silence_leaves_a_report_and_nothing_else(tmp_path, capsys):
+    silence, report = tmp_path / "silence.wav", tmp_path / "report.json"
+    soundfile.write(silence, np.zeros((RATE, 4)), RATE)
+    arguments = ("localize", silence, tmp_path / "out", "--array", "respeaker-4", "--report", report)
+    assert run(*arguments) == 0
+    assert not (tmp_path / "out").exists() and json.loads(report.read_text())["voices"] == []
+    assert "silent, so no voice was found" in capsys.readouterr().out
+
+
+def test_files_of_an_earlier_run_are_pointed_out(recording, tmp_path, capsys):
+    folder = tmp_path / "out"
+    for count in (2, 1):
+        assert run("localize", recording, folder, "--array", "respeaker-4", "--voices", count) == 0
+    assert "also holds voice-2.wav, which is not of this run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["IN", "OUT"], "--array"),
+        (["IN", "OUT", "--array", "ghost"], "no array or file"),
+        (["IN", "OUT", "--array", "circle-6"], "6 microphones"),
+        (["STEREO", "OUT", "--array", "respeaker-4"], "4 microphones"),
+        (["NAN", "OUT", "--array", "respeaker-4"], "not numbers"),
+        (["IN", "OUT", "--array", "SAME"], "icrophones"),
+        (["IN", "OUT", "--array", "respeaker-4", "--voices", "9"], "from 1 to 8"),
+        (["IN", "OUT", "--array", "respeaker-4", "--channels", "1,2,3,4"], "no channel 4"),
+        (["IN", "OUT", "--array", "respeaker-4", "--channels", "1,2"], "4 different channels"),
+        (["IN", "OUT", "--array", "respeaker-4", "--channels", "one"], "no list of channels"),
+        (["IN", "OUT", "--array", "respeaker-4", "--method", "cone"], "no separator"),
+        (["IN", "OUT", "--array", "respeaker-4", "--prior", "ghost"], "no prior named"),
+        (["IN", "OUT", "--array", "respeaker-4", "--length", "0.1"], "at least 0.25 s"),
+        (["IN", "OUT", "--array", "respeaker-4", "--chunk-seconds", "0.1"], "0.5 to 60 s"),
+        (["IN", "FILE", "--array", "respeaker-4"], "is a file"),
+        (["IN", "OUT", "--array", "respeaker-4", "--report", "FILE"], ".json"),
+        (["EMPTY", "OUT", "--array", "respeaker-4"], "metadata.json"),
+        (["SCENE", "OUT", "--array", "respeaker-4", "--reference", "IN"], "knows its voices"),
+    ],
+)
+def test_refusals_leave_nothing_behind(recording, scenes, tmp_path, capsys, arguments, word):
+    places = {"IN": recording, "OUT": tmp_path / "out", "SCENE": scenes / "00000"}
+    places |= {name: tmp_path / name.lower() for name in ("FILE", "STEREO", "NAN", "SAME", "EMPTY")}
+    places["FILE"].write_text("text")
+    places["EMPTY"].mkdir()
+    places["SAME"].write_text(json.dumps({"name": "same", "positions": [[0.1, 0]] * 4}))
+    soundfile.write(places["STEREO"], np.ones((RATE, 2)), RATE, format="WAV")
+    soundfile.write(places["NAN"], np.full((RATE, 4), np.nan), RATE, subtype="FLOAT", format="WAV")
+    assert word in refused(capsys, "localize", *(places.get(a, a) for a in arguments))
+    assert not places["OUT"].exists()
+
+
+def test_evaluate_goes_on_where_it_was(scenes, tmp_path, capsys, monkeypatch):
+    from core.evaluation import localization
+
+    asked, evaluate = [], localization.evaluate_scene
+    monkeypatch.setattr(localization, "evaluate_scene", lambda *a: asked.append(a) or evaluate(*a))
+    command = ("evaluate", "cone", "--method", "srp-phat", "--data", scenes, "-o", tmp_path / "out")
+    assert run(*command, "--voices", "1..2", "--count", 1) == 0 and len(asked) == 2
+    assert run(*command, "--voices", "1..2", "--count", 2) == 0 and len(asked) == 3
+    written = json.loads((tmp_path / "out" / "cone.json").read_text())["figures"]["SRP-PHAT and beamformer"]
+    assert written["2"]["scenes"] == 2 and written["2"]["recall"] == written["2"]["precision"] == 1
+    assert written["2"]["si_sdr_improvement_db"] > 3 and written["2"]["angular_error_degrees"] < 5
+    table = (tmp_path / "out" / "cone.md").read_text()
+    assert "Cone of Silence as published" in table and "| 13.9 |" in table and "ratio mask (oracle)" in table
+    assert "SRP-PHAT and beamformer" in capsys.readouterr().out
+    assert "other settings" in refused(capsys, *command, "--voices", "2", "--oracle-position")
+    assert len(asked) == 3
+
+
+def test_evaluate_at_known_angles(scenes, tmp_path):
+    command = ("evaluate", "cone", "--method", "srp-phat", "--data", scenes, "--voices", 2, "--oracle-position")
+    assert run(*command, "-o", tmp_path / "out") == 0
+    (own,) = json.loads((tmp_path / "out" / "cone.json").read_text())["figures"]["SRP-PHAT and beamformer"].values()
+    assert own["angular_error_degrees"] == 0 and own["precision"] is None and own["si_sdr_improvement_db"] > 3
+
+
+def test_evaluate_with_a_separator(scenes, tmp_path, register_separator):
+    register_separator("mine", "respeaker-4")
+    assert run("evaluate", "cone", "--data", scenes, "--voices", 1, "-o", tmp_path / "out") == 0
+    figures = json.loads((tmp_path / "out" / "cone.json").read_text())
+    assert figures["settings"]["prior"] == "mine" and {"Cone search", "SRP-PHAT and beamformer"} <= set(
+        figures["figures"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--voices", "3"], "no scenes of 3 voices"),
+        (["--voices", "2..9"], "from 1 to 8"),
+        (["--method", "cone"], "no separator"),
+        (["--data", "NOWHERE"], "no scenes"),
+        (["--array", "ghost"], "no array"),
+    ],
+)
+def test_evaluate_refuses(scenes, tmp_path, capsys, arguments, word):
+    command = ("evaluate", "cone", "--method", "srp-phat", "--data", scenes, "-o", tmp_path / "out")
+    assert word in refused(capsys, *command, *(tmp_path / "none" if a == "NOWHERE" else a for a in arguments))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scene_that_fails_does_not_stop_the_others(scenes, tmp_path, capsys):
+    (scenes / "00001" / "mic00_voice00.wav").write_text("broken")
+    command = ("evaluate", "cone", "--method", "srp-phat", "--data", scenes, "--voices", 2, "-o", tmp_path / "out")
+    assert run(*command) == 2
+    out, err = capsys.readouterr()
+    assert "Scenes evaluated: 1; see" in out and "00001" in err
