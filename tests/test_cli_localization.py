@@ -10,7 +10,7 @@ import soundfile
 from core.arrays.scene_files import RecordedScene, Track, write_scene
 from core.cli import main
 from tests.arrays.scenes import voices
-from tests.arrays.sounds import RATE
+from tests.arrays.sounds import RATE, babble
 
 ANGLES = (40, 200)
 
@@ -179,6 +179,19 @@ def test_evaluate_at_known_angles(scenes, tmp_path):
     assert own["angular_error_degrees"] == 0 and own["precision"] is None and own["si_sdr_improvement_db"] > 3
 
 
+def test_evaluate_renders_scenes_of_its_own(tmp_path):
+    speech = tmp_path / "speech"
+    speech.mkdir()
+    for k in range(2):
+        soundfile.write(speech / f"person{k}_.wav", 3 * babble(k), RATE)
+    command = ("evaluate", "cone", "--method", "srp-phat", "--speech", speech, "--voices", 2, "-o", tmp_path / "out")
+    assert run(*command, "--count", 1) == 0
+    scene = tmp_path / "out" / "rendered" / "2" / "00000" / "mic00_mixed.wav"
+    made = scene.stat().st_mtime_ns
+    assert run(*command, "--count", 2) == 0 and scene.stat().st_mtime_ns == made
+    assert sorted(path.name for path in (tmp_path / "out" / "scenes" / "2").iterdir()) == ["00000.json", "00001.json"]
+
+
 def test_evaluate_with_a_separator(scenes, tmp_path, register_separator):
     register_separator("mine", "respeaker-4")
     assert run("evaluate", "cone", "--data", scenes, "--voices", 1, "-o", tmp_path / "out") == 0
@@ -196,6 +209,8 @@ def test_evaluate_with_a_separator(scenes, tmp_path, register_separator):
         (["--method", "cone"], "no separator"),
         (["--data", "NOWHERE"], "no scenes"),
         (["--array", "ghost"], "no array"),
+        (["--prior", "mine"], "leave out --prior"),
+        (["--speech", "NOWHERE"], "not allowed with"),
     ],
 )
 def test_evaluate_refuses(scenes, tmp_path, capsys, arguments, word):

@@ -26,7 +26,7 @@ SILENCE = 1e-7  # peak to peak, of all microphones
 SCENE_LEVEL = 0.05  # root mean square of the original's scenes, which the cutoffs belong to
 CUTOFF = 0.002  # of the energy, where nobody knows how many voices there are
 COUNTED_CUTOFFS = (0.005, 1e-6)  # the original evaluator's: a second look where the first finds too few
-PEAK_FLOORS = {"srp-phat": 0.1, "music": 0.4}  # of peaks that are voices, where nobody knows how many there are
+PEAK_FLOORS = {"srp-phat": 0.05, "music": 0.4}  # of peaks that are voices, where nobody knows how many there are
 SILENT_MAP = np.zeros(len(grid(STEP_DEGREES)))
 
 

@@ -14,7 +14,8 @@ from core.signal.output import replacing
 MOST_VOICES = 8
 MOST_SCENES = 100_000
 METHODS = ("cone", "srp-phat", "music")
-SETTINGS = "settings.json"
+SETTINGS, SCENES, RENDERED = "settings.json", "scenes", "rendered"
+SCENE_SECONDS = 3
 CONE_TITLES = ("method", "voices", "SI-SDR gain dB", "angle error", "precision", "recall")
 
 
@@ -30,7 +31,10 @@ def _add_cone(systems) -> None:
     description = "Localization of voices around a microphone array (Cone of Silence, Jenrungrot et al. 2020)."
     command = systems.add_parser("cone", help=description, description=description)
     command.set_defaults(run=_evaluate_cone)
-    command.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="scenes of render-scenes")
+    scenes = command.add_mutually_exclusive_group(required=True)
+    scenes.add_argument("--data", type=Path, metavar="FOLDER", help="scenes of render-scenes, in any sub-folders")
+    scenes.add_argument("--speech", type=Path, metavar="SPEECH_DIR", help="render them first, from these recordings")
+    command.add_argument("--split", choices=("train", "valid", "test"), help="of SPEECH_DIR's metadata.csv")
     command.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help="gets cone.md and cone.json")
     command.add_argument("--array", default="respeaker-4", metavar="NAME|FILE.json", help="of the scenes")
     command.add_argument("--method", choices=METHODS, default="cone", help="srp-phat stands beside it in any case")
@@ -46,14 +50,12 @@ def _add_cone(systems) -> None:
 
 
 def _evaluate_cone(arguments) -> int:
-    from core.evaluation.localization import find_evaluated, format_tables, summarise
+    from core.evaluation.localization import format_tables, summarise
 
     evaluation = _cone_evaluation(arguments)
-    folders = find_evaluated(arguments.data, arguments.voices, arguments.count)
-    settings = {"system": "cone", **asdict(evaluation), "data": arguments.data.resolve().name}
-    settings["settings"] = {"prior": evaluation.settings.prior}
-    outputs.claim_folder(arguments.out, SETTINGS, json.loads(json.dumps(settings)), "figures")
-    records, failed = _evaluate_scenes(arguments, evaluation, [path for own in folders.values() for path in own])
+    settings = _described(arguments, evaluation)
+    parent, scenes = _claim_with_scenes(arguments, evaluation.array, settings)
+    records, failed = _evaluate_scenes(parent, scenes, arguments.out / SCENES, evaluation)
     summary = summarise(records)
     title = f"Localization with {evaluation.settings.prior or arguments.method}, array {evaluation.array.name}"
     _write_json(arguments.out / "cone.json", {**settings, "figures": summary})
@@ -77,18 +79,64 @@ def _cone_evaluation(arguments):
         if separator is None:
             raise InputError(f"There is no separator for the array {array.name}; choose --method srp-phat.")
         prior = separator.name
+    elif prior:
+        raise InputError(f"The method {arguments.method} needs no separator; leave out --prior.")
     return Evaluation(array, arguments.method, Settings(prior, device=arguments.device), arguments.oracle_position)
 
 
-def _evaluate_scenes(arguments, evaluation, folders: list[Path]) -> tuple[list[Mapping], int]:
+def _described(arguments, evaluation) -> dict:
+    """What makes two evaluations the same, but for how many scenes they have."""
+    source = (arguments.data or arguments.speech).resolve().name
+    described = asdict(evaluation) | {"settings": {"prior": evaluation.settings.prior}}
+    return json.loads(json.dumps({"system": "cone", **described, "scenes": source, "split": arguments.split}))
+
+
+def _claim_with_scenes(arguments, array, settings: Mapping) -> tuple[Path, dict[int, list[Path]]]:
+    """Makes the folder of the figures; returns that of the scenes and, by their number of voices, those in it."""
+    from core.arrays.speech import find_speech
+    from core.evaluation.localization import find_evaluated
+
+    if arguments.data:
+        scenes = find_evaluated(arguments.data, arguments.voices, arguments.count)
+        outputs.claim_folder(arguments.out, SETTINGS, settings, "figures")
+        return arguments.data, scenes
+    recordings = find_speech(arguments.speech, arguments.split)
+    outputs.claim_folder(arguments.out, SETTINGS, settings, "figures")
+    parent = arguments.out / RENDERED
+    for voices in arguments.voices:
+        _render(recordings, array, voices, arguments.count, parent / str(voices))
+    return parent, find_evaluated(parent, arguments.voices, arguments.count)
+
+
+def _render(recordings: list, array, voices: int, count: int, folder: Path) -> None:
+    """Makes so many scenes of so many voices; those that are there are kept."""
+    from tqdm import tqdm
+
+    from core.arrays.scene_files import scene_folder
+    from core.arrays.scene_set import SceneSettings, jobs, run_job
+
+    settings = SceneSettings(array, voices, SCENE_SECONDS * array.sample_rate, array.sample_rate, seed=0)
+    folder.mkdir(parents=True, exist_ok=True)
+    todo = [k for k in range(count) if not scene_folder(folder, k).exists()]
+    work = list(jobs(settings, todo, folder, recordings, ()))
+    for job in tqdm(work, unit="scene", leave=False, disable=_hidden()):
+        outcome = run_job(job)
+        if outcome.failure:
+            raise InputError(f"Scene {outcome.index} cannot be rendered: {outcome.failure}")
+
+
+def _evaluate_scenes(
+    parent: Path, scenes: Mapping[int, list[Path]], out: Path, evaluation
+) -> tuple[list[Mapping], int]:
     """The figures of every scene, those that are there already included, and how many failed."""
     from tqdm import tqdm
 
     from core.evaluation.localization import evaluate_scene
 
     records, failed = [], 0
-    for folder in tqdm(folders, unit="scene", leave=False, disable=not sys.stderr.isatty()):
-        path = arguments.out / "scenes" / f"{folder.relative_to(arguments.data)}.json"
+    folders = [folder for own in scenes.values() for folder in own]
+    for folder in tqdm(folders, unit="scene", leave=False, disable=_hidden()):
+        path = out / f"{folder.relative_to(parent)}.json"
         try:
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,6 +146,11 @@ def _evaluate_scenes(arguments, evaluation, folders: list[Path]) -> tuple[list[M
             tqdm.write(f"{folder}: {error}", file=sys.stderr)
             failed += 1
     return records, failed
+
+
+def _hidden() -> bool:
+    """Whether nobody would see a progress bar move."""
+    return not sys.stderr.isatty()
 
 
 def _write_json(path: Path, content: Mapping) -> None:
