@@ -1,7 +1,7 @@
 """Localization: where the voices around a microphone array are, and what each of them says."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -163,7 +163,9 @@ def _choose(method: str | None, everything: Microphones, live: Microphones, sett
     return _Means(method or CLASSICAL, MapFinder(method or CLASSICAL), geometry.sample_rate, notes=notes)
 
 
-def _notes(found: int, everything: Microphones, live: Microphones, heard: Microphones, asked: int | None):
+def _notes(
+    found: int, everything: Microphones, live: Microphones, heard: Microphones, asked: int | None
+) -> Iterator[str]:
     """Sentences on microphones that are silent, and on voices that are missing."""
     if silent(everything.clip.samples).all():
         yield "The recording is silent, so no voice was found."

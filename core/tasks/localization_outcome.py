@@ -24,7 +24,6 @@ COUNTS = ("precision", "recall")
 RATIO, WIENER = "ratio mask (oracle)", "multichannel Wiener filter (oracle)"
 ORACLE_LONGEST_SECONDS = 60.0  # a bound is not worth more memory than the work itself
 WORST_DB = -1000.0  # what silence counts where voices are matched
-
 BASELINE = "SRP-PHAT and beamformer"
 
 Figures = dict[str, float | None]
