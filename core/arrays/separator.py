@@ -5,10 +5,15 @@ from torch import Tensor
 
 from core.arrays.steering import PreShift
 from core.models.cone import ConeConfig, ConeNetwork
+from core.models.cone_mask import ConeMask, ConeMaskConfig
+
+RECORDINGS = ("array", "sample_rate", "pre_shift")  # what a configuration says of a network's training
+
+ConeModel = ConeNetwork | ConeMask
 
 
 class ConeSeparator:
-    """Cone of Silence's network, with what is known of the recordings it was trained for.
+    """Cone of Silence's network, or the small one that stands in for it, with what is known of its training.
 
     Args:
         name: of the checkpoint.
@@ -18,7 +23,7 @@ class ConeSeparator:
         pre_shift: how channels were aligned; it hears best what is aligned in the same way.
     """
 
-    def __init__(self, name: str, network: ConeNetwork, array: str, sample_rate: int, pre_shift: PreShift = "original"):
+    def __init__(self, name: str, network: ConeModel, array: str, sample_rate: int, pre_shift: PreShift = "original"):
         self.name, self.array, self.sample_rate, self.pre_shift = name, array, sample_rate, pre_shift
         self.network = network.eval().requires_grad_(False)
 
@@ -33,15 +38,21 @@ class ConeSeparator:
             mixtures: each aligned to the centre of its window, `[batch, mics, frames]`.
             window: number of the width in `WINDOWS`, one for all.
         """
-        device = self.network.lstm_linear.weight.device
+        device = next(self.network.parameters()).device
         windows = torch.full((len(mixtures),), window, device=device)
         return self.network(mixtures.float().to(device), windows).to(mixtures.device)
 
 
-def from_checkpoint(name: str, config: dict, state: dict[str, Tensor], device: torch.device | str) -> ConeSeparator:
-    """A separator from a checkpoint's configuration (fields of `ConeConfig`, `array`, `sample_rate`) and weights."""
-    sizes = dict(config)
-    array, sample_rate = sizes.pop("array"), sizes.pop("sample_rate")
-    network = ConeNetwork(ConeConfig(**sizes))
+def build(architecture: str, sizes: dict) -> ConeModel:
+    """A fresh network: "cone" from fields of `ConeConfig`, "cone-mask" from fields of `ConeMaskConfig`."""
+    return ConeMask(ConeMaskConfig(**sizes)) if architecture == "cone-mask" else ConeNetwork(ConeConfig(**sizes))
+
+
+def from_checkpoint(
+    name: str, config: dict, state: dict[str, Tensor], device: torch.device | str, architecture: str = "cone"
+) -> ConeSeparator:
+    """A separator from a checkpoint's configuration (fields of the network's and of `ConeSeparator`) and weights."""
+    recordings = {key: config[key] for key in RECORDINGS if key in config}
+    network = build(architecture, {key: value for key, value in config.items() if key not in RECORDINGS})
     network.load_state_dict(state)
-    return ConeSeparator(name, network.to(device), array, sample_rate)
+    return ConeSeparator(name, network.to(device), **recordings)

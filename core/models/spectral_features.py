@@ -29,11 +29,16 @@ def spectral_features(spectra: Tensor, known_share: Tensor) -> Tensor:
     compress = [z / (z.abs() + 1e-4).sqrt() for z in (turn_in_time, turn_in_frequency)]
     parts = [(magnitude + 1e-4).log() / 2, compressed.real, compressed.imag]
     parts += [part for z in compress for part in (z.real, z.imag)]
-    position = torch.linspace(0, 1, bins, device=spectra.device)
-    waves = [position, (-8 * position).exp(), (torch.pi * position).cos(), (4 * torch.pi * position).cos()]
-    grid = torch.stack(waves)[None, :, :, None].expand(batch, -1, -1, frames)
+    grid = positions(bins, spectra.device)[None, :, :, None].expand(batch, -1, -1, frames)
     share = known_share[:, None, None, :].expand(batch, 1, bins, frames)
     return torch.cat([*parts, grid, share], dim=1)
+
+
+def positions(bins: int, device: torch.device) -> Tensor:
+    """Where every bin is in frequency, as waves: [POSITIONS, bins]."""
+    position = torch.linspace(0, 1, bins, device=device)
+    waves = [position, (-8 * position).exp(), (torch.pi * position).cos(), (4 * torch.pi * position).cos()]
+    return torch.stack(waves)
 
 
 def fold(features: Tensor, patch: int) -> Tensor:

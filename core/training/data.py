@@ -9,6 +9,7 @@ import fnmatch
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,17 @@ class PackedData:
 
     def sample(self, length: int, generator: torch.Generator) -> Tensor:
         """A random segment; every moment of the data is equally likely."""
-        number = int(torch.multinomial(self._weights, 1, generator=generator))
+        return self.excerpt(self.choose(generator), length, generator)
+
+    def choose(self, generator: torch.Generator, but: Collection[int] = ()) -> int:
+        """The number of a random recording, long ones more often; none of `but` as long as there are others."""
+        weights = self._weights.clone()
+        weights[list(but)] = 0
+        weights = weights if weights.any() else self._weights
+        return int(torch.multinomial(weights, 1, generator=generator))
+
+    def excerpt(self, number: int, length: int, generator: torch.Generator) -> Tensor:
+        """A random segment of one recording."""
         room = max(self.recordings[number].length - length, 0)
         start = int(torch.randint(room + 1, (1,), generator=generator))
         return self.read(number, start, length)

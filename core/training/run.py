@@ -24,6 +24,8 @@ from core.training.recipe import load_recipe
 from core.zoo.checkpoint import load_checkpoint, save_checkpoint
 
 OBJECTIVES = {
+    "cone": ("core.training.objectives.cone", "OriginalConeObjective"),
+    "cone-mask": ("core.training.objectives.cone", "ConeObjective"),
     "spectral": ("core.training.objectives.spectral", "SpectralObjective"),
     "wavenet": ("core.training.objectives.wavenet", "WaveNetObjective"),
 }
@@ -46,7 +48,8 @@ def train(
         data: a folder made by `pack_data`.
         minutes: of training in all, over every resumption.
         resume: go on from the state beside `out`.
-        init: a checkpoint of the same architecture to start from.
+        init: a checkpoint of the same architecture to start from; one for another number of microphones gives every
+            weight that fits.
         others: packs of other sounds, for objectives that mix.
 
     Returns:
@@ -98,7 +101,7 @@ class _Run:
         for data in (self.data["train"], *others):
             self._check_rate(data.sample_rate)
         self.objective = _objective(settings)
-        self.objective.others = others
+        self.objective.others, self.objective.sample_rate = others, settings["sample_rate"]
         # an update may ask only one of a model's networks
         self.accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
         self.generator = torch.Generator().manual_seed(self.accelerator.process_index)
@@ -177,10 +180,12 @@ class _Run:
         return {"loss": loss.item(), **figures}
 
     def _batch(self) -> Tensor:
-        """Random segments that are not silent, [batch, segment]."""
-        rows = []
+        """Random segments that are not silent, [batch, segment], of different recordings as long as there are any."""
+        data, rows, taken = self.data["train"], [], set()
         while len(rows) < self.training["batch"]:
-            row = self.data["train"].sample(self.training["segment"], self.generator)
+            number = data.choose(self.generator, but=taken)
+            taken.add(number)
+            row = data.excerpt(number, self.training["segment"], self.generator)
             if row.std() >= self.training["quietest"]:
                 rows.append(row)
         return torch.stack(rows)
@@ -266,12 +271,20 @@ def _load_weights(model: nn.Module, checkpoint, settings: dict) -> None:
         raise InputError(
             f"The checkpoint holds a {checkpoint.architecture}, the recipe trains a {settings['architecture']}."
         )
+    state = checkpoint.state
+    if checkpoint.config.get("microphones") != settings["model"].get("microphones"):
+        state = _fitting(state, model.state_dict())
     try:
-        model.load_state_dict(checkpoint.state)
+        model.load_state_dict(state)
     except RuntimeError:
         raise InputError(
             "The checkpoint's network has other sizes than the recipe's; set the recipe's model section to match."
         ) from None
+
+
+def _fitting(state: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Of every weight the one in `state` where that has the shape of the fresh one, else the fresh one."""
+    return {name: state[name] if name in state and state[name].shape == w.shape else w for name, w in fresh.items()}
 
 
 def _tensorboard(out: Path, accelerator: Accelerator):

@@ -1,6 +1,7 @@
 """From a name to a prior or a separator: the file's hash is verified, and what was built is kept for the next run."""
 
 from collections import OrderedDict
+from functools import partial
 from threading import Lock
 
 from core.arrays import separator
@@ -16,6 +17,7 @@ BUILDERS = {
     "wavenet": wavenet.from_checkpoint,
     "wavenet-ladder": wavenet.from_checkpoint,
     "cone": separator.from_checkpoint,
+    "cone-mask": partial(separator.from_checkpoint, architecture="cone-mask"),
 }
 KEPT_MODELS = 6
 

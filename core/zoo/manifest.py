@@ -33,7 +33,7 @@ class Entry:
     Args:
         name: what `--prior` and the menus call it.
         task: the commands it serves.
-        architecture: what builds it ("spectral", "wavenet", "wavenet-ladder", "cone").
+        architecture: what builds it ("spectral", "wavenet", "wavenet-ladder", "cone", "cone-mask").
         sample_rate: in Hz.
         data: what it was trained on.
         steps: updates of its training.
@@ -192,7 +192,7 @@ def add_entry(folder: Path, entry_fields: Mapping, source: Path) -> Entry:
 def tasks_of(architecture: str, config: Mapping) -> tuple[str, ...]:
     """The commands that a checkpoint can serve: sources add up in waveforms and linear classes alone, and a WaveNet
     that is told a spectrogram can do without it nowhere (and with it, where it is known how to make one)."""
-    if architecture == "cone":
+    if architecture in ("cone", "cone-mask"):
         return ("localize",)
     if config.get("bands"):
         return ("vocode",) if config.get("front_end") else ()

@@ -1,0 +1,180 @@
+"""How networks for separation by direction learn: which voices of a mixture come from inside a window of angles?
+
+Jenrungrot et al. 2020 (Cone of Silence), sec. 3.2: one example in five is a window without voices, which has to come
+out silent. Scenes are simulated on the fly (`core/training/objectives/cone_examples.py`).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import get_args
+
+import torch
+from torch import Generator, Tensor, nn
+
+from core.arrays.angles import wrap
+from core.arrays.geometry import read_array
+from core.arrays.separator import RECORDINGS, ConeModel, build
+from core.arrays.steering import PreShift, Steering
+from core.errors import InputError
+from core.signal.metrics import si_sdr_db
+from core.training.data import PackedData
+from core.training.objectives.cone_examples import SEPARATION, Scene, Window, draw_scene, draw_window, question
+from core.training.objectives.rooms import uniform
+
+FLOOR = 1e-3  # of the mixture's energy: an error that is 30 dB down is small enough
+APART = math.radians(60)  # two voices of the validation
+WIDE, NARROW = 0, 4  # numbers of its windows
+
+
+class ConeObjective:
+    """Logarithm of the squared error over the mixture's energy, floored: it is bounded where a window is empty, too
+    (Wisdom et al. 2021, What's all the fuss about free universal sound separation data?).
+
+    Args:
+        voices: in a mixture at most; so many rows of a batch make one.
+        empty_share: of the windows, that hold no voice.
+        background_share: of the scenes, that have noise from everywhere.
+
+    Attributes:
+        sample_rate: of the recordings, in Hz.
+    """
+
+    architecture = "cone-mask"
+    sample_rate = 16000
+
+    def __init__(self, voices: int = 4, empty_share: float = 0.2, background_share: float = 0.5):
+        self.voices, self.empty_share, self.background_share = voices, empty_share, background_share
+        self.others: Sequence[PackedData] = ()
+
+    def build(self, config: dict) -> nn.Module:
+        """A fresh network for an array.
+
+        Args:
+            config: its sizes, `array` (a name or a file) and `pre_shift` (how channels are aligned).
+
+        Raises:
+            InputError: no such array or alignment, the network is for another number of microphones, or no voices.
+        """
+        array = read_array(config["array"])
+        if array.count != config["microphones"]:
+            raise InputError(
+                f"The array {array.name} has {array.count} microphones, the network {config['microphones']}; "
+                f"set model.microphones={array.count}."
+            )
+        if config["pre_shift"] not in get_args(PreShift):
+            raise InputError(f"model.pre_shift must be one of {', '.join(get_args(PreShift))}.")
+        if self.voices < 1:
+            raise InputError("objective.voices must be at least 1.")
+        self.steering = Steering(array, self.sample_rate, config["pre_shift"])
+        return build(self.architecture, {key: value for key, value in config.items() if key not in RECORDINGS})
+
+    def prepare(self, model: nn.Module, data: PackedData, segment: int, generator: Generator) -> None:
+        """Nothing of the data is to be known before."""
+
+    def loss(self, model: ConeModel, waveform: Tensor, generator: Generator) -> tuple[Tensor, dict[str, float]]:
+        """Of one window in every mixture that the rows `[batch, frames]` make, and what to log of it."""
+        scenes = [self._scene(_some(voices, generator), generator) for voices in waveform.split(self.voices)]
+        windows = [self._window(scene, generator) for scene in scenes]
+        mixtures, targets, answers = self._ask(model, scenes, windows)
+        errors = _decibels(answers.detach() - targets, mixtures)
+        empty = targets.abs().amax(dim=(1, 2)) == 0
+        figures = {"residual_db": errors[empty], "error_db": errors[~empty]}
+        loss = self.error(answers, targets, mixtures)
+        return loss, {name: values.mean().item() for name, values in figures.items() if len(values)}
+
+    def error(self, answers: Tensor, targets: Tensor, mixtures: Tensor) -> Tensor:
+        """What is to be small; all `[batch, mics, frames]`."""
+        return (_energy(answers - targets) / _energy(mixtures) + FLOOR).log().mean()
+
+    @torch.no_grad()
+    def validate(self, model: ConeModel, waveforms: list[Tensor], generator: Generator) -> dict[str, float]:
+        """Median SI-SDR improvement (dB) of two voices at their own directions, and the median level (dB, under the
+        mixture) of what is heard where nobody is, in wide and in narrow windows."""
+        scenes = self._pairs(waveforms, generator)
+        figures = {}
+        for name, number in {"wide": WIDE, "narrow": NARROW}.items():
+            towards = [(scene, angle) for scene in scenes for angle in scene.directions]
+            away = [(scene, _between(scene)) for scene in scenes]
+            figures[f"{name}_gain_db"] = _median([self._gain(model, *place, number) for place in towards])
+            figures[f"{name}_empty_db"] = _median([self._residual(model, *place, number) for place in away])
+        return figures
+
+    @torch.no_grad()
+    def listen(self, model: ConeModel, waveform: Tensor, generator: Generator) -> dict[str, Tensor]:
+        """A voice `[1, frames]` and itself backwards from another direction, and what is heard from the voice's."""
+        scene = self._scene(torch.cat([waveform, waveform.flip(1)]), generator, separation=APART)
+        sounds = self._ask(model, [scene], [Window(scene.directions[0], NARROW)])
+        return {name: sound[0, 0] for name, sound in zip(("mixture", "voice", "extracted"), sounds, strict=True)}
+
+    def _scene(self, voices: Tensor, generator: Generator, separation: float = SEPARATION) -> Scene:
+        return draw_scene(
+            voices,
+            self.steering.geometry,
+            self.sample_rate,
+            generator,
+            separation=separation,
+            background_share=self.background_share,
+        )
+
+    def _window(self, scene: Scene, generator: Generator) -> Window:
+        return draw_window(scene.directions, uniform(0, 1, generator) < self.empty_share, generator)
+
+    def _ask(
+        self, model: ConeModel, scenes: Sequence[Scene], windows: Sequence[Window]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Mixtures, targets and the network's answers, one window a scene, each `[scenes, mics, frames]`."""
+        pairs = [question(scene, window, self.steering) for scene, window in zip(scenes, windows, strict=True)]
+        mixtures, targets = (torch.stack(sounds) for sounds in zip(*pairs, strict=True))
+        numbers = torch.tensor([window.number for window in windows], device=mixtures.device)
+        return mixtures, targets, model(mixtures, numbers)
+
+    def _pairs(self, waveforms: list[Tensor], generator: Generator) -> list[Scene]:
+        """Two voices a scene, of those `[1, frames]` that are no pauses."""
+        voices = [w for w in waveforms if w.std() > 1e-3]
+        pairs = [torch.cat(pair) for pair in zip(voices[::2], voices[1::2], strict=False)]
+        return [self._scene(pair, generator, separation=APART) for pair in pairs]
+
+    def _gain(self, model: ConeModel, scene: Scene, angle: float, number: int) -> float:
+        """SI-SDR improvement at microphone 0."""
+        sounds = self._ask(model, [scene], [Window(float(angle), number)])
+        mixture, target, answer = (sound[0, 0].cpu().numpy() for sound in sounds)
+        return si_sdr_db(target, answer) - si_sdr_db(target, mixture)
+
+    def _residual(self, model: ConeModel, scene: Scene, angle: float, number: int) -> float:
+        mixture, _, answer = self._ask(model, [scene], [Window(angle, number)])
+        return _decibels(answer, mixture).item()
+
+
+class OriginalConeObjective(ConeObjective):
+    """The original's network, by the original's loss: mean absolute error of the waveforms."""
+
+    architecture = "cone"
+
+    def error(self, answers: Tensor, targets: Tensor, mixtures: Tensor) -> Tensor:
+        """What is to be small; arguments as above."""
+        return (answers - targets).abs().mean()
+
+
+def _some(voices: Tensor, generator: Generator) -> Tensor:
+    """The first of the voices, a random number of them."""
+    return voices[: int(torch.randint(1, len(voices) + 1, (1,), generator=generator))]
+
+
+def _energy(sounds: Tensor) -> Tensor:
+    """Mean square of each item of a batch."""
+    return sounds.square().mean(dim=(1, 2))
+
+
+def _decibels(sounds: Tensor, mixtures: Tensor) -> Tensor:
+    """Level of sounds `[batch, mics, frames]` over their mixtures', `[batch]`."""
+    return 10 * (_energy(sounds) / _energy(mixtures)).clamp_min(1e-12).log10()
+
+
+def _between(scene: Scene) -> float:
+    """The middle of the longer way from one of two voices to the other."""
+    first, second = scene.directions
+    return float(wrap(first + wrap(second - first) / 2 + math.pi))
+
+
+def _median(values: list[float]) -> float:
+    return float(torch.tensor(values).median())

@@ -1,0 +1,143 @@
+"""What a network for separation by direction is asked: voices in a random room, and a window of angles.
+
+Scenes are made on the fly from recordings of single voices, so none is seen twice.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.fft import next_fast_len
+from torch import Generator, Tensor
+
+from core.arrays.angles import WINDOWS, angular_distance, wrap
+from core.arrays.geometry import ArrayGeometry
+from core.arrays.steering import Steering
+from core.training.objectives.rooms import diffuse_response, draw_position, draw_room, impulse_response, uniform
+
+SEPARATION = math.radians(15)  # least angle between two voices
+VOICE_LEVEL, LEVEL_DB = 0.05, 4.0  # root mean square of an image, and the standard deviation of its level
+BASS_HZ, TREBLE_HZ, SHELF_DB = 200.0, 3000.0, 2.0  # of the original's augmentation; the last a standard deviation
+LOUDEST_NOISE = 0.001  # amplitude of the microphones' own, as in the original
+BACKGROUND_DB, SLOPES = (-30.0, -5.0), (-1.0, 0.0)  # level of a background under the voices, and its spectrum's slope
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What an array hears, apart.
+
+    Args:
+        images: of every voice at every microphone, `[voices, mics, frames]`.
+        directions: of the voices in radians, in (-pi, pi].
+        background: `[mics, frames]`.
+    """
+
+    images: Tensor
+    directions: np.ndarray
+    background: Tensor
+
+
+@dataclass(frozen=True)
+class Window:
+    """angle: of its centre, in radians. number: of its width in `WINDOWS`."""
+
+    angle: float
+    number: int
+
+
+def draw_scene(
+    voices: Tensor,
+    array: ArrayGeometry,
+    rate: int,
+    generator: Generator,
+    *,
+    separation: float = SEPARATION,
+    background_share: float = 0.5,
+) -> Scene:
+    """Voices `[voices, frames]` in a random room.
+
+    Args:
+        separation: least angle between two of them, in radians.
+        background_share: of the scenes, that have a background; microphones have noise of their own in all of them.
+    """
+    count, frames = voices.shape
+    room, directions = draw_room(generator), _directions(count, separation, generator)
+    positions = [draw_position(room, angle, generator) for angle in directions]
+    responses = [impulse_response(room, position, array, rate, generator) for position in positions]
+    sources = [voices]
+    if has_background := uniform(0, 1, generator) < background_share:
+        sources.append(_coloured_noise(frames, generator).to(voices)[None])
+        responses.append(diffuse_response(room, array, rate, generator))
+    images = _images(torch.cat(sources), torch.stack(responses).to(voices), rate, generator)
+    images, background = images[:count], images[count:].sum(dim=0)
+    images = images * _gains(images, LEVEL_DB * torch.randn(count, generator=generator).to(images))
+    if has_background:
+        decibels = torch.tensor(uniform(*BACKGROUND_DB, generator))
+        background = background * _gains(background[None], decibels)[0]
+    own = torch.rand(background.shape, generator=generator).to(background) * 2 - 1
+    return Scene(images, directions, background + uniform(0, LOUDEST_NOISE, generator) * own)
+
+
+def draw_window(directions: np.ndarray, empty: bool, generator: Generator) -> Window:
+    """A window of any width around one of the voices, somewhere inside; or an empty one, near rather than far."""
+    while True:
+        number = int(torch.randint(len(WINDOWS), (1,), generator=generator))
+        half, voice = WINDOWS[number] / 2, int(torch.randint(len(directions), (1,), generator=generator))
+        side, share = uniform(-1, 1, generator), uniform(0, 1, generator)
+        away = math.copysign(half + (math.pi - half) * share**2, side) if empty else half * side
+        window = Window(float(wrap(directions[voice] + away)), number)
+        if inside(directions, window).any() != empty:
+            return window
+
+
+def inside(directions: np.ndarray, window: Window) -> np.ndarray:
+    """Which directions the window holds, all around the circle: unlike the original's, it may reach over pi."""
+    return angular_distance(directions, window.angle) < WINDOWS[window.number] / 2
+
+
+def question(scene: Scene, window: Window, steering: Steering) -> tuple[Tensor, Tensor]:
+    """The mixture and the sum of the voices inside the window, both aligned to its centre, `[mics, frames]`."""
+    mixture = scene.images.sum(dim=0) + scene.background
+    target = scene.images[torch.from_numpy(inside(scene.directions, window))].sum(dim=0)
+    return tuple(steering.towards(x, window.angle) for x in (mixture, target))
+
+
+def _directions(count: int, separation: float, generator: Generator) -> np.ndarray:
+    """Random ones, apart from each other as far as there is room for it."""
+    separation = min(separation, math.pi / count)
+    while True:
+        angles = math.pi * (1 - 2 * torch.rand(count, generator=generator, dtype=torch.float64)).numpy()
+        distances = angular_distance(angles[:, None], angles) + 2 * math.pi * np.eye(count)
+        if distances.min() >= separation:
+            return angles
+
+
+def _images(sounds: Tensor, responses: Tensor, rate: int, generator: Generator) -> Tensor:
+    """Sounds `[sources, frames]`, each through its shelves, at the ends of responses `[sources, mics, taps]`."""
+    frames = sounds.shape[1]
+    size = next_fast_len(frames + responses.shape[-1], real=True)
+    frequencies = torch.fft.rfftfreq(size, 1 / rate, device=sounds.device)
+    shelves = torch.stack([_shelves(frequencies, generator) for _ in sounds])
+    spectra = (torch.fft.rfft(sounds, size) * shelves)[:, None] * torch.fft.rfft(responses, size)
+    return torch.fft.irfft(spectra, size)[..., :frames]
+
+
+def _shelves(frequencies: Tensor, generator: Generator) -> Tensor:
+    """A low and a high shelf of the first order with random gains: their product at the frequencies in Hz."""
+    bass, treble = (10 ** (SHELF_DB / 20 * torch.randn(2, generator=generator))).tolist()
+    low, high = (1j * frequencies / corner for corner in (BASS_HZ, TREBLE_HZ))
+    return (bass + low) / (1 + low) * (1 + treble * high) / (1 + high)
+
+
+def _coloured_noise(frames: int, generator: Generator) -> Tensor:
+    """Noise whose spectrum slopes, `[frames]`."""
+    bins = frames // 2 + 1
+    colour = (torch.arange(bins) + 20.0) ** uniform(*SLOPES, generator)
+    return torch.fft.irfft(torch.complex(*torch.randn(2, bins, generator=generator)) * colour, frames)
+
+
+def _gains(images: Tensor, decibels: Tensor) -> Tensor:
+    """What brings images `[sources, mics, frames]` to so many decibels over VOICE_LEVEL, `[sources, 1, 1]`."""
+    level = images.square().mean(dim=(1, 2)).sqrt().clamp_min(1e-8)
+    return (VOICE_LEVEL * 10 ** (decibels / 20) / level)[:, None, None]

@@ -1,0 +1,132 @@
+"""Random rooms: by which ways, and when, a sound reaches the microphones of an array.
+
+Early reflections are those of a shoebox (image sources, Allen & Berkley 1979). Later ones come from random directions
+at random times, far fewer than there are and as strong as all of them, which nobody hears apart (as in FRAM-RIR, Luo &
+Gu 2023). So a response costs milliseconds and no simulator, on any device.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import Generator, Tensor
+
+from core.arrays.geometry import ArrayGeometry
+from core.arrays.steering import SPEED_OF_SOUND
+
+SIDES = ((3.5, 8.0), (3.0, 6.0), (2.4, 3.2))  # length, width and height in metres
+MIDDLE = (0.25, 0.75)  # of the floor, where the array stands
+TABLES, LIFTS = (0.7, 1.1), (0.0, 0.5)  # metres of the array over the floor, and of voices over the array
+T60_SECONDS = (0.15, 0.5)
+DISTANCES, WALL = (0.8, 2.5), 0.3  # metres of a voice from the array, on the floor plan, and at least from a wall
+MOST_ABSORPTION = 0.99
+RESPONSE_SECONDS = 0.4  # at the longest T60 what is left is 48 dB down
+EARLY_SECONDS = 0.05  # on the way: reflections up to here are the room's own
+LATE_RATE = 3000  # random reflections in a second
+DIFFUSE_FROM = 0.01  # seconds on the way of a sound that comes from everywhere
+REACH = 12  # samples of an arrival on each side of its time
+LATTICE = torch.tensor(list(product(range(-4, 5), repeat=3)))  # rooms across: more than sound crosses early
+PARITIES = torch.tensor(list(product((0, 1), repeat=3)))
+
+
+@dataclass(frozen=True)
+class Room:
+    """A shoebox.
+
+    Args:
+        size: in metres, [3].
+        centre: where the array's centre stands, in metres from a corner, [3].
+        t60: reverberation time in seconds.
+    """
+
+    size: Tensor
+    centre: Tensor
+    t60: float
+
+    @property
+    def volume(self) -> float:
+        return float(self.size.prod())
+
+    @property
+    def reflection(self) -> float:
+        """Of pressure, at every wall, by Sabine's formula; of a large room with a short T60 the least there is."""
+        x, y, z = self.size.tolist()
+        surface = 2 * (x * y + y * z + z * x)
+        absorption = 24 * math.log(10) * self.volume / (SPEED_OF_SOUND * surface * self.t60)
+        return math.sqrt(1 - min(absorption, MOST_ABSORPTION))
+
+
+def draw_room(generator: Generator) -> Room:
+    """A living room or office, with the array on a table."""
+    size = torch.tensor([uniform(*side, generator) for side in SIDES])
+    centre = [float(side) * uniform(*MIDDLE, generator) for side in size[:2]]
+    return Room(size, torch.tensor([*centre, uniform(*TABLES, generator)]), uniform(*T60_SECONDS, generator))
+
+
+def draw_position(room: Room, angle: float, generator: Generator) -> Tensor:
+    """Where in the room a voice at an angle around the array stands, [3]; walls may bring it nearer."""
+    direction = torch.tensor([math.cos(angle), math.sin(angle)])
+    walls = torch.where(direction > 0, room.size[:2] - WALL, WALL)
+    ahead = float(((walls - room.centre[:2]) / direction).nan_to_num(math.inf).min())
+    distance = min(uniform(*DISTANCES, generator), ahead)
+    return room.centre + torch.tensor([*(distance * direction).tolist(), uniform(*LIFTS, generator)])
+
+
+def impulse_response(room: Room, source: Tensor, array: ArrayGeometry, rate: int, generator: Generator) -> Tensor:
+    """From a position in the room, [3], to the microphones: [mics, RESPONSE_SECONDS * rate]."""
+    early, late = _early(room, source, array), _late(room, array, EARLY_SECONDS, generator)
+    return _sampled(torch.cat([early[0], late[0]]), torch.cat([early[1], late[1]]), rate)
+
+
+def diffuse_response(room: Room, array: ArrayGeometry, rate: int, generator: Generator) -> Tensor:
+    """From everywhere to the microphones, as `impulse_response`."""
+    return _sampled(*_late(room, array, DIFFUSE_FROM, generator), rate)
+
+
+def uniform(low: float, high: float, generator: Generator) -> float:
+    """A random number between two others."""
+    return low + (high - low) * torch.rand(1, generator=generator).item()
+
+
+def _early(room: Room, source: Tensor, array: ArrayGeometry) -> tuple[Tensor, Tensor]:
+    """Times and gains of the direct sound and of the reflections of the early time, each [arrivals, mics]."""
+    lattice, parity = LATTICE[:, None], PARITIES
+    images = ((1 - 2 * parity) * source + 2 * lattice * room.size).reshape(-1, 3)
+    reflections = ((lattice - parity).abs() + lattice.abs()).sum(dim=-1).reshape(-1)
+    metres = torch.cdist(images, _microphones(array) + room.centre)
+    near = metres[:, 0] < EARLY_SECONDS * SPEED_OF_SOUND
+    gains = room.reflection ** reflections[near, None] / (4 * math.pi * metres[near])
+    return metres[near] / SPEED_OF_SOUND, gains
+
+
+def _late(room: Room, array: ArrayGeometry, start: float, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Times and gains, each [arrivals, mics], of plane waves from everywhere.
+
+    A room of volume V sends 4 pi c^3 t^2 / V images a second, each of energy (4 pi c t)^-2 before walls take their
+    share: c / (4 pi V) a second at any time.
+    """
+    end = max(min(room.t60, RESPONSE_SECONDS), 2 * start)
+    count = round(LATE_RATE * (end - start))
+    times = start + (end - start) * torch.rand(count, 1, generator=generator)
+    directions = torch.nn.functional.normalize(torch.randn(count, 3, generator=generator), dim=1)
+    signs = 1 - 2 * torch.randint(2, (count, 1), generator=generator)
+    energy = SPEED_OF_SOUND / (4 * math.pi * room.volume) * 10 ** (-6 * times / room.t60) / LATE_RATE
+    return times - directions @ _microphones(array).T / SPEED_OF_SOUND, (signs * energy.sqrt()).expand(-1, array.count)
+
+
+def _microphones(array: ArrayGeometry) -> Tensor:
+    """[mics, 3], in metres from the array's centre."""
+    return torch.nn.functional.pad(torch.from_numpy(array.xy).float(), (0, 1))
+
+
+def _sampled(seconds: Tensor, gains: Tensor, rate: int) -> Tensor:
+    """The sum of band-limited pulses at times `[arrivals, mics]`, `[mics, taps]`: windowed sinc functions."""
+    taps = round(RESPONSE_SECONDS * rate)
+    place = (seconds * rate).T
+    index = place.floor().long()[..., None] + torch.arange(1 - REACH, REACH + 1)
+    offset = index - place[..., None]
+    pulses = gains.T[..., None] * offset.sinc() * (math.pi / (2 * REACH) * offset).cos().square()
+    pulses = torch.where((index >= 0) & (index < taps), pulses, 0)
+    response = torch.zeros(len(place), taps)
+    return response.scatter_add_(1, index.clamp(0, taps - 1).flatten(1), pulses.flatten(1))

@@ -1,0 +1,215 @@
+"""How networks learn to separate by direction: examples tell the truth, losses mean what they say, training runs."""
+
+import math
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from core import zoo
+from core.arrays.angles import WINDOWS, angular_distance
+from core.arrays.geometry import ARRAYS
+from core.arrays.steering import Steering
+from core.errors import InputError
+from core.training.data import PackedData, pack_data
+from core.training.objectives.cone import ConeObjective, OriginalConeObjective
+from core.training.objectives.cone_examples import VOICE_LEVEL, Scene, Window, draw_scene, draw_window, inside, question
+from core.training.recipe import load_recipe
+from core.training.run import train
+from core.zoo.checkpoint import load_checkpoint
+
+ARRAY = ARRAYS["respeaker-4"]
+STEERING = Steering(ARRAY, 16000, "exact")
+SMALL = {"array": "respeaker-4", "microphones": 4, "pre_shift": "exact", "channels": 8, "blocks": 2}
+TINY_ORIGINAL = {"array": "respeaker-4", "microphones": 4, "pre_shift": "original", "depth": 2, "channels": 4}
+TRAINING = {
+    "model.channels": "8",
+    "model.blocks": "2",
+    "training.segment": "4096",
+    "training.validation_segments": "4",
+    "training.warmup_steps": "5",
+}
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def voices(count: int, frames: int = 8000) -> torch.Tensor:
+    return 0.05 * torch.randn(count, frames, generator=generator(9))
+
+
+def scene(count: int = 3, seed: int = 0, **settings) -> Scene:
+    return draw_scene(voices(count), ARRAY, 16000, generator(seed), **settings)
+
+
+def test_scenes_are_voices_apart_at_random_levels():
+    levels, distances = [], []
+    for seed in range(12):
+        drawn = scene(4, seed, separation=0.5)
+        assert drawn.images.shape == (4, 4, 8000) and drawn.background.shape == (4, 8000)
+        levels += (20 * (drawn.images.square().mean(dim=(1, 2)).sqrt() / VOICE_LEVEL).log10()).tolist()
+        distances += [angular_distance(a, b) for n, a in enumerate(drawn.directions) for b in drawn.directions[:n]]
+    assert min(distances) >= 0.5 and np.std(levels) == pytest.approx(4, abs=1.5)
+
+
+def test_the_same_seed_gives_the_same_scene():
+    assert torch.equal(scene(seed=3).images, scene(seed=3).images)
+    assert not torch.equal(scene(seed=3).images, scene(seed=4).images)
+
+
+def test_backgrounds_are_quieter_than_voices_and_microphones_never_still():
+    with_background, without = ([scene(1, seed, background_share=share) for seed in range(8)] for share in (1.0, 0.0))
+    levels = [20 * (s.background.square().mean().sqrt() / VOICE_LEVEL).log10().item() for s in with_background]
+    assert -31 < min(levels) < max(levels) < -4
+    assert all(0 < s.background.abs().max() <= 0.001 for s in without)
+
+
+def test_mixture_and_target_are_the_sums_of_their_parts():
+    drawn = scene()
+    window = Window(float(drawn.directions[1]), 3)
+    mixture, target = question(drawn, window, STEERING)
+    held = inside(drawn.directions, window)
+    assert held[1]
+    expected = drawn.images.sum(dim=0) + drawn.background
+    torch.testing.assert_close(mixture, STEERING.towards(expected, window.angle))
+    torch.testing.assert_close(target, STEERING.towards(drawn.images[torch.from_numpy(held)].sum(dim=0), window.angle))
+
+
+def test_a_window_may_reach_over_pi():
+    directions = np.array([math.pi - 0.01, -math.pi + 0.01, 0.0])
+    assert inside(directions, Window(math.pi - 0.02, 4)).tolist() == [True, True, False]
+    assert inside(directions, Window(-math.pi + 0.02, 3)).tolist() == [True, True, False]
+
+
+def test_windows_hold_voices_or_none_and_are_of_every_width():
+    directions, drawn = np.array([-3.1, 3.1, 0.5, 1.5]), generator()
+    for empty in (False, True):
+        windows = [draw_window(directions, empty, drawn) for _ in range(200)]
+        assert all(inside(directions, window).any() != empty for window in windows)
+        assert all(-math.pi < window.angle <= math.pi for window in windows)
+        assert {window.number for window in windows} == set(range(len(WINDOWS)))
+        if not empty:
+            sides = [angular_distance(directions, w.angle).min() / (WINDOWS[w.number] / 2) for w in windows]
+            assert np.median(sides) == pytest.approx(0.5, abs=0.15), "anywhere inside"
+
+
+def test_empty_windows_have_a_silent_target():
+    drawn = scene()
+    window = draw_window(drawn.directions, True, generator())
+    assert not question(drawn, window, STEERING)[1].any()
+
+
+class Fixed(torch.nn.Module):
+    """Answers with so much of the mixture."""
+
+    def __init__(self, share: float):
+        super().__init__()
+        self.share = share
+
+    def forward(self, mixtures, window):
+        return self.share * mixtures
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, math.log(1e-3)), (1.0, math.log(1 + 1e-3))])
+def test_the_loss_of_empty_windows_is_bounded(share, expected):
+    objective = ConeObjective(empty_share=1.0)
+    objective.build(SMALL)
+    loss, figures = objective.loss(Fixed(share), voices(8), generator())
+    assert loss.item() == pytest.approx(expected, rel=1e-4, abs=1e-4) and set(figures) == {"residual_db"}
+
+
+def test_the_original_s_loss_is_the_mean_absolute_error():
+    objective = OriginalConeObjective(empty_share=0.0)
+    assert objective.error(torch.ones(2, 4, 9), torch.zeros(2, 4, 9), torch.zeros(2, 4, 9)) == 1
+    loss, figures = objective.loss(objective.build(TINY_ORIGINAL), voices(4, 2000), generator())
+    loss.backward()
+    assert 0 < loss < 1 and set(figures) == {"error_db"}
+
+
+def test_figures_of_validation_are_those_of_the_mixture_where_nothing_is_done():
+    objective = ConeObjective()
+    objective.build(SMALL)
+    pieces = [v[None] for v in voices(4)]
+    figures = objective.validate(Fixed(1.0), pieces, generator())
+    assert figures == pytest.approx(
+        dict.fromkeys(("wide_gain_db", "narrow_gain_db"), 0) | dict.fromkeys(("wide_empty_db", "narrow_empty_db"), 0),
+        abs=1e-4,
+    )
+    halved = objective.validate(Fixed(0.1), pieces, generator())
+    assert halved["wide_gain_db"] == pytest.approx(0, abs=1e-3) and halved["wide_empty_db"] == pytest.approx(-20)
+
+
+def test_listening_gives_playable_audio():
+    objective = ConeObjective()
+    heard = objective.listen(objective.build(SMALL), voices(1), generator())
+    assert {name: tuple(sound.shape) for name, sound in heard.items()} == dict.fromkeys(
+        ("mixture", "voice", "extracted"), (8000,)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"array": "circle-6"}, "has 6 microphones, the network 4; set model.microphones=6"),
+        ({"array": "nowhere"}, "no array or file 'nowhere'"),
+        ({"pre_shift": "later"}, "one of original, exact"),
+    ],
+)
+def test_networks_that_fit_no_array_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        ConeObjective().build(SMALL | changes)
+
+
+def test_mixtures_without_voices_are_refused():
+    with pytest.raises(InputError, match="at least 1"):
+        ConeObjective(voices=0).build(SMALL)
+
+
+@pytest.mark.parametrize("recipe", ["cone", "cone-original"])
+def test_recipes_fit_their_objectives(recipe):
+    settings = load_recipe(recipe)
+    objective = {"cone-mask": ConeObjective, "cone": OriginalConeObjective}[settings["architecture"]]
+    with torch.device("meta"):
+        network = objective(**settings["objective"]).build(settings["model"])
+    assert network.config.microphones == 4
+    assert recipe != "cone" or 2e5 < sum(weight.numel() for weight in network.parameters()) < 5e5
+
+
+@pytest.fixture
+def pack(tmp_path):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for n, split in enumerate(["train", "train", "train", "train", "valid", "valid"]):
+        noise = np.random.default_rng(n).uniform(-0.3, 0.3, 12000)
+        soundfile.write(folder / f"{n}.wav", noise, 16000)
+        with (folder / "metadata.csv").open("a") as table:
+            table.write(("path,split\n" if n == 0 else "") + f"{n}.wav,{split}\n")
+    pack_data(folder, tmp_path / "pack", 16000)
+    return tmp_path / "pack"
+
+
+def test_recordings_are_not_chosen_twice_as_long_as_there_are_others(pack):
+    data, drawn = PackedData(pack, "train"), generator()
+    assert {data.choose(drawn, but={0, 1, 3}) for _ in range(20)} == {2}
+    assert {data.choose(drawn, but={0, 1, 2, 3}) for _ in range(60)} == {0, 1, 2, 3}
+
+
+def test_a_trained_network_is_loaded_as_a_separator_and_starts_one_for_another_array(pack, tmp_path):
+    out = tmp_path / "four.safetensors"
+    train("cone", pack, 0.02, out, overrides=TRAINING)
+    assert out.stat().st_size < 4e6
+    entry = zoo.register("four", out, {"sample_rate": 16000})
+    separator = zoo.load_separator("four")
+    assert entry.task == ("localize",) and separator.array == "respeaker-4" and separator.pre_shift == "exact"
+    assert separator.extract(voices(8).view(2, 4, 8000), 0).shape == (2, 4, 8000)
+
+    six = {"model.array": "circle-6", "model.microphones": "6", "training.learning_rate": "0.0"}
+    train("cone", pack, 0.005, tmp_path / "six.safetensors", init=out, overrides=TRAINING | six)
+    old, new = (load_checkpoint(path).state for path in (out, tmp_path / "six.safetensors"))
+    same = {name for name in old if old[name].shape == new[name].shape}
+    assert set(old) - same == {"embed.weight", "head.weight", "head.bias"}
+    assert all(torch.equal(old[name], new[name]) for name in same)
+    with pytest.raises(InputError, match="other sizes"):
+        train("cone", pack, 0.005, tmp_path / "x.safetensors", init=out, overrides=TRAINING | {"model.channels": "16"})
