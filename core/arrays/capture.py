@@ -51,11 +51,16 @@ class DeviceSource:
         found = find_device(device)
         self.geometry, self.sample_rate, self.name = geometry, geometry.sample_rate, found.name
         self._wanted = device if not device.strip().isdigit() else found.name  # numbers change with every device
-        self._channels, self._whole_stream, self._clock = channels, whole_stream, clock or Clock()
+        self._map, self._whole_stream, self._clock = channels, whole_stream, clock or Clock()
         self._format = _stream_format(found, geometry, channels)
-        self._mapped(np.zeros((self._format.channels, 0), dtype=np.float32))  # refuses a wrong map at once
+        self._nothing()  # refuses a wrong map at once
         self._buffer = RingBuffer(self._format.channels, int(BUFFER_SECONDS * self._format.sample_rate))
         self._device_overflows, self._message = 0, ""
+
+    @property
+    def channels(self) -> int:
+        """Rows of a block: the microphones, or the whole stream."""
+        return len(self._nothing())
 
     @property
     def status(self) -> SourceStatus:
@@ -97,7 +102,7 @@ class DeviceSource:
             InputError: it is not back yet, or is another one.
         """
         device = find_device(self._wanted)
-        if _stream_format(device, self.geometry, self._channels) != self._format:
+        if _stream_format(device, self.geometry, self._map) != self._format:
             raise InputError(f"{device.name} is another device than before.")
         return device
 
@@ -106,7 +111,7 @@ class DeviceSource:
         self._buffer.write(samples)
 
     def _mapped(self, samples: np.ndarray) -> np.ndarray:
-        return samples if self._whole_stream else microphones_of(samples, self.geometry, self._channels)
+        return samples if self._whole_stream else microphones_of(samples, self.geometry, self._map)
 
     def _nothing(self) -> np.ndarray:
         return self._mapped(np.zeros((self._format.channels, 0), dtype=np.float32))
@@ -117,7 +122,7 @@ class DeviceSource:
             return lambda samples: samples
         import soxr
 
-        stream = soxr.ResampleStream(self._format.sample_rate, self.sample_rate, len(self._nothing()))
+        stream = soxr.ResampleStream(self._format.sample_rate, self.sample_rate, self.channels)
         return lambda samples: stream.resample_chunk(np.ascontiguousarray(samples.T)).T
 
 

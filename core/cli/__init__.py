@@ -7,7 +7,18 @@ stderr; 130: interrupted. Modules that take long to import are imported by the c
 import sys
 from collections.abc import Sequence
 
-from core.cli import batch, checkpoints, parity, restoration, scenes, separation, spectrograms, training, vocoding
+from core.cli import (
+    batch,
+    capture,
+    checkpoints,
+    parity,
+    restoration,
+    scenes,
+    separation,
+    spectrograms,
+    training,
+    vocoding,
+)
 from core.cli.options import Parser
 from core.errors import InputError
 
@@ -44,7 +55,18 @@ def run_command(argv: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="python -m core", description="Restores audio and takes it apart with deep generative priors.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (restoration, separation, vocoding, spectrograms, scenes, batch, checkpoints, training, parity):
+    for group in (
+        restoration,
+        separation,
+        vocoding,
+        spectrograms,
+        scenes,
+        capture,
+        batch,
+        checkpoints,
+        training,
+        parity,
+    ):
         group.add_commands(commands)
     return parser
 
