@@ -29,6 +29,18 @@ for view in LiveLocalizer(DeviceSource("pulse", ARRAYS["respeaker-4"])).views():
         sys.exit()
 """
 
+HEARD_GONE_HEARD = """
+from core.arrays.capture import DeviceSource
+from core.arrays.geometry import ARRAYS
+
+source, said = DeviceSource("pulse", ARRAYS["respeaker-4"]), ""
+for block in source.blocks():
+    now = "gone" if source.status.message else "heard" if block.shape[1] else said
+    if now != said:
+        print(now, flush=True)
+    said = now
+"""
+
 
 @pytest.fixture
 def plugged(monkeypatch) -> FakeSoundDevice:
@@ -183,39 +195,57 @@ def test_relays_that_make_no_sense(plugged, capsys, monkeypatch):
     assert "without encryption" in plain
 
 
-@pytest.fixture(scope="module")
-def respeaker(tmp_path_factory):
-    """A six-channel device that plays one voice in a room: its microphones are channels 1 to 4."""
+@pytest.fixture
+def respeaker(tmp_path) -> VirtualReSpeaker:
+    """A six-channel device that is not plugged in yet."""
     if reason := what_is_missing():
         pytest.skip(reason)
+    array = VirtualReSpeaker(tmp_path)
+    with array.running():
+        if "pulse" not in array.python("-m", "sounddevice").stdout:
+            pytest.skip("ALSA's plugin for PulseAudio is not installed")
+    return array
+
+
+@pytest.fixture
+def scene():
+    """What the device delivers of a voice in a room, [6, frames], microphones in channels 1 to 4; and the angle."""
     rooms = RealisticRooms(t60_seconds=(0.2, 0.2), distances=(1.0, 1.2))
     scene = draw_scene(np.random.default_rng(5), rooms, RESPEAKER, ["a"], frames=4 * RATE, sample_rate=RATE)
     stream = np.zeros((6, 4 * RATE), dtype=np.float32)
     stream[1:5] = render(scene, [speech(4)])[0]
-    array = VirtualReSpeaker(tmp_path_factory.mktemp("pulse"))
-    try:
-        with array.running(), array.playing(stream):
-            if "pulse" not in array.python("-m", "core", "devices").stdout:
-                pytest.skip("ALSA's plugin for PulseAudio is not installed")
-            yield array, scene.sources[0].angle
-    except TimeoutError as error:
-        pytest.skip(str(error))
+    return stream, scene.sources[0].angle
 
 
-def test_a_real_device_is_listened_to_and_the_voice_located(respeaker):
-    array, angle = respeaker
-    done = array.python("-c", LIVE)
+def test_a_real_device_is_listened_to_and_the_voice_located(respeaker, scene):
+    stream, angle = scene
+    with respeaker.running(), respeaker.playing(stream):
+        done = respeaker.python("-c", LIVE)
     assert done.returncode == 0, done.stderr
     assert np.rad2deg(angular_distance(float(done.stdout), angle)) < 5
 
 
-def test_a_real_device_is_recorded(respeaker, tmp_path):
-    array, _ = respeaker
+def test_a_real_device_is_recorded(respeaker, scene, tmp_path):
     out = tmp_path / "out.wav"
-    options = ("--device", "pulse", "--seconds", 2, "--all-channels")
-    done = array.python("-m", "core", "record", out, *options)
+    with respeaker.running(), respeaker.playing(scene[0]):
+        options = ("--device", "pulse", "--seconds", 2, "--all-channels")
+        done = respeaker.python("-m", "core", "record", out, *options)
     assert done.returncode == 0, done.stderr
     samples, rate = soundfile.read(out)
     assert (samples.shape, rate) == ((2 * RATE, 6), RATE)
     levels = np.sqrt(np.mean(samples**2, axis=0))
     assert levels[1:5].min() > 1e-3 and levels[[0, 5]].max() < 1e-4  # the channels are kept apart
+
+
+def test_a_real_device_that_goes_is_opened_again_when_it_is_back(respeaker):
+    with respeaker.running():
+        listener = respeaker.start("-c", HEARD_GONE_HEARD)
+        said = [listener.stdout.readline()]
+    try:
+        said.append(listener.stdout.readline())
+        with respeaker.running():
+            said.append(listener.stdout.readline())
+    finally:
+        listener.kill()
+        listener.communicate()
+    assert said == ["heard\n", "gone\n", "heard\n"]

@@ -77,6 +77,11 @@ class VirtualReSpeaker:
         command = [sys.executable, *map(str, arguments)]
         return subprocess.run(command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
+    def start(self, *arguments) -> subprocess.Popen:
+        """The same, but does not wait for its end."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen([sys.executable, *arguments], env=self.environment, cwd=ROOT, **pipes)
+
     def _keep(self, stream: np.ndarray) -> Path:
         path = Path(self.environment["XDG_RUNTIME_DIR"]) / "stream.raw"
         path.write_bytes(stream.T.astype("<f4").tobytes())
