@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.live [--speech speech/ --split test --rooms 40]
 
 Cost: two voices in a free field; updates a second and the share of one core while live, and updates a second as fast
-as they can be made. Following, where speech is given: 4 s in rooms of T60 0.2 to 0.4 s, one or two voices in turn,
-1 to 2 m away, at least 45 degrees apart, a faint background; after the first second. A voice is followed while a
-source is within 15 degrees of it, pauses counted. Prints two tables and, last, one JSON line.
+as they can be made. Following, where speech is given: 4 s in rooms of T60 0.2 to 0.4 s, every other one with two voices
+at once, 1 to 2 m away, at least 45 degrees apart, a faint background; after the first second. A voice is followed while
+a source is within 15 degrees of it, pauses counted. Prints two tables and, last, one JSON line.
 """
 
 import argparse

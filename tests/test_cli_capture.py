@@ -158,11 +158,25 @@ def test_the_meter_shows_every_channel():
         (("--device", "1", "--channels", "1;2"), "no list of channels"),
         (("--device", "1", "--seconds", "0"), "duration"),
         (("--device", "1", "--seconds", "601"), "600 s"),
+        (("--device", "1", "--seconds", "0.001"), "32 samples"),
     ],
 )
 def test_recordings_that_make_no_sense(plugged, tmp_path, capsys, options, word):
     assert word in refused(capsys, "record", tmp_path / "out.wav", *options)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX limits")
+def test_a_disk_that_fills_up_leaves_nothing(plugged, tmp_path, capsys):
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))
+    try:
+        said = refused(capsys, "record", tmp_path / "out.wav", "--device", "1", "--seconds", 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "cannot be written" in said and list(tmp_path.iterdir()) == []
 
 
 def test_outputs_are_checked_before_the_device(tmp_path, capsys):

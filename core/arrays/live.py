@@ -21,7 +21,7 @@ STEP_DEGREES = 2.0
 MEMORY_SECONDS = 0.3  # how long a turn stays on the map
 LOUDEST_MEMORY_SECONDS = 4.0  # how long the map is drawn as faint as its loudest moment asks
 QUIET_DB = -75.0  # of full scale; what is below is no sound
-CLEAR = 0.4  # a steered response of that much is somebody's; noise from everywhere stays below
+CLEARER = 0.13  # than noise from all around, that a direction must be to count
 FAINTEST = 0.02  # of the loudest moment, that still is a peak
 MOST_SOURCES = 4
 SILENCE = 1e-12
@@ -106,7 +106,7 @@ class LiveLocalizer:
         spectra = stft_inside(window)
         self._energy *= math.exp(-self._elapsed / MEMORY_SECONDS)
         if self._level_db > QUIET_DB:
-            self._energy += sum(self._response.turns(spectra, CLEAR))
+            self._energy += sum(self._response.turns(spectra, self._response.diffuse + CLEARER))
         self._loudest *= math.exp(-self._elapsed / LOUDEST_MEMORY_SECONDS)
         self._loudest = max(self._loudest, self._energy.max(), SILENCE)
         tracks = self._tracker.update(self._peaks(), self._seconds)

@@ -5,6 +5,7 @@ from 0 on, all around.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 
@@ -51,6 +52,11 @@ class SteeredResponse:
         expected = expected.reshape(len(self.angles), -1)
         # Re(x y*) as a product of real numbers: half the work of a complex one
         self._expected = np.concatenate([expected.real, expected.imag], axis=1).astype(np.float32)
+
+    @cached_property
+    def diffuse(self) -> float:
+        """The power that noise from all around has everywhere; the nearer the microphones, the higher."""
+        return float((self._expected @ self._expected.mean(axis=0)).max() / (self._expected.shape[1] // 2))
 
     def power(self, spectra: np.ndarray) -> np.ndarray:
         """The map of a block: spectra [mics, bins, times] to powers [angles] in [-1, 1]."""

@@ -74,11 +74,15 @@ def _devices(arguments) -> int:
 
 def _record(arguments) -> int:
     options.check_output(arguments.output, (".wav",))
-    if arguments.seconds > LIMITS.seconds:
-        raise InputError(f"Recordings may have {LIMITS.seconds:g} s; {arguments.seconds:g} s are too long.")
     source = _source(arguments, whole_stream=arguments.all_channels)
-    with _until_interrupted() as interrupted:
-        frames = _write(source, arguments, interrupted)
+    wanted = round(arguments.seconds * source.sample_rate)
+    if not LIMITS.frames <= wanted <= LIMITS.seconds * source.sample_rate:
+        raise InputError(
+            f"A recording of {arguments.seconds:g} s cannot be made; choose up to {LIMITS.seconds:g} s, at least "
+            f"{LIMITS.frames} samples."
+        )
+    with _until_interrupted() as interrupted, _StatusLine() as line:
+        frames = _write(source, wanted, arguments.output, FORMATS[arguments.format], line, interrupted)
     status, seconds = source.status, frames / source.sample_rate
     lost = f"; samples were lost {status.overflows} times" if status.overflows else ""
     print(f"{arguments.output}: {seconds:.2f} s, {source.channels} channels, {source.sample_rate} Hz{lost}")
@@ -93,27 +97,30 @@ def _source(arguments, *, whole_stream: bool = False):
     return DeviceSource(arguments.device, geometry, channels=arguments.channels, whole_stream=whole_stream)
 
 
-def _write(source, arguments, interrupted: threading.Event) -> int:
-    """Records; returns how many frames.
+def _write(source, wanted: int, path: Path, subtype: str, line: "_StatusLine", interrupted: threading.Event) -> int:
+    """Records so many frames, or until it is interrupted; returns how many there are.
 
     Raises:
+        InputError: the file cannot be written.
         KeyboardInterrupt: it was interrupted before anything was heard.
     """
     import soundfile
 
-    wanted, frames = round(arguments.seconds * source.sample_rate), 0
-    form = {"format": "WAV", "subtype": FORMATS[arguments.format]}
-    with _StatusLine() as line, replacing(arguments.output) as file, closing(source.blocks()) as blocks:
-        with soundfile.SoundFile(file, "w", source.sample_rate, source.channels, **form) as wav:
-            for block in blocks:
-                block = block[:, : wanted - frames]
-                wav.write(block.T)
-                frames += block.shape[1]
-                line.show(f"{frames / source.sample_rate:6.1f} s  {meter(block)}", source.status)
-                if frames >= wanted or interrupted.is_set():
-                    break
-        if not frames:
-            raise KeyboardInterrupt
+    form, frames = {"format": "WAV", "subtype": subtype, "closefd": False}, 0
+    try:
+        with replacing(path) as file, closing(source.blocks()) as blocks:
+            with soundfile.SoundFile(file.fileno(), "w", source.sample_rate, source.channels, **form) as wav:
+                for block in blocks:
+                    block = block[:, : wanted - frames]
+                    wav.write(block.T)
+                    frames += block.shape[1]
+                    line.show(f"{frames / source.sample_rate:6.1f} s  {meter(block)}", source.status)
+                    if frames >= wanted or interrupted.is_set():
+                        break
+            if not frames:
+                raise KeyboardInterrupt
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path} cannot be written: {error.error_string}") from error
     return frames
 
 

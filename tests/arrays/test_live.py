@@ -92,6 +92,14 @@ def test_noise_of_the_microphones_is_no_source(noise):
     assert view.sources == () and view.energy.max() == 0
 
 
+@pytest.mark.parametrize("array", ARRAYS.values(), ids=lambda array: array.name)
+def test_noise_from_all_around_is_no_source(array):
+    rng = np.random.default_rng(0)
+    around = range(0, 360, 10)
+    source = simulated([0.02 * rng.standard_normal(2 * RATE) for _ in around], around, array)
+    assert until(2.0, LiveLocalizer(source).views()).sources == ()
+
+
 def test_a_voice_that_ends_is_forgotten_and_its_map_fades():
     sound = np.concatenate([speech(2), np.zeros(4 * RATE)])
     views = LiveLocalizer(simulated([sound], [120.0])).views()
