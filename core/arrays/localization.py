@@ -4,6 +4,9 @@ Angles are in radians, counter-clockwise from +x. A map of powers has one value 
 from 0 on, all around.
 """
 
+from collections.abc import Iterator
+from functools import cached_property
+
 import numpy as np
 
 from core.arrays.angles import angular_distance
@@ -50,6 +53,11 @@ class SteeredResponse:
         # Re(x y*) as a product of real numbers: half the work of a complex one
         self._expected = np.concatenate([expected.real, expected.imag], axis=1).astype(np.float32)
 
+    @cached_property
+    def diffuse(self) -> float:
+        """The power that noise from all around has everywhere; the nearer the microphones, the higher."""
+        return float((self._expected @ self._expected.mean(axis=0)).max() / (self._expected.shape[1] // 2))
+
     def power(self, spectra: np.ndarray) -> np.ndarray:
         """The map of a block: spectra [mics, bins, times] to powers [angles] in [-1, 1]."""
         spectra = spectra[:, self._band]
@@ -59,20 +67,29 @@ class SteeredResponse:
         return self._expected @ measured / (cross.size * max(spectra.shape[-1], 1))
 
     def power_of_turns(self, spectra: np.ndarray) -> np.ndarray:
-        """The map of several voices: sum over short blocks of sqrt(level) max(P, 0)^8, the maximum scaled to 1.
+        """The map of several voices: the sum of all turns, the maximum scaled to 1.
 
-        Voices take turns by the syllable, so that a block is mostly one's own; the exponent counts how clear it is.
         Finds two voices where the mean over all times has one peak for both.
 
         Args:
             spectra: [mics, bins, times].
         """
-        total = np.zeros(len(self.angles))
+        total = sum(self.turns(spectra), np.zeros(len(self.angles)))
+        return total / max(total.max(), SILENCE)
+
+    def turns(self, spectra: np.ndarray, least: float = 0.0) -> Iterator[np.ndarray]:
+        """A map for every short block, sqrt(level) P^8 where P is over the least that counts; they may be added up.
+
+        Voices take turns by the syllable, so that a block is mostly one's own; the exponent counts how clear it is.
+
+        Args:
+            spectra: [mics, bins, times].
+        """
         for start in range(0, spectra.shape[-1], TURN):
             block = spectra[..., start : start + TURN]
             level = np.sqrt(np.mean(np.abs(block[:, self._band]) ** 2))
-            total += np.sqrt(level) * np.maximum(self.power(block), 0) ** CLARITY
-        return total / max(total.max(), SILENCE)
+            power = self.power(block)
+            yield np.sqrt(level) * np.where(power > least, power, 0) ** CLARITY
 
 
 def music(

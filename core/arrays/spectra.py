@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
+from scipy.fft import rfft
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
@@ -20,6 +21,18 @@ def stft(signals: np.ndarray) -> np.ndarray:
 def istft(spectra: np.ndarray, frames: int) -> np.ndarray:
     """The inverse of `stft`: spectra [..., bins, times] to float32 signals [..., frames]."""
     return _transform().istft(spectra, k1=frames, f_axis=-2, t_axis=-1).astype(np.float32)
+
+
+def stft_inside(signals: np.ndarray) -> np.ndarray:
+    """As `stft`, but of whole windows alone, for signals that come in pieces: (frames - N_FFT) // HOP_LENGTH + 1 times.
+
+    Pieces that overlap by N_FFT - HOP_LENGTH samples give the spectra of the signal without gaps.
+
+    Args:
+        signals: float32 [..., frames].
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(signals, N_FFT, axis=-1)[..., ::HOP_LENGTH, :]
+    return np.moveaxis(rfft(windows * _window(), axis=-1), -1, -2)
 
 
 def bin_frequencies(sample_rate: int, n_fft: int = N_FFT) -> np.ndarray:
@@ -49,3 +62,8 @@ def steering_vectors(
 @lru_cache(maxsize=1)
 def _transform() -> ShortTimeFFT:
     return ShortTimeFFT(hann(N_FFT, sym=False), HOP_LENGTH, fs=1.0)
+
+
+@lru_cache(maxsize=1)
+def _window() -> np.ndarray:
+    return hann(N_FFT, sym=False).astype(np.float32)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from core.cli import (
     batch,
+    capture,
     checkpoints,
     evaluation,
     localization,
@@ -56,9 +57,20 @@ def run_command(argv: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="python -m core", description="Restores audio and takes it apart with deep generative priors.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (restoration, separation, localization, vocoding, spectrograms, scenes, batch, checkpoints, training):
-        group.add_commands(commands)
-    for group in (evaluation, parity):
+    for group in (
+        restoration,
+        separation,
+        localization,
+        vocoding,
+        spectrograms,
+        scenes,
+        capture,
+        batch,
+        checkpoints,
+        training,
+        evaluation,
+        parity,
+    ):
         group.add_commands(commands)
     return parser
 

@@ -48,6 +48,14 @@ def test_a_plane_wave_of_white_noise_has_full_power():
     assert 0.97 < SteeredResponse(RESPEAKER, RATE).power(spectra).max() <= 1 + 1e-6
 
 
+@pytest.mark.parametrize("array", ARRAYS.values(), ids=lambda array: array.name)
+def test_noise_from_all_around_has_the_power_that_is_expected_of_it(array):
+    rng, response = np.random.default_rng(0), SteeredResponse(array, RATE)
+    noise = sum(plane_wave(rng.standard_normal(RATE), array, angle) for angle in grid(5.0))
+    power = response.power(stft(noise))
+    assert power.max() == pytest.approx(response.diffuse, abs=0.06) and power.max() - power.min() < 0.1
+
+
 def test_silence_has_no_direction():
     response, silence = SteeredResponse(RESPEAKER, RATE), np.zeros((4, N_FFT // 2 + 1, 8), dtype=complex)
     for power in (response.power(silence), response.power_of_turns(silence)):

@@ -1,0 +1,146 @@
+"""A microphone array that is plugged in, as a source: its own channels at its own rate, unplugged or not."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.arrays.devices import Device, best_rate, find_device, input_stream
+from core.arrays.geometry import ArrayGeometry, microphones_of
+from core.arrays.ring_buffer import RingBuffer
+from core.arrays.sources import MOST_CHANNELS, Clock, SourceStatus
+from core.errors import InputError
+
+BUFFER_SECONDS = 4.0
+PATIENCE_SECONDS = 0.1  # how long a block is waited for
+AWAY_SECONDS = 2.0  # a device that is silent for so long has gone
+RETRY_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class StreamFormat:
+    """How a device is opened."""
+
+    channels: int
+    sample_rate: int
+
+
+class DeviceSource:
+    """The microphones of a device; when it is unplugged, it is waited for and opened again.
+
+    A device that does not know the array's sample rate is opened at its own, and resampled.
+
+    Args:
+        device: its number, name or a part of its name.
+        channels: which channel of the stream each microphone is, see `microphones_of`.
+        whole_stream: give all channels that the device delivers instead of the microphones.
+
+    Raises:
+        InputError: PortAudio is missing, there is no such device, or it has too few channels.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        geometry: ArrayGeometry,
+        *,
+        channels: Sequence[int] | None = None,
+        whole_stream: bool = False,
+        clock: Clock | None = None,
+    ):
+        found = find_device(device)
+        self.geometry, self.sample_rate, self.name = geometry, geometry.sample_rate, found.name
+        self._wanted = device if not device.strip().isdigit() else found.name  # numbers change with every device
+        self._map, self._whole_stream, self._clock = channels, whole_stream, clock or Clock()
+        self._format = _stream_format(found, geometry, channels)
+        self._nothing()  # refuses a wrong map at once
+        self._buffer = RingBuffer(self._format.channels, int(BUFFER_SECONDS * self._format.sample_rate))
+        self._device_overflows, self._message = 0, ""
+
+    @property
+    def channels(self) -> int:
+        """Rows of a block: the microphones, or the whole stream."""
+        return len(self._nothing())
+
+    @property
+    def status(self) -> SourceStatus:
+        """Overflows of the device and of the listener; what the device lost by itself nobody can count."""
+        overflows = self._buffer.overflows + self._device_overflows
+        return SourceStatus(overflows, self._buffer.lost, self._message)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """See `AudioSource`; never ends.
+
+        Raises:
+            InputError: the device does not open the first time.
+        """
+        yield from self._heard(find_device(self._wanted))
+        while True:
+            self._message = f"{self.name} has gone; plug it in again, it is listened to as soon as it is back."
+            self._clock.sleep(RETRY_SECONDS)
+            yield self._nothing()
+            try:
+                yield from self._heard(self._same_device())
+            except InputError:
+                continue
+
+    def _heard(self, device: Device) -> Iterator[np.ndarray]:
+        """Blocks until the device goes."""
+        position, resampler = self._buffer.written, self._resampler()
+        with input_stream(device, self._format.channels, self._format.sample_rate, self._take) as stream:
+            last = self._clock.now()
+            while stream.active and self._clock.now() - last < AWAY_SECONDS:
+                samples, position = self._buffer.read(position, PATIENCE_SECONDS)
+                if samples.shape[1]:
+                    last, self._message = self._clock.now(), ""
+                yield resampler(self._mapped(samples))
+
+    def _same_device(self) -> Device:
+        """The device as it is now.
+
+        Raises:
+            InputError: it is not back yet, or is another one.
+        """
+        device = find_device(self._wanted)
+        if _stream_format(device, self.geometry, self._map) != self._format:
+            raise InputError(f"{device.name} is another device than before.")
+        return device
+
+    def _take(self, samples: np.ndarray, overflowed: bool) -> None:
+        self._device_overflows += overflowed
+        self._buffer.write(samples)
+
+    def _mapped(self, samples: np.ndarray) -> np.ndarray:
+        return samples if self._whole_stream else microphones_of(samples, self.geometry, self._map)
+
+    def _nothing(self) -> np.ndarray:
+        return self._mapped(np.zeros((self._format.channels, 0), dtype=np.float32))
+
+    def _resampler(self):
+        """From blocks [channels, frames] at the device's rate to blocks at the array's."""
+        if self._format.sample_rate == self.sample_rate:
+            return lambda samples: samples
+        import soxr
+
+        stream = soxr.ResampleStream(self._format.sample_rate, self.sample_rate, self.channels)
+        return lambda samples: stream.resample_chunk(np.ascontiguousarray(samples.T)).T
+
+
+def _stream_format(device: Device, geometry: ArrayGeometry, channels: Sequence[int] | None) -> StreamFormat:
+    """The array's whole stream where the device has it, else its microphones alone.
+
+    Raises:
+        InputError: the device has too few channels.
+    """
+    present = geometry.stream_channels or max(geometry.raw_channels, default=geometry.count - 1) + 1
+    if channels:
+        present = max(present, max(channels) + 1)
+    elif device.channels == geometry.count:
+        present = geometry.count
+    if not present <= min(device.channels, MOST_CHANNELS):
+        needed = f"{present} channels" + (f" or {geometry.count}" if geometry.count < present else "")
+        raise InputError(
+            f"{device.name} has {device.channels} channels, but the array {geometry.name} needs {needed}: choose "
+            "another device, or give the array the firmware that delivers all its microphones."
+        )
+    return StreamFormat(present, best_rate(device, present, geometry.sample_rate))

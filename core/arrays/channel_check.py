@@ -1,0 +1,133 @@
+"""Whether an array's channels are what they should be; what is wrong with them, in plain sentences."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.arrays.geometry import ArrayGeometry
+
+SILENT_DB = -80.0  # of full scale: no sound
+FAINT_DB = 30.0  # below the others' median: hardly connected
+FULL_SCALE = 0.999
+CLIPPED_SHARE = 1e-3  # of the samples
+SAME = 1e-3  # difference of two copies, of their level
+FRAME_SECONDS = 0.01
+TAP_SECONDS = 0.3  # from a tap to the next, at least
+TAP_DB = 20.0  # over the median level
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong with channels.
+
+    Args:
+        kind: dead, faint, clipping, copied, swapped or unclear.
+        microphones: which ones, counted from 0.
+        sentence: what it is and what helps.
+    """
+
+    kind: str
+    microphones: tuple[int, ...]
+    sentence: str
+
+
+def check_levels(samples: np.ndarray) -> list[Finding]:
+    """What a few seconds of any sound tell: dead, faint, clipping and copied channels.
+
+    Args:
+        samples: of the microphones, [mics, frames], full scale at 1.
+    """
+    levels = _decibel(np.mean(np.square(samples, dtype=np.float64), axis=1))
+    if (levels < SILENT_DB).all():
+        everyone = tuple(range(len(samples)))
+        return [Finding("dead", everyone, "No microphone hears anything; is the array muted, or the device another?")]
+    return [*_weak(levels), *_clipping(samples), *_copied(samples, levels)]
+
+
+def check_order(samples: np.ndarray, sample_rate: int, geometry: ArrayGeometry) -> list[Finding]:
+    """Whether microphones 0, 1, 2, ..., tapped one after the other, were heard as microphones 0, 1, 2, ...
+
+    Args:
+        samples: of the microphones, [mics, frames].
+    """
+    heard, count = tapped_channels(samples, sample_rate), geometry.count
+    if sorted(heard) != list(range(count)):
+        order = ", ".join(map(str, heard)) or "none"
+        sentence = (
+            f"The microphones were not told apart: the taps were loudest at {order}. Tap each of the {count} "
+            "microphones once, in their order, a second apart."
+        )
+        return [Finding("unclear", tuple(sorted(set(range(count)) - set(heard))), sentence)]
+    wrong = tuple(k for k, other in enumerate(heard) if other != k)
+    if not wrong:
+        return []
+    stream = geometry.raw_channels or tuple(range(count))
+    channels = ",".join(str(stream[k]) for k in heard)
+    taps = ", ".join(f"a tap on {k} was heard as {heard[k]}" for k in wrong)
+    sentence = f"Microphones are swapped: {taps}. Give the channels {channels} instead, in this order."
+    return [Finding("swapped", wrong, sentence)]
+
+
+def tapped_channels(samples: np.ndarray, sample_rate: int) -> list[int]:
+    """The loudest channel of every tap, in the order of the taps.
+
+    Args:
+        samples: [channels, frames].
+    """
+    step = max(round(FRAME_SECONDS * sample_rate), 1)
+    whole = samples[:, : samples.shape[1] // step * step].reshape(len(samples), -1, step)
+    peaks = np.abs(whole).max(axis=-1)  # [channels, times]
+    levels = _decibel(np.square(peaks.max(axis=0)))
+    if not levels.size:
+        return []
+    loud = np.flatnonzero(levels > max(np.median(levels) + TAP_DB, SILENT_DB))
+    taps = np.split(loud, np.flatnonzero(np.diff(loud) > TAP_SECONDS / FRAME_SECONDS) + 1)
+    return [int(peaks[:, tap].max(axis=1).argmax()) for tap in taps if tap.size]
+
+
+def _weak(levels: np.ndarray) -> list[Finding]:
+    dead = levels < SILENT_DB
+    faint = ~dead & (levels < np.median(levels[~dead]) - FAINT_DB)
+    return [
+        *_finding("dead", dead, "{} {} silent: unplugged, muted or no microphone."),
+        *_finding(
+            "faint", faint, f"{{}} {{}} over {FAINT_DB:g} dB fainter than the others: covered, or hardly connected."
+        ),
+    ]
+
+
+def _clipping(samples: np.ndarray) -> list[Finding]:
+    clipping = np.mean(np.abs(samples) >= FULL_SCALE, axis=1) > CLIPPED_SHARE
+    return _finding("clipping", clipping, "{} {} clipping: turn the gain down, or speak from farther away.")
+
+
+def _copied(samples: np.ndarray, levels: np.ndarray) -> list[Finding]:
+    """Groups of channels that carry the same signal."""
+    remaining, findings = [k for k in range(len(samples)) if levels[k] >= SILENT_DB], []
+    while remaining:
+        first, *others = remaining
+        limit = SAME * np.abs(samples[first]).max()
+        group = (first, *(k for k in others if np.abs(samples[k] - samples[first]).max() <= limit))
+        remaining = [k for k in others if k not in group]
+        if len(group) > 1:
+            sentence = f"{_microphones(group)} carry one signal; choose the device's raw channels."
+            findings.append(Finding("copied", group, sentence))
+    return findings
+
+
+def _finding(kind: str, affected: np.ndarray, sentence: str) -> list[Finding]:
+    microphones = tuple(int(k) for k in np.flatnonzero(affected))
+    if not microphones:
+        return []
+    verb = "is" if len(microphones) == 1 else "are"
+    return [Finding(kind, microphones, sentence.format(_microphones(microphones), verb))]
+
+
+def _microphones(numbers: Sequence[int]) -> str:
+    *before, last = map(str, numbers)
+    return f"Microphones {', '.join(before)} and {last}" if before else f"Microphone {last}"
+
+
+def _decibel(power: np.ndarray) -> np.ndarray:
+    return 10 * np.log10(np.maximum(power, 1e-12))

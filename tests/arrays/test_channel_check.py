@@ -1,0 +1,81 @@
+"""The channel check: each fault is named, and a sound array has none."""
+
+import numpy as np
+import pytest
+
+from core.arrays.channel_check import check_levels, check_order, tapped_channels
+from core.arrays.geometry import ARRAYS
+from tests.arrays.sounds import RATE, RESPEAKER, babble, plane_wave
+
+
+@pytest.fixture
+def sound() -> np.ndarray:
+    noise = 1e-3 * np.random.default_rng(0).standard_normal((4, 2 * RATE))
+    return 3 * plane_wave(babble(0), RESPEAKER, 1.0) + noise
+
+
+def taps(order, gap: float = 0.8) -> np.ndarray:
+    """Microphones that are tapped one after the other; the others hear it fainter."""
+    rng = np.random.default_rng(0)
+    samples = 1e-3 * rng.standard_normal((4, int((len(order) + 1) * gap * RATE)))
+    decay = np.exp(-np.arange(1600) / 160) * rng.standard_normal(1600)
+    for k, microphone in enumerate(order):
+        start = int((k + 0.5) * gap * RATE)
+        samples[:, start : start + 1600] += 0.05 * decay
+        samples[microphone, start : start + 1600] += 0.2 * decay
+    return samples
+
+
+def test_a_sound_array_has_no_findings(sound):
+    assert check_levels(sound) == []
+    assert check_order(taps([0, 1, 2, 3]), RATE, RESPEAKER) == []
+
+
+def test_a_silent_channel_is_named(sound):
+    sound[2] = 0
+    (finding,) = check_levels(sound)
+    assert (finding.kind, finding.microphones) == ("dead", (2,))
+    assert finding.sentence.startswith("Microphone 2 is silent")
+
+
+def test_a_muted_array_is_said_to_be():
+    (finding,) = check_levels(np.zeros((4, RATE)))
+    assert finding.microphones == (0, 1, 2, 3) and "No microphone hears anything" in finding.sentence
+
+
+def test_a_faint_channel_is_named(sound):
+    sound[0] *= 0.01
+    (finding,) = check_levels(sound)
+    assert (finding.kind, finding.microphones) == ("faint", (0,))
+
+
+def test_clipping_channels_are_named(sound):
+    sound[[1, 3]] = np.clip(50 * sound[[1, 3]], -1, 1)
+    kinds = {finding.kind: finding for finding in check_levels(sound)}
+    assert kinds["clipping"].microphones == (1, 3)
+    assert kinds["clipping"].sentence.startswith("Microphones 1 and 3 are clipping")
+
+
+def test_copies_are_named(sound):
+    sound[3] = sound[1]
+    (finding,) = check_levels(sound)
+    assert (finding.kind, finding.microphones) == ("copied", (1, 3))
+
+
+def test_swapped_channels_are_named_with_the_right_order():
+    (finding,) = check_order(taps([0, 2, 1, 3]), RATE, RESPEAKER)
+    assert (finding.kind, finding.microphones) == ("swapped", (1, 2))
+    assert "a tap on 1 was heard as 2" in finding.sentence and "1,3,2,4" in finding.sentence
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [0, 1, 1, 3], []])
+def test_taps_that_say_nothing_are_asked_for_again(order):
+    (finding,) = check_order(taps(order), RATE, RESPEAKER)
+    assert finding.kind == "unclear" and "once" in finding.sentence
+    assert set(finding.microphones) == set(range(4)) - set(order)
+
+
+def test_taps_are_heard_in_their_order():
+    assert tapped_channels(taps([3, 0, 0, 2]), RATE) == [3, 0, 0, 2]
+    assert tapped_channels(np.zeros((4, 10)), RATE) == []
+    assert check_order(np.zeros((6, 10)), RATE, ARRAYS["circle-6"])[0].kind == "unclear"
