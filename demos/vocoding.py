@@ -77,7 +77,9 @@ def start(source: Source, settings: Settings, chosen: Mapping) -> Run:
 
 
 def _changes(chosen: Mapping) -> dict[str, float]:
-    return {name: float(chosen[name]) for name in ("stretch", "semitones", "temperature") if chosen.get(name)}
+    return {
+        name: float(chosen[name]) for name in ("stretch", "semitones", "temperature") if chosen.get(name) is not None
+    }
 
 
 JOB = Job(

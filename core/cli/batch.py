@@ -128,7 +128,7 @@ def _job(number: int, row: dict, beside: Path, folder: Path, device: str) -> Job
     if task not in TASKS:
         raise InputError(f"Row {number} has the task {task!r}; choose one of {', '.join(TASKS)}.")
     inside = PurePosixPath(output.replace("\\", "/"))
-    if not output or inside.is_absolute() or ".." in inside.parts or ":" in output or output == STATUS:
+    if not output or inside.is_absolute() or ".." in inside.parts or ":" in output or str(inside) == STATUS:
         raise InputError(f"Row {number} has the output {output!r}, which is no name inside the folder of outputs.")
     for name in values:
         if name in OF_THE_COMMAND:
@@ -145,7 +145,7 @@ def _job(number: int, row: dict, beside: Path, folder: Path, device: str) -> Job
         command += [f"--{name}={part.strip()}" for part in parts]
     if task != "spectrogram":
         command.append(f"--device={device}")
-    return Job(number, task, values.get("input", ""), output, _key(values, source), tuple(command))
+    return Job(number, task, values.get("input", ""), str(inside), _key(values, source), tuple(command))
 
 
 def _key(values: dict[str, str], source: Path) -> str:
@@ -173,8 +173,8 @@ def run_job(job: Job) -> Status:
     from core.cli import run_command
 
     started = time.monotonic()
-    Path(job.command[2]).parent.mkdir(parents=True, exist_ok=True)
     try:
+        Path(job.command[2]).parent.mkdir(parents=True, exist_ok=True)
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             run_command(job.command)
         status, message = DONE, ""

@@ -63,4 +63,6 @@ def _import(arguments) -> int:
         import_checkpoint(arguments.source, arguments.system, imported, **extras)
         entry = register(arguments.register, imported, {"data": f"imported from {arguments.system}"})
     print(f"Registered as {entry.name}")
+    if not entry.task:
+        print("No command can use it: a WaveNet that is told spectrograms needs --scaler, and one of PnF's front-ends.")
     return 0

@@ -13,7 +13,11 @@ QUALITIES = ("draft", "standard", "fine")
 def add_options(command: argparse.ArgumentParser) -> None:
     """The options that every audio task has."""
     command.add_argument("--quality", choices=QUALITIES, default="standard")
-    command.add_argument("--sampler", metavar="NAME", help="diffusion, langevin or original (PnF's own)")
+    command.add_argument(
+        "--sampler",
+        metavar="NAME",
+        help="diffusion, langevin, original (PnF's own) or ancestral (vocode with a WaveNet)",
+    )
     command.add_argument("--steps", type=options.whole(1, 1_000_000), metavar="N", help="updates of the chain")
     command.add_argument("--mono", action="store_true", help="mix the channels first")
     command.add_argument(

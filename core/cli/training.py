@@ -94,7 +94,6 @@ def _provenance(arguments, written: Path) -> dict:
     figures = dict(history[-1])
     processor = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
     return {
-        "task": recipe["task"],
         "sample_rate": recipe["sample_rate"],
         "steps": figures.pop("step"),
         "data": arguments.data.resolve().name,

@@ -21,10 +21,8 @@ def _vocode(arguments) -> int:
 
     restoration.check_outputs(arguments)
     if arguments.input.suffix.lower() in SUFFIXES:
-        source, notes = (
-            read_spectrogram(arguments.input, front_end_for(running.settings(arguments, arguments.prior))),
-            (),
-        )
+        front_end = front_end_for(running.settings(arguments, arguments.prior))
+        source, notes = read_spectrogram(arguments.input, front_end).cut(arguments.start, arguments.length), ()
     else:
         source, notes = running.read(arguments, arguments.input)
 

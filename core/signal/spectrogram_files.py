@@ -1,6 +1,5 @@
 """Mel spectrograms from files: arrays alone, of bounded size, whose parameters are checked."""
 
-import pickle
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +121,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, dict]:
             return mel, stated
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+    except Exception:  # a damaged archive may fail in any way
         raise InputError(
             f"{path.name} holds no array `mel`, or more than arrays; make one with `spectrogram`."
         ) from None
@@ -130,8 +129,9 @@ def _read_npz(path: Path) -> tuple[np.ndarray, dict]:
 
 def _read_npy(path: Path) -> tuple[np.ndarray, dict]:
     try:
-        return np.load(path, allow_pickle=False), {}
-    except (OSError, ValueError, EOFError):
+        # mapped, not read: a header may speak of more than there is
+        return np.array(np.load(path, allow_pickle=False, mmap_mode="r")), {}
+    except Exception:  # a damaged header may fail in any way
         raise InputError(f"{path.name} holds no plain array, so it was not opened further.") from None
 
 
@@ -140,11 +140,12 @@ def _read_pt(path: Path) -> tuple[np.ndarray, dict]:
 
     try:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, AttributeError, TypeError):
+        if isinstance(tensor, torch.Tensor):
+            tensor = tensor.detach()
+            return (tensor.float() if tensor.is_floating_point() else tensor).numpy(), {}
+    except Exception:  # a damaged file, or a tensor without plain values, may fail in any way
         raise InputError(f"{path.name} holds more than a tensor or is damaged, so it was not opened further.") from None
-    if not isinstance(tensor, torch.Tensor):
-        raise InputError(f"{path.name} holds no single tensor.")
-    return tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy(), {}
+    raise InputError(f"{path.name} holds no single tensor.")
 
 
 _READERS = {".npz": _read_npz, ".npy": _read_npy, ".pt": _read_pt}

@@ -166,7 +166,7 @@ def _restore_block(
 ) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
     """One chain; yields each iterate with what it hears and what it is, as waveforms at the input's level."""
     start = problem.start[:, first:last]
-    gain = _gain(start, prior)
+    gain = gain_of(start, prior)
     observation = problem.observe(first, last, gain, prior.domain)
     generator = torch.Generator().manual_seed(seed + 7919 * first)  # each block has its own noise
     for iterate in _chain(prior, observation, plan, generator):
@@ -197,7 +197,7 @@ def _estimate(prior: Prior, condition: Condition) -> Tensor | None:
     return prior.estimate(condition) if condition.estimate is None else condition.estimate
 
 
-def _gain(waveform: np.ndarray, prior: Prior) -> Tensor:
+def gain_of(waveform: np.ndarray, prior: Prior) -> Tensor:
     """What brings each row to the prior's level, or under full scale where its domain ends, [channels, 1], float64."""
     samples = waveform.astype(np.float64)
     gain = prior.rms / np.maximum(np.sqrt(np.mean(samples**2, axis=1, keepdims=True)), SILENCE)

@@ -1,5 +1,6 @@
 """Separation: sources with a prior each are drawn so that they add up to the mixture (PnF, sec. 4.2)."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -136,11 +137,10 @@ def _load_priors(names: Sequence[str], device: str) -> Independent:
 
 def stem_names(priors: Sequence[str]) -> tuple[str, ...]:
     """A stem is called as its prior; a second one of the same prior gets "-2"."""
-    counts: dict[str, int] = {}
-    names = []
+    names: list[str] = []
     for prior in priors:
-        counts[prior] = counts.get(prior, 0) + 1
-        names.append(prior if counts[prior] == 1 else f"{prior}-{counts[prior]}")
+        numbered = (f"{prior}-{n}" for n in itertools.count(2))
+        names.append(next(name for name in itertools.chain([prior], numbered) if name not in names))
     return tuple(names)
 
 
@@ -266,9 +266,11 @@ def _complete(mixture: Clip, known: Clip, names: tuple[str, ...], sources) -> tu
         stems = [source.copy() for source in sources]
     else:
         lower = [resample(Clip(s, known.sample_rate), mixture.sample_rate, frames=mixture.frames) for s in sources]
+        stems = [clip.samples.copy() for clip in lower]
+    if mixture.sample_rate > known.sample_rate:
         over = mixture.samples - resample(known, mixture.sample_rate, frames=mixture.frames).samples
-        shares = _shares_of_the_upper_band([clip.samples for clip in lower], mixture.sample_rate, known.sample_rate)
-        stems = [clip.samples + over * share for clip, share in zip(lower, shares, strict=True)]
+        shares = _shares_of_the_upper_band(stems, mixture.sample_rate, known.sample_rate)
+        stems = [stem + over * share for stem, share in zip(stems, shares, strict=True)]
     # rounding leaves a little: the last stem takes it
     stems[-1] = mixture.samples - sum(stems[:-1])
     return tuple(Clip(stem, mixture.sample_rate) for stem in stems)

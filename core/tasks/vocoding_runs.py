@@ -22,7 +22,7 @@ from core.signal.companding import Domain
 from core.signal.mel import LOGARITHMS, MelFrontEnd, mel_filters
 from core.signal.spectrogram_files import MelSpectrogram
 from core.tasks.progress import Progress, Settings
-from core.tasks.restoration import Problem, Restored, restore
+from core.tasks.restoration import Problem, Restored, gain_of, restore
 from core.types import MelCondition, Prior
 
 OPENNESS = 16.0  # times the noise that restoration starts from: Griffin-Lim's phases are to be forgotten
@@ -65,8 +65,7 @@ def draw(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Setti
     if not 0 < temperature <= HOTTEST:
         raise InputError(f"The temperature must lie between 0 and {HOTTEST:g}, not at {temperature:g}.")
     network = prior.quietest
-    frames, level = spectrogram.mel.shape[1] - 1, np.sqrt(np.mean(start.samples.astype(np.float64) ** 2))
-    gain = prior.rms / max(level, 1e-7)
+    frames, gain = spectrogram.mel.shape[1] - 1, gain_of(start.samples, prior).item()
     told = told_frames(spectrogram, gain, 0, frames, _padding(prior))
     with torch.no_grad():
         condition = network.upsample(told_to(told, prior.device).mel)

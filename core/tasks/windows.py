@@ -55,7 +55,8 @@ def run_windows(
 
     Raises:
         InputError: what the work raises of it.
-        RuntimeError: a process that failed or was ended from outside.
+        InputError: a process that was ended from outside, too.
+        RuntimeError: a fault of ours in a process.
     """
     devices = list(devices)[: max(len(windows), 1)]
     if len(devices) == 1:
@@ -114,7 +115,9 @@ def _collected(results, processes: Sequence) -> Iterator[Moment]:
             item = results.get(timeout=PATIENCE_SECONDS)
         except queue.Empty:
             if any(process.exitcode for process in processes):
-                raise RuntimeError("A process that worked on windows was ended from outside.") from None
+                raise InputError(
+                    "A process was ended from outside (out of memory?). Start again, with fewer workers."
+                ) from None
             continue
         if isinstance(item, Exception):
             raise item

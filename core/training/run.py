@@ -30,6 +30,8 @@ OBJECTIVES = {
     "wavenet": ("core.training.objectives.wavenet", "WaveNetObjective"),
 }
 
+MOST_QUIET = 1000  # segments of a batch, until it is said that there is nothing to learn from
+
 
 def train(
     recipe: str,
@@ -153,8 +155,10 @@ class _Run:
                 self._validate(log)
                 next_validation = self.clock.seconds + self.training["validate_every_seconds"]
         bar.close()
-        self._validate(log)
         self._save()
+        self._validate(log)
+        self._save()  # with the last figures
+        self.accelerator.wait_for_everyone()
 
     def _progress(self, seconds: float) -> float:
         """Share of the time that is spent, by the first process's clock: all have to stop after the same update."""
@@ -181,13 +185,20 @@ class _Run:
 
     def _batch(self) -> Tensor:
         """Random segments that are not silent, [batch, segment], of different recordings as long as there are any."""
-        data, rows, taken = self.data["train"], [], set()
+        data, rows, taken, quiet = self.data["train"], [], set(), 0
         while len(rows) < self.training["batch"]:
             number = data.choose(self.generator, but=taken)
             taken.add(number)
             row = data.excerpt(number, self.training["segment"], self.generator)
             if row.std() >= self.training["quietest"]:
                 rows.append(row)
+                continue
+            quiet += 1
+            if quiet > MOST_QUIET:
+                raise InputError(
+                    f"Hardly anything in the data is louder than {self.training['quietest']:g} (root mean square); "
+                    "choose other recordings, or a lower training.quietest."
+                )
         return torch.stack(rows)
 
     def _validate(self, log) -> None:

@@ -213,7 +213,7 @@ def read_manifest(folder: Path, *, bundled: bool = False) -> list[Entry]:
         return [_entry(entry, bundled) for entry in entries]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"The manifest {path} cannot be used ({error}); mend it or move it away.") from None
 
 

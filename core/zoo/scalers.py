@@ -30,15 +30,17 @@ def read_scaler(path: Path, bands: int) -> MelScaler:
     if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
         raise InputError(f"{path.name} is no file of the mean and scale of mel bands (at most 1 MB).")
     try:
-        mean, scale = _read_npz(path) if path.suffix.lower() == ".npz" else _read_joblib(path)
+        read = _read_npz if path.suffix.lower() == ".npz" else _read_joblib
+        mean, scale = (np.asarray(array, dtype=np.float64) for array in read(path))
     except Exception as error:  # an untrusted pickle may fail in any way
         raise InputError(
             f"{path.name} holds no mean and scale that can be read without running it ({type(error).__name__}); give "
             "the meanvar.joblib of the training, or an .npz with `mean` and `scale`."
         ) from None
-    if mean.shape != (bands,) or scale.shape != (bands,) or not (np.isfinite(mean).all() and (scale > 0).all()):
+    fits = mean.shape == scale.shape == (bands,) and np.isfinite([mean, scale]).all() and (scale > 0).all()
+    if not fits:
         raise InputError(f"{path.name} does not hold a mean and a positive scale for each of {bands} mel bands.")
-    return MelScaler(mean.astype(np.float64), scale.astype(np.float64))
+    return MelScaler(mean, scale)
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:

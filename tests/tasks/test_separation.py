@@ -31,7 +31,7 @@ def finish(run) -> Separation:
     return result
 
 
-@pytest.mark.parametrize("rate", [16000, 44100])
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("form", ["shared", "exact", "soft"])
 def test_stems_add_up_to_the_mixture(pair, rate, channels, form):

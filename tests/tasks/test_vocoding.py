@@ -1,5 +1,6 @@
 """Vocoding: the spectrogram comes out again, changed where asked; files that are no spectrograms are refused."""
 
+import contextlib
 import os
 import pickle
 import zipfile
@@ -182,6 +183,28 @@ def test_bare_arrays_are_the_priors_own(tmp_path):
     torch.save(torch.from_numpy(mel)[None], tmp_path / "s.pt")
     for name in ("s.npy", "s.pt"):
         assert np.array_equal(read_spectrogram(tmp_path / name, FRONT_END).mel, mel)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".pt"])
+def test_damaged_files_get_a_sentence(tmp_path, suffix):
+    """Whatever bytes are wrong, and whatever a header claims."""
+    mel, path = spectrogram_of(glide()).mel, tmp_path / f"s{suffix}"
+    save = {".npz": lambda: np.savez_compressed(path, mel=mel), ".npy": lambda: np.save(path, mel)}
+    save.get(suffix, lambda: torch.save(torch.from_numpy(mel), path))()
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(60):
+        broken = bytearray(whole)
+        place = random.integers(0, min(len(whole), 400))
+        broken[place : place + 4] = random.bytes(4)
+        path.write_bytes(broken)
+        with contextlib.suppress(InputError):
+            read_spectrogram(path, FRONT_END)
+
+
+def test_a_parameter_is_a_tensor(tmp_path):
+    mel = spectrogram_of(glide()).mel
+    torch.save(torch.nn.Parameter(torch.from_numpy(mel)), tmp_path / "s.pt")
+    assert np.array_equal(read_spectrogram(tmp_path / "s.pt", FRONT_END).mel, mel)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def no_prior(device):
     ("work", "error", "words"),
     [
         (broken, InputError, "no chain today"),
-        (killed, RuntimeError, "ended from outside"),
+        (killed, InputError, "ended from outside"),
         (None, RuntimeError, "None"),
     ],
 )

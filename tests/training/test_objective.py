@@ -86,7 +86,7 @@ def test_mixtures_are_as_loud_as_two_sources_and_hold_the_source(clean):
 
 
 def test_mixtures_without_a_part_for_them_or_other_sounds_are_refused():
-    objective = SpectralObjective(extractor_share=0.5)
+    objective = SpectralObjective(0.0, 0.0, extractor_share=0.5)
     with pytest.raises(InputError, match="extractor_channels"):
         objective.build({"channels": 8})
     with pytest.raises(InputError, match="--others"):
@@ -110,9 +110,15 @@ def test_training_on_one_question_lowers_its_error(clean):
     assert loss.item() < spline - 0.3
 
 
+@pytest.mark.parametrize("shares", [{"gap_share": 0.5}, {"free_share": -0.1}])
+def test_shares_are_shares(shares):
+    with pytest.raises(InputError, match="sum to more than 1"):
+        SpectralObjective(**shares)
+
+
 def test_gaps_without_a_mixer_are_refused():
     with pytest.raises(InputError, match="gap_channels"):
-        SpectralObjective(gap_share=0.5).build({"channels": 8})
+        SpectralObjective(0.0, 0.0, gap_share=0.5).build({"channels": 8})
 
 
 def tones(samples=24576):

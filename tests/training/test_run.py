@@ -156,3 +156,13 @@ def test_a_pack_of_another_rate_is_refused(recordings, tmp_path):
     pack_data(recordings, tmp_path / "slow", 8000)
     with pytest.raises(InputError, match="8000 Hz"):
         train("spectral", tmp_path / "slow", 0.01, tmp_path / "m.safetensors")
+
+
+def test_data_with_nothing_to_hear_get_a_sentence(tmp_path):
+    folder = tmp_path / "quiet"
+    folder.mkdir()
+    for n in range(40):  # some of them are held out
+        soundfile.write(folder / f"{n}.wav", 1e-4 * np.sin(np.arange(8000)), 16000)
+    pack_data(folder, tmp_path / "pack", 16000)
+    with pytest.raises(InputError, match="Hardly anything in the data is louder than 0.005"):
+        train("spectral", tmp_path / "pack", 0.1, tmp_path / "out.safetensors", overrides=SMALL)

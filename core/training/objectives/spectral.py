@@ -68,6 +68,8 @@ class SpectralObjective:
             self._denoiser_loss,
         ]
         shares = [estimator_share, free_share, gap_share, extractor_share]
+        if min(shares) < 0 or sum(shares) > 1 + 1e-9:
+            raise InputError("The objective's shares must not be negative, nor sum to more than 1; lower some of them.")
         self.shares = torch.tensor([*shares, max(0.0, 1 - sum(shares))], dtype=torch.float64)
         self.gap_examples = GapExamples()
         self.noisy_share, self.noisy_others_share = noisy_share, noisy_others_share
@@ -164,6 +166,8 @@ class SpectralObjective:
         """Median gain of the estimator over the interpolation, and median denoising error by noise level (dB)."""
         clean = [bring_to_level(w) for w in waveforms if w.std() > 1e-3]
         figures = {}
+        if not clean:
+            return figures
         for name, draw in VALIDATION.items():
             gains = []
             for w in clean:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from core.errors import InputError
 from core.models.wavenet import RMS, NoiseEmbedding, WaveNet, WaveNetConfig
 from core.models.wavenet_score import WaveNetScore
 from core.signal.companding import DOMAINS, Domain, MuLaw
@@ -59,11 +60,17 @@ class WaveNetObjective:
         return WaveNet(WaveNetConfig(**sizes))
 
     def prepare(self, model: nn.Module, data: PackedData, segment: int, generator: Generator) -> None:
-        """Tells a new network the mean and scale of the data's bands."""
+        """Tells a new network the mean and scale of the data's bands.
+
+        Raises:
+            InputError: the data are silent.
+        """
         if self.front_end is None:
             return
-        segments = (data.sample(segment, generator)[None] for _ in range(SCALED_BY))
-        mels = (self._mel(s * (RMS / root_mean_square(s)))[0].numpy() for s in segments if s.std() > QUIETEST)
+        segments = [data.sample(segment, generator)[None] for _ in range(SCALED_BY)]
+        mels = [self._mel(s * (RMS / root_mean_square(s)))[0].numpy() for s in segments if s.std() > QUIETEST]
+        if not mels:
+            raise InputError(f"Hardly anything in the data is louder than {QUIETEST:g}; choose other recordings.")
         scaler = MelScaler.fit(mels)
         model.upsample.mean.copy_(torch.from_numpy(scaler.mean))
         model.upsample.scale.copy_(torch.from_numpy(scaler.scale))
