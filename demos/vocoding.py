@@ -10,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from core.errors import InputError
+from core.signal.files import read_clip
 from core.signal.mel import MelFrontEnd
 from core.signal.spectrogram_files import SUFFIXES, MelSpectrogram, read_spectrogram
 from core.tasks.progress import Run, Settings
@@ -142,7 +143,9 @@ class VocodingPanel(RunPanel):
         spectrogram = read_spectrogram(Path(loaded.path), front_end_for(settings)).cut(start, length)
         changes = _changes({name: values[widget] for name, widget in ui.choices.items()})
         take = MelTake(uuid.uuid4().hex, None, start, front_end=spectrogram.front_end)
-        return vocode(spectrogram, settings=settings, **changes), take, ((), loaded)
+        path = values[ui.reference]
+        reference = read_clip(path, start=start, length=length).clip if path else None
+        return vocode(spectrogram, settings=settings, reference=reference, **changes), take, ((), loaded)
 
     def _open(self, path: str | None, prior: str):
         """A spectrogram file, checked for the prior that is chosen."""

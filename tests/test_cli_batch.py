@@ -127,6 +127,12 @@ def test_a_process_that_is_ended_from_outside_is_a_sentence():
         list(engines.engine("local", 2, None)(ended, [1, 2]))
 
 
+def test_spreadsheets_leave_commas_and_empty_lines(house):
+    (house / "jobs.csv").write_text("task,input,output,\n\nspectrogram,a.wav,a.npz,\n")
+    (job,) = read_jobs(house / "jobs.csv", house / "out")
+    assert job.row == 3 and job.command == ("spectrogram", str(house / "a.wav"), str(house / "out" / "a.npz"))
+
+
 def test_jobs_take_turns_on_several_devices(house):
     jobs = read_jobs(mixed_jobs(house), house / "out", ["cuda:0", "cuda:1"])
     devices = [job.command[-1] for job in jobs if job.task != "spectrogram"]

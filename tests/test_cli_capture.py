@@ -12,10 +12,11 @@ from core.arrays import relay_client
 from core.arrays.angles import angular_distance
 from core.arrays.random_scene import RealisticRooms, draw_scene
 from core.arrays.scene import render
-from core.cli import capture, main
+from core.cli import capture
 from tests.arrays.fake_sounddevice import FakeSoundDevice, device
 from tests.arrays.sounds import RATE, RESPEAKER, speech
 from tests.arrays.virtual_respeaker import VirtualReSpeaker, what_is_missing
+from tests.commands import refused, run
 
 LIVE = """
 import sys
@@ -32,6 +33,7 @@ for view in LiveLocalizer(DeviceSource("pulse", ARRAYS["respeaker-4"])).views():
 HEARD_GONE_HEARD = """
 from core.arrays.capture import DeviceSource
 from core.arrays.geometry import ARRAYS
+from tests.commands import refused, run
 
 source, said = DeviceSource("pulse", ARRAYS["respeaker-4"]), ""
 for block in source.blocks():
@@ -49,18 +51,6 @@ def plugged(monkeypatch) -> FakeSoundDevice:
     module = FakeSoundDevice([device("Built-in", 2, 44100.0), device()], [block, block])
     monkeypatch.setitem(sys.modules, "sounddevice", module)
     return module
-
-
-def run(*arguments) -> int:
-    return main([str(argument) for argument in arguments])
-
-
-def refused(capsys, *arguments) -> str:
-    """The sentence of a command that must exit 2."""
-    assert run(*arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1
-    return err
 
 
 def test_devices_are_listed(plugged, capsys):

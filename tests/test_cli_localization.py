@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 from core.arrays.scene_files import RecordedScene, Track, write_scene
-from core.cli import main
 from tests.arrays.scenes import voices
 from tests.arrays.sounds import RATE, babble
+from tests.commands import refused, run
 
 ANGLES = (40, 200)
 
@@ -41,17 +41,6 @@ def scenes(images, tmp_path) -> Path:
     for number, own in enumerate([tracks, tracks, tracks[:1]]):
         write_scene(parent / f"{number:05d}", RecordedScene(tuple(own), RATE))
     return parent
-
-
-def run(*arguments) -> int:
-    return main([str(argument) for argument in arguments])
-
-
-def refused(capsys, *arguments) -> str:
-    assert run(*arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and err.endswith(".\n") and "Traceback" not in err
-    return err
 
 
 def test_a_file_for_each_voice_and_a_report(recording, images, tmp_path, capsys):

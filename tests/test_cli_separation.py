@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.cli import main
+from tests.commands import refused, run
 
 RATE = 16000
 PRIORS = ("--prior", "tiny", "--prior", "tiny", "--steps", "2", "--quality", "draft")
@@ -22,17 +22,6 @@ def sounds(tiny_prior, tmp_path) -> list[Path]:
     for path, wave in zip(paths, [*waves, sum(waves)], strict=True):
         soundfile.write(path, wave, RATE, subtype="FLOAT")
     return paths
-
-
-def run(*arguments) -> int:
-    return main([str(argument) for argument in arguments])
-
-
-def refused(capsys, *arguments) -> str:
-    assert run(*arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and err.endswith(".\n") and "Traceback" not in err
-    return err
 
 
 def test_stems_add_up_and_the_report_names_them(sounds, tmp_path, capsys):

@@ -92,17 +92,18 @@ def read_jobs(path: Path, folder: Path, devices: Sequence[str] = ("auto",)) -> l
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, strict=True, restkey="", skipinitialspace=True))
+            reader = csv.DictReader(file, strict=True, skipinitialspace=True)
+            rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text with commas between values"
         raise InputError(f"{path} cannot be read as a list of jobs ({reason}).") from None
     if not rows:
         raise InputError(f"{path} holds no jobs; its first line names the columns task, input, output and options.")
-    missing = [name for name in REQUIRED if name not in rows[0]]
+    missing = [name for name in REQUIRED if name not in rows[0][1]]
     if missing:
         raise InputError(f"{path} has no column {missing[0]}; it needs task, input and output.")
     turns = itertools.cycle(devices)
-    jobs = [_job(number, row, path.parent, folder, next(turns)) for number, row in enumerate(rows, start=2)]
+    jobs = [_job(number, row, path.parent, folder, next(turns)) for number, row in rows]
     outputs: dict[str, int] = {}
     for job in jobs:
         if job.output in outputs:
@@ -121,7 +122,7 @@ def _devices(device: str) -> list[str]:
 
 
 def _job(number: int, row: dict, beside: Path, folder: Path, device: str) -> Job:
-    if "" in row or None in row.values():
+    if None in row or None in row.values() or row.get(""):
         raise InputError(f"Row {number} has another number of values than the first line; put quotes around commas.")
     values = {name.strip(): value.strip() for name, value in row.items() if value.strip()}
     task, output = values.get("task", ""), values.get("output", "")

@@ -20,7 +20,7 @@ from core.signal.resampling import resample
 from core.tasks.blocks import Clock, at_rate, join, overlap_of, silent, split_blocks
 from core.tasks.progress import Settings
 from core.tasks.restoration import HEADROOM, block_seconds, own_window, resolve_devices
-from core.tasks.separation_outcome import conclude
+from core.tasks.separation_outcome import conclude, matching_references
 from core.tasks.stems import SeparationRun, StemsProgress
 from core.tasks.windows import run_windows
 from core.types import Iterate, Prior
@@ -62,6 +62,7 @@ def separate(
     """
     check_clip("The mixture", mixture)
     names, levels = _check_levels_of(priors, levels_db)
+    truths = None if references is None else matching_references(references, mixture, names)
     prior = load_sources(priors, resolve_devices(settings)[0])
     gains, rate = tuple(10 ** (level / 20) for level in levels), prior.sample_rate
     windows = {"window": own_window(settings, rate), "batch": settings.batch}
@@ -74,7 +75,7 @@ def separate(
         heard, chain, iterate, seconds, left = moment
         yield StemsProgress(names, partial(stems, heard), partial(stems, chain), iterate, seconds, left)
     extras = {"form": plan.form, "levels_db": levels}
-    yield conclude(TASK, names, stems(moment.sources), mixture, moment, prior, settings, references, extras)
+    yield conclude(TASK, names, stems(moment.sources), mixture, moment, prior, settings, truths, extras)
 
 
 def mix(sources: Sequence[Clip], levels_db: Sequence[float]) -> tuple[Clip, list[Clip], tuple[str, ...]]:

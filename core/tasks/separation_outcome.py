@@ -29,19 +29,16 @@ def conclude(
     run,
     prior: Independent,
     settings: Settings,
-    references: Sequence[Clip] | None,
+    truths: Sequence[Clip] | None,
     extras: Mapping,
 ) -> Separation:
     """Measures stems and baselines against the truth, where there is one, and writes the report.
 
     Args:
         run: the evaluations, seconds, sampler and notes of what made the stems.
+        truths: of `matching_references`, where there are any.
         extras: what the report says beside what all tasks say.
-
-    Raises:
-        InputError: references that do not fit the stems.
     """
-    truths = None if references is None else _matching(references, mixture, names)
     baselines = {} if truths is None else make_baselines(mixture, truths)
     methods = {"": stems} | baselines
     figures = {method: _figures(names, clips, truths, mixture) for method, clips in methods.items()}
@@ -155,8 +152,12 @@ def _figures_of(truth: np.ndarray, stem: np.ndarray, mixture: np.ndarray) -> dic
     return {key: mean_of_finite([row[key] for row in rows]) for key in rows[0]}
 
 
-def _matching(references: Sequence[Clip], mixture: Clip, names: tuple[str, ...]) -> list[Clip]:
-    """The references at the mixture's rate and length."""
+def matching_references(references: Sequence[Clip], mixture: Clip, names: tuple[str, ...]) -> list[Clip]:
+    """The references at the mixture's rate and length.
+
+    Raises:
+        InputError: they do not fit the stems.
+    """
     if len(references) != len(names):
         raise InputError(f"There are {len(names)} stems, but {len(references)} references; give one for each.")
     return [match_reference(reference, mixture) for reference in references]

@@ -14,7 +14,7 @@ from core.signal.limits import check_clip
 from core.signal.mel import FRONT_ENDS, MelFrontEnd, mel_spectrogram, name_of, shift_pitch, stretch_time
 from core.signal.resampling import resample
 from core.signal.spectrogram_files import MelSpectrogram
-from core.tasks.outcome import conclude
+from core.tasks.outcome import conclude, match_reference
 from core.tasks.progress import Progress, Result, Run, Settings
 from core.tasks.restoration import load_prior
 from core.tasks.vocoding_runs import Moments, draw, impose, tell
@@ -59,13 +59,14 @@ def vocode(
     untouched = stretch == 1 and semitones == 0
     truth = reference or (origin if untouched else None)
     baseline = Clip(griffin_lim(spectrogram), prior.sample_rate)
+    if truth is not None:  # one that does not fit is refused before the work
+        truth = match_reference(_as_long(resample(truth.mono(), prior.sample_rate), baseline), baseline)
     for moment in run(spectrogram, baseline, prior, settings):
         if isinstance(moment, Progress):
             yield moment
     made = Clip(moment.waveform, prior.sample_rate)
     extras = {"front_end": name_of(spectrogram.front_end), "stretch": stretch, "semitones": semitones}
     observed = origin or baseline
-    truth = None if truth is None else _as_long(resample(truth.mono(), prior.sample_rate), made)
     result = conclude(TASK, made, moment, prior, settings, {BASELINE: baseline}, observed, truth, extras)
     yield _with_own_figures(result, spectrogram)
 

@@ -44,7 +44,7 @@ def test_a_spectrogram_is_seen_played_taken_along_and_opened(visit, artifacts):
 
 def test_a_file_that_is_no_spectrogram_gets_a_sentence(visit, tmp_path):
     tab = ready(visit())
-    np.save(tmp_path / "trap.npy", np.array([object()]), allow_pickle=True)
+    np.save(tmp_path / "trap.npy", np.array([object()]))  # objects are written as a pickle
     tab.root.locator("input[type=file][accept*=npz]").set_input_files(tmp_path / "trap.npy")
     tab.page.get_by_text("holds no plain array, so it was not opened further").wait_for()
     tab.root.locator(".caption-line b", has_text="Voice, half as fast").wait_for()

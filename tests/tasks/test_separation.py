@@ -94,6 +94,12 @@ def test_a_silent_source_has_no_figure_but_the_others_do(pair):
     assert result.metrics["tiny-2"]["si_sdr_db"] is None and result.metrics["tiny"]["si_sdr_db"] is not None
 
 
+def test_references_that_do_not_fit_are_refused_before_the_work(pair):
+    run = separate(tone(300), pair, settings=QUICK, references=[tone(300), tone(300, 2.0)])
+    with pytest.raises(InputError, match="lasts 2.000 s"):
+        next(run)
+
+
 def test_blocks_of_one_prior_keep_their_places():
     """Where a block's sources come out in another order they are put back by their overlap."""
     before = np.stack([tone(300).samples, tone(500).samples])
