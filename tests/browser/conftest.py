@@ -77,7 +77,7 @@ def _register_tiny_prior(home: Path) -> None:
 
 
 def _wait_for(process) -> None:
-    for _ in range(240):
+    for _ in range(480):
         if process.poll() is not None:
             break
         try:

@@ -10,9 +10,9 @@ from tests.browser.test_page import Tab
 
 def choose_prior(tab: Tab, label: str, prior: str) -> None:
     field = tab.root.get_by_label(label)
-    field.fill(prior)
-    field.press("Enter")
-    field.press("Tab")
+    field.click()
+    tab.root.get_by_role("option", name=prior, exact=True).click()
+    tab.wait(f"e => e.value === {prior!r}", field)
 
 
 def start(page, chip: str, *, prior: str = "tiny", steps: str = "6") -> Tab:
