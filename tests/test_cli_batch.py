@@ -122,9 +122,25 @@ def ended(job):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_process_that_is_ended_from_outside_is_a_sentence():
+@pytest.mark.parametrize("name", engines.ENGINES)
+def test_a_process_that_is_ended_from_outside_is_a_sentence(name):
+    if name == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed")
     with pytest.raises(InputError, match="What is done is kept: start again"):
-        list(engines.engine("local", 2, None)(ended, [1, 2]))
+        list(engines.engine(name, 2, None)(ended, [1, 2]))
+
+
+def test_arrays_are_listened_to_and_files_are_beside_the_list(house):
+    t = np.arange(8000) / 16000
+    voice = 0.1 * np.sin(2 * np.pi * (300 + 900 * t) * t)
+    soundfile.write(house / "array.wav", np.stack([voice] * 4, axis=1), 16000)
+    (house / "mine.json").write_text('{"count": 4, "radius": 0.03}')
+    rows = "localize,array.wav,voices,mine.json,srp-phat,1,array.wav,yes\n"
+    (house / "jobs.csv").write_text(f"task,input,output,array,method,voices,reference,moving\n{rows}")
+    (job,) = read_jobs(house / "jobs.csv", house / "out")
+    assert f"--array={house / 'mine.json'}" in job.command and f"--reference={house / 'array.wav'}" in job.command
+    assert run(house / "jobs.csv", house / "out") == 0, statuses(house / "out")
+    assert soundfile.info(house / "out" / "voices" / "voice-1.wav").frames == 8000
 
 
 def test_spreadsheets_leave_commas_and_empty_lines(house):

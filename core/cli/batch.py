@@ -16,9 +16,9 @@ from core.errors import InputError
 from core.signal.output import replacing
 
 REQUIRED = ("task", "input", "output")
-TASKS = ("super-resolve", "inpaint", "declip", "separate", "vocode", "spectrogram")
+TASKS = ("super-resolve", "inpaint", "declip", "separate", "vocode", "localize", "spectrogram")
 REPEATED = ("gap", "prior", "level", "reference")  # several values stand with ";" between them
-FLAGS = ("mono",)  # take no value: yes or no in their column
+FLAGS = ("mono", "moving")  # take no value: yes or no in their column
 OF_THE_COMMAND = ("report", "device", "sources")  # not a column
 STATUS = "status.csv"
 DONE, FAILED = "done", "failed"
@@ -134,8 +134,8 @@ def _job(number: int, row: dict, beside: Path, folder: Path, device: str) -> Job
     for name in values:
         if name in OF_THE_COMMAND:
             raise InputError(f"The column {name} is not for jobs; leave it out.")
-    source = beside / values.get("input", "")
-    command = [task, str(source), str(folder / inside)]
+    source = (beside / values.get("input", "")).absolute()  # workers elsewhere have a working directory of their own
+    command = [task, str(source), str(folder.absolute() / inside)]
     for name, value in values.items():
         if name in REQUIRED:
             continue
@@ -143,10 +143,16 @@ def _job(number: int, row: dict, beside: Path, folder: Path, device: str) -> Job
             command += [f"--{name}"] if value.lower() in ("yes", "true", "1") else []
             continue
         parts = value.split(";") if name in REPEATED else [value]
-        command += [f"--{name}={part.strip()}" for part in parts]
+        command += [f"--{name}={_placed(name, part.strip(), beside)}" for part in parts]
     if task != "spectrogram":
         command.append(f"--device={device}")
     return Job(number, task, values.get("input", ""), str(inside), _key(values, source), tuple(command))
+
+
+def _placed(name: str, value: str, beside: Path) -> str:
+    """An option's value; files are relative to the list, as inputs are."""
+    is_file = name == "reference" or (name == "array" and value.lower().endswith(".json"))
+    return str((beside / value).absolute()) if is_file else value
 
 
 def _key(values: dict[str, str], source: Path) -> str:

@@ -11,6 +11,7 @@ from core.errors import InputError
 
 ENGINES = ("local", "ray")
 Engine = Callable[[Callable, Sequence], Iterator]  # (work, jobs) -> what became of each
+LOST = "A process was ended from outside (out of memory?). What is done is kept: start again, with fewer workers."
 
 
 def engine(name: str, workers: int, address: str | None) -> Engine:
@@ -41,9 +42,7 @@ def _in_processes(work: Callable, jobs: Sequence, workers: int) -> Iterator:
         waiting = [pool.submit(work, job) for job in jobs]
         yield from (future.result() for future in as_completed(waiting))
     except BrokenProcessPool:
-        raise InputError(
-            "A process was ended from outside (out of memory?). What is done is kept: start again, with fewer workers."
-        ) from None
+        raise InputError(LOST) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -59,6 +58,8 @@ def _on_ray(work: Callable, jobs: Sequence, ray) -> Iterator:
         while waiting:
             ended, waiting = ray.wait(waiting)
             yield from ray.get(ended)
+    except ray.exceptions.RayError:
+        raise InputError(LOST) from None
     finally:
         ray.shutdown()
 

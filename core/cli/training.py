@@ -41,6 +41,8 @@ def add_commands(commands) -> None:
 
 
 def _train(arguments) -> int:
+    from accelerate import Accelerator
+
     from core.training.run import train
     from core.zoo.manifest import check_name, own_folder, register
 
@@ -53,9 +55,12 @@ def _train(arguments) -> int:
         options.check_output(out, [".safetensors"])
     if arguments.init and not arguments.init.is_file():
         raise InputError(f"There is no checkpoint {arguments.init} to start from; check the name.")
+    processes = Accelerator()
+    with processes.main_process_first():
+        pack = _packed(arguments, out, again=processes.is_main_process and not arguments.resume)
     written = train(
         arguments.recipe,
-        _packed(arguments, out),
+        pack,
         arguments.minutes,
         out,
         resume=arguments.resume,
@@ -63,6 +68,8 @@ def _train(arguments) -> int:
         overrides=dict(arguments.set),
         others=arguments.others,
     )
+    if not processes.is_main_process:
+        return 0
     print(f"Wrote {written}")
     if arguments.register is not None:
         register(arguments.register, written, _provenance(arguments, written))
@@ -70,15 +77,16 @@ def _train(arguments) -> int:
     return 0
 
 
-def _packed(arguments, out: Path) -> Path:
-    """The data as a pack: as given, or made beside the checkpoint, where a resumed training finds it again."""
+def _packed(arguments, out: Path, again: bool) -> Path:
+    """The data as a pack: as given, or made beside the checkpoint, where other processes and a resumed training find
+    it; one that is there is made again where it may be another training's."""
     from core.training.data import is_pack, pack_data
     from core.training.recipe import load_recipe
 
     if is_pack(arguments.data):
         return arguments.data
     pack = out.with_suffix(".data")
-    if not (arguments.resume and is_pack(pack)):
+    if again or not is_pack(pack):
         pack_data(arguments.data, pack, load_recipe(arguments.recipe, dict(arguments.set))["sample_rate"])
     return pack
 

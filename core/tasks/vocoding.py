@@ -49,7 +49,8 @@ def vocode(
         Progress after every update, then one Result at the prior's rate.
 
     Raises:
-        InputError: a stretch, shift or temperature out of range, or a prior that cannot vocode or not by this sampler.
+        InputError: a stretch, shift or temperature out of range, a prior that cannot vocode or not by this sampler, or
+            a choice that the sampler does not know.
     """
     prior = load_prior(TASK, settings, DEFAULT_PRIOR)
     run = _engine(prior, settings, temperature)
@@ -142,8 +143,25 @@ def _engine(prior: Prior, settings: Settings, temperature: float) -> Callable[..
                 f"The prior {prior.name} is no WaveNet, so it cannot be sampled by {settings.sampler}; choose "
                 "diffusion, langevin, or a WaveNet that is told spectrograms."
             )
-        return impose
-    return partial(draw, temperature=temperature) if settings.sampler == "ancestral" else tell
+        run = impose
+    else:
+        run = partial(draw, temperature=temperature) if settings.sampler == "ancestral" else tell
+    if settings.sampler == "ancestral":
+        _check_one_by_one(settings)
+    elif temperature != 1:
+        raise InputError("A temperature is for the sampler ancestral alone; choose that, or leave it at 1.")
+    return run
+
+
+def _check_one_by_one(settings: Settings) -> None:
+    """Refuses what chains alone have."""
+    given = {"steps": settings.steps, "window": settings.window_seconds, "batch": settings.batch}
+    names = [name for name, value in given.items() if value is not None]
+    if names:
+        raise InputError(
+            f"The sampler ancestral draws one sample after the other and has no {names[0]}; leave it out, or choose "
+            "another sampler."
+        )
 
 
 def _with_own_figures(result: Result, spectrogram: MelSpectrogram) -> Result:

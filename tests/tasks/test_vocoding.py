@@ -148,6 +148,10 @@ def test_mel_error_is_in_decades_and_looks_five_under_the_loudest():
         ({"settings": Settings(prior="tiny", sampler="ancestral")}, "is no WaveNet"),
         ({"source": spectrogram_at(glide(), FRONT_ENDS["pnf"])}, "another front-end's"),
         ({"settings": Settings(prior="told", sampler="ancestral"), "temperature": 0.0}, "temperature must lie"),
+        ({"settings": Settings(prior="told", sampler="langevin"), "temperature": 0.8}, "for the sampler ancestral"),
+        ({"temperature": 0.8}, "for the sampler ancestral"),
+        ({"settings": Settings(prior="told", sampler="ancestral", steps=9)}, "has no steps"),
+        ({"settings": Settings(prior="told", sampler="ancestral", batch=2)}, "has no batch"),
         ({"source": Clip(np.full((1, 500), 0.1), 16000)}, "too short"),
     ],
 )

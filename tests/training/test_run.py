@@ -127,6 +127,19 @@ def test_a_kill_leaves_a_state_to_resume_from(pack, tmp_path):
     assert torch.load(out.with_suffix(".state"), weights_only=True)["step"] > before["step"]
 
 
+def test_two_processes_pack_once_and_register_once(recordings, tmp_path):
+    together = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "RESOUND_HOME": str(tmp_path / "home")}
+    settings = [f"--set={name}={value}" for name, value in SMALL.items()]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "core", "train", "spectral"]
+    command += [f"--data={recordings}", "--minutes=0.05", "--register=duo", *settings]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | together, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Registered as duo") == 1
+    state = torch.load(tmp_path / "home" / "training" / "duo.state", weights_only=True)
+    assert state["step"] > 0 and len(state["history"]) == 1
+    assert len(list((tmp_path / "home" / "training" / "duo.log").iterdir())) == 1, "only one of them writes the log"
+
+
 def test_another_size_of_network_can_not_resume(pack, tmp_path):
     out = tmp_path / "model.safetensors"
     train("spectral", pack, 0.03, out, overrides=SMALL)
