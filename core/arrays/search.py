@@ -20,7 +20,7 @@ from core.arrays.suppression import RADIUS, SIMILARITY_CUTOFF_DB, Source, suppre
 from core.errors import InputError
 
 MOVING_LEVELS = 3  # sources that move are not looked for any finer
-FRAMES_AT_ONCE = 2**20  # of all candidates in a batch: bounds the memory
+FRAMES_AT_ONCE = 2**21  # of all candidates in a batch: bounds the memory
 
 
 class Extractor(Protocol):
@@ -41,6 +41,7 @@ class SearchSettings:
         rms: what the level of several channels is, as `mean_rms` takes it.
         moving: sources may move, so the search ends with windows of 22.5 degrees.
         pre_shift: channels are aligned to whole samples ("original") or to fractions ("exact").
+        at_once: windows that are looked into together at most; None takes as many as memory is meant for.
     """
 
     energy_cutoff: float = 0.002
@@ -49,6 +50,7 @@ class SearchSettings:
     rms: Rms = "mono"
     moving: bool = False
     pre_shift: PreShift = "original"
+    at_once: int | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def search(
         )
     mixture = torch.as_tensor(mixture, dtype=torch.float32)
     steering = Steering(geometry, sample_rate, settings.pre_shift)
-    levels, at_once = MOVING_LEVELS if settings.moving else len(WINDOWS), max(1, FRAMES_AT_ONCE // frames)
+    levels = MOVING_LEVELS if settings.moving else len(WINDOWS)
+    at_once = settings.at_once or max(1, FRAMES_AT_ONCE // frames)
     angles, sources = tiling(WINDOWS[0]).tolist(), []
     for level, window in enumerate(WINDOWS[:levels]):
         kept = []

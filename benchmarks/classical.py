@@ -1,6 +1,6 @@
 """Classical array methods in simulated rooms: angular errors, and what beamformers gain at the angles found.
 
-    python -m benchmarks.arrays speech/ --split test --rooms 30
+    python -m benchmarks.classical speech/ --split test --rooms 30
 
 One voice: 0.8 to 1.5 m away, T60 0.2 to 0.5 s. Two: 1 to 2 m away, at least 45 degrees apart, T60 0.2 to 0.4 s.
 Scenes of 3 s at 16 kHz, no background. A voice that is not found counts as 180 degrees off. Gains are SI-SDR over the
@@ -123,7 +123,12 @@ def main() -> None:
         for voices, rooms in enumerate((ONE_VOICE, TWO_VOICES), start=1)
     )
     rate = 2 * options.rooms / (time.perf_counter() - started)
-    report = {"benchmark": "arrays", "array": array.name, "rooms": options.rooms, "scenes_per_second": round(rate, 1)}
+    report = {
+        "benchmark": "classical",
+        "array": array.name,
+        "rooms": options.rooms,
+        "scenes_per_second": round(rate, 1),
+    }
     print(f"{'angular error, degrees':24} {'one voice (p90)':>17} {'two voices (p90)':>17} {'s a scene':>10}")
     for name, locate in locators(array).items():
         (single, seconds), (double, _) = (angular_errors(locate, rendered) for rendered in (one, two))

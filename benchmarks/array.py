@@ -1,0 +1,83 @@
+"""The microphone array at work: the search for voices, all windows of a level at once or one by one, and live listening.
+
+    python -m benchmarks.array [--prior cone-respeaker-4] [--original] [--seconds 3]
+
+Search: two voices in a free field. All 124 windows there are, and those that hold sound; without a checkpoint the small
+network is a fresh one, which costs the same, and only the first row means something. `--original` adds the original's
+network in its published size (266 million fresh weights) at 44.1 kHz, of which the first two widths are searched. Live:
+as `benchmarks.live` has it. Prints two tables and, last, one JSON line.
+"""
+
+import argparse
+import json
+import time
+
+import numpy as np
+
+from benchmarks.live import AT_ONCE, cost, free_field
+from core import zoo
+from core.arrays.geometry import read_array
+from core.arrays.search import Found, SearchSettings, search
+from core.arrays.separator import ConeSeparator, build
+from core.signal.clip import Clip
+from core.signal.resampling import resample
+
+ORIGINAL_RATE, ORIGINAL_LEVELS = 44100, 2
+EVERYTHING, HEARD = 0.0, 0.002  # cutoffs of the energy
+
+
+def searched(samples: np.ndarray, array, separator: ConeSeparator, settings: SearchSettings, levels: int = 5):
+    """Seconds that the first so many widths take, and how many windows they are."""
+    started, windows = time.perf_counter(), 0
+    for moment in search(samples, array, separator.sample_rate, separator, settings):
+        if isinstance(moment, Found):
+            break
+        windows += len(moment.candidates)
+        if moment.level == levels - 1 and not moment.remaining:
+            break
+    return time.perf_counter() - started, windows
+
+
+def compare(name: str, samples: np.ndarray, array, separator: ConeSeparator, cutoff: float, levels: int = 5) -> dict:
+    """One row: together and one by one in turns, the quicker of two rounds."""
+    seconds = samples.shape[1] / separator.sample_rate
+    settings = [SearchSettings(cutoff, pre_shift=separator.pre_shift, at_once=at_once) for at_once in (None, 1)]
+    rounds = [[searched(samples, array, separator, s, levels) for s in settings] for _ in range(2)]
+    together, alone = (min(r[k][0] for r in rounds) for k in range(2))
+    row = {"windows": rounds[0][0][1], "seconds_a_second": together / seconds, "ratio": alone / together}
+    print(f"{name:34s} {row['windows']:8d} {together:10.2f} {row['seconds_a_second']:12.2f} {row['ratio']:14.2f}")
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--array", default="respeaker-4")
+    parser.add_argument("--prior", help="a separator for the array")
+    parser.add_argument("--original", action="store_true", help="the original's network, too; takes 3 GB and minutes")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    options = parser.parse_args()
+    array = read_array(options.array)
+    samples = free_field(array, options.seconds)
+    small = zoo.load_separator(options.prior) if options.prior else _fresh("cone-mask", array, 16000, "exact")
+    print(f"{'search':34s} {'windows':>8s} {'seconds':>10s} {'s a second':>12s} {'x one by one':>14s}")
+    rows = {
+        "all": compare(f"{small.name}, all windows", samples, array, small, EVERYTHING),
+        "heard": compare(f"{small.name}, those with sound", samples, array, small, HEARD),
+    }
+    if options.original:
+        original = _fresh("cone", array, ORIGINAL_RATE, "original")
+        clip = resample(Clip(samples.astype(np.float32), small.sample_rate), ORIGINAL_RATE)
+        rows["original"] = compare("original, wide windows", clip.samples, array, original, EVERYTHING, ORIGINAL_LEVELS)
+    print(f"\n{'live':34s} {'updates/s':>16s} {'share of a core':>16s} {'at most: updates/s':>19s}")
+    live = cost(array, samples, None) | {"most": cost(array, samples, AT_ONCE)["updates_per_second"]}
+    print(f"{array.name:34s} {live['updates_per_second']:16.1f} {live['core_share']:16.1%} {live['most']:19.1f}")
+    print(json.dumps({"benchmark": "array", "array": array.name, "search": rows, "live": live}))
+
+
+def _fresh(architecture: str, array, sample_rate: int, pre_shift: str) -> ConeSeparator:
+    network = build(architecture, {"microphones": array.count})
+    return ConeSeparator(f"fresh {architecture}", network, array.name, sample_rate, pre_shift)
+
+
+if __name__ == "__main__":
+    main()
