@@ -1,4 +1,4 @@
-"""The microphone array at work: the search for voices, all windows of a level at once or one by one, and live listening.
+"""The microphone array at work: the search for voices, a level's windows at once or one by one, and live listening.
 
     python -m benchmarks.array [--prior cone-respeaker-4] [--original] [--seconds 3]
 
