@@ -1,27 +1,48 @@
-"""A spectrogram that a prior is told: it answers with what sounds like it, and nothing is imposed on x."""
+"""A spectrogram that a prior is told: it answers with what sounds like it.
+
+What it answers may be given the spectrogram on top, band by band: a network says which phases go with a spectrogram
+better than how loud every band of it was.
+"""
 
 from dataclasses import dataclass
 
+import torch
 from torch import Generator, Tensor
 
+from core.observations.mel import MelMagnitudes
 from core.signal.companding import Domain
 from core.types import MelCondition, Observation
 
 
 @dataclass(frozen=True, eq=False)
 class ToldSpectrogram(Observation):
-    """Args:
-    told: the spectrogram, for as many frames as x has samples over the hop length.
-    start: waveforms that a chain may start from, `[batch, frames]`.
-    domain: of x.
+    """x has one sample, the past of the first, before the frames.
+
+    Args:
+        told: the spectrogram, for as many frames as x has samples over the hop length.
+        start: waveforms that a chain may start from, `[batch, 1 + frames]`.
+        domain: of x.
+        magnitudes: of the same frames, imposed on what the prior answers; None leaves that as it is.
     """
 
     told: MelCondition
     start: Tensor
     domain: Domain
+    magnitudes: MelMagnitudes | None = None
 
     def initialise(self, generator: Generator) -> Tensor:
         return self.domain.encode(self.start)
 
     def condition(self) -> MelCondition:
         return self.told
+
+    def project(self, x: Tensor) -> Tensor:
+        if self.magnitudes is None:
+            return x
+        waveform = self.magnitudes.project(self.domain.decode(x[:, 1:]).float())
+        return torch.cat([x[:, :1], self.domain.encode(waveform.clamp(-1, 1)).to(x)], dim=1)
+
+    def residual(self, denoised: Tensor) -> float:
+        if self.magnitudes is None:
+            return 0.0
+        return self.magnitudes.residual(self.domain.decode(denoised[:, 1:]).float())

@@ -1,7 +1,8 @@
 """The three ways from a mel spectrogram to a waveform: impose it on a prior, tell a WaveNet, or let that draw.
 
 A denoiser knows nothing of spectrograms, so its estimates are given the one that is wanted at every step. A WaveNet
-that was trained with spectrograms is told it, and is sampled by a chain or sample by sample.
+that was trained with spectrograms is told it, and is sampled by a chain or sample by sample; the reverse diffusion,
+whose estimates are clean, imposes it as well.
 """
 
 import time
@@ -33,19 +34,18 @@ Moments = Iterator[Progress | Restored]
 
 def impose(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings) -> Moments:
     """Samples of a prior over waveforms, to which the spectrogram is evidence."""
-    front_end = spectrogram.front_end
-    hop, filters = front_end.hop_length, torch.from_numpy(mel_filters(front_end))
-    magnitudes = torch.from_numpy(spectrogram.magnitudes.astype(np.float32))[None]
-    observe = partial(_imposed, magnitudes, filters, hop, torch.from_numpy(start.samples.copy()))
-    problem = Problem(start.samples, [(0, start.frames)], observe, grid=hop, openness=OPENNESS, averaged=False)
+    observe, grid = partial(_imposed, spectrogram, start.samples), spectrogram.front_end.hop_length
+    problem = Problem(start.samples, [(0, start.frames)], observe, grid=grid, openness=OPENNESS, averaged=False)
     return restore(problem, prior, settings)
 
 
 def tell(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings) -> Moments:
-    """Samples of a WaveNet that is told the spectrogram, by any chain."""
+    """Samples of a WaveNet that is told the spectrogram, by any chain; those of Langevin dynamics are its own alone."""
     # a chain moves whole frames and one sample before them, which is the past of the first
     waveform = np.pad(start.samples, ((0, 0), (1, 0)))
-    observe, grid = partial(_told, spectrogram, waveform, _padding(prior)), spectrogram.front_end.hop_length
+    also_imposed = settings.sampler in (None, "diffusion")
+    observe = partial(_told, spectrogram, waveform, _padding(prior), also_imposed)
+    grid = spectrogram.front_end.hop_length
     problem = Problem(waveform, [(0, waveform.shape[1])], observe, grid=grid, openness=OPENNESS, averaged=False)
     for moment in restore(problem, prior, settings):
         if isinstance(moment, Progress):
@@ -88,17 +88,21 @@ def draw(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Setti
 
 
 def _imposed(
-    magnitudes: Tensor, filters: Tensor, hop: int, waveform: Tensor, first: int, last: int, gain: Tensor, domain: Domain
+    spectrogram: MelSpectrogram, waveform: np.ndarray, first: int, last: int, gain: Tensor, domain: Domain
 ) -> MelMagnitudes:
-    frames, scale = slice(first // hop, first // hop + 1 + (last - first) // hop), gain.float()
-    own = magnitudes[..., frames].to(gain.device) * scale[:, :, None]
-    return MelMagnitudes(own, filters.to(gain.device), hop, waveform[:, first:last].to(gain.device) * scale)
+    hop, scale = spectrogram.front_end.hop_length, gain.float()
+    frames = slice(first // hop, first // hop + 1 + (last - first) // hop)
+    magnitudes = torch.from_numpy(spectrogram.magnitudes[None, :, frames].astype(np.float32)).to(gain.device)
+    filters = torch.from_numpy(mel_filters(spectrogram.front_end)).to(gain.device)
+    start = torch.from_numpy(waveform[:, first:last].copy()).to(gain.device)
+    return MelMagnitudes(magnitudes * scale[:, :, None], filters, hop, start * scale)
 
 
 def _told(
     spectrogram: MelSpectrogram,
     waveform: np.ndarray,
     padding: int,
+    also_imposed: bool,
     first: int,
     last: int,
     gain: Tensor,
@@ -108,7 +112,8 @@ def _told(
     frames = -(-(last - first - 1) // hop)
     told = told_frames(spectrogram, gain.item(), first // hop, first // hop + frames, padding)
     own = torch.from_numpy(waveform[:, first:last].copy()).to(gain.device) * gain.float()
-    return ToldSpectrogram(told_to(told, gain.device), own.clamp(-1, 1), domain)
+    magnitudes = _imposed(spectrogram, waveform[:, 1:], first, last - 1, gain, domain) if also_imposed else None
+    return ToldSpectrogram(told_to(told, gain.device), own.clamp(-1, 1), domain, magnitudes)
 
 
 def told_frames(spectrogram: MelSpectrogram, gain: float, first: int, last: int, padding: int) -> MelCondition:

@@ -76,6 +76,12 @@ def test_a_wavenet_is_told_the_spectrogram(told, sampler):
     assert result.report["front_end"] == "pnf-16k" and result.metrics["mel_error"] is not None
 
 
+def test_the_diffusion_imposes_it_too(told):
+    *_, result = vocode(glide(), settings=Settings(told, "draft", "diffusion", steps=3))
+    *_, alone = vocode(glide(), settings=Settings(told, "draft", "langevin", steps=3))
+    assert result.metrics["mel_error"] < 0.6 * alone.metrics["mel_error"], "what an untrained network says is mended"
+
+
 def test_another_spectrogram_sounds_different_to_it(told):
     settings = Settings(told, "draft", "ancestral")
     one, same, other = (finish(vocode(glide(0.3, low), settings=settings)).clip for low in (300, 300, 900))
