@@ -9,7 +9,8 @@ from core.observations.masked import misfit
 from core.types import Observation
 
 ROUNDS = 6  # of a projection: bands overlap, and so do frames
-LEAST, MOST = 1e-2, 1e2  # factors that a round may change a band by
+LEAST, MOST = 1e-2, 1e2  # factors that a round may change a band by, and smoothing a bin
+SMOOTHING = 0.2  # share of a bin's deviation (dB) from its bands that is taken away: nobody knows what is inside a band
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ class MelMagnitudes(Observation):
     def project(self, x: Tensor) -> Tensor:
         """Every bin is made louder or quieter as the bands that it is part of ask for; phases stay."""
         reach = self.filters.sum(dim=0)[:, None]  # of the bands, [bins, 1]
+        x = self._smoothed(x, reach)
         for _ in range(ROUNDS):
             spectrum = self._spectrum(x)
             bands = (self.filters @ spectrum.abs()).clamp_min(1e-8)
@@ -45,6 +47,14 @@ class MelMagnitudes(Observation):
             gains = (self.filters.t() @ asked) / reach.clamp_min(1e-8)
             x = self._waveform(spectrum * gains.where(reach > 1e-6, 1.0), x.shape[-1])
         return x
+
+    def _smoothed(self, x: Tensor, reach: Tensor) -> Tensor:
+        """Every bin a little nearer to the mean of the bands that it is part of."""
+        spectrum = self._spectrum(x)
+        magnitude, width = spectrum.abs().clamp_min(1e-8), self.filters.sum(dim=1)[:, None]
+        mean = self.filters.t() @ (self.filters @ magnitude / width.clamp_min(1e-8)) / reach.clamp_min(1e-8)
+        gains = (mean / magnitude).clamp(LEAST, MOST) ** SMOOTHING
+        return self._waveform(spectrum * gains.where(reach > 1e-6, 1.0), x.shape[-1])
 
     def residual(self, denoised: Tensor) -> float:
         """Root mean square misfit of the band magnitudes."""
