@@ -1,7 +1,7 @@
 """Makes the example sounds of the page: a piano piece written below as notes, spoken sentences, and damaged copies.
 
-Needs Debian's `fluidsynth`, `fluid-soundfont-gm` and `flite`; run `PYTHONPATH=. python assets/make_examples.py` once, the
-results are committed. Everything is 16-bit FLAC, and mono but for the recording of a simulated array.
+Needs Debian's `fluidsynth`, `fluid-soundfont-gm` and `flite`; run `PYTHONPATH=. python assets/make_examples.py` once,
+the results are committed. Everything is 16-bit FLAC, and mono but for the recording of a simulated array.
 """
 
 import struct
