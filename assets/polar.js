@@ -12,7 +12,7 @@ root.innerHTML = `
     <canvas class="polar-canvas" tabindex="0" role="application"></canvas>
     <div class="polar-side">
       <ol class="polar-list"></ol>
-      <p class="polar-hint">Click a direction to listen to it alone.</p>
+      <p class="polar-hint"></p>
     </div>
   </div>
   <div class="polar-steps" hidden>
@@ -201,13 +201,13 @@ function drawTrail({ number, trail }) { // the past lies further in, and fades
   trail.forEach((angle, k) => {
     const age = (trail.length - 1 - k) / Math.max(trail.length - 1, 19);
     pen.globalAlpha = 0.7 * (1 - age);
-    disc(...at(angle, outer() - age * depth), 4 - 2 * age);
+    disc(...at(angle, outer() - 14 - age * depth), 4 - 2 * age);
   });
   pen.globalAlpha = 1;
 }
 
 function drawBadge(angle, text, fill) {
-  const [x, y] = at(angle, outer());
+  const [x, y] = at(angle, outer() - 14);
   pen.fillStyle = color("panel");
   disc(x, y, 13);
   pen.fillStyle = fill;
@@ -247,12 +247,14 @@ function drawStage({ level, levels, width, windows }, alpha, newest) {
 }
 
 function drawFound() {
-  for (const angle of value.truth) {
-    pen.strokeStyle = color("ink");
-    pen.lineWidth = 1.5;
+  pen.fillStyle = color("ink");
+  for (const angle of value.truth) { // a triangle that points at the rim
+    const [x, y] = at(angle, outer() + 6);
     pen.beginPath();
-    pen.arc(...at(angle, outer()), 16, 0, 2 * Math.PI);
-    pen.stroke();
+    for (const turn of [180, 300, 60]) {
+      pen.lineTo(x + 6 * Math.cos(radians(angle + turn)), y - 6 * Math.sin(radians(angle + turn)));
+    }
+    pen.fill();
   }
   for (const { number, angle, track } of value.voices) {
     drawTrail({ number, trail: track });
@@ -327,6 +329,11 @@ function refreshList() {
   });
 }
 
+function hint() {
+  const truth = value.kind === "found" && value.truth.length ? " Triangles mark where the voices are." : "";
+  find("hint").textContent = hover === null ? `Click a direction to listen to it alone.${truth}` : `Listen to ${hover}°`;
+}
+
 function refreshSteps() {
   const there = value.kind === "found" && looks.length > 1;
   find("steps").hidden = !there;
@@ -352,6 +359,7 @@ function refresh() {
   find("sound").setAttribute("aria-pressed", !muted);
   find("facts").textContent = facts();
   canvas.setAttribute("aria-label", `Directions around the array ${value.array.name}. Arrow keys turn, Enter listens.`);
+  hint();
   refreshList();
   refreshSteps();
   draw();
@@ -414,10 +422,10 @@ function choose(angle) {
 canvas.onpointermove = (event) => {
   hover = angleOf(event);
   canvas.style.cursor = hover === null ? "default" : "pointer";
-  find("hint").textContent = hover === null ? "Click a direction to listen to it alone." : `${hover}°`;
+  hint();
   if (!stream) draw();
 };
-canvas.onpointerleave = () => { hover = null; find("hint").textContent = "Click a direction to listen to it alone."; draw(); };
+canvas.onpointerleave = () => { hover = null; hint(); draw(); };
 canvas.onclick = (event) => { const angle = angleOf(event); if (angle !== null) choose(angle); };
 canvas.onkeydown = (event) => {
   const turn = { ArrowLeft: 5, ArrowUp: 5, ArrowRight: -5, ArrowDown: -5 }[event.key];

@@ -10,7 +10,7 @@ const canvas = root.querySelector("canvas");
 const list = root.querySelector(".room-voices");
 const pen = canvas.getContext("2d");
 const [wide, deep] = props.size;
-const padding = 12;
+const padding = 1;
 const grip = 13; // radius of a voice, in pixels
 
 let voices = [];

@@ -49,7 +49,7 @@ def from_room(arrangement: Arrangement, array: ArrayGeometry) -> Heard:
     """What an array hears of the simulated room, with the truth."""
     scene = heard_in(arrangement, array)
     clip, names = Clip(scene.mixture, scene.sample_rate), tuple(SPEECH[voice.sound] for voice in arrangement.voices)
-    return Heard("room", clip, _picked(array), _picked(array), truth_of(scene), names)
+    return Heard("Simulated room", clip, _picked(array), _picked(array), truth_of(scene), names)
 
 
 def load_recording(path: str | None, array: ArrayGeometry, channels: Sequence[int] | None, name: str | None) -> Loaded:
@@ -104,7 +104,7 @@ def from_listening(listening: Listening | None, channels: Sequence[int] | None) 
         raise InputError("Nothing was heard yet: press “Listen live” first; what was heard last is then worked on.")
     array = listening.ear.geometry
     stream = replace(array, raw_channels=tuple(channels), stream_channels=0) if channels else array
-    return Heard("live", clip, _picked(array), stream)
+    return Heard("Live", clip, _picked(array), stream)
 
 
 def parse_channels(text: str) -> tuple[int, ...] | None:

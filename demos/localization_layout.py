@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import gradio as gr
 
 from core.arrays.geometry import ARRAYS
+from core.tasks.localization import TASK
 from demos import layout, words
 from demos.live_sources import EVERYWHERE, STAND_IN
 from demos.polar import polar
@@ -20,7 +21,6 @@ MVDR, SUM = "mvdr", "sum"
 BEAMS = [("MVDR", MVDR), ("Delay and sum", SUM)]
 FIRST_ARRAY = "respeaker-4"
 COUNTS = [AUTOMATIC, *map(str, range(1, 9))]
-TASK = "localize"
 
 
 def build(sentence: str, chips: list[str], how: str, about: str) -> SimpleNamespace:
@@ -120,7 +120,7 @@ def _build_check() -> dict:
 
 
 def _build_results() -> dict:
-    with gr.Column(elem_classes="pane after"):
+    with gr.Column(elem_classes="pane after around"):
         gr.HTML('<h2 class="section">Voices</h2>')
         with gr.Row(equal_height=False):
             with gr.Column(scale=7, min_width=320):
@@ -128,7 +128,7 @@ def _build_results() -> dict:
             with gr.Column(scale=5, min_width=288, elem_classes="figures"):
                 made["metrics"], made["notes"] = gr.HTML(), gr.HTML()
                 made["download"] = gr.DownloadButton("Download voices (ZIP)", size="md", elem_classes="download")
-    with gr.Column(elem_classes="pane after"):
+    with gr.Column(elem_classes="pane after around"):
         gr.HTML('<h2 class="section">Compare</h2>')
         made["compare"] = scope(size="large")
     return made

@@ -35,7 +35,8 @@ def compared(voices: Mapping[int, Voice], heard: Heard, key: str) -> View:
     references = heard.truth.references if heard.truth else ()
     for number, reference in enumerate(references, start=1):
         tracks.append(Track(f"{number}, truth", Clip(reference.samples[:1], reference.sample_rate)))
-    return View(tracks, f"{key} compared", plots.loudest_db(heard.first), offset=heard.start)
+    initial = 1 if voices else 0
+    return View(tracks, f"{key} compared", plots.loudest_db(heard.first), offset=heard.start, initial=initial)
 
 
 def voice_metrics_html(result: Localization, names: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ CENTRE = (3.0, 2.25, 0.9)  # the array, on a table
 LIFT = 0.3  # of the voices over the array, in metres
 WALL_METRES, NEAREST_METRES = 0.3, 0.4  # what a voice keeps from walls and from the array
 SECONDS = 4.0
-PEAK = 0.25  # of a voice one metre away
+PEAK = 0.5  # of a voice one metre away
 MOST_VOICES = 4
 KEPT_SCENES = 16
 
