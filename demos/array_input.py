@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.arrays.geometry import ArrayGeometry, microphones_of
+from core.arrays.geometry import ARRAYS, ArrayGeometry, microphones_of
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.files import probe, read_clip
@@ -103,7 +103,8 @@ def from_listening(listening: Listening | None, channels: Sequence[int] | None) 
     if clip is None:
         raise InputError("Nothing was heard yet: press “Listen live” first; what was heard last is then worked on.")
     array = listening.ear.geometry
-    stream = replace(array, raw_channels=tuple(channels), stream_channels=0) if channels else array
+    stream = ARRAYS.get(array.name, array)  # a relay sends the microphones alone
+    stream = replace(array, raw_channels=tuple(channels), stream_channels=0) if channels else stream
     return Heard("Live", clip, _picked(array), stream)
 
 

@@ -108,12 +108,13 @@ class ArrayPanel:
 
     @property
     def _groups(self) -> set:
-        return {self.ui.room_input, self.ui.recording_input, self.ui.live_input}
+        return {self.ui.room_input, self.ui.recording_input, self.ui.live_input, self.ui.sound}
 
     def _shown_group(self, kind: str) -> dict:
         ui = self.ui
         groups = {ROOM: ui.room_input, RECORDING: ui.recording_input, LIVE: ui.live_input}
-        return {group: gr.Column(visible=kind == own) for own, group in groups.items()}
+        shown = {group: gr.Column(visible=kind == own) for own, group in groups.items()}
+        return shown | {ui.sound: gr.Column(visible=kind != LIVE)}
 
     def _example_loader(self, example: Example):
         def choose(values: dict, request: gr.Request) -> dict:

@@ -98,6 +98,7 @@ class Listening:
             with closing(self._moments()) as moments:
                 for moment in moments:
                     if self._over:
+                        yield {"end": ""}
                         return
                     yield moment
                     if self._now() > end:

@@ -60,8 +60,9 @@ def _build_input() -> dict:
         )
     with gr.Column(elem_classes="input", visible=False) as made["live_input"]:
         made |= _build_live()
-    made["caption"] = gr.HTML(words.caption_html(), elem_classes="caption")
-    made["scope"] = scope(placeholder="What microphone 0 hears will be here.", size="small")
+    with gr.Column(elem_classes="input") as made["sound"]:
+        made["caption"] = gr.HTML(words.caption_html(), elem_classes="caption")
+        made["scope"] = scope(placeholder="What microphone 0 hears will be here.", size="small")
     with gr.Row(elem_classes="settings"):
         made["array"] = gr.Dropdown(list(ARRAYS), value=FIRST_ARRAY, label="Array", min_width=128)
         made["count"] = gr.Dropdown(COUNTS, value=AUTOMATIC, label="How many voices", min_width=128)
