@@ -158,7 +158,7 @@ function drawDial() {
 }
 
 function drawArray() {
-  const spread = inner() * 0.56;
+  const spread = inner() * 0.5;
   pen.font = `10px ${getComputedStyle(root).fontFamily}`;
   value.array.mics.forEach(([x, y], k) => {
     const [px, py] = [size() / 2 + x * spread, size() / 2 - y * spread];
@@ -167,7 +167,7 @@ function drawArray() {
     if (value.array.mics.length > 8) return;
     const away = Math.hypot(x, y) || 1;
     pen.fillStyle = color("mute");
-    pen.fillText(k, px + (x / away) * 11, py - (y / away) * 11);
+    pen.fillText(k, px + (x / away) * 10, py - (y / away) * 10);
   });
 }
 

@@ -26,6 +26,8 @@ class ChannelPanel:
         ui.check_levels.click(self._check_levels, ui.heard, ui.checked, **QUIET)
         ui.check_order.click(self._check_order, ui.heard, tapped, **QUIET)
         ui.clock.tick(self._tap, ui.heard | {ui.tapping}, tapped, queue=False, **QUIET)
+        others = [ui.kind.change, ui.array.change, ui.source.change, ui.loaded.change]
+        gr.on(others, self._forget, None, tapped, **QUIET)
 
     def _check_levels(self, values: dict, request: gr.Request) -> str:
         try:
@@ -49,6 +51,10 @@ class ChannelPanel:
             return {ui.checked: words.notes_html(["Listen live first; then check the order, and tap."])}
         asked = channels.taps_html([], heard.array.count)
         return {ui.checked: asked, ui.tapping: self._live.of(visitor).ear.heard, ui.clock: gr.Timer(active=True)}
+
+    def _forget(self) -> dict:
+        """What was checked is not what is chosen now."""
+        return {self.ui.checked: "", self.ui.tapping: None, self.ui.clock: gr.Timer(active=False)}
 
     def _tap(self, values: dict, request: gr.Request) -> dict:
         """What was tapped up to now, and the verdict once every microphone was, or nothing comes any more."""
