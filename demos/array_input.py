@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from core.tasks.voices import Truth, truth_of
 from demos.ear import Listening
 from demos.room import SPEECH, Arrangement, heard_in
 from demos.source import Loaded, load
+
+MOST_SAMPLES = 80_000_000  # of all channels together; ten minutes of six microphones at 16 kHz are 58 million
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +31,7 @@ class Heard:
         truth: where it is known.
         truth_names: of the true voices.
         start: seconds of the recording before the clip.
+        seconds: of the whole recording; 0 where the clip is all of it.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Heard:
     truth: Truth | None = None
     truth_names: tuple[str, ...] = ()
     start: float = 0.0
+    seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
     @property
@@ -79,18 +84,21 @@ def from_recording(
     """The microphones of a recording's part.
 
     Raises:
-        InputError: nothing is loaded, a part outside the recording, or not of this array.
+        InputError: nothing is loaded, a part outside the recording or too large, or not of this array.
     """
     if loaded is None:
         raise InputError("There is no recording yet: choose an example, or upload one of an array.")
-    recording = read_clip(loaded.path, start=start or 0.0, length=length or None, limits=ARRAY_LIMITS)
+    if not Path(loaded.path).exists():
+        raise InputError("The server no longer holds this file: load it again.")
+    _check_size(loaded, start, length)
+    recording = read_clip(loaded.path, start=start, length=length or None, limits=ARRAY_LIMITS)
     clip = recording.clip
     microphones = Clip(microphones_of(clip.samples, array, channels), clip.sample_rate)
     stream, notes = _stream(clip.channels, array, channels), list(recording.notes)
     if stream.raw_channels and not channels:
         numbers = ", ".join(map(str, stream.raw_channels))
         notes.append(f"Of the {clip.channels} channels the raw ones are the microphones: {numbers}, counted from 0.")
-    return Heard(loaded.name, microphones, _picked(array), stream, start=start or 0.0, notes=tuple(notes))
+    return Heard(loaded.name, microphones, _picked(array), stream, None, (), start, loaded.seconds, tuple(notes))
 
 
 def from_listening(listening: Listening | None, channels: Sequence[int] | None) -> Heard:
@@ -118,6 +126,18 @@ def parse_channels(text: str) -> tuple[int, ...] | None:
     if not all(number.isdecimal() and len(number) <= 3 for number in numbers):
         raise InputError(f"“{text.strip()[:40]}” is no list of channels. Write them as 1,2,3,4, counted from 0.")
     return tuple(map(int, numbers)) or None
+
+
+def _check_size(loaded: Loaded, start: float, length: float | None) -> None:
+    """Refuses a part that would take too much memory, before it is decoded."""
+    header = probe(loaded.path, limits=ARRAY_LIMITS)
+    seconds = min(length or loaded.seconds, loaded.seconds - start)
+    if seconds * header.sample_rate * header.channels > MOST_SAMPLES:
+        longest = MOST_SAMPLES / (header.sample_rate * header.channels)
+        raise InputError(
+            f"{loaded.name} has {header.channels} channels at {header.sample_rate} Hz; at most {longest:.0f} s are "
+            "worked on at once, so choose a shorter part of it."
+        )
 
 
 def _picked(array: ArrayGeometry) -> ArrayGeometry:

@@ -19,7 +19,7 @@ from demos.room import FIRST, Arrangement, Placed, read_voices
 from demos.room_plan import plan
 from demos.runner import APOLOGY
 from demos.scope import Track, View, payload
-from demos.source import SHOWN_SECONDS, Loaded
+from demos.source import SHOWN_SECONDS
 
 DEFAULT_SECONDS = 30.0  # of a long recording that are worked on at first
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -72,7 +72,7 @@ class ArrayPanel:
         room = [ui.t60.input, ui.noise.input]
         gr.on(room, self._rearrange, ui.heard, {ui.scope, ui.caption}, trigger_mode="always_last", **QUIET)
         ui.door.upload(self._load_own, ui.heard | {ui.door}, {ui.loaded, ui.door, ui.length} | shown, **QUIET)
-        part = [ui.start.change, ui.length.change, ui.channels.change]
+        part = [ui.start.input, ui.length.input, ui.channels.input]
         gr.on(part, self._show_part, ui.heard, {ui.scope, ui.caption}, trigger_mode="always_last", **QUIET)
         ui.array.input(self._choose_array, ui.heard, shown, **QUIET)
         ui.own_array.upload(self._open_array, ui.heard | {ui.own_array}, {ui.own, ui.array} | shown, **QUIET)
@@ -87,8 +87,11 @@ class ArrayPanel:
         ui = self.ui
         return Arrangement(values[ui.voices], values[ui.t60], values[ui.noise])
 
-    def heard(self, values: dict, visitor: str) -> Heard:
+    def heard(self, values: dict, visitor: str, most: float = SHOWN_SECONDS) -> Heard:
         """What the array heard, by what is chosen.
+
+        Args:
+            most: seconds of a recording.
 
         Raises:
             InputError: there is nothing, or nothing of this array.
@@ -99,10 +102,10 @@ class ArrayPanel:
         channels = array_input.parse_channels(values[ui.channels])
         if values[ui.kind] == LIVE:
             return array_input.from_listening(self._live.of(visitor), channels)
-        loaded: Loaded | None = values[ui.loaded]
-        if loaded is not None and not Path(loaded.path).exists():
-            raise InputError("The server no longer holds this file: load it again.")
-        return array_input.from_recording(loaded, array, channels, values[ui.start], values[ui.length])
+        loaded, length = values[ui.loaded], values[ui.length] or None
+        if loaded is not None and (length or loaded.seconds) > most:
+            length = most
+        return array_input.from_recording(loaded, array, channels, values[ui.start] or 0.0, length)
 
     # ---- choosing ----------------------------------------------------------------------------------------------
 
@@ -218,7 +221,6 @@ class ArrayPanel:
     def _preview(self, heard: Heard, autoplay: bool = False) -> dict:
         """What microphone 0 hears, and the array at rest."""
         ui, first = self.ui, heard.first
-        first = first.cut(0, round(SHOWN_SECONDS * first.sample_rate))
         view = View([Track("Microphone 0", first)], uuid.uuid4().hex, offset=heard.start, autoplay=autoplay)
-        caption = words.caption_html(heard.name, first.seconds, heard.clip)
+        caption = words.caption_html(heard.name, heard.seconds or first.seconds, heard.clip)
         return {ui.scope: payload(view), ui.caption: caption, ui.polar: polar.at_rest(heard.array)}

@@ -17,7 +17,7 @@ from core.signal.clip import Clip
 from demos.room import RoomSource
 from demos.runner import APOLOGY
 
-RECENT_SECONDS = 20.0  # that are kept
+RECENT_SECONDS, RECENT_BYTES = 20.0, 16 * 2**20  # that are kept at most
 LONGEST_SECONDS = 600.0
 WAITING_SECONDS = 0.25
 TIME_IS_UP = f"Live views end after {LONGEST_SECONDS / 60:g} minutes; listen again to go on."
@@ -30,7 +30,8 @@ class Ear:
 
     def __init__(self, source: AudioSource):
         self.geometry, self.sample_rate, self._source = source.geometry, source.sample_rate, source
-        self._recent = RingBuffer(source.geometry.count, int(RECENT_SECONDS * source.sample_rate))
+        frames = min(int(RECENT_SECONDS * source.sample_rate), RECENT_BYTES // (4 * source.geometry.count))
+        self._recent = RingBuffer(source.geometry.count, frames)
 
     @property
     def status(self) -> SourceStatus:

@@ -25,7 +25,7 @@ from demos.worker import in_thread
 
 VIEW_PATH, ROOM_PATH = "/live/{token}", "/live/{token}/room"
 MOST_AT_ONCE = 8
-KEPT_SEATS = 24
+KEPT_SEATS = 12
 UNCLAIMED_SECONDS = 30.0  # until a view that nobody opened gives its place back
 LARGEST_ROOM = 4096  # bytes
 HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}

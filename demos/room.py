@@ -25,7 +25,8 @@ WALL_METRES, NEAREST_METRES = 0.3, 0.4  # what a voice keeps from walls and from
 SECONDS = 4.0
 PEAK = 0.5  # of a voice one metre away
 MOST_VOICES = 4
-KEPT_SCENES = 16
+MOST_MICROPHONES, HIGHEST_RATE = 16, 48_000  # bound the memory of what is rendered
+KEPT_SCENES = 6
 
 # file -> what the voice speaks of
 SPEECH = {"speech": "Harbour", "speech-garden": "Garden", "speech-train": "Train", "speech-kettle": "Kettle"}
@@ -64,13 +65,12 @@ def read_voices(content: object) -> tuple[Placed, ...]:
     Raises:
         InputError: none or too many of them, or no voices at all.
     """
+    if not isinstance(content, list) or not 1 <= len(content) <= MOST_VOICES:
+        raise InputError(f"The room holds 1 to {MOST_VOICES} voices.")
     try:
-        voices = tuple(_placed(float(voice["x"]), float(voice["y"]), voice["sound"]) for voice in content)
+        return tuple(_placed(float(voice["x"]), float(voice["y"]), voice["sound"]) for voice in content)
     except (TypeError, KeyError, ValueError):
         raise InputError("The room's voices need a place each, and something to say.") from None
-    if not 1 <= len(voices) <= MOST_VOICES:
-        raise InputError(f"The room holds 1 to {MOST_VOICES} voices, not {len(voices)}.")
-    return voices
 
 
 def decode_voices(body: bytes) -> tuple[Placed, ...]:
@@ -83,7 +83,15 @@ def decode_voices(body: bytes) -> tuple[Placed, ...]:
 
 
 def heard_in(arrangement: Arrangement, array: ArrayGeometry) -> RecordedScene:
-    """What an array in the room's middle hears: every voice, and the microphones' own noise as the background."""
+    """What an array in the room's middle hears: every voice, and the microphones' own noise as the background.
+
+    Raises:
+        InputError: an array of too many microphones, or of too high a rate.
+    """
+    if array.count > MOST_MICROPHONES or array.sample_rate > HIGHEST_RATE:
+        raise InputError(
+            f"The simulated room is for arrays of at most {MOST_MICROPHONES} microphones and {HIGHEST_RATE} Hz."
+        )
     return _rendered(arrangement, array)
 
 

@@ -41,8 +41,8 @@ class Around(Tab):
         if not field.is_visible():
             self.root.get_by_role("button", name="Advanced").click()
         field.click()
-        self.root.get_by_role("option", name=option).click()
-        self.wait(f"e => e.value.includes({option!r})", field)
+        self.root.get_by_role("option", name=option, exact=True).click()
+        self.wait(f"e => e.value === {option!r}", field)
 
     def drag(self, voice: int, x: float, y: float) -> None:
         """A voice to a place in metres from the array; the last step is a hand's, so that nothing is skipped."""
@@ -235,10 +235,10 @@ def test_live_sound_comes_from_here_or_from_an_array_elsewhere(visit, server):
     page = visit()
     tab = Around(page)
     tab.root.get_by_text("Live", exact=True).click()
-    tab.pick("Listen to", "Stand-in")
+    tab.pick("Listen to", "Stand-in: two voices, one walks around")
     tab.listen()
     tab.hears(250)
-    tab.pick("Listen to", "An array elsewhere")
+    tab.pick("Listen to", "An array elsewhere, by relay")
     command = tab.root.locator(".command textarea")
     command.wait_for()
     token = re.search(rf"core relay {server.url} .*--token (\S+)$", command.input_value())[1]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.arrays.geometry import ARRAYS, read_array
+from core.arrays.geometry import ARRAYS, circular, read_array
 from core.errors import InputError
+from demos import array_input
 from demos.array_input import from_listening, from_recording, from_room, load_recording, parse_channels
 from demos.ear import Listening
 from demos.room import FIRST, Arrangement
@@ -66,6 +67,17 @@ def test_what_is_no_recording_gets_one_sentence(tmp_path):
     (tmp_path / "mine.json").write_text('{"name": "mine", "positions": [[0, 0], [0, 0], [1, 0]]}')
     with pytest.raises(InputError, match="stand at the same place"):
         read_array(tmp_path / "mine.json")
+
+
+def test_what_would_take_too_much_memory_gets_one_sentence(record, monkeypatch):
+    loaded = record(4)
+    monkeypatch.setattr(array_input, "MOST_SAMPLES", 16000)
+    with pytest.raises(InputError, match="4 channels at 16000 Hz; at most 0 s are worked on"):
+        from_recording(loaded, RESPEAKER, None, 0.0, None)
+    assert from_recording(loaded, RESPEAKER, None, 0.4, None).clip.seconds == pytest.approx(0.1)
+    wide = circular("wide", 20, 0.5)
+    with pytest.raises(InputError, match="at most 16 microphones"):
+        from_room(Arrangement(FIRST), wide)
 
 
 def test_the_room_knows_its_truth_and_live_sound_does_not():

@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from core.arrays.geometry import ARRAYS
+from core.arrays.geometry import ARRAYS, circular
 from core.arrays.sources import Clock, RecordingSource
 from core.errors import InputError
 from demos import ear
@@ -48,6 +48,11 @@ def test_memory_is_bounded():
     for _ in islice(listening_to.blocks(), 800):
         pass
     assert listening_to.heard == 40 * RATE and listening_to.latest().shape == (4, ear.RECENT_SECONDS * RATE)
+    many = RecordingSource(np.zeros((16, 48000)), circular("many", 16, 0.1), 48000, loop=True, clock=AT_ONCE)
+    listening_to = Ear(many)
+    for _ in islice(listening_to.blocks(), 400):
+        pass
+    assert listening_to.latest().nbytes <= ear.RECENT_BYTES
 
 
 def test_a_source_that_is_not_there_yet_is_waited_for():
