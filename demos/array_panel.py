@@ -68,9 +68,9 @@ class ArrayPanel:
             given = {ui.kind, ui.voices, ui.plan, ui.t60, ui.loaded, ui.array, ui.length}
             chip.click(self._example_loader(example), ui.heard, given | shown | self._groups, **QUIET)
         ui.kind.input(self._choose_kind, ui.heard, shown | self._groups, **QUIET)
-        ui.plan.edit(self._edit, ui.heard, {ui.voices, ui.scope, ui.caption}, trigger_mode="always_last", **QUIET)
+        ui.plan.edit(self._edit, ui.heard, {ui.voices} | shown, trigger_mode="always_last", **QUIET)
         room = [ui.t60.input, ui.noise.input]
-        gr.on(room, self._rearrange, ui.heard, {ui.scope, ui.caption}, trigger_mode="always_last", **QUIET)
+        gr.on(room, self._rearrange, ui.heard, shown, trigger_mode="always_last", **QUIET)
         ui.door.upload(self._load_own, ui.heard | {ui.door}, {ui.loaded, ui.door, ui.length} | shown, **QUIET)
         part = [ui.start.input, ui.length.input, ui.channels.input]
         gr.on(part, self._show_part, ui.heard, {ui.scope, ui.caption}, trigger_mode="always_last", **QUIET)
@@ -186,11 +186,13 @@ class ArrayPanel:
         return {self.ui.voices: voices} | self._rearrange(values | {self.ui.voices: voices}, request)
 
     def _rearrange(self, values: dict, request: gr.Request) -> dict:
-        """The room has changed; a live view of it changes with it, and goes on."""
-        listening = self._live.of(request.session_hash)
-        if listening and listening.room:
+        """The room has changed; a live view of it changes with it, and goes on. What was found before is gone."""
+        listening, shown = self._live.of(request.session_hash), self._previewed(values, request)
+        if not self._live.is_open(request.session_hash):
+            return shown
+        if listening.room:
             listening.room.arrange(self.arrangement(values))
-        return self._sound_of(self._previewed(values, request))
+        return self._sound_of(shown)
 
     def _show_part(self, values: dict, request: gr.Request) -> dict:
         """Nothing while a number is half typed; Separate says what is wrong."""

@@ -1,9 +1,12 @@
 """What every tab does once its button is pressed: a run in the background, its updates, and Stop."""
 
+import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -15,7 +18,17 @@ from demos.worker import in_background
 
 APOLOGY = "Something went wrong on our side. Your input is still here; please try again or choose other settings."
 
+PAUSE_SECONDS = 1.0
+REMEMBERED = 256  # sessions
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Press:
+    """One press of Run, and whether Stop was pressed after it."""
+
+    stopped: bool = False
 
 
 class Runner(ABC):
@@ -28,6 +41,7 @@ class Runner(ABC):
 
     def __init__(self, ui: Any, task: str):
         self.ui, self.task = ui, task
+        self._presses: OrderedDict[str, Press] = OrderedDict()  # the last one of every session
 
     @abstractmethod
     def updates(self, values: dict, session: str) -> Iterator[dict]:
@@ -53,19 +67,26 @@ class Runner(ABC):
         controls = {ui.run, ui.stop, ui.status}
         begun = ui.run.click(self._begin, None, controls, queue=False, **quiet)
         running = begun.then(self._run, inputs, controls | shown, **quiet, **concurrency)
-        running.failure(self._left, ui.status, controls, queue=False, **quiet)
+        running.failure(self._left, None, controls, queue=False, **quiet)
         ui.stop.click(self._stop, None, controls | shown, cancels=[running], **quiet)
 
     def buttons(self, *, running: bool) -> dict:
         """Run and Stop, one of them to be pressed."""
         return {self.ui.run: gr.Button(interactive=not running), self.ui.stop: gr.Button(interactive=running)}
 
-    def _begin(self) -> dict:
+    def _begin(self, request: gr.Request) -> dict:
+        self._presses.pop(request.session_hash, None)
+        self._presses[request.session_hash] = Press()
+        while len(self._presses) > REMEMBERED:
+            self._presses.popitem(last=False)
         return self.buttons(running=True) | {self.ui.status: words.status_html("running", "Waiting for its turn")}
 
     async def _run(self, values: dict, request: gr.Request):
+        press = self._presses.get(request.session_hash, Press())
         async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
             async for update in updates:
+                if press.stopped:  # it is cancelled only a step later
+                    return
                 yield update
 
     def _perform(self, values: dict, session: str) -> Iterator[dict]:
@@ -80,12 +101,19 @@ class Runner(ABC):
             gr.Warning(APOLOGY)
             yield self._failed()
 
-    def _left(self, status: str) -> dict:
-        """After a run that the queue refused or cancelled; one that was stopped has said so already."""
-        return self._failed() if words.is_running(status) else {self.ui.status: gr.skip()}
+    async def _left(self, request: gr.Request) -> dict:
+        """After a run that the queue refused, or that was stopped: its last update may come after what Stop said."""
+        press = self._presses.get(request.session_hash, Press())
+        await asyncio.sleep(PAUSE_SECONDS)
+        if self._presses.get(request.session_hash, press) is not press:
+            return {self.ui.status: gr.skip()}  # another run has begun
+        if not press.stopped:
+            return self._failed()
+        return self.buttons(running=False) | {self.ui.status: self.stopped(request.session_hash)[self.ui.status]}
 
     def _failed(self) -> dict:
         return self.buttons(running=False) | {self.ui.status: words.status_html("idle", "Nothing was made")}
 
     def _stop(self, request: gr.Request) -> dict:
+        self._presses.get(request.session_hash, Press()).stopped = True
         return self.buttons(running=False) | self.stopped(request.session_hash)

@@ -49,11 +49,6 @@ def status_html(state: str, text: str, share: float = 0.0) -> str:
     )
 
 
-def is_running(status: str) -> bool:
-    """Whether a line made by `status_html` says so."""
-    return status.startswith('<div class="status running"')
-
-
 def progress_html(progress: Progress | StemsProgress) -> str:
     at = progress.iterate
     text = f"{_step_html(at.step, at.total_steps, at.level)}<span>{seconds_text(progress.seconds_left)} left</span>"

@@ -43,6 +43,7 @@ class Around(Tab):
         field.click()
         self.root.get_by_role("option", name=option, exact=True).click()
         self.wait(f"e => e.value === {option!r}", field)
+        self.root.get_by_role("option").first.wait_for(state="hidden")  # before another list opens
 
     def drag(self, voice: int, x: float, y: float) -> None:
         """A voice to a place in metres from the array; the last step is a hand's, so that nothing is skipped."""
