@@ -8,7 +8,19 @@ import os
 import gradio as gr
 
 from core.signal.limits import LIMITS
-from demos import api, declipping, inpainting, prior_inspector, separation, super_resolution, theme, vocoding
+from demos import (
+    api,
+    declipping,
+    inpainting,
+    localization,
+    prior_inspector,
+    separation,
+    super_resolution,
+    theme,
+    vocoding,
+)
+from demos.live_door import LiveDoor
+from demos.relay_door import RelayDoor
 from demos.run_panel import RunPanel
 from demos.takes import Shelf
 from demos.worker import RUNS_AT_ONCE
@@ -19,6 +31,8 @@ SAMPLING = {"concurrency_id": "sampling", "concurrency_limit": RUNS_AT_ONCE}
 WAITING_AT_MOST = 32
 SESSIONS_AT_MOST = 1000
 CACHE_SWEEP_AND_AGE = (600, 6 * 3600)  # seconds
+
+relay, live = RelayDoor(), LiveDoor()  # their routes stand beside the page's own
 
 
 def build() -> gr.Blocks:
@@ -34,12 +48,15 @@ def build() -> gr.Blocks:
                 separation.SeparationPanel(shelf, SAMPLING)
             with gr.Tab(vocoding.JOB.title, id=vocoding.JOB.task):
                 vocoding.VocodingPanel(shelf, SAMPLING)
+            with gr.Tab(localization.TITLE, id=localization.TASK):
+                around = localization.LocalizationPanel(relay, live, SAMPLING)
             with gr.Tab(prior_inspector.TITLE, id=prior_inspector.TASK):
                 prior_inspector.build(SAMPLING)
         api.build(SAMPLING)
 
         def forget(request: gr.Request) -> None:
             shelf.drop(request.session_hash)
+            around.forget(request.session_hash)
 
         page.unload(forget)
     return page.queue(max_size=WAITING_AT_MOST, default_concurrency_limit=8)
@@ -60,6 +77,7 @@ def launch(page: gr.Blocks, **options) -> tuple:
         "state_session_capacity": SESSIONS_AT_MOST,
         "footer_links": ["api", "settings"],
         "ssr_mode": False,
+        "app_kwargs": {"routes": [*relay.routes(), *live.routes()]},
     }
     return page.launch(**settings | options)
 

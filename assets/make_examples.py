@@ -1,7 +1,7 @@
-"""Makes the example sounds of the page: a piano piece written below as notes, a spoken sentence, and damaged copies.
+"""Makes the example sounds of the page: a piano piece written below as notes, spoken sentences, and damaged copies.
 
-Needs Debian's `fluidsynth`, `fluid-soundfont-gm` and `flite` (voice `slt`); run `python assets/make_examples.py` once,
-the results are committed. Everything is mono, 16-bit FLAC.
+Needs Debian's `fluidsynth`, `fluid-soundfont-gm` and `flite`; run `PYTHONPATH=. python assets/make_examples.py` once,
+the results are committed. Everything is 16-bit FLAC, and mono but for the recording of a simulated array.
 """
 
 import struct
@@ -17,6 +17,14 @@ SAMPLE_RATE = 16000
 SOUND_FONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"
 SOUNDS = Path(__file__).parent / "sounds"
 SENTENCE = "A low sun lit the harbour, and every sail that was out came home, slowly, singing."
+# Further voices, for scenes of several: file -> (voice of Flite, what it says)
+VOICES = {
+    "speech-garden": ("rms", "The garden gate stood open, so we carried the table out under the old pear tree."),
+    "speech-train": ("awb", "Trains to the coast leave at ten past every hour, and the last one waits for nobody."),
+    "speech-kettle": ("kal16", "Put the kettle on, I shall be down as soon as I have found my other shoe."),
+}
+SCENE_SECONDS, SCENE_T60_SECONDS, SCENE_NOISE = 3.5, 0.25, 3e-4
+SCENE_PLACES = ((50, 1.2), (200, 1.4))  # degrees, and metres from the array, of the scene's two voices
 
 TICKS_PER_BEAT = 480
 BEATS_PER_MINUTE = 100
@@ -45,6 +53,10 @@ def main() -> None:
     write("piano-4k", soxr.resample(piano, SAMPLE_RATE, 4000, "VHQ"), 4000)
     write("piano-and-speech", leveled(together(piano, speech)))
     write("speech-4k", soxr.resample(speech, SAMPLE_RATE, 4000, "VHQ"), 4000)
+    voices = {name: leveled(speak(sentence, voice)) for name, (voice, sentence) in VOICES.items()}
+    for name, voice in voices.items():
+        write(name, voice)
+    write("two-voices-respeaker-4", leveled(around_an_array([speech, voices["speech-garden"]])).T)
 
 
 def write(name: str, samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
@@ -82,12 +94,26 @@ def play(notes: list[tuple[float, float, int, int]]) -> np.ndarray:
     return samples * fade
 
 
-def speak(sentence: str) -> np.ndarray:
-    """The sentence in Flite's voice `slt`."""
+def speak(sentence: str, voice: str = "slt") -> np.ndarray:
+    """The sentence in a voice of Flite's."""
     with tempfile.TemporaryDirectory() as folder:
         audio = Path(folder, "speech.wav")
-        subprocess.run(["flite", "-voice", "slt", "-t", sentence, "-o", str(audio)], check=True)
+        subprocess.run(["flite", "-voice", voice, "-t", sentence, "-o", str(audio)], check=True)
         return mono(audio)
+
+
+def around_an_array(voices: list[np.ndarray]) -> np.ndarray:
+    """What the four microphones of a ReSpeaker hear of voices in a simulated room: [mics, frames]."""
+    from core.arrays.geometry import ARRAYS
+    from core.arrays.random_scene import shoebox
+    from core.arrays.scene import Scene, Source, render
+
+    room = shoebox((5.0, 4.0, 2.6), (2.6, 1.9, 0.8), SCENE_T60_SECONDS)
+    places = [(r * np.cos(np.deg2rad(angle)), r * np.sin(np.deg2rad(angle)), 0.2) for angle, r in SCENE_PLACES]
+    sources = tuple(Source(f"voice{k:02d}", room, (place,), 0.3) for k, place in enumerate(places))
+    frames = round(SCENE_SECONDS * SAMPLE_RATE)
+    heard = render(Scene(ARRAYS["respeaker-4"], sources, frames, SAMPLE_RATE), voices).sum(axis=0)
+    return heard + SCENE_NOISE * np.random.default_rng(0).standard_normal(heard.shape)
 
 
 def mono(path: Path) -> np.ndarray:

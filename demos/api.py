@@ -7,6 +7,7 @@
     restored, report = client.predict(handle_file("in.wav"), api_name="/declip")
     restored, report = client.predict(handle_file("in.wav"), 1.5, 0, api_name="/vocode")
     stems, report = client.predict(handle_file("mix.wav"), "piano-16k, voice-16k", api_name="/separate")
+    voices, report = client.predict(handle_file("meeting.wav"), "respeaker-4", api_name="/localize")
 
 `client.submit` with the same arguments yields progress as well and can be cancelled. What a user can
 mend comes back as an error with one plain sentence.
@@ -19,15 +20,18 @@ from contextlib import closing
 import gradio as gr
 from gradio.components import Component
 
+from core.arrays.geometry import ARRAYS
 from core.errors import InputError
-from core.tasks.progress import Progress, Settings
-from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
-from core.tasks.stems import StemsProgress
+from core.tasks import localization, separation
+from core.tasks.progress import Settings
+from core.tasks.separation import DEFAULT_PRIORS, separate
+from core.tasks.voices import LocalizationProgress
 from demos import declipping, inpainting, super_resolution, vocoding
+from demos.array_input import from_recording, load_recording, parse_channels
 from demos.downloads import restored_file, stem_files
 from demos.job import Job
 from demos.source import load, read_source
-from demos.stream import Throttle, throttled
+from demos.stream import Moment, Throttle, throttled
 
 UPDATE_SECONDS = 0.5
 
@@ -63,6 +67,17 @@ def build(concurrency: dict) -> None:
             [gr.File(label="stems", file_count="multiple"), gr.JSON(label="report")],
             api_name="separate",
             api_description=_separate.__doc__,
+            **concurrency,
+        )
+        array, method = gr.Textbox("respeaker-4", label="array"), gr.Textbox("", label="method")
+        voices, moving = gr.Number(0, label="voices", precision=0), gr.Checkbox(False, label="moving")
+        channels = gr.Textbox("", label="channels")
+        gr.Button("localize").click(
+            _localize,
+            [audio, array, voices, moving, method, shared[0], start, length, channels],
+            [gr.File(label="voices", file_count="multiple"), gr.JSON(label="report")],
+            api_name="localize",
+            api_description=_localize.__doc__,
             **concurrency,
         )
 
@@ -142,7 +157,31 @@ def _separate(audio, priors="", quality="standard", seed=0, start=0.0, length=0.
         source = read_source(load(audio), start, length, None)
         return separate(source.clip, names, settings=Settings(None, quality, seed=seed), form=form or None)
 
-    yield from _follow(TASK, run, lambda result: stem_files(result.stems, audio))
+    yield from _follow(separation.TASK, run, lambda result: stem_files(result.stems, audio))
+
+
+def _localize(
+    audio, array="respeaker-4", voices=0, moving=False, method="", prior="", start=0.0, length=0.0, channels=""
+):
+    """Finds the voices around a microphone array: one file for each, loudest first; the report has their angles.
+
+    array: respeaker-4 or circle-6. voices: how many; 0 where nobody knows. method: cone, srp-phat, music or "" for the
+    best one there is. channels: which one each microphone is, such as "1,2,3,4". start, length: seconds; a length of 0
+    goes to the end.
+    """
+
+    def run():
+        if array not in ARRAYS:
+            raise InputError(f"There is no array {array[:40]!r}; choose one of {', '.join(ARRAYS)}.")
+        chosen = parse_channels(channels)
+        heard = from_recording(load_recording(audio, ARRAYS[array], chosen, None), ARRAYS[array], chosen, start, length)
+        found = {"method": method or None, "voices": int(voices) or None, "moving": bool(moving)}
+        return localization.localize(heard.clip, heard.array, settings=Settings(prior or None), **found)
+
+    def write(result) -> list[str]:
+        return stem_files({f"voice-{k}": voice.clip for k, voice in enumerate(result.voices, start=1)}, audio)
+
+    yield from _follow(localization.TASK, run, write)
 
 
 def _answer(
@@ -161,7 +200,7 @@ def _follow(task: str, start: Callable, write: Callable) -> Iterator[tuple]:
     try:
         with closing(throttled(start(), lambda progress: None, Throttle(UPDATE_SECONDS))) as updates:
             for item in updates:
-                if isinstance(item, Progress | StemsProgress):
+                if isinstance(item, Moment):
                     yield None, _progress(item)
                 else:
                     yield write(item), item.report
@@ -172,6 +211,9 @@ def _follow(task: str, start: Callable, write: Callable) -> Iterator[tuple]:
         raise gr.Error("Something went wrong on our side.", print_exception=False) from None
 
 
-def _progress(progress: Progress | StemsProgress) -> Mapping:
+def _progress(progress: Moment) -> Mapping:
+    if isinstance(progress, LocalizationProgress):
+        left = round(progress.seconds_left, 1)
+        return {"chunk": progress.chunk, "chunks": progress.chunks, "seconds_left": left}
     at = progress.iterate
     return {"step": at.step, "total_steps": at.total_steps, "seconds_left": round(progress.seconds_left, 1)}

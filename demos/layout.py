@@ -131,11 +131,11 @@ def build_quality() -> gr.Radio:
     return gr.Radio(QUALITIES, value="standard", label="Quality", min_width=200)
 
 
-def build_actions() -> dict:
-    """Run and Stop."""
+def build_actions(label: str = "Run") -> dict:
+    """Run, or whatever the label says, and Stop."""
     with gr.Row(elem_classes="actions"):
         return {
-            "run": gr.Button("Run", variant="primary", min_width=96, elem_classes="run"),
+            "run": gr.Button(label, variant="primary", min_width=96, elem_classes="run"),
             "stop": gr.Button("Stop", interactive=False, min_width=96, elem_classes="stop"),
         }
 

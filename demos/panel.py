@@ -1,8 +1,9 @@
-"""What every tab does once its button is pressed: a run in the background, its updates, Stop, and the scrubber."""
+"""What the tabs of priors and samplers have beside a run's buttons: its iterates, watched and scrubbed through."""
 
 import logging
-from abc import ABC, abstractmethod
-from contextlib import aclosing, closing
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -12,12 +13,11 @@ from core.errors import InputError
 from core.tasks.progress import Progress, Settings
 from core.tasks.stems import StemsProgress
 from demos import layout, plots, words
+from demos.runner import APOLOGY, Runner
 from demos.source import Loaded, load
 from demos.stream import throttled
 from demos.takes import Moment, Shelf, Take
-from demos.worker import in_background
 
-APOLOGY = "Something went wrong on our side. Your input is still here; please try again or choose other settings."
 LARGEST_SEED = 2**31 - 1
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ def accept(path: str | None, held: Loaded | None) -> tuple:
     return held, None
 
 
-class Panel(ABC):
-    """A tab that runs one task.
+class Panel(Runner):
+    """A tab that runs one task and keeps its iterates.
 
     Args:
         ui: its widgets: run, stop, status, monitor, ladder, scrubber, compare, metrics, notes, download and those of
@@ -46,7 +46,8 @@ class Panel(ABC):
     """
 
     def __init__(self, ui: Any, task: str, shelf: Shelf):
-        self.ui, self.task, self._shelf = ui, task, shelf
+        super().__init__(ui, task)
+        self._shelf = shelf
 
     @abstractmethod
     def start(self, values: dict) -> tuple[Any, Take, Any]:
@@ -74,70 +75,36 @@ class Panel(ABC):
         return {}
 
     def wire_run(self, inputs: set[Component], concurrency: dict) -> None:
-        """Connects the buttons and the scrubber.
-
-        Args:
-            inputs: what a run reads.
-            concurrency: arguments of the run's event that bound how many run at once.
-        """
+        """Connects the buttons and the scrubber; arguments as `Runner.wire_buttons` has them."""
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
-        controls = {ui.run, ui.stop, ui.status}
-        live = controls | {ui.monitor, ui.ladder, ui.scrubber}
-        after = live | {ui.compare, ui.metrics, ui.notes, ui.download} | self.further
-        begun = ui.run.click(self._begin, None, controls, queue=False, **quiet)
-        running = begun.then(self._run, inputs, after, **quiet, **concurrency)
-        running.failure(self._left, ui.status, controls, queue=False, **quiet)
-        ui.stop.click(self._stopped, None, live, cancels=[running], **quiet)
+        live = {ui.monitor, ui.ladder, ui.scrubber}
+        self.wire_buttons(inputs, live | {ui.compare, ui.metrics, ui.notes, ui.download} | self.further, concurrency)
         scrubbed = {ui.monitor, ui.ladder, ui.status} | self.further
         ui.scrubber.input(self._scrub, ui.scrubber, scrubbed, trigger_mode="always_last", **quiet)
 
     def settings(self, values: dict, prior: str | None) -> Settings:
         """The settings that all tasks share."""
         ui = self.ui
-        seed = int(values[ui.seed] or 0)
-        if not 0 <= seed <= LARGEST_SEED:
-            raise InputError(f"The seed must be a whole number from 0 to {LARGEST_SEED}, not {seed}.")
         return Settings(
             prior=prior,
             quality=values[ui.quality],
             sampler=None if values[ui.sampler] == layout.AUTOMATIC else values[ui.sampler],
             steps=int(values[ui.steps]) if values[ui.steps] else None,
-            seed=seed,
+            seed=checked_seed(values[ui.seed]),
         )
 
     # ---- the run -----------------------------------------------------------------------------------------------
 
-    def _begin(self) -> dict:
-        return self._buttons(running=True) | {self.ui.status: words.status_html("running", "Waiting for its turn")}
-
-    def _buttons(self, *, running: bool) -> dict:
-        return {self.ui.run: gr.Button(interactive=not running), self.ui.stop: gr.Button(interactive=running)}
-
-    async def _run(self, values: dict, request: gr.Request):
-        async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
-            async for update in updates:
-                yield update
-
-    def _perform(self, values: dict, session: str):
-        ui = self.ui
-        yield {ui.status: words.status_html("running", "Loading the model")}
-        try:
-            run, take, context = self.start(values)
-            self._shelf.put(session, self.task, take)
-            with closing(throttled(run, take.add)) as updates:
-                for item in updates:
-                    if isinstance(item, Progress | StemsProgress):
-                        yield self._update(item, take)
-                    else:
-                        yield self._buttons(running=False) | self._scrubber(take) | self.conclude(item, take, context)
-            self._shelf.put(session, self.task, take)
-        except InputError as error:
-            gr.Warning(str(error))
-            yield self._failed()
-        except Exception:
-            log.exception("%s failed", self.task)
-            gr.Warning(APOLOGY)
-            yield self._failed()
+    def updates(self, values: dict, session: str) -> Iterator[dict]:
+        run, take, context = self.start(values)
+        self._shelf.put(session, self.task, take)
+        with closing(throttled(run, take.add)) as updates:
+            for item in updates:
+                if isinstance(item, Progress | StemsProgress):
+                    yield self._update(item, take)
+                else:
+                    yield self.buttons(running=False) | self._scrubber(take) | self.conclude(item, take, context)
+        self._shelf.put(session, self.task, take)
 
     def _update(self, progress: Progress | StemsProgress, take: Take) -> dict:
         return {
@@ -149,22 +116,14 @@ class Panel(ABC):
             **self.besides(progress.clips, take),
         }
 
-    def _left(self, status: str) -> dict:
-        """After a run that the queue refused or cancelled; one that was stopped has said so already."""
-        return self._failed() if words.is_running(status) else {self.ui.status: gr.skip()}
-
-    def _failed(self) -> dict:
-        return self._buttons(running=False) | {self.ui.status: words.status_html("idle", "Nothing was made")}
-
     # ---- afterwards --------------------------------------------------------------------------------------------
 
-    def _stopped(self, request: gr.Request) -> dict:
-        take = self._shelf.get(request.session_hash, self.task)
+    def stopped(self, session: str) -> dict:
+        take = self._shelf.get(session, self.task)
         text = "Stopped"
         if take and take.moments:
             text = f"<b>Stopped</b><span>step {take.moments[-1].step} of {take.moments[-1].total_steps}</span>"
-        status = {self.ui.status: words.status_html("stopped", text)}
-        return self._buttons(running=False) | status | (self._scrubber(take) if take else {})
+        return {self.ui.status: words.status_html("stopped", text)} | (self._scrubber(take) if take else {})
 
     def _scrubber(self, take: Take) -> dict:
         count = len(take.moments)
@@ -184,6 +143,18 @@ class Panel(ABC):
             self.ui.status: words.moment_html(moments[position]),
             **self.besides(clips, take),
         }
+
+
+def checked_seed(value: float | None) -> int:
+    """The seed that was typed; 0 where nothing was.
+
+    Raises:
+        InputError: it is out of range.
+    """
+    seed = int(value or 0)
+    if not 0 <= seed <= LARGEST_SEED:
+        raise InputError(f"The seed must be a whole number from 0 to {LARGEST_SEED}, not {seed}.")
+    return seed
 
 
 def _ladder(moments: list[Moment], position: int | None = None):

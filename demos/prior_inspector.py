@@ -10,7 +10,8 @@ from core.errors import InputError
 from core.tasks.inspection import LONGEST_SECONDS, Prediction, inspect, over_levels, rungs
 from demos import inspector_plots, layout, words
 from demos.job import SOUNDS
-from demos.panel import APOLOGY, LARGEST_SEED, accept
+from demos.panel import LARGEST_SEED, accept
+from demos.runner import APOLOGY
 from demos.scope import Track, View, payload, scope
 from demos.source import Loaded, load, read_source
 

@@ -3,16 +3,13 @@
 A token opens one stream at a time and ends after a while. Only who has the token sees the stream.
 """
 
-import hashlib
 import hmac
-import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core.arrays.relay import (
@@ -26,25 +23,12 @@ from core.arrays.relay import (
 )
 from core.arrays.relay_source import RelaySource
 from core.errors import InputError
+from demos.doors import Refusal, answered, digest_of, new_token, read_body
 
-TOKEN_BYTES = 32
 TOKEN_SECONDS = 2 * 3600.0
 MOST_TOKENS = 64
 BURST_SECONDS = 10.0  # of sound that may come at once, after the line was down
 FASTER = 1.25  # than real time, at most
-
-
-class Refusal(Exception):
-    """A request that is not taken.
-
-    Args:
-        status: of HTTP.
-        reason: one sentence for the other side.
-    """
-
-    def __init__(self, status: int, reason: str):
-        super().__init__(reason)
-        self.status, self.reason = status, reason
 
 
 @dataclass
@@ -85,13 +69,18 @@ class RelayDoor:
         Raises:
             InputError: too many are in use.
         """
-        token = secrets.token_urlsafe(TOKEN_BYTES)
+        token = new_token()
         with self._lock:
             self._forget_expired()
             if len(self._passes) >= MOST_TOKENS:
                 raise InputError("Too many arrays are connected to this page; try again later.")
-            self._passes.append(Pass(_digest(token), self._now() + TOKEN_SECONDS))
+            self._passes.append(Pass(digest_of(token), self._now() + TOKEN_SECONDS))
         return token
+
+    def knows(self, token: str) -> bool:
+        """Whether a token has not ended yet."""
+        with self._lock:
+            return self._find(token) is not None
 
     def source(self, token: str) -> RelaySource | None:
         """What is heard of a token's array; None where none has come yet, or the token has ended."""
@@ -109,14 +98,14 @@ class RelayDoor:
     def routes(self) -> list[Route]:
         """What the page's server has to route here."""
         return [
-            Route(HELLO_PATH, _answered(self._hello), methods=["POST"]),
-            Route(HELLO_PATH, _answered(self._goodbye), methods=["DELETE"]),
-            Route(BLOCKS_PATH, _answered(self._blocks), methods=["POST"]),
+            Route(HELLO_PATH, answered(self._hello), methods=["POST"]),
+            Route(HELLO_PATH, answered(self._goodbye), methods=["DELETE"]),
+            Route(BLOCKS_PATH, answered(self._blocks), methods=["POST"]),
         ]
 
     async def _hello(self, request: Request) -> None:
         known = self._admitted(request)
-        hello = decode_hello(await _body(request, LARGEST_HELLO))
+        hello = decode_hello(await read_body(request, LARGEST_HELLO))
         with self._lock:
             live = known.source is not None and not known.source.closed
             if live and known.stream != hello.stream:
@@ -128,7 +117,7 @@ class RelayDoor:
     async def _blocks(self, request: Request) -> None:
         known = self._admitted(request)
         source = self._stream(known, request)
-        blocks = decode_blocks(await _body(request, LARGEST_BODY), source.geometry.count)
+        blocks = decode_blocks(await read_body(request, LARGEST_BODY), source.geometry.count)
         with self._lock:
             self._charge(known, sum(block.samples.shape[1] for block in blocks), source.sample_rate)
             source.accept(blocks)
@@ -163,7 +152,7 @@ class RelayDoor:
     def _find(self, token: str) -> Pass | None:
         """Compares with every token, so that the time tells nothing of them."""
         self._forget_expired()
-        digest, found = _digest(token), None
+        digest, found = digest_of(token), None
         for known in self._passes:
             if hmac.compare_digest(known.digest, digest):
                 found = known
@@ -177,37 +166,3 @@ class RelayDoor:
         self._passes.remove(known)
         if known.source:
             known.source.close(message)
-
-
-def _answered(handle):
-    """An endpoint: what a handler refuses becomes the status of the answer."""
-
-    async def endpoint(request: Request) -> Response:
-        try:
-            await handle(request)
-        except Refusal as refusal:
-            return JSONResponse({"detail": refusal.reason}, refusal.status)
-        except InputError as error:
-            return JSONResponse({"detail": str(error)}, 400)
-        return Response(status_code=204)
-
-    return endpoint
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """A request's content, refused before it is taken in where it is too large."""
-    too_large = Refusal(413, f"A request may have {most} bytes.")
-    if not request.headers.get("content-length", "0").isdecimal():
-        raise Refusal(400, "The length of the request is no number.")
-    if int(request.headers.get("content-length", "0")) > most:
-        raise too_large
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > most:
-            raise too_large
-    return bytes(content)
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

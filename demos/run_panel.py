@@ -10,7 +10,8 @@ from core.tasks.progress import Result
 from demos import layout, plots, words
 from demos.downloads import restored_file
 from demos.job import Example, Job
-from demos.panel import APOLOGY, Panel
+from demos.panel import Panel
+from demos.runner import APOLOGY
 from demos.scope import Track, View, payload
 from demos.source import DEFAULT_PART_SECONDS, SHOWN_SECONDS, Loaded, load, read_source, shown_part
 from demos.takes import Shelf, Take

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.files import probe, read_clip
+from core.signal.limits import LIMITS, Limits
 
 SHOWN_SECONDS = 60.0
 DEFAULT_PART_SECONDS = 10.0
@@ -39,7 +40,7 @@ class Source:
     notes: tuple[str, ...]
 
 
-def load(path: str | None, name: str | None = None, reference: str | None = None) -> Loaded:
+def load(path: str | None, name: str | None = None, reference: str | None = None, limits: Limits = LIMITS) -> Loaded:
     """Checks a file without reading all of it.
 
     Raises:
@@ -47,11 +48,11 @@ def load(path: str | None, name: str | None = None, reference: str | None = None
     """
     if not path:
         raise InputError("There is no sound yet: choose an example, upload a file or record one.")
-    seconds = probe(path).seconds
+    seconds = probe(path, limits=limits).seconds
     if isinf(seconds):  # the header does not know
-        seconds = read_clip(path).clip.seconds
+        seconds = read_clip(path, limits=limits).clip.seconds
     else:
-        read_clip(path, length=min(seconds, 1.0) or None)
+        read_clip(path, length=min(seconds, 1.0) or None, limits=limits)
     return Loaded(path, name or Path(path).name, seconds, reference)
 
 

@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 
 from core.tasks.progress import Progress, Result, Run
 from core.tasks.stems import Separation, SeparationRun, StemsProgress
+from core.tasks.voices import Localization, LocalizationProgress, LocalizationRun
 
 INTERVAL_SECONDS = 0.25
 SHOWING_SHARE = 0.25
+
+Moment = Progress | StemsProgress | LocalizationProgress
 
 
 class Throttle:
@@ -36,8 +39,8 @@ class Throttle:
 
 
 def throttled(
-    run: Run | SeparationRun, keep: Callable[[Progress | StemsProgress], None], throttle: Throttle | None = None
-) -> Iterator[Progress | StemsProgress | Result | Separation]:
+    run: Run | SeparationRun | LocalizationRun, keep: Callable[[Moment], None], throttle: Throttle | None = None
+) -> Iterator[Moment | Result | Separation | Localization]:
     """The updates of a run that are worth showing, and its result; closing it closes the run.
 
     Args:
@@ -47,7 +50,7 @@ def throttled(
     waiting = None
     try:
         for item in run:
-            if not isinstance(item, Progress | StemsProgress):
+            if not isinstance(item, Moment):
                 if waiting is not None:
                     yield waiting
                 yield item

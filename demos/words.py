@@ -1,5 +1,6 @@
 """What the page says in words and small tables: status, time, metrics, a model's card; and how typed gaps are read."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -8,6 +9,7 @@ from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.progress import Progress, Result
 from core.tasks.stems import Separation, StemsProgress
+from core.tasks.voices import Localization, LocalizationProgress
 from core.zoo import Entry
 from demos.takes import Moment
 
@@ -20,6 +22,13 @@ METRICS = {
     "gap_lsd_db": ("Gap LSD", "dB", False),
     "mel_error": ("Mel error", "decades", False),
 }
+LOCALIZATION = {
+    "si_sdr_db": ("SI-SDR", "dB", True),
+    "si_sdr_improvement_db": ("Gain", "dB", True),
+    "angular_error_degrees": ("Off by", "degrees", False),
+}
+RADIAN = math.pi / 180
+BESIDE = 20 * RADIAN  # a voice found so near a true one is taken for it
 
 
 def seconds_text(seconds: float) -> str:
@@ -38,11 +47,6 @@ def status_html(state: str, text: str, share: float = 0.0) -> str:
         f'<div class="status {state}" role="status"><span class="lamp"></span><span>{text}</span>'
         f'<div class="bar"><i style="width:{width}"></i></div></div>'
     )
-
-
-def is_running(status: str) -> bool:
-    """Whether a line made by `status_html` says so."""
-    return status.startswith('<div class="status running"')
 
 
 def progress_html(progress: Progress | StemsProgress) -> str:
@@ -65,6 +69,30 @@ def result_html(result: Result | Separation) -> str:
         f"<span>{report['score_evaluations']} evaluations</span>",
         f"<span>seed {report['seed']}</span>",
     ]
+    return status_html("done", "".join(facts), 1.0)
+
+
+def looking_html(moment: LocalizationProgress) -> str:
+    """The status line while voices are looked for."""
+    part = f"Part {moment.chunk + 1} of {moment.chunks}" if moment.chunks > 1 else "Looking around"
+    facts = [f"<b>{part}</b>"]
+    if moment.stage is not None:
+        windows = moment.stage.candidates
+        width = round(moment.stage.window / RADIAN, 1)
+        kept = sum(window.kept for window in windows)
+        facts.append(f"<span>{kept} of {len(windows)} windows of {width:g}° hold sound</span>")
+    facts.append(f"<span>{seconds_text(moment.seconds_left)} left</span>")
+    total = moment.seconds + moment.seconds_left
+    return status_html("running", "".join(facts), moment.seconds / total if total else 0.0)
+
+
+def found_html(result: Localization) -> str:
+    """The status line after voices were looked for."""
+    report, count = result.report, len(result.voices)
+    voices = "No voice" if not count else "1 voice" if count == 1 else f"{count} voices"
+    means = f"{report['method']}, {report['prior']}" if report["prior"] else report["method"]
+    facts = [f"<b>{voices} in {seconds_text(report['seconds'])}</b>", f"<span>{escape(means)}</span>"]
+    facts.append(f"<span>{escape(report['array'])}</span>")
     return status_html("done", "".join(facts), 1.0)
 
 
@@ -109,7 +137,7 @@ def metrics_html(result: Result) -> str:
     """The metrics of the result and its baselines, the best of every column marked."""
     rows = {"Result": result.metrics} | {title(name): figures for name, figures in result.baseline_metrics.items()}
     missing = "No figures: there is no truth to compare with. Advanced takes a reference, the sound as it should be."
-    return _table_html(rows, missing)
+    return table_html(rows, missing)
 
 
 def separation_html(result: Separation) -> str:
@@ -121,11 +149,34 @@ def separation_html(result: Separation) -> str:
     }
     names = {name: (name, "SI-SDR gain, dB", True) for name in result.stems}
     missing = "No figures: there is no truth to compare with. Mix two sounds here, and there is."
-    return _table_html(rows, missing, names)
+    return table_html(rows, missing, names)
 
 
-def _table_html(
-    rows: Mapping[str, Mapping[str, float | None]], missing: str, metrics: Mapping[str, tuple] | None = None
+def localization_html(result: Localization) -> str:
+    """Means over the true voices, of the result, the untouched microphone, the baselines and the oracles."""
+    rows = {"Result": result.metrics}
+    of_result, gain = result.metrics.get("si_sdr_db"), result.metrics.get("si_sdr_improvement_db")
+    if of_result is not None and gain is not None:
+        rows["Microphone 0"] = {"si_sdr_db": of_result - gain, "si_sdr_improvement_db": 0.0}
+    rows |= {title(name): figures for name, figures in result.baseline_metrics.items()}
+    return table_html(rows, "No figures: nobody knows the truth here. In the simulated room it is known.", LOCALIZATION)
+
+
+def degrees_text(angle: float) -> str:
+    """Radians as `42°`, in [0, 360)."""
+    return f"{round(angle / RADIAN) % 360}°"
+
+
+def level_text(level_db: float) -> str:
+    """`−18 dB`."""
+    return f"{level_db:.0f} dB".replace("-", "\N{MINUS SIGN}")
+
+
+def table_html(
+    rows: Mapping[str, Mapping[str, float | None]],
+    missing: str,
+    metrics: Mapping[str, tuple] | None = None,
+    mark_best: bool = True,
 ) -> str:
     """Figures by method, the best of every column marked; the sentence `missing` where there are none."""
     metrics = metrics or METRICS
@@ -133,7 +184,9 @@ def _table_html(
     if not keys:
         return f'<p class="quiet">{missing}</p>'
     head = "".join(f"<th>{_metric_head(*metrics[key])}</th>" for key in keys)
-    best = {key: _best([figures.get(key) for figures in rows.values()], metrics[key][2]) for key in keys}
+    best = dict.fromkeys(keys)
+    if mark_best:
+        best = {key: _best([figures.get(key) for figures in rows.values()], metrics[key][2]) for key in keys}
     body = "".join(
         f"<tr><th>{escape(name)}</th>{''.join(_metric_cell(figures.get(key), best[key]) for key in keys)}</tr>"
         for name, figures in rows.items()

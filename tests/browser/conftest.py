@@ -1,6 +1,7 @@
 """Serves the real page in a process of its own and opens it in headless Chromium.
 
-The server's own checkpoints are one tiny fresh prior, so that the page works before any prior is bundled.
+The server's own checkpoints are a tiny fresh prior, so that the page works before any prior is bundled, and a tiny
+fresh separator for an array of six microphones.
 """
 
 import os
@@ -43,6 +44,7 @@ def server(tmp_path_factory):
     """The page's process, with `url` and `log` (a file)."""
     home = tmp_path_factory.mktemp("home")
     _register_tiny_prior(home)
+    _register_tiny_separator(home)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -74,6 +76,17 @@ def _register_tiny_prior(home: Path) -> None:
     config = {"channels": 4, "blocks": 1, "patch": 4}
     save_checkpoint(path, "spectral", config, build(config).state_dict())
     add_entry(home / "checkpoints", {"name": "tiny", "sample_rate": 16000}, path)
+
+
+def _register_tiny_separator(home: Path) -> None:
+    from core.models.cone import ConeConfig, ConeNetwork
+    from core.zoo.checkpoint import save_checkpoint
+    from core.zoo.manifest import add_entry
+
+    path, sizes = home / "cone.safetensors", {"microphones": 6, "depth": 2, "channels": 4, "lstm_layers": 1}
+    config = sizes | {"array": "circle-6", "sample_rate": 16000}
+    save_checkpoint(path, "cone", config, ConeNetwork(ConeConfig(**sizes)).state_dict())
+    add_entry(home / "checkpoints", {"name": "tiny-cone"}, path)
 
 
 def _wait_for(process) -> None:

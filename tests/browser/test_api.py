@@ -57,6 +57,17 @@ def test_separate(api):
         api.predict(mixture, "tiny, piano-16k-wavenet", length=1.0, api_name="/separate")
 
 
+def test_localize(api):
+    recording = client.handle_file(str(SOUNDS / "two-voices-respeaker-4.flac"))
+    paths, report = api.predict(recording, "respeaker-4", voices=2, method="srp-phat", api_name="/localize")
+    assert [voice["angle_degrees"] for voice in report["voices"]] == pytest.approx([50, 200], abs=8)
+    assert len(paths) == 2 and soundfile.info(paths[0]).duration == 3.5
+    with pytest.raises(Exception, match="no array 'mine'"):
+        api.predict(recording, "mine", api_name="/localize")
+    with pytest.raises(Exception, match="The recording has 1 channel"):
+        api.predict(client.handle_file(str(SOUNDS / "speech.flac")), "respeaker-4", api_name="/localize")
+
+
 def test_a_mendable_input_gets_one_sentence(api):
     with pytest.raises(Exception, match="lies outside the clip"):
         ask(api, "/inpaint", "piano", "5-6")

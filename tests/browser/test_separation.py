@@ -13,6 +13,7 @@ def choose_prior(tab: Tab, label: str, prior: str) -> None:
     field.click()
     tab.root.get_by_role("option", name=prior, exact=True).click()
     tab.wait(f"e => e.value === {prior!r}", field)
+    tab.root.get_by_role("option").first.wait_for(state="hidden")  # before another list opens
 
 
 def start(page, chip: str, *, prior: str = "tiny", steps: str = "6") -> Tab:

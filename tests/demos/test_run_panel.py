@@ -1,6 +1,9 @@
 """A run's events without a browser: what the page is told when a run is refused, fails, or is cancelled."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -8,10 +11,12 @@ import pytest
 import soundfile
 
 from core.errors import InputError
-from demos import super_resolution, words
+from demos import runner, super_resolution
 from demos.run_panel import APOLOGY, RunPanel
 from demos.source import load
 from demos.takes import Shelf
+
+ANNA = SimpleNamespace(session_hash="anna")
 
 
 @pytest.fixture
@@ -63,10 +68,46 @@ def test_our_own_mistake_gets_an_apology_and_goes_to_the_log_alone(run, said, ca
     assert updates[-1][ui.run].interactive
 
 
-def test_a_run_that_the_queue_drops_frees_the_buttons_and_a_stopped_one_says_nothing_new():
+def test_a_run_that_the_queue_drops_frees_the_buttons_and_a_stopped_one_says_so_again(monkeypatch):
+    monkeypatch.setattr(runner, "PAUSE_SECONDS", 0.01)
     with gr.Blocks():
         panel = RunPanel(super_resolution.JOB, Shelf(), {})
-    dropped = panel._left(words.status_html("running", "Waiting for its turn"))
+    panel._begin(ANNA)
+    dropped = finished(panel._left(ANNA))
     assert dropped[panel.ui.run].interactive and "Nothing was made" in dropped[panel.ui.status]
-    stopped = panel._left(words.status_html("stopped", "Stopped"))
-    assert panel.ui.run not in stopped
+    panel._stop(ANNA)
+    stopped = finished(panel._left(ANNA))
+    assert stopped[panel.ui.run].interactive and "Stopped" in stopped[panel.ui.status], "an update came after Stop"
+    assert panel.ui.run not in finished(left_and_begun(panel)), "the buttons belong to the next run"
+
+
+async def left_and_begun(panel) -> dict:
+    leaving = asyncio.create_task(panel._left(ANNA))
+    await asyncio.sleep(0)
+    panel._begin(ANNA)
+    return await leaving
+
+
+def finished(coroutine):
+    """In a thread of its own: the browser's driver may keep a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+def test_nothing_is_shown_after_stop():
+    """The generator of a run that was stopped ends by itself, should it not be cancelled in time."""
+    with gr.Blocks():
+        panel = RunPanel(super_resolution.JOB, Shelf(), {})
+
+    def perform(values, session):
+        yield {"first": 1}
+        panel._stop(ANNA)
+        yield {"second": 2}
+
+    panel._perform = perform
+    panel._begin(ANNA)
+
+    async def shown() -> list:
+        return [update async for update in panel._run({}, ANNA)]
+
+    assert finished(shown()) == [{"first": 1}]

@@ -1,0 +1,65 @@
+"""What the page's own routes share: tokens, and requests that are answered or refused with a sentence."""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from core.errors import InputError
+
+TOKEN_BYTES = 32
+
+
+class Refusal(Exception):
+    """A request that is not taken.
+
+    Args:
+        status: of HTTP.
+        reason: one sentence for the other side.
+    """
+
+    def __init__(self, status: int, reason: str):
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+def new_token() -> str:
+    """A secret that nobody guesses, as it stands in an address."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def digest_of(token: str) -> bytes:
+    """What is kept of a token, and compared in constant time."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def answered(handle: Callable[[Request], Awaitable[Response | None]]):
+    """An endpoint: what a handler refuses becomes the status of the answer."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            response = await handle(request)
+        except Refusal as refusal:
+            return JSONResponse({"detail": refusal.reason}, refusal.status)
+        except InputError as error:
+            return JSONResponse({"detail": str(error)}, 400)
+        return response or Response(status_code=204)
+
+    return endpoint
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """A request's content, refused before it is taken in where it is too large."""
+    too_large = Refusal(413, f"A request may have {most} bytes.")
+    if not request.headers.get("content-length", "0").isdecimal():
+        raise Refusal(400, "The length of the request is no number.")
+    if int(request.headers.get("content-length", "0")) > most:
+        raise too_large
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > most:
+            raise too_large
+    return bytes(content)

@@ -1,0 +1,122 @@
+"""Where live sound may come from on this host, and who may listen to it."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+import gradio as gr
+import numpy as np
+
+from core.arrays.capture import DeviceSource
+from core.arrays.devices import list_devices
+from core.arrays.geometry import ArrayGeometry
+from core.arrays.relay_source import RelaySource
+from core.arrays.sources import Clock, RecordingSource, SimulatedSource, SourceStatus
+from core.errors import InputError
+from core.signal.files import read_clip
+from core.signal.resampling import resample
+from demos.array_input import Heard
+from demos.ear import Listening
+from demos.job import SOUNDS
+from demos.relay_door import RelayDoor
+from demos.room import Arrangement, RoomSource
+
+STAND_IN, RELAY = "stand-in", "relay"
+EVERYWHERE = [("Stand-in: two voices, one walks around", STAND_IN), ("An array elsewhere, by relay", RELAY)]
+WAITING = "Waiting for the array: start the command on the machine that it is plugged into."
+HERE = {"127.0.0.1", "::1", "localhost", "testclient"}
+STAND_IN_SPEECH, STAND_IN_ANGLES, STAND_IN_NOISE = ("speech", "speech-garden"), (60.0, 250.0), 1e-3
+WALKS = np.deg2rad(20)  # radians a second
+
+
+class StandIn:
+    """Two voices far away, one of which walks around the array; shows the live view where there is no array."""
+
+    def __init__(self, array: ArrayGeometry, clock: Clock | None = None):
+        sounds = [read_clip(SOUNDS / f"{name}.flac").clip for name in STAND_IN_SPEECH]
+        sounds = [0.3 * resample(sound, array.sample_rate).samples[0] for sound in sounds]
+        angles = np.deg2rad(STAND_IN_ANGLES)
+        self._voices = SimulatedSource(array, sounds, angles, noise=STAND_IN_NOISE, clock=clock)
+        self.geometry, self.sample_rate = array, array.sample_rate
+
+    @property
+    def status(self) -> SourceStatus:
+        """A simulation loses nothing."""
+        return self._voices.status
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """See `AudioSource`; never ends."""
+        for block in self._voices.blocks():
+            yield block
+            walked = WALKS * block.shape[1] / self.sample_rate
+            self._voices.move(0, (self._voices.angles[0] + walked) % (2 * np.pi))
+
+
+def may_use_devices(request: gr.Request) -> bool:
+    """Whether a visitor may listen to this host's microphones: who sits at it, and others where the host allows it.
+
+    `RESOUND_DEVICES=1` allows everybody, 0 nobody. A proxy stands between a visitor and the host, so what comes through
+    one is not taken for somebody who sits here.
+    """
+    allowed = os.environ.get("RESOUND_DEVICES")
+    if allowed is not None:
+        return allowed != "0"
+    headers = request.headers or {}
+    return bool(request.client) and request.client.host in HERE and "x-forwarded-for" not in headers
+
+
+def choices(devices: bool) -> tuple[list[tuple[str, str]], str]:
+    """What can be listened to, as (label, value), and a sentence where devices cannot be listed.
+
+    Args:
+        devices: whether those of this host are on offer.
+    """
+    if not devices:
+        return EVERYWHERE, ""
+    try:
+        found = list_devices()
+    except InputError as error:
+        return EVERYWHERE, str(error)
+    said = "" if found else "No sound device is plugged in here."
+    return [(f"{device.name} ({device.channels} channels)", device.name) for device in found] + EVERYWHERE, said
+
+
+def listen_to_room(arrangement: Arrangement, array: ArrayGeometry) -> Listening:
+    """The simulated room, whose voices can be moved meanwhile."""
+    room = RoomSource(arrangement, array)
+    return Listening(lambda: room, room=room)
+
+
+def listen_to_recording(heard: Heard) -> Listening:
+    """A recording in real time, again and again."""
+    clip = resample(heard.clip, heard.array.sample_rate)
+    return Listening(lambda: RecordingSource(clip.samples, heard.array, clip.sample_rate, loop=True))
+
+
+def listen_to_device(name: str, array: ArrayGeometry, channels: Sequence[int] | None) -> Listening:
+    """A device of this host."""
+    return Listening(lambda: DeviceSource(name, array, channels=channels))
+
+
+def listen_to_stand_in(array: ArrayGeometry) -> Listening:
+    """What is always there."""
+    return Listening(lambda: StandIn(array))
+
+
+def listen_to_relay(door: RelayDoor, token: str) -> Listening:
+    """An array elsewhere, waited for and listened to whenever it comes."""
+    return Listening(_open_stream(door, token), waiting=WAITING, again=True)
+
+
+def _open_stream(door: RelayDoor, token: str) -> Callable[[], RelaySource | None]:
+    def find() -> RelaySource | None:
+        source = door.source(token)
+        return source if source is not None and not source.closed else None
+
+    return find
+
+
+def relay_command(request: gr.Request, token: str, array: ArrayGeometry) -> str:
+    """What a visitor runs beside the array."""
+    headers = request.headers or {}
+    url = headers.get("origin") or f"http://{headers.get('host', '127.0.0.1:7860')}"
+    return f"python -m core relay {url} --device respeaker --array {array.name} --token {token}"

@@ -1,0 +1,160 @@
+"""The localization tab without a browser: what a run shows, what it says of voices that are known, who may listen."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from core.signal.clip import Clip
+from core.tasks.voices import Localization, Truth, Voice
+from demos import live_sources
+from demos.array_panel import EXAMPLES
+from demos.ear import Listening
+from demos.live_door import LiveDoor
+from demos.localization import LocalizationPanel
+from demos.localization_layout import LIVE, RECORDING
+from demos.localization_results import numbered
+from demos.polar import found, look_of
+from demos.relay_door import RelayDoor
+from demos.room import NOISE, SPEECH, T60
+from tests.arrays.sounds import RESPEAKER
+
+VISITOR = SimpleNamespace(
+    session_hash="anna", client=SimpleNamespace(host="127.0.0.1"), headers={"origin": "https://lab.example"}
+)
+
+
+@pytest.fixture
+def said(monkeypatch) -> list[str]:
+    """The warnings that pop up."""
+    texts = []
+    monkeypatch.setattr(gr, "Warning", texts.append)
+    return texts
+
+
+@pytest.fixture
+def panel(own_home, tmp_path, monkeypatch) -> LocalizationPanel:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with gr.Blocks(), gr.Tabs(), gr.Tab("Localization"):
+        return LocalizationPanel(RelayDoor(), LiveDoor(), {})
+
+
+def values(panel, **chosen) -> dict:
+    """What the tab's widgets hold at first, but for what was chosen."""
+    ui = panel.ui
+    held = {widget: widget.value for widget in ui.inputs | {ui.beamformer, ui.prior}}
+    return held | {getattr(ui, name): value for name, value in chosen.items()}
+
+
+def test_a_room_is_looked_into_and_its_voices_are_measured(panel, said):
+    ui, updates = panel.ui, list(panel._perform(values(panel, method="srp-phat"), "anna"))
+    kinds = [update[ui.polar]["kind"] for update in updates if ui.polar in update]
+    assert kinds[0] == "look" and kinds[-1] == "found" and said == []
+    last = updates[-1]
+    shown = last[ui.polar]
+    assert [voice["number"] for voice in shown["voices"]] == [1, 2] and shown["looks"]
+    assert [voice["angle"] for voice in shown["voices"]] == pytest.approx([45, 209.7], abs=8)
+    assert shown["truth"] == pytest.approx([45, 209.7], abs=0.2)
+    assert [track["name"].split(" · ")[0] for track in last[ui.stems]["tracks"]] == ["Voice 1", "Voice 2"]
+    names = [track["name"] for track in last[ui.compare]["tracks"]]
+    assert names == ["Microphone 0", "Voice 1", "Voice 2", "1, truth", "2, truth"]
+    assert "Wiener" in last[ui.metrics] and "Voice 1: Harbour" in last[ui.metrics] and "Off by" in last[ui.metrics]
+    assert last[ui.run].interactive and last[ui.download].endswith("-voices.zip")
+
+
+def test_the_cone_narrows_window_by_window(panel, register_separator):
+    register_separator("cones", "respeaker-4")
+    updates = list(panel._perform(values(panel, count="2", prior="cones"), "anna"))
+    looks = updates[-1][panel.ui.polar]["looks"]
+    assert [look["stage"]["width"] for look in looks][:2] == [90, 45]
+    assert len(looks[0]["stage"]["windows"]) == 4 and looks[0]["power"] is None
+    assert "cones" in updates[-1][panel.ui.status]
+    assert "SRP-PHAT and beamformer" in updates[-1][panel.ui.metrics]
+
+
+def test_a_refusal_is_one_sentence(panel, said):
+    updates = list(panel._perform(values(panel, kind=RECORDING), "anna"))
+    updates += panel._perform(values(panel, kind=LIVE), "anna")
+    assert len(said) == 2 and "no recording yet" in said[0] and "Listen live" in said[1]
+    assert updates[-1][panel.ui.run].interactive and panel.ui.stems not in updates[-1], "the last result stays"
+
+
+def test_examples_and_choices_are_there():
+    assert {voice.sound for example in EXAMPLES for voice in example.voices} <= set(SPEECH) and len(SPEECH) >= 2
+    assert "Living room" in T60 and "Faint" in NOISE
+
+
+def voice(degrees: float) -> Voice:
+    return Voice(float(np.deg2rad(degrees)), 0.1, Clip(np.full((1, 100), 0.1), 16000))
+
+
+def test_voices_have_the_numbers_of_the_true_ones_beside_them():
+    result = Localization(tuple(map(voice, (200, 120, 42))), Clip(np.zeros((1, 100)), 16000), {}, (), {}, {}, {})
+    truth = Truth(paths=((np.deg2rad(40),), (np.deg2rad(205),)))
+    assert {k: round(np.rad2deg(v.angle)) for k, v in numbered(result, truth).items()} == {1: 42, 2: 200, 3: 120}
+    assert list(numbered(result, None)) == [1, 2, 3] and numbered(result, None)[1].angle == voice(200).angle
+    shown = found(RESPEAKER, numbered(result, truth), [], [], "key")
+    assert shown["voices"][1] == {"number": 2, "angle": 200.0, "level": -20.0, "track": []}
+
+
+def test_a_map_is_drawn_from_its_lowest_to_its_highest():
+    moment = SimpleNamespace(chunk=0, chunks=1, stage=None, power=np.array([-1.0, 0.0, 3.0]))
+    assert look_of(moment, False)["power"] == "AED/", "bytes 0, 64 and 255"
+
+
+def test_the_host_s_microphones_are_for_who_sits_at_it(monkeypatch):
+    monkeypatch.delenv("RESOUND_DEVICES", raising=False)
+    guest = SimpleNamespace(client=SimpleNamespace(host="192.0.2.7"), headers={})
+    behind = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={"x-forwarded-for": "192.0.2.7"})
+    assert [live_sources.may_use_devices(who) for who in (VISITOR, guest, behind)] == [True, False, False]
+    assert live_sources.choices(False) == (live_sources.EVERYWHERE, "")
+    monkeypatch.setenv("RESOUND_DEVICES", "1")
+    assert live_sources.may_use_devices(guest)
+    monkeypatch.setenv("RESOUND_DEVICES", "0")
+    assert not live_sources.may_use_devices(VISITOR)
+
+
+def test_a_device_that_is_not_offered_cannot_be_asked_for(panel, said, monkeypatch):
+    monkeypatch.setenv("RESOUND_DEVICES", "0")
+    panel._listening._listen(values(panel, kind=LIVE, source="hw:0"), VISITOR)
+    assert "not on offer" in said[0]
+
+
+def test_each_visitor_has_a_token_of_their_own_and_it_ends_with_them(panel):
+    ui, listening = panel.ui, panel._listening
+    asked = values(panel, kind=LIVE, source=live_sources.RELAY)
+    commands = [listening._look(asked, who)[ui.command].value for who in (VISITOR, VISITOR, other("ben"))]
+    assert commands[0] == commands[1] != commands[2] and "core relay https://lab.example " in commands[0]
+    token = commands[0].split()[-1]
+    assert listening._relay.knows(token)
+    panel.forget("anna")
+    assert not listening._relay.knows(token) and listening._relay.knows(commands[2].split()[-1])
+
+
+def other(name: str) -> SimpleNamespace:
+    return SimpleNamespace(session_hash=name, client=VISITOR.client, headers=VISITOR.headers)
+
+
+def test_a_live_view_is_the_visitor_s_alone(panel):
+    live, asked = panel._listening._live, values(panel)
+    shown = panel._listening._listen(asked, VISITOR)
+    assert shown["kind"] == "live" and shown["movable"] and live.is_open("anna") and not live.is_open("ben")
+    assert live.of("ben") is None and isinstance(live.of("anna"), Listening)
+    panel.forget("anna")
+    assert live.of("anna") is None
+
+
+def test_the_stand_in_walks():
+    stand_in = live_sources.StandIn(RESPEAKER, live_sources.Clock(lambda: 0.0, lambda seconds: None))
+    first = stand_in._voices.angles[0]
+    for _, block in zip(range(40), stand_in.blocks(), strict=False):
+        assert block.shape[0] == 4
+    assert np.rad2deg(stand_in._voices.angles[0] - first) > 10
+
+
+def test_a_clicked_direction_is_heard_alone(panel):
+    event = SimpleNamespace(angle=45)
+    for beamformer in ("mvdr", "sum"):
+        shown = panel._listening._beam(values(panel, beamformer=beamformer), event, VISITOR)
+        assert [track["name"] for track in shown["tracks"]] == ["45°", "Microphone 0"] and shown["autoplay"]
