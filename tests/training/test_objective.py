@@ -8,7 +8,14 @@ from core.models.gap_mixer import GapMixer, mix_gaps
 from core.models.spectral import build
 from core.models.spectral_features import DATA_STD, MIXTURE_STD
 from core.training.objectives.gap_examples import GapExamples, predict_gap
-from core.training.objectives.spectral import KINDS, SpectralObjective, bring_to_level, gapped, log_error
+from core.training.objectives.spectral import (
+    EXTRACTOR_SIGMA_RANGE,
+    KINDS,
+    SpectralObjective,
+    bring_to_level,
+    gapped,
+    log_error,
+)
 
 
 @pytest.fixture
@@ -83,6 +90,33 @@ def test_mixtures_are_as_loud_as_two_sources_and_hold_the_source(clean):
         assert (rest * source).mean().abs() < 0.05 * MIXTURE_STD**2, "what is added has nothing of the source"
         balances.append(10 * (rest.square().mean() / source.square().mean()).log10().item())
     assert 2 <= absent <= 25 and 4 < torch.tensor(balances).std() < 8
+
+
+class Deaf:
+    """Hears silence, and keeps the chains that it was asked about."""
+
+    def __init__(self):
+        self.chains = []
+
+    def extract(self, x, sigma, mixture):
+        self.chains.append((sigma[0].item(), x))
+        return torch.zeros_like(x, requires_grad=True)
+
+
+def test_chains_stand_between_the_truth_and_what_was_heard_at_first(clean):
+    objective, generator = SpectralObjective(), torch.Generator().manual_seed(0)
+    objective._mix = lambda clean, generator, **options: (bring_to_level(clean), bring_to_level(clean))
+    shares = []
+    for _ in range(300):
+        model = Deaf()
+        objective._extractor_loss(model, torch.nn.functional.pad(clean, (0, clean.shape[1] // 4)), generator)
+        *first, (sigma, chain) = model.chains
+        assert [level for level, _ in first] in ([], [EXTRACTOR_SIGMA_RANGE[1]])
+        if sigma < 0.05:
+            power = (chain.square().mean() - sigma**2).item() / DATA_STD**2  # of the truth, as silence was heard
+            shares.append(1 - max(power, 0) ** 0.5)
+            assert first or abs(shares[-1]) < 0.1
+    assert 0.1 < torch.tensor(shares).median() < 0.6 and max(shares) > 0.7, "a share from 0 to 1 of the way"
 
 
 def test_mixtures_without_a_part_for_them_or_other_sounds_are_refused():

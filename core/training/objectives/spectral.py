@@ -29,7 +29,8 @@ FLOOR = 1e-7 * DATA_STD**2  # a perfect answer must not win the whole loss
 LN_SIGMA_MEAN, LN_SIGMA_STD = math.log(0.03), 1.7
 SIGMA_RANGE = (5e-4, 1.0)
 FREE_SIGMA_RANGE = (1e-3, 4.0)  # who a loud note belongs to is settled where it is all but drowned in noise
-EXTRACTOR_SIGMA_RANGE = (1e-2, 4.0)  # who is who is known from the mixture at once, and it adds up in the end
+EXTRACTOR_SIGMA_RANGE = (2e-2, 2.0)  # where `shared` separation asks it
+MISHEARD_SHARE = 0.7  # of the chains, that stand around what was heard at first instead of the truth, as real ones do
 BALANCE_DB = 6.0  # standard deviation of the level of the other sounds in a mixture
 ABSENT_SHARE = 0.05  # of the mixtures do not hold the source at all
 QUIETEST, PAUSES = 0.005, 10  # standard deviation of a pause, and how many of them are passed over
@@ -127,11 +128,21 @@ class SpectralObjective:
     def _extractor_loss(self, model: SpectralDenoiser, clean: Tensor, generator: Generator):
         clean, mixture = self._mix(augment(clean, generator, self.noisy_share), generator, augmented=True)
         sigma = _draw_any_sigma(generator, EXTRACTOR_SIGMA_RANGE).to(clean).expand(len(clean))
-        x = clean + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
+        middle = clean
+        if _chance(generator) < MISHEARD_SHARE:
+            middle = clean + _chance(generator) * (self._first_heard(model, clean, mixture, generator) - clean)
+        x = middle + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
         everywhere = torch.ones_like(clean)
         loss = log_error(model.extract(x, sigma, mixture), clean, everywhere, MIXTURE_FLOOR)
         before = log_error(mixture / 2, clean, everywhere, MIXTURE_FLOOR)
         return loss, {"extractor_gain_db": _decibels(before - loss.detach())}
+
+    @torch.no_grad()
+    def _first_heard(self, model: SpectralDenoiser, clean: Tensor, mixture: Tensor, generator: Generator) -> Tensor:
+        """What is heard in a mixture where the chain drowns in noise."""
+        level = EXTRACTOR_SIGMA_RANGE[1]
+        x = clean + level * torch.randn(clean.shape, generator=generator).to(clean)
+        return model.extract(x, x.new_full((len(x),), level), mixture)
 
     def _mix(
         self, clean: Tensor, generator: Generator, balance_db: float = BALANCE_DB, augmented: bool = False
@@ -321,7 +332,7 @@ VALIDATION: dict[str, Draw] = {
 }
 
 
-EXTRACTOR_LEVELS = (0.05, 4.0)
+EXTRACTOR_LEVELS = (0.05, 2.0)
 VALIDATION_GAPS_MS = (50, 200)
 
 
