@@ -77,7 +77,7 @@ class LocalizationPanel(Runner):
         self._listening.forget(visitor)
 
     def updates(self, values: dict, session: str) -> Iterator[dict]:
-        ui, moving = self.ui, bool(values[self.ui.moving])
+        ui = self.ui
         heard, looks, key = self._given.heard(values, session, LIMITS.seconds), [], uuid.uuid4().hex
         count = _chosen(values[ui.count])
         run = localize(
@@ -86,13 +86,13 @@ class LocalizationPanel(Runner):
             settings=Settings(_chosen(values[ui.prior])),
             method=_chosen(values[ui.method]),
             voices=int(count) if count else None,
-            moving=moving,
+            moving=bool(values[ui.moving]),
             truth=heard.truth,
         )
-        with closing(throttled(run, lambda moment: looks.append(polar.look_of(moment, moving)))) as moments:
+        with closing(throttled(run, lambda moment: looks.append(polar.look_of(moment)))) as moments:
             for moment in moments:
                 if isinstance(moment, LocalizationProgress):
-                    shown = polar.looking(heard.array, moment, key, moving)
+                    shown = polar.looking(heard.array, moment, key)
                     yield {ui.status: words.looking_html(moment), ui.polar: shown, ui.stems: None, ui.compare: None}
                 else:
                     yield self.buttons(running=False) | self._conclude(moment, heard, looks, key)

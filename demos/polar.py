@@ -13,9 +13,8 @@ from gradio.data_classes import FileData
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
-from core.arrays.angles import WINDOWS
 from core.arrays.geometry import ArrayGeometry
-from core.arrays.search import MOVING_LEVELS, Stage
+from core.arrays.search import Stage
 from core.signal.clip import Clip
 from core.tasks.voices import LocalizationProgress, Voice
 from demos.ear import described, packed
@@ -58,9 +57,9 @@ def live(array: ArrayGeometry, token: str, sound: Clip | None = None, movable: b
     return {"kind": "live", "array": described(array), "token": token, "sound": heard, "movable": movable}
 
 
-def looking(array: ArrayGeometry, moment: LocalizationProgress, key: str, moving: bool) -> dict:
+def looking(array: ArrayGeometry, moment: LocalizationProgress, key: str) -> dict:
     """What a run looks at."""
-    return {"kind": "look", "array": described(array), "key": key, "look": look_of(moment, moving)}
+    return {"kind": "look", "array": described(array), "key": key, "look": look_of(moment)}
 
 
 def found(
@@ -95,11 +94,11 @@ def found(
     }
 
 
-def look_of(moment: LocalizationProgress, moving: bool) -> dict:
+def look_of(moment: LocalizationProgress) -> dict:
     """Windows of the search, with how loud they are from 0 to 1, or a map of powers."""
     look = {"chunk": moment.chunk, "chunks": moment.chunks, "stage": None, "power": None}
     if moment.stage is not None:
-        return look | {"stage": _stage(moment.stage, moving)}
+        return look | {"stage": _stage(moment.stage)}
     if moment.power is None:
         return look
     power = moment.power - moment.power.min()
@@ -111,15 +110,14 @@ def level_db(clip: Clip) -> float:
     return float(20 * np.log10(np.sqrt(np.mean(np.square(clip.samples, dtype=np.float64))) + SILENCE))
 
 
-def _stage(stage: Stage, moving: bool) -> dict:
+def _stage(stage: Stage) -> dict:
     energies = np.array([candidate.energy for candidate in stage.candidates])
     shares = 1 - 20 * np.log10(np.maximum(energies, SILENCE) / max(energies.max(initial=0), SILENCE)) / FAINTEST_DB
     windows = [
         [_degrees(candidate.angle), round(float(share), 2), candidate.kept]
         for candidate, share in zip(stage.candidates, shares.clip(0, 1), strict=True)
     ]
-    levels = MOVING_LEVELS if moving else len(WINDOWS)
-    return {"level": stage.level, "levels": levels, "width": float(np.rad2deg(stage.window)), "windows": windows}
+    return {"level": stage.level, "levels": stage.levels, "width": float(np.rad2deg(stage.window)), "windows": windows}
 
 
 def _audio(clip: Clip) -> dict:

@@ -1,14 +1,20 @@
 """Angles on the circle, in radians: distances, and the windows that the search narrows down.
 
 Jenrungrot et al. 2020 (Cone of Silence), sec. 3: the whole circle is covered by four windows of 90 degrees, and every
-window that holds sound is halved until windows are 5.6 degrees wide.
+window that holds sound is halved until windows are 5.6 degrees wide, or as narrow as a network knows them.
 """
 
 import math
 
 import numpy as np
 
-WINDOWS = tuple(math.pi / 2**level for level in range(1, 6))  # widths, pi / 2 to pi / 32
+
+def width(level: int) -> float:
+    """Of the windows at a level of the search: pi / 2, and half of that at every further level."""
+    return math.pi / 2 ** (level + 1)
+
+
+WINDOWS = tuple(map(width, range(5)))  # the original's; a network may know finer ones
 
 
 def tiling(window: float) -> np.ndarray:

@@ -10,12 +10,11 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from core.arrays.angles import WINDOWS
 from core.arrays.beamforming import REFERENCE, delay_and_sum, directional_mvdr
 from core.arrays.energy import mean_rms
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.localization import STEP_DEGREES, SteeredResponse, find_peaks, grid, music
-from core.arrays.search import MOVING_LEVELS, Extractor, Found, SearchSettings, Stage, search
+from core.arrays.search import Extractor, Found, SearchSettings, Stage, search
 from core.arrays.spectra import stft
 from core.arrays.steering import PreShift, Steering
 from core.arrays.suppression import Source
@@ -120,7 +119,7 @@ class ConeFinder:
         gain = _gain(heard.samples)
         for number, chunk in enumerate(heard):
             mixture = torch.from_numpy(chunk * gain)
-            voices = self.extractor.extract(steering.towards(mixture, angles), len(WINDOWS) - 1)
+            voices = self.extractor.extract(steering.towards(mixture, angles), self.extractor.levels - 1)
             signals = steering.back(voices, angles).numpy() / gain
             found.append([_source(angle, signal) for angle, signal in zip(angles, signals, strict=True)])
             yield Look(number, (number + 1) / len(heard))
@@ -128,7 +127,7 @@ class ConeFinder:
 
     def _search(self, heard: Chunked, gain: np.float32, settings: SearchSettings, most: int) -> Searching:
         """Returns the loudest sources of every chunk, at most so many."""
-        found, levels = [], MOVING_LEVELS if settings.moving else len(WINDOWS)
+        found = []
         for number, chunk in enumerate(heard):
             sources: tuple[Source, ...] = ()
             moments = search(chunk * gain, heard.geometry, heard.sample_rate, self.extractor, settings)
@@ -136,7 +135,7 @@ class ConeFinder:
                 if isinstance(moment, Found):
                     sources = moment.sources
                 else:
-                    yield Look(number, (number + (moment.level + 1) / levels) / len(heard), stage=moment)
+                    yield Look(number, (number + (moment.level + 1) / moment.levels) / len(heard), stage=moment)
             found.append([_at_level(source, gain) for source in sources[:most]])
         return found
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.arrays.angles import WINDOWS, halves, tiling
+from core.arrays.angles import halves, tiling, width
 from core.arrays.energy import Rms, mean_rms
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.steering import PreShift, Steering
@@ -24,10 +24,12 @@ FRAMES_AT_ONCE = 2**21  # of all candidates in a batch: bounds the memory
 
 
 class Extractor(Protocol):
-    """What can say which voices come from inside a window, such as `ConeSeparator`."""
+    """What can say which voices come from inside a window, such as `ConeSeparator`; `levels`: widths that it knows."""
+
+    levels: int
 
     def extract(self, mixtures: Tensor, window: int) -> Tensor:
-        """Aligned mixtures `[batch, mics, frames]` and the number of a width in `WINDOWS` -> voices, the same shape."""
+        """Aligned mixtures `[batch, mics, frames]` and the level of a width -> voices, the same shape."""
         ...
 
 
@@ -67,13 +69,14 @@ class Stage:
     """Windows of one width that were looked into together.
 
     Args:
-        level: number of the width.
+        level, levels: number of the width, and how many there are in all.
         window: the width in radians.
         candidates: in the order of the search.
         remaining: windows of this width that are still to be looked into.
     """
 
     level: int
+    levels: int
     window: float
     candidates: tuple[Candidate, ...]
     remaining: int
@@ -113,10 +116,10 @@ def search(
         )
     mixture = torch.as_tensor(mixture, dtype=torch.float32)
     steering = Steering(geometry, sample_rate, settings.pre_shift)
-    levels = MOVING_LEVELS if settings.moving else len(WINDOWS)
+    levels = min(extractor.levels, MOVING_LEVELS) if settings.moving else extractor.levels
     at_once = settings.at_once or max(1, FRAMES_AT_ONCE // frames)
-    angles, sources = tiling(WINDOWS[0]).tolist(), []
-    for level, window in enumerate(WINDOWS[:levels]):
+    angles, sources = tiling(width(0)).tolist(), []
+    for level, window in enumerate(map(width, range(levels))):
         kept = []
         for start in range(0, len(angles), at_once):
             batch = angles[start : start + at_once]
@@ -125,7 +128,7 @@ def search(
             kept += [candidate.angle for candidate in candidates if candidate.kept]
             if level == levels - 1:
                 sources += _sources(candidates, voices, steering)
-            yield Stage(level, window, candidates, len(angles) - start - len(batch))
+            yield Stage(level, levels, window, candidates, len(angles) - start - len(batch))
         angles = [half for angle in kept for half in halves(angle, window)]
     yield Found(tuple(suppress(sources, settings.suppression_radius, settings.similarity_cutoff_db)))
 

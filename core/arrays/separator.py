@@ -28,6 +28,11 @@ class ConeSeparator:
         self.network = network.eval().requires_grad_(False)
 
     @property
+    def levels(self) -> int:
+        """How many widths of windows it knows, from 90 degrees down."""
+        return self.network.config.windows
+
+    @property
     def microphones(self) -> int:
         return self.network.config.microphones
 
@@ -36,7 +41,7 @@ class ConeSeparator:
 
         Args:
             mixtures: each aligned to the centre of its window, `[batch, mics, frames]`.
-            window: number of the width in `WINDOWS`, one for all.
+            window: level of the width, one for all.
         """
         device = next(self.network.parameters()).device
         windows = torch.full((len(mixtures),), window, device=device)

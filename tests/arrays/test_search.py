@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.arrays import search as module
-from core.arrays.angles import WINDOWS, angular_distance, tiling
+from core.arrays.angles import WINDOWS, angular_distance, tiling, width
 from core.arrays.energy import mean_rms
 from core.arrays.geometry import circular
 from core.arrays.search import Found, SearchSettings, Stage, search
@@ -30,7 +30,8 @@ class Oracle:
     The angle that a mixture is aligned to is found by comparison with the true mixture's alignments.
     """
 
-    def __init__(self, sources: dict[float, np.ndarray]):
+    def __init__(self, sources: dict[float, np.ndarray], levels: int = len(WINDOWS)):
+        self.levels = levels
         steering = Steering(ARRAY, RATE, "exact")
         self.sources = {
             angle: steering.back(torch.from_numpy(source).float().expand(6, -1), angle)
@@ -45,15 +46,15 @@ class Oracle:
 
     def _inside(self, mixture: torch.Tensor, window: int) -> torch.Tensor:
         steering = Steering(ARRAY, RATE, "exact")
-        angles = tiling(WINDOWS[window])
+        angles = tiling(width(window))
         distances = (steering.towards(self.mixture, angles) - mixture).square().sum(dim=(1, 2))
         centre = angles[int(distances.argmin())]
-        inside = [s for a, s in self.sources.items() if angular_distance(a, centre) < WINDOWS[window] / 2]
+        inside = [s for a, s in self.sources.items() if angular_distance(a, centre) < width(window) / 2]
         return steering.towards(sum(inside, torch.zeros(6, FRAMES)), centre)
 
 
-def oracle(*angles: float) -> Oracle:
-    return Oracle({angle: 0.1 * RNG.standard_normal(FRAMES) for angle in angles})
+def oracle(*angles: float, **settings) -> Oracle:
+    return Oracle({angle: 0.1 * RNG.standard_normal(FRAMES) for angle in angles}, **settings)
 
 
 def run(extractor: Oracle, **settings) -> tuple[list[Stage], Found]:
@@ -85,6 +86,13 @@ def test_every_stage_is_told():
         assert all((c.energy > 0.002) == c.kept for c in stage.candidates)
     assert known.batches == [(0, 4), (1, 2), (2, 2), (3, 2), (4, 2)]
     assert (found.sources[0].angle, found.sources[0].energy) in [(c.angle, c.energy) for c in stages[-1].candidates]
+
+
+def test_a_network_that_knows_finer_windows_is_asked_about_them():
+    stages, found = run(oracle(0.3, levels=7))
+    assert [stage.level for stage in stages] == list(range(7)) and {stage.levels for stage in stages} == {7}
+    assert stages[-1].window == pytest.approx(np.deg2rad(180 / 2**7))
+    assert angular_distance(found.sources[0].angle, 0.3) < np.deg2rad(0.71)
 
 
 def test_sources_that_move_are_not_looked_for_as_finely():

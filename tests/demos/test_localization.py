@@ -100,7 +100,7 @@ def test_voices_have_the_numbers_of_the_true_ones_beside_them():
 
 def test_a_map_is_drawn_from_its_lowest_to_its_highest():
     moment = SimpleNamespace(chunk=0, chunks=1, stage=None, power=np.array([-1.0, 0.0, 3.0]))
-    assert look_of(moment, False)["power"] == "AED/", "bytes 0, 64 and 255"
+    assert look_of(moment)["power"] == "AED/", "bytes 0, 64 and 255"
 
 
 def test_the_host_s_microphones_are_for_who_sits_at_it(monkeypatch):

@@ -86,7 +86,7 @@ def test_a_window_may_reach_over_pi():
 def test_windows_hold_voices_or_none_and_are_of_every_width():
     directions, drawn = np.array([-3.1, 3.1, 0.5, 1.5]), generator()
     for empty in (False, True):
-        windows = [draw_window(directions, empty, drawn) for _ in range(200)]
+        windows = [draw_window(directions, empty, 5, drawn) for _ in range(200)]
         assert all(inside(directions, window).any() != empty for window in windows)
         assert all(-math.pi < window.angle <= math.pi for window in windows)
         assert {window.number for window in windows} == set(range(len(WINDOWS)))
@@ -97,7 +97,7 @@ def test_windows_hold_voices_or_none_and_are_of_every_width():
 
 def test_empty_windows_have_a_silent_target():
     drawn = scene()
-    window = draw_window(drawn.directions, True, generator())
+    window = draw_window(drawn.directions, True, 5, generator())
     assert not question(drawn, window, STEERING)[1].any()
 
 

@@ -66,7 +66,9 @@ class ConeObjective:
         if self.voices < 1:
             raise InputError("objective.voices must be at least 1.")
         self.steering = Steering(array, self.sample_rate, config["pre_shift"])
-        return build(self.architecture, {key: value for key, value in config.items() if key not in RECORDINGS})
+        network = build(self.architecture, {key: value for key, value in config.items() if key not in RECORDINGS})
+        self.levels = network.config.windows
+        return network
 
     def prepare(self, model: nn.Module, data: PackedData, segment: int, generator: Generator) -> None:
         """Nothing of the data is to be known before."""
@@ -117,7 +119,7 @@ class ConeObjective:
         )
 
     def _window(self, scene: Scene, generator: Generator) -> Window:
-        return draw_window(scene.directions, uniform(0, 1, generator) < self.empty_share, generator)
+        return draw_window(scene.directions, uniform(0, 1, generator) < self.empty_share, self.levels, generator)
 
     def _ask(
         self, model: ConeModel, scenes: Sequence[Scene], windows: Sequence[Window]

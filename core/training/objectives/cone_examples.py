@@ -11,7 +11,7 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Generator, Tensor
 
-from core.arrays.angles import WINDOWS, angular_distance, wrap
+from core.arrays.angles import angular_distance, width, wrap
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.steering import Steering
 from core.training.objectives.rooms import diffuse_response, draw_position, draw_room, impulse_response, uniform
@@ -40,7 +40,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Window:
-    """angle: of its centre, in radians. number: of its width in `WINDOWS`."""
+    """angle: of its centre, in radians. number: of its `width`."""
 
     angle: float
     number: int
@@ -79,11 +79,11 @@ def draw_scene(
     return Scene(images, directions, background + uniform(0, LOUDEST_NOISE, generator) * own)
 
 
-def draw_window(directions: np.ndarray, empty: bool, generator: Generator) -> Window:
-    """A window of any width around one of the voices, somewhere inside; or an empty one, near rather than far."""
+def draw_window(directions: np.ndarray, empty: bool, levels: int, generator: Generator) -> Window:
+    """A window of any of so many widths around one of the voices, anywhere inside; or an empty one, rather near."""
     while True:
-        number = int(torch.randint(len(WINDOWS), (1,), generator=generator))
-        half, voice = WINDOWS[number] / 2, int(torch.randint(len(directions), (1,), generator=generator))
+        number = int(torch.randint(levels, (1,), generator=generator))
+        half, voice = width(number) / 2, int(torch.randint(len(directions), (1,), generator=generator))
         side, share = uniform(-1, 1, generator), uniform(0, 1, generator)
         away = math.copysign(half + (math.pi - half) * share**2, side) if empty else half * side
         window = Window(float(wrap(directions[voice] + away)), number)
@@ -93,7 +93,7 @@ def draw_window(directions: np.ndarray, empty: bool, generator: Generator) -> Wi
 
 def inside(directions: np.ndarray, window: Window) -> np.ndarray:
     """Which directions the window holds, all around the circle: unlike the original's, it may reach over pi."""
-    return angular_distance(directions, window.angle) < WINDOWS[window.number] / 2
+    return angular_distance(directions, window.angle) < width(window.number) / 2
 
 
 def question(scene: Scene, window: Window, steering: Steering) -> tuple[Tensor, Tensor]:
