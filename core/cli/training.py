@@ -82,8 +82,9 @@ def _packed(arguments, out: Path, again: bool) -> Path:
     it; one that is there is made again where it may be another training's."""
     from core.training.data import is_pack, pack_data
     from core.training.recipe import load_recipe
+    from core.training.scenes import holds_scenes
 
-    if is_pack(arguments.data):
+    if is_pack(arguments.data) or holds_scenes(arguments.data):
         return arguments.data
     pack = out.with_suffix(".data")
     if again or not is_pack(pack):

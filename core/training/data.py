@@ -9,7 +9,7 @@ import fnmatch
 import hashlib
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from core.errors import InputError
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif"}
 SHARD_SAMPLES = 45 * 2**20 // 2
 SPLITS = ("train", "valid", "test")
+MOST_QUIET = 1000  # segments of a batch, until it is said that there is nothing to learn from
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,28 @@ class PackedData:
         self._shards = {name: np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names}
         lengths = np.array([r.length for r in self.recordings], dtype=np.float64)
         self._weights = torch.from_numpy(lengths / lengths.sum())
+
+    def batch(self, training: Mapping, generator: torch.Generator) -> Tensor:
+        """Random segments that are not silent, [batch, segment], of different recordings as long as there are any."""
+        rows, taken, quiet = [], set(), 0
+        while len(rows) < training["batch"]:
+            number = self.choose(generator, but=taken)
+            taken.add(number)
+            row = self.excerpt(number, training["segment"], generator)
+            if row.std() >= training["quietest"]:
+                rows.append(row)
+                continue
+            quiet += 1
+            if quiet > MOST_QUIET:
+                raise InputError(
+                    f"Hardly anything in the data is louder than {training['quietest']:g} (root mean square); choose "
+                    "other recordings, or a lower training.quietest."
+                )
+        return torch.stack(rows)
+
+    def held_out(self, count: int, segment: int, generator: torch.Generator) -> list[Tensor]:
+        """Segments for validation, each [1, segment]."""
+        return [self.sample(segment, generator)[None] for _ in range(count)]
 
     def read(self, number: int, start: int, length: int) -> Tensor:
         """Samples of one recording as float32 in [-1, 1], zero padded where it ends early."""

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from core.errors import InputError
 from core.training.data import PackedData
 from core.training.recipe import load_recipe
+from core.training.scenes import RenderedScenes, Scene, holds_scenes
 from core.zoo.checkpoint import load_checkpoint, save_checkpoint
 
 OBJECTIVES = {
@@ -29,8 +30,6 @@ OBJECTIVES = {
     "spectral": ("core.training.objectives.spectral", "SpectralObjective"),
     "wavenet": ("core.training.objectives.wavenet", "WaveNetObjective"),
 }
-
-MOST_QUIET = 1000  # segments of a batch, until it is said that there is nothing to learn from
 
 
 def train(
@@ -47,7 +46,7 @@ def train(
     """Trains a recipe on packed data and writes the averaged weights to `out`.
 
     Args:
-        data: a folder made by `pack_data`.
+        data: a folder made by `pack_data`, or for a cone one of scenes.
         minutes: of training in all, over every resumption.
         resume: go on from the state beside `out`.
         init: a checkpoint of the same architecture to start from; one for another number of microphones gives every
@@ -89,8 +88,8 @@ class _LossModule(nn.Module):
         super().__init__()
         self.model, self.objective = model, objective
 
-    def forward(self, waveform: Tensor, generator: torch.Generator):
-        return self.objective.loss(self.model, waveform, generator)
+    def forward(self, examples: Tensor | Scene, generator: torch.Generator):
+        return self.objective.loss(self.model, examples, generator)
 
 
 class _Run:
@@ -98,7 +97,10 @@ class _Run:
         self, settings: dict, data: Path, out: Path, *, resume: bool, init: Path | None, others: Sequence[Path]
     ):
         self.settings, self.training, self.out = settings, settings["training"], out
-        self.data = {split: PackedData(data, split) for split in ("train", "valid")}
+        opened = RenderedScenes if holds_scenes(data) else PackedData
+        if opened is RenderedScenes and not settings["architecture"].startswith("cone"):
+            raise InputError(f"{data} holds scenes, which only the recipes of the cone learn from; choose recordings.")
+        self.data = {split: opened(data, split) for split in ("train", "valid")}
         others = [PackedData(folder, "train") for folder in others]
         for data in (self.data["train"], *others):
             self._check_rate(data.sample_rate)
@@ -169,7 +171,7 @@ class _Run:
         rate = self.training["learning_rate"] * min(1, (self.step + 1) / self.training["warmup_steps"]) * (1 - progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss, figures = self.wrapped(self._batch().to(self.accelerator.device), self.generator)
+        loss, figures = self.wrapped(self._examples().to(self.accelerator.device), self.generator)
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.training["clip_gradient"])
@@ -183,39 +185,21 @@ class _Run:
                 self.average[name].lerp_(value, 1 - decay)
         return {"loss": loss.item(), **figures}
 
-    def _batch(self) -> Tensor:
-        """Random segments that are not silent, [batch, segment], of different recordings as long as there are any."""
-        data, rows, taken, quiet = self.data["train"], [], set(), 0
-        while len(rows) < self.training["batch"]:
-            number = data.choose(self.generator, but=taken)
-            taken.add(number)
-            row = data.excerpt(number, self.training["segment"], self.generator)
-            if row.std() >= self.training["quietest"]:
-                rows.append(row)
-                continue
-            quiet += 1
-            if quiet > MOST_QUIET:
-                raise InputError(
-                    f"Hardly anything in the data is louder than {self.training['quietest']:g} (root mean square); "
-                    "choose other recordings, or a lower training.quietest."
-                )
-        return torch.stack(rows)
+    def _examples(self) -> Tensor | Scene:
+        return self.data["train"].batch(self.training, self.generator)
 
     def _validate(self, log) -> None:
         """Figures of the averaged weights on segments that never change, and one of them to listen to."""
         if not self.accelerator.is_main_process:
             return
         generator = torch.Generator().manual_seed(0)
-        waveforms = [
-            self.data["valid"].sample(self.training["segment"], generator)[None]
-            for _ in range(self.training["validation_segments"])
-        ]
-        waveforms = [w.to(self.accelerator.device) for w in waveforms]
+        count, segment = self.training["validation_segments"], self.training["segment"]
+        held_out = [x.to(self.accelerator.device) for x in self.data["valid"].held_out(count, segment, generator)]
         live = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.model.load_state_dict(self.average)
-        figures = self.objective.validate(self.model, waveforms, generator)
+        figures = self.objective.validate(self.model, held_out, generator)
         if log:
-            for name, waveform in self.objective.listen(self.model, waveforms[0], generator).items():
+            for name, waveform in self.objective.listen(self.model, held_out[0], generator).items():
                 log.add_audio(name, waveform.clamp(-1, 1).cpu(), self.step, self.settings["sample_rate"])
         self.model.load_state_dict(live)
         self.history.append({"step": self.step, "minutes": round(self.clock.seconds / 60, 1), **figures})

@@ -1,6 +1,7 @@
 """How networks learn to separate by direction: examples tell the truth, losses mean what they say, training runs."""
 
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -10,13 +11,15 @@ import torch
 from core import zoo
 from core.arrays.angles import WINDOWS, angular_distance
 from core.arrays.geometry import ARRAYS
+from core.arrays.scene_files import RecordedScene, Track, find_scenes, read_scene, scene_folder, write_scene
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.training.data import PackedData, pack_data
 from core.training.objectives.cone import ConeObjective, OriginalConeObjective
-from core.training.objectives.cone_examples import VOICE_LEVEL, Scene, Window, draw_scene, draw_window, inside, question
+from core.training.objectives.cone_examples import VOICE_LEVEL, Window, draw_scene, draw_window, inside, question, vary
 from core.training.recipe import load_recipe
 from core.training.run import train
+from core.training.scenes import RenderedScenes, Scene
 from core.zoo.checkpoint import load_checkpoint
 
 ARRAY = ARRAYS["respeaker-4"]
@@ -213,3 +216,66 @@ def test_a_trained_network_is_loaded_as_a_separator_and_starts_one_for_another_a
     assert all(torch.equal(old[name], new[name]) for name in same)
     with pytest.raises(InputError, match="other sizes"):
         train("cone", pack, 0.005, tmp_path / "x.safetensors", init=out, overrides=TRAINING | {"model.channels": "16"})
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """Three scenes of two voices at 0.5 and -2.0 around the ReSpeaker, and a background."""
+    folder, rng = tmp_path / "scenes", np.random.default_rng(0)
+    folder.mkdir()
+    for index in range(3):
+        images = 0.05 * rng.standard_normal((3, 4, 12000)).astype(np.float32)
+        places = [((np.cos(a), np.sin(a)),) for a in (0.5, -2.0)]
+        tracks = [Track(f"voice{k:02d}", images[k], places[k], f"s{k}") for k in range(2)]
+        write_scene(scene_folder(folder, index), RecordedScene((*tracks, Track("bg", images[2], ((3.0, 0.0),))), 16000))
+    return folder
+
+
+def test_rendered_scenes_are_learned_from(scenes, tmp_path):
+    out = tmp_path / "cone.safetensors"
+    small = {
+        "model.channels": "8",
+        "model.blocks": "2",
+        "training.segment": "8000",
+        "training.validation_segments": "2",
+    }
+    train("cone", scenes, 0.05, out, overrides=small)
+    assert load_checkpoint(out).config["array"] == "respeaker-4"
+    with pytest.raises(InputError, match="only the recipes of the cone"):
+        train("spectral", scenes, 0.05, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="have 4 microphones, the array circle-6 6"):
+        train("cone", scenes, 0.05, out, overrides=small | {"model.array": "circle-6", "model.microphones": "6"})
+
+
+def test_rendered_scenes_keep_their_directions_and_their_splits(scenes):
+    data = {split: RenderedScenes(scenes, split) for split in ("train", "valid")}
+    taken = data["train"].batch({"segment": 4000, "quietest": 0.001}, generator())
+    assert taken.images.shape == (2, 4, 4000) and taken.directions == pytest.approx([0.5, -2.0])
+    held_out = data["valid"].held_out(3, 20000, generator())
+    first = read_scene(find_scenes(scenes)[0]).mixture
+    for scene in held_out:
+        heard = (scene.images.sum(dim=0) + scene.background).numpy()
+        np.testing.assert_allclose(heard[:, :12000], first, atol=1e-6)
+        assert not heard[:, 12000:].any()
+    varied = vary(taken, 16000, generator())
+    assert not torch.allclose(varied.images, taken.images) and varied.directions is taken.directions
+
+
+def test_a_single_scene_cannot_be_held_out(scenes):
+    shutil.rmtree(scene_folder(scenes, 1)), shutil.rmtree(scene_folder(scenes, 2))
+    with pytest.raises(InputError, match="render at least 2"):
+        RenderedScenes(scenes, "train")
+
+
+def test_backgrounds_are_taken_from_recordings_of_noise():
+    class Hum:
+        asked = 0
+
+        def sample(self, frames, generator):
+            self.asked += 1
+            return torch.sin(torch.arange(frames) * 0.1)
+
+    hum, drawn = Hum(), generator()
+    for _ in range(20):
+        draw_scene(torch.randn(1, 2000), ARRAYS["respeaker-4"], 16000, drawn, background_share=1.0, noises=[hum])
+    assert 4 <= hum.asked <= 16, "every other background"

@@ -1,13 +1,14 @@
 """How networks for separation by direction learn: which voices of a mixture come from inside a window of angles?
 
 Jenrungrot et al. 2020 (Cone of Silence), sec. 3.2: one example in five is a window without voices, which has to come
-out silent. Scenes are simulated on the fly (`core/training/objectives/cone_examples.py`).
+out silent. Scenes are simulated on the fly (`cone_examples.py`), or rendered before (`core/training/scenes.py`).
 """
 
 import math
 from collections.abc import Sequence
 from typing import get_args
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
@@ -18,8 +19,9 @@ from core.arrays.steering import PreShift, Steering
 from core.errors import InputError
 from core.signal.metrics import si_sdr_db
 from core.training.data import PackedData
-from core.training.objectives.cone_examples import SEPARATION, Scene, Window, draw_scene, draw_window, question
+from core.training.objectives.cone_examples import SEPARATION, Window, draw_scene, draw_window, question, vary
 from core.training.objectives.rooms import uniform
+from core.training.scenes import Scene
 
 FLOOR = 1e-3  # of the mixture's energy: an error that is 30 dB down is small enough
 APART = math.radians(60)  # two voices of the validation
@@ -37,6 +39,7 @@ class ConeObjective:
 
     Attributes:
         sample_rate: of the recordings, in Hz.
+        others: recordings of noise, for backgrounds.
     """
 
     architecture = "cone-mask"
@@ -73,9 +76,17 @@ class ConeObjective:
     def prepare(self, model: nn.Module, data: PackedData, segment: int, generator: Generator) -> None:
         """Nothing of the data is to be known before."""
 
-    def loss(self, model: ConeModel, waveform: Tensor, generator: Generator) -> tuple[Tensor, dict[str, float]]:
-        """Of one window in every mixture that the rows `[batch, frames]` make, and what to log of it."""
-        scenes = [self._scene(_some(voices, generator), generator) for voices in waveform.split(self.voices)]
+    def loss(self, model: ConeModel, given: Tensor | Scene, generator: Generator) -> tuple[Tensor, dict[str, float]]:
+        """Of one window in a scene, or in every mixture that rows `[batch, frames]` make, and what to log of it.
+
+        Raises:
+            InputError: the scene is one of another number of microphones.
+        """
+        if isinstance(given, Scene):
+            self._check_array(given)
+            scenes = [vary(given, self.sample_rate, generator)]
+        else:
+            scenes = [self._scene(_some(voices, generator), generator) for voices in given.split(self.voices)]
         windows = [self._window(scene, generator) for scene in scenes]
         mixtures, targets, answers = self._ask(model, scenes, windows)
         errors = _decibels(answers.detach() - targets, mixtures)
@@ -89,10 +100,12 @@ class ConeObjective:
         return (_energy(answers - targets) / _energy(mixtures) + FLOOR).log().mean()
 
     @torch.no_grad()
-    def validate(self, model: ConeModel, waveforms: list[Tensor], generator: Generator) -> dict[str, float]:
-        """Median SI-SDR improvement (dB) of two voices at their own directions, and the median level (dB, under the
-        mixture) of what is heard where nobody is, in wide and in narrow windows."""
-        scenes = self._pairs(waveforms, generator)
+    def validate(
+        self, model: ConeModel, given: Sequence[Tensor] | Sequence[Scene], generator: Generator
+    ) -> dict[str, float]:
+        """Median SI-SDR improvement (dB) of voices at their own directions, and the median level (dB, under the
+        mixture) of what is heard where nobody is, in wide and in narrow windows; of scenes or of pairs of rows."""
+        scenes = given if isinstance(given[0], Scene) else self._pairs(given, generator)
         figures = {}
         for name, number in {"wide": WIDE, "narrow": NARROW}.items():
             towards = [(scene, angle) for scene in scenes for angle in scene.directions]
@@ -102,9 +115,12 @@ class ConeObjective:
         return figures
 
     @torch.no_grad()
-    def listen(self, model: ConeModel, waveform: Tensor, generator: Generator) -> dict[str, Tensor]:
-        """A voice `[1, frames]` and itself backwards from another direction, and what is heard from the voice's."""
-        scene = self._scene(torch.cat([waveform, waveform.flip(1)]), generator, separation=APART)
+    def listen(self, model: ConeModel, given: Tensor | Scene, generator: Generator) -> dict[str, Tensor]:
+        """A scene, or a voice `[1, frames]` and itself backwards from another direction, and what is heard from where
+        its first voice is."""
+        scene = given
+        if not isinstance(given, Scene):
+            scene = self._scene(torch.cat([given, given.flip(1)]), generator, separation=APART)
         sounds = self._ask(model, [scene], [Window(scene.directions[0], NARROW)])
         return {name: sound[0, 0] for name, sound in zip(("mixture", "voice", "extracted"), sounds, strict=True)}
 
@@ -116,7 +132,16 @@ class ConeObjective:
             generator,
             separation=separation,
             background_share=self.background_share,
+            noises=self.others,
         )
+
+    def _check_array(self, scene: Scene) -> None:
+        count, array = scene.images.shape[1], self.steering.geometry
+        if count != array.count:
+            raise InputError(
+                f"The scenes have {count} microphones, the array {array.name} {array.count}; choose scenes of that "
+                "array, or set model.array and model.microphones."
+            )
 
     def _window(self, scene: Scene, generator: Generator) -> Window:
         return draw_window(scene.directions, uniform(0, 1, generator) < self.empty_share, self.levels, generator)
@@ -173,9 +198,11 @@ def _decibels(sounds: Tensor, mixtures: Tensor) -> Tensor:
 
 
 def _between(scene: Scene) -> float:
-    """The middle of the longer way from one of two voices to the other."""
-    first, second = scene.directions
-    return float(wrap(first + wrap(second - first) / 2 + math.pi))
+    """The middle of the longest way from one voice to the next."""
+    around = np.sort(scene.directions)
+    ways = np.diff(around, append=around[0] + 2 * math.pi)
+    longest = int(ways.argmax())
+    return float(wrap(around[longest] + ways[longest] / 2))
 
 
 def _median(values: list[float]) -> float:

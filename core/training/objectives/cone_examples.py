@@ -4,6 +4,7 @@ Scenes are made on the fly from recordings of single voices, so none is seen twi
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,28 +15,16 @@ from torch import Generator, Tensor
 from core.arrays.angles import angular_distance, width, wrap
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.steering import Steering
+from core.training.data import PackedData
 from core.training.objectives.rooms import diffuse_response, draw_position, draw_room, impulse_response, uniform
+from core.training.scenes import Scene
 
 SEPARATION = math.radians(15)  # least angle between two voices
 VOICE_LEVEL, LEVEL_DB = 0.05, 4.0  # root mean square of an image, and the standard deviation of its level
 BASS_HZ, TREBLE_HZ, SHELF_DB = 200.0, 3000.0, 2.0  # of the original's augmentation; the last a standard deviation
 LOUDEST_NOISE = 0.001  # amplitude of the microphones' own, as in the original
+RECORDED_SHARE = 0.5  # of the backgrounds, where there are recordings of noise
 BACKGROUND_DB, SLOPES = (-30.0, -5.0), (-1.0, 0.0)  # level of a background under the voices, and its spectrum's slope
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What an array hears, apart.
-
-    Args:
-        images: of every voice at every microphone, `[voices, mics, frames]`.
-        directions: of the voices in radians, in (-pi, pi].
-        background: `[mics, frames]`.
-    """
-
-    images: Tensor
-    directions: np.ndarray
-    background: Tensor
 
 
 @dataclass(frozen=True)
@@ -54,11 +43,13 @@ def draw_scene(
     *,
     separation: float = SEPARATION,
     background_share: float = 0.5,
+    noises: Sequence[PackedData] = (),
 ) -> Scene:
     """Voices `[voices, frames]` in a random room.
 
     Args:
         separation: least angle between two of them, in radians.
+        noises: recordings that every other background is an excerpt of; the others are coloured noise.
         background_share: of the scenes, that have a background; microphones have noise of their own in all of them.
     """
     count, frames = voices.shape
@@ -66,13 +57,26 @@ def draw_scene(
     positions = [draw_position(room, angle, generator) for angle in directions]
     responses = [impulse_response(room, position, array, rate, generator) for position in positions]
     sources = [voices]
-    if has_background := uniform(0, 1, generator) < background_share:
-        sources.append(_coloured_noise(frames, generator).to(voices)[None])
+    if uniform(0, 1, generator) < background_share:
+        sources.append(_noise(frames, noises, generator).to(voices)[None])
         responses.append(diffuse_response(room, array, rate, generator))
     images = _images(torch.cat(sources), torch.stack(responses).to(voices), rate, generator)
-    images, background = images[:count], images[count:].sum(dim=0)
-    images = images * _gains(images, LEVEL_DB * torch.randn(count, generator=generator).to(images))
-    if has_background:
+    return _at_levels(images[:count], directions, images[count:].sum(dim=0), generator)
+
+
+def vary(scene: Scene, rate: int, generator: Generator) -> Scene:
+    """A scene from elsewhere with other voices' and microphones' sound and levels, as `draw_scene` makes them."""
+    frames = scene.images.shape[-1]
+    frequencies = torch.fft.rfftfreq(frames, 1 / rate, device=scene.images.device)
+    shelves = torch.stack([_shelves(frequencies, generator) for _ in scene.images])[:, None]
+    images = torch.fft.irfft(torch.fft.rfft(scene.images) * shelves, frames)
+    return _at_levels(images, scene.directions, scene.background, generator)
+
+
+def _at_levels(images: Tensor, directions: np.ndarray, background: Tensor, generator: Generator) -> Scene:
+    """Voices and a background, where there is one, at random levels, and the microphones' own noise."""
+    images = images * _gains(images, LEVEL_DB * torch.randn(len(images), generator=generator).to(images))
+    if background.any():
         decibels = torch.tensor(uniform(*BACKGROUND_DB, generator))
         background = background * _gains(background[None], decibels)[0]
     own = torch.rand(background.shape, generator=generator).to(background) * 2 - 1
@@ -130,8 +134,11 @@ def _shelves(frequencies: Tensor, generator: Generator) -> Tensor:
     return (bass + low) / (1 + low) * (1 + treble * high) / (1 + high)
 
 
-def _coloured_noise(frames: int, generator: Generator) -> Tensor:
-    """Noise whose spectrum slopes, `[frames]`."""
+def _noise(frames: int, recordings: Sequence[PackedData], generator: Generator) -> Tensor:
+    """An excerpt of a recording, or noise whose spectrum slopes, `[frames]`."""
+    if recordings and uniform(0, 1, generator) < RECORDED_SHARE:
+        number = int(torch.randint(len(recordings), (1,), generator=generator))
+        return recordings[number].sample(frames, generator)
     bins = frames // 2 + 1
     colour = (torch.arange(bins) + 20.0) ** uniform(*SLOPES, generator)
     return torch.fft.irfft(torch.complex(*torch.randn(2, bins, generator=generator)) * colour, frames)
