@@ -5,7 +5,8 @@
 Cost: two voices in a free field; updates a second and the share of one core while live, and updates a second as fast
 as they can be made. Following, where speech is given: 4 s in rooms of T60 0.2 to 0.4 s, every other one with two voices
 at once, 1 to 2 m away, at least 45 degrees apart, a faint background; after the first second. A voice is followed while
-a source is within 15 degrees of it, pauses counted. Prints two tables and, last, one JSON line.
+a source is within 15 degrees of it, pauses counted. `--device pulse --minutes 5` listens to a device of this machine
+instead, and counts what it lost. Prints tables and, last, one JSON line.
 """
 
 import argparse
@@ -17,7 +18,8 @@ import numpy as np
 import soundfile
 
 from core.arrays.angles import angular_distance
-from core.arrays.geometry import ARRAYS, ArrayGeometry
+from core.arrays.capture import DeviceSource
+from core.arrays.geometry import ARRAYS, ArrayGeometry, read_array
 from core.arrays.live import LiveLocalizer
 from core.arrays.random_scene import RealisticRooms, draw_scene
 from core.arrays.scene import Scene, render
@@ -51,6 +53,20 @@ def cost(array: ArrayGeometry, samples: np.ndarray, clock: Clock | None) -> dict
     updates = sum(1 for _ in localizer.views())
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     return {"updates_per_second": round(updates / wall, 1), "core_share": round(processor / wall, 3)}
+
+
+def listening(array: ArrayGeometry, device: str, seconds: float) -> dict[str, float]:
+    """What a device loses, and what listening to it costs, PortAudio included."""
+    source = DeviceSource(device, array)
+    wall, processor, updates = time.perf_counter(), time.process_time(), 0
+    for view in LiveLocalizer(source).views():
+        updates += 1
+        if view.seconds >= seconds:
+            break
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    row = {"seconds": round(wall, 1), "updates_per_second": round(updates / wall, 1)}
+    row |= {"core_share": round(processor / wall, 3), "overflows": source.status.overflows, "lost": source.status.lost}
+    return row
 
 
 def room(seed: int, array: ArrayGeometry, speech: list[Utterance]) -> tuple[Scene, np.ndarray]:
@@ -90,7 +106,15 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, help="recordings of voices")
     parser.add_argument("--split", help="of its metadata.csv")
     parser.add_argument("--rooms", type=int, default=40)
+    parser.add_argument("--device", help="listen to this one instead")
+    parser.add_argument("--array", default="respeaker-4", help="that the device is")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of listening to the device")
     options = parser.parse_args()
+    if options.device:
+        row = listening(read_array(options.array), options.device, 60 * options.minutes)
+        print("  ".join(f"{name.replace('_', ' ')} {value}" for name, value in row.items()))
+        print(json.dumps({"benchmark": "live", "device": options.device, **row}))
+        return
     figures = {}
     print(f"{'array':12s} {'live: updates/s':>16s} {'share of a core':>16s} {'at most: updates/s':>19s}")
     for name, array in ARRAYS.items():
