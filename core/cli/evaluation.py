@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from core.arrays.choices import METHODS, MOST_VOICES
 from core.cli import options, outputs
 from core.cli.reporting import print_table
+from core.cli.scenes import MOST_SCENES
 from core.errors import InputError
 from core.signal.output import replacing
 
-MOST_VOICES = 8
-MOST_SCENES = 100_000
-METHODS = ("cone", "srp-phat", "music")
 SETTINGS, SCENES, RENDERED = "settings.json", "scenes", "rendered"
 SCENE_SECONDS = 3
 CONE_TITLES = ("method", "voices", "SI-SDR gain dB", "angle error", "precision", "recall")

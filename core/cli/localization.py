@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.arrays.choices import METHODS, MOST_VOICES
 from core.cli import options, outputs, running
 from core.cli.reporting import print_figures, write_report
 from core.errors import InputError
-
-METHODS = ("cone", "srp-phat", "music")
-MOST_VOICES = 8
 
 
 def add_commands(commands) -> None:

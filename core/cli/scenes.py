@@ -6,11 +6,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from core.arrays.choices import MOST_VOICES
 from core.cli import engines, options, outputs
 from core.errors import InputError
 from core.signal.limits import LIMITS
 
-MOST_VOICES = 8
 MOST_SCENES = 100_000
 SETTINGS = "scenes.json"
 

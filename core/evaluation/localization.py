@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.arrays.finding import MOST_VOICES
+from core.arrays.choices import MOST_VOICES
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.scene_files import METADATA, RecordedScene, read_metadata, read_scene
 from core.errors import InputError
