@@ -95,10 +95,11 @@ def _provenance(arguments, written: Path) -> dict:
     """What the manifest should know of a training."""
     import torch
 
+    from core.signal.tensor_files import load_tensors
     from core.training.recipe import load_recipe
 
     recipe = load_recipe(arguments.recipe, dict(arguments.set))
-    history = torch.load(written.with_suffix(".state"), map_location="cpu", weights_only=True)["history"]
+    history = load_tensors(written.with_suffix(".state"))["history"]
     figures = dict(history[-1])
     processor = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
     return {
