@@ -347,6 +347,15 @@ def test_training_refusals(tmp_path, capsys):
     assert not out.exists()
 
 
+def test_other_sounds_are_looked_at_before_anything_is_packed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("core.training.data.pack_data", lambda *_: pytest.fail("packed"))
+    (tmp_path / "data").mkdir()
+    _write(tmp_path / "data" / "a.wav", _tone())
+    data = ["--data", tmp_path / "data", "--minutes", "1", "--out", tmp_path / "out.safetensors"]
+    said = _refused(capsys, "train", "spectral", *data, "--others", tmp_path / "data")
+    assert "is no packed data" in said and sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+
+
 def test_a_changed_checkpoint_is_refused(tone, tiny_prior, tmp_path):
     """A file whose hash is not the manifest's is never read as weights."""
     save_checkpoint(manifest.find(tiny_prior).path, "spectral", {}, {"weight": torch.zeros(1)})

@@ -43,6 +43,7 @@ def add_commands(commands) -> None:
 def _train(arguments) -> int:
     from accelerate import Accelerator
 
+    from core.training.data import PackedData
     from core.training.run import train
     from core.zoo.manifest import check_name, own_folder, register
 
@@ -55,6 +56,8 @@ def _train(arguments) -> int:
         options.check_output(out, [".safetensors"])
     if arguments.init and not arguments.init.is_file():
         raise InputError(f"There is no checkpoint {arguments.init} to start from; check the name.")
+    for folder in arguments.others:
+        PackedData(folder, "train")  # before an hour of packing, not after it
     processes = Accelerator()
     with processes.main_process_first():
         pack = _packed(arguments, out, again=processes.is_main_process and not arguments.resume)
