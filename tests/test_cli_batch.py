@@ -14,7 +14,6 @@ import soundfile
 
 from core.cli import engines, main
 from core.cli.batch import read_jobs
-from core.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 16000
@@ -118,16 +117,35 @@ def test_engines_give_the_same_audio(house, capsys):
         assert np.abs(sounds[0] - sounds[1]).max() < 1e-4 and np.abs(sounds[0] - sounds[2]).max() < 1e-4
 
 
-def ended(job):
-    os.kill(os.getpid(), signal.SIGKILL)
+def dangerous(job: tuple[str, Path]) -> str:
+    """Ends its process the first time, every time, or never."""
+    kind, mark = job
+    if kind == "always" or (kind == "once" and not mark.exists()):
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return kind
 
 
 @pytest.mark.parametrize("name", engines.ENGINES)
-def test_a_process_that_is_ended_from_outside_is_a_sentence(name):
+def test_a_job_that_ends_its_process_twice_is_lost_and_no_other(name, tmp_path):
     if name == "ray":
         pytest.importorskip("ray", reason="Ray is not installed")
-    with pytest.raises(InputError, match="What is done is kept: start again"):
-        list(engines.engine(name, 2, None)(ended, [1, 2]))
+    jobs = [(kind, tmp_path / kind) for kind in ("once", "never", "always")]
+    came = list(engines.engine(name, 2, None)(dangerous, jobs))
+    assert len(came) == 3 and {"once", "never", engines.Lost(jobs[2])} == set(came)
+
+
+def test_a_lost_job_fails_its_own_row_alone(house, capsys, monkeypatch):
+    def engine(work, jobs):
+        yield engines.Lost(jobs[0])
+        yield from map(work, jobs[1:])
+
+    monkeypatch.setattr(engines, "engine", lambda *_: engine)
+    rows = [{"task": "spectrogram", "input": f"{name}.wav", "output": f"{name}.npz"} for name in "ab"]
+    assert run(write_jobs(house / "jobs.csv", rows), house / "out") == 2
+    assert [row["status"] for row in statuses(house / "out")] == ["failed", "done"]
+    out, err = capsys.readouterr()
+    assert "1 of 2 jobs are done" in out and err == f"Row 2, a.wav: {engines.LOST}\n"
 
 
 def test_arrays_are_listened_to_and_files_are_beside_the_list(house):

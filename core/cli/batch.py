@@ -172,7 +172,8 @@ def _run(jobs: Sequence[Job], engine, before: int) -> Iterator[Status]:
     with bar, contextlib.closing(engine(run_job, jobs)) as statuses:
         for status in statuses:
             bar.update()
-            yield status
+            lost = isinstance(status, engines.Lost)
+            yield _status(status.job, FAILED, engines.LOST) if lost else status
 
 
 def run_job(job: Job) -> Status:
@@ -191,8 +192,12 @@ def run_job(job: Job) -> Status:
         status, message = FAILED, f"{error.strerror or error}."
     except Exception as error:  # noqa: BLE001 (one bad file never stops the rest)
         status, message = FAILED, f"Something went wrong on our side ({type(error).__name__}: {error})."
-    seconds = round(time.monotonic() - started, 3)
-    return Status(job.row, job.task, job.input, job.output, status, seconds, " ".join(message.split()), job.key)
+    return _status(job, status, message, time.monotonic() - started)
+
+
+def _status(job: Job, status: str, message: str, seconds: float = 0.0) -> Status:
+    message = " ".join(message.split())
+    return Status(job.row, job.task, job.input, job.output, status, round(seconds, 3), message, job.key)
 
 
 def _check_folder(folder: Path) -> None:
