@@ -91,9 +91,7 @@ def _read_scene(arguments):
 
 
 def _write(folder: Path, voices: Sequence) -> tuple[list[Path], list[str]]:
-    """Writes every voice, or none; where there is none the folder is left alone."""
-    if not voices:
-        return [], []
+    """Writes every voice, or none; the folder is made in any case, so that one sees that the work is done."""
     written, notes = outputs.write_clips(folder, {f"voice-{k}": voice.clip for k, voice in enumerate(voices, start=1)})
     older = sorted(path.name for path in folder.glob("voice-[1-8].wav") if path not in written.values())
     if older:
