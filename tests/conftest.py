@@ -73,9 +73,9 @@ def register_separator(own_home, tmp_path):
     from core.models.cone import ConeConfig, ConeNetwork
     from core.zoo.checkpoint import save_checkpoint
 
-    def register(name: str, array: str, microphones: int = 4) -> str:
+    def register(name: str, array: str, microphones: int = 4, seed: int = 0) -> str:
         sizes = {"microphones": microphones, "depth": 2, "channels": 4, "lstm_layers": 1}
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         path = tmp_path / f"{name}.safetensors"
         state = ConeNetwork(ConeConfig(**sizes)).state_dict()
         save_checkpoint(path, "cone", sizes | {"array": array, "sample_rate": 16000}, state)

@@ -316,6 +316,18 @@ def test_a_poisoned_pickle_is_not_run(target, tmp_path, capsys, monkeypatch):
     assert "mine" not in {entry.name for entry in zoo.catalogue()}
 
 
+def test_torch_has_nothing_to_add_to_a_refusal(tiny_prior, tmp_path):
+    """It warns of pickles of another protocol than its own, before it refuses them."""
+    for name in ("poison.pt", "poison.pth"):
+        (tmp_path / name).write_bytes(pickle.dumps(Poison(), protocol=4))
+    vocode = ("vocode", tmp_path / "poison.pt", tmp_path / "out.wav", "--prior", tiny_prior)
+    out = ("-o", tmp_path / "out.safetensors")
+    imported = ("import-checkpoint", tmp_path / "poison.pth", "--system", "cone_of_silence", *out)
+    for command in (vocode, imported):
+        done = _command(*command)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and "was not opened" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["../up", "UP", "a/b", ""])
 def test_names_are_checked_before_a_training(name, tmp_path, capsys):
     said = _refused(capsys, "train", "spectral", "--data", tmp_path, "--minutes", "1", f"--register={name}")
@@ -333,6 +345,15 @@ def test_training_refusals(tmp_path, capsys):
         capsys, "train", "spectral", *data, "--out", out, "--init", tmp_path / "no.safetensors"
     )
     assert not out.exists()
+
+
+def test_other_sounds_are_looked_at_before_anything_is_packed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("core.training.data.pack_data", lambda *_: pytest.fail("packed"))
+    (tmp_path / "data").mkdir()
+    _write(tmp_path / "data" / "a.wav", _tone())
+    data = ["--data", tmp_path / "data", "--minutes", "1", "--out", tmp_path / "out.safetensors"]
+    said = _refused(capsys, "train", "spectral", *data, "--others", tmp_path / "data")
+    assert "is no packed data" in said and sorted(path.name for path in tmp_path.iterdir()) == ["data"]
 
 
 def test_a_changed_checkpoint_is_refused(tone, tiny_prior, tmp_path):

@@ -1,6 +1,7 @@
 """`batch`: everything that can be done is done, once, wherever it was stopped."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,8 @@ import soundfile
 
 from core.cli import engines, main
 from core.cli.batch import read_jobs
-from core.errors import InputError
+from core.zoo import manifest
+from core.zoo.checkpoint import load_checkpoint, save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 16000
@@ -118,16 +120,35 @@ def test_engines_give_the_same_audio(house, capsys):
         assert np.abs(sounds[0] - sounds[1]).max() < 1e-4 and np.abs(sounds[0] - sounds[2]).max() < 1e-4
 
 
-def ended(job):
-    os.kill(os.getpid(), signal.SIGKILL)
+def dangerous(job: tuple[str, Path]) -> str:
+    """Ends its process the first time, every time, or never."""
+    kind, mark = job
+    if kind == "always" or (kind == "once" and not mark.exists()):
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return kind
 
 
 @pytest.mark.parametrize("name", engines.ENGINES)
-def test_a_process_that_is_ended_from_outside_is_a_sentence(name):
+def test_a_job_that_ends_its_process_twice_is_lost_and_no_other(name, tmp_path):
     if name == "ray":
         pytest.importorskip("ray", reason="Ray is not installed")
-    with pytest.raises(InputError, match="What is done is kept: start again"):
-        list(engines.engine(name, 2, None)(ended, [1, 2]))
+    jobs = [(kind, tmp_path / kind) for kind in ("once", "never", "always")]
+    came = list(engines.engine(name, 2, None)(dangerous, jobs))
+    assert len(came) == 3 and {"once", "never", engines.Lost(jobs[2])} == set(came)
+
+
+def test_a_lost_job_fails_its_own_row_alone(house, capsys, monkeypatch):
+    def engine(work, jobs):
+        yield engines.Lost(jobs[0])
+        yield from map(work, jobs[1:])
+
+    monkeypatch.setattr(engines, "engine", lambda *_: engine)
+    rows = [{"task": "spectrogram", "input": f"{name}.wav", "output": f"{name}.npz"} for name in "ab"]
+    assert run(write_jobs(house / "jobs.csv", rows), house / "out") == 2
+    assert [row["status"] for row in statuses(house / "out")] == ["failed", "done"]
+    out, err = capsys.readouterr()
+    assert "1 of 2 jobs are done" in out and err == f"Row 2, a.wav: {engines.LOST}\n"
 
 
 def test_arrays_are_listened_to_and_files_are_beside_the_list(house):
@@ -141,6 +162,76 @@ def test_arrays_are_listened_to_and_files_are_beside_the_list(house):
     assert f"--array={house / 'mine.json'}" in job.command and f"--reference={house / 'array.wav'}" in job.command
     assert run(house / "jobs.csv", house / "out") == 0, statuses(house / "out")
     assert soundfile.info(house / "out" / "voices" / "voice-1.wav").frames == 8000
+
+
+def test_sources_are_mixed_and_figures_kept(house):
+    for name in "ab":
+        samples = np.random.default_rng(ord(name)).standard_normal(RATE)
+        soundfile.write(house / f"{name}.wav", 0.1 * samples, RATE)
+    row = {"task": "separate", "input": "", "output": "c", "sources": "a.wav; b.wav", "report": "c/figures/c.json"}
+    jobs = write_jobs(house / "jobs.csv", [row | {"prior": "tiny;tiny", "steps": "1", "level": "-3"}])
+    assert run(jobs, house / "out") == 0, statuses(house / "out")
+    report = json.loads((house / "out" / "c" / "figures" / "c.json").read_text())
+    assert report["task"] == "separate" and sorted(report["files"]) == ["tiny", "tiny-2"]
+    assert report["metrics"]["si_sdr_db"] is not None
+    assert statuses(house / "out")[0]["input"] == "a.wav; b.wav"
+
+
+def test_a_job_without_its_report_is_done_again(house, capsys):
+    row = {"task": "inpaint", "input": "a.wav", "output": "a.wav", "gap": "0.1-0.11", "report": "new/a.json"} | QUICK
+    jobs, folder = write_jobs(house / "jobs.csv", [row]), house / "out"
+    assert run(jobs, folder) == 0
+    (folder / "new" / "a.json").unlink()
+    assert run(jobs, folder) == 0 and (folder / "new" / "a.json").exists()
+    assert "before" not in capsys.readouterr().out
+
+
+def test_silence_is_listened_to_once(house, capsys):
+    soundfile.write(house / "silence.wav", np.zeros((8000, 4)), RATE)
+    row = {"task": "localize", "input": "silence.wav", "output": "voices", "array": "respeaker-4"}
+    jobs = write_jobs(house / "jobs.csv", [row | {"method": "srp-phat"}])
+    assert run(jobs, house / "out") == 0 and run(jobs, house / "out") == 0
+    assert "1 of 1 jobs are done, 1 of them before" in capsys.readouterr().out
+
+
+def key_of(house: Path, **row: str) -> str:
+    jobs = write_jobs(house / "keys.csv", [{"task": "inpaint", "input": "a.wav", "output": "a.wav"} | row])
+    (job,) = read_jobs(jobs, house / "out")
+    return job.key
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"reference": "b.wav"},
+        {"task": "localize", "array": "b.wav.json"},
+        {"task": "separate", "input": "", "sources": "a.wav;b.wav"},
+    ],
+)
+def test_a_job_is_another_where_a_file_beside_its_input_is(house, row):
+    (house / "b.wav.json").write_text('{"count": 4, "radius": 0.03}')
+    before = key_of(house, **row)
+    assert key_of(house, **row) == before
+    for path in house.glob("b.wav*"):
+        path.write_bytes(path.read_bytes() + b" ")
+    assert key_of(house, **row) != before
+
+
+@pytest.mark.parametrize("row", [{"prior": "tiny"}, {"task": "separate", "prior": "piano-16k; tiny"}])
+def test_a_job_is_another_where_its_prior_is(house, row):
+    before, other = key_of(house, **row), key_of(house, prior="piano-16k")
+    own = manifest.find("tiny")
+    checkpoint = load_checkpoint(own.path)
+    state = {name: value + 1 for name, value in checkpoint.state.items()}
+    save_checkpoint(house / "new.safetensors", checkpoint.architecture, checkpoint.config, state)
+    manifest.register("tiny", house / "new.safetensors", {"sample_rate": RATE})
+    assert key_of(house, **row) != before and key_of(house, prior="piano-16k") == other
+
+
+def test_a_job_is_another_where_its_tasks_own_prior_is(house, monkeypatch):
+    before = key_of(house)
+    monkeypatch.setattr(manifest, "fingerprint", lambda entry: "another")
+    assert key_of(house) != before
 
 
 def test_spreadsheets_leave_commas_and_empty_lines(house):
@@ -177,7 +268,19 @@ GOOD = "task,input,output\nspectrogram,a.wav,a.npz\n"
         ("task,input,output\nspectrogram,a.wav,status.csv\n", "no name inside"),
         ("task,input,output\nspectrogram,a.wav,\n", "no name inside"),
         (GOOD + "spectrogram,b.wav,a.npz\n", "Rows 2 and 3 have the same output"),
-        ("task,input,output,report\nspectrogram,a.wav,a.npz,r.json\n", "not for jobs"),
+        ("task,input,output,device\nspectrogram,a.wav,a.npz,cpu\n", "not for jobs"),
+        ("task,input,output\nspectrogram,a.wav,status.csv/a.npz\n", "no name inside"),
+        ("task,input,output\nspectrogram,a.wav,.\n", "no name inside"),
+        ("task,input,output\nspectrogram,,a.npz\n", "needs an input"),
+        ("task,input,output\nseparate,a.wav,c\nspectrogram,a.wav,c/a.npz\n", "c/a.npz of row 3 lies inside c"),
+        ("task,input,output\nspectrogram,a.wav,c/d/a.npz\nseparate,a.wav,c\n", "c/d/a.npz of row 2 lies inside c"),
+        ("task,input,output,report\ninpaint,a.wav,a.wav,../r.json\n", "no name inside"),
+        ("task,input,output,report\ninpaint,a.wav,a.wav,r.txt\n", "ends in .json"),
+        ("task,input,output,report\ninpaint,a.wav,a.wav,a.wav/r.json\n", "lies inside a.wav"),
+        ("task,input,output,report\nseparate,a.wav,r.json,r.json\n", "the same name for its output and its report"),
+        ("task,input,output,report\nseparate,a.wav,c,r.json\nseparate,b.wav,d,r.json\n", "the same output r.json"),
+        ("task,input,output,sources\nseparate,a.wav,c,a.wav;b.wav\n", "needs an input, or else sources"),
+        ("task,input,output,sources\ninpaint,,c.wav,a.wav;b.wav\n", "for separate alone"),
         ('task,input,output\nspectrogram,"a.wav,a.npz\n', "cannot be read"),
         (b"\xff\xfe\x00task", "cannot be read"),
     ],

@@ -1,13 +1,15 @@
 """`localize` and `evaluate cone` from outside: files, reports, scenes with their truth, refusals in one sentence."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from core.arrays.scene_files import RecordedScene, Track, write_scene
+from core.arrays import speech
+from core.arrays.scene_files import RecordedScene, Track, read_scene, write_scene
 from tests.arrays.scenes import voices
 from tests.arrays.sounds import RATE, babble
 from tests.commands import refused, run
@@ -92,12 +94,12 @@ def test_a_part_and_a_map_of_channels(recording, tmp_path):
     assert sorted(voice["angle_degrees"] for voice in written["voices"]) == pytest.approx((110, 310), abs=15)
 
 
-def test_silence_leaves_a_report_and_nothing_else(tmp_path, capsys):
+def test_silence_leaves_a_report_and_an_empty_folder(tmp_path, capsys):
     silence, report = tmp_path / "silence.wav", tmp_path / "report.json"
     soundfile.write(silence, np.zeros((RATE, 4)), RATE)
     arguments = ("localize", silence, tmp_path / "out", "--array", "respeaker-4", "--report", report)
     assert run(*arguments) == 0
-    assert not (tmp_path / "out").exists() and json.loads(report.read_text())["voices"] == []
+    assert list((tmp_path / "out").iterdir()) == [] and json.loads(report.read_text())["voices"] == []
     assert "silent, so no voice was found" in capsys.readouterr().out
 
 
@@ -188,6 +190,43 @@ def test_evaluate_with_a_separator(scenes, tmp_path, register_separator):
     assert figures["settings"]["prior"] == "mine" and {"Cone search", "SRP-PHAT and beamformer"} <= set(
         figures["figures"]
     )
+
+
+def test_figures_of_another_separator_or_folder_are_not_mixed(scenes, tmp_path, capsys, register_separator):
+    register_separator("mine", "respeaker-4")
+    command = ("evaluate", "cone", "--voices", 1, "-o", tmp_path / "out")
+    assert run(*command, "--data", scenes) == 0 and run(*command, "--data", scenes) == 0
+    capsys.readouterr()
+    moved = tmp_path / "elsewhere" / scenes.name
+    shutil.copytree(scenes, moved)
+    assert "other settings" in refused(capsys, *command, "--data", moved)
+    register_separator("mine", "respeaker-4", seed=1)
+    assert "other settings" in refused(capsys, *command, "--data", scenes)
+
+
+def test_evaluate_renders_scenes_of_the_example_voices(tmp_path, capsys, monkeypatch):
+    from core.evaluation import localization
+
+    record = {"voices": 5, "methods": {}}
+    monkeypatch.setattr(localization, "evaluate_scene", lambda folder, _: record)
+    command = ("evaluate", "cone", "--method", "srp-phat", "--voices", 5, "--count", 1, "-o", tmp_path / "out")
+    assert run(*command) == 0
+    note = json.loads((tmp_path / "out" / "cone.json").read_text())["notes"][0]
+    assert "four example voices" in note and note in (tmp_path / "out" / "cone.md").read_text()
+    assert f"Note: {note}" in capsys.readouterr().out
+    scene = read_scene(tmp_path / "out" / "rendered" / "5" / "00000")
+    assert len(scene.voices) == 5 and len({voice.speaker for voice in scene.voices}) == 4
+    assert "have no splits" in refused(capsys, *command, "--split", "test")
+
+
+def test_example_voices_are_heard_again_at_other_places():
+    """Every sample of what is spoken belongs to one utterance."""
+    rng = np.random.default_rng(0)
+    whole, parts = speech.bundled_speech(4), speech.bundled_speech(5)
+    assert len(whole) == 4 and len(parts) == 8 and len({own.speaker for own in parts}) == 4
+    for own in whole:
+        halves = [speech.read_speech(own.path, 10**6, RATE, rng, u.part) for u in parts if u.path == own.path]
+        assert np.array_equal(np.concatenate(halves), speech.read_speech(own.path, 10**6, RATE, rng))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from core.arrays.scene_files import find_scenes, read_scene
-from core.cli import main
+from core.cli import engines, main
 from tests.arrays.sounds import RATE, babble
 
 SHORT = ("--seconds", "0.5", "--rooms", "original")
@@ -97,6 +97,18 @@ def test_a_scene_without_enough_voices_fails_alone(speech, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert "0 of 2 scenes" in out and "Scene 1: Of 6 recordings that were tried only 1 can be used, not 2." in err
     assert not find_scenes(tmp_path / "out")
+
+
+def test_a_scene_that_ends_its_process_fails_alone(speech, tmp_path, capsys, monkeypatch):
+    def engine(work, jobs):
+        yield engines.Lost(jobs[0])
+        yield from map(work, jobs[1:])
+
+    monkeypatch.setattr(engines, "engine", lambda *_: engine)
+    assert run(speech, tmp_path / "out", "--count", 2, *SHORT) == 2
+    out, err = capsys.readouterr()
+    assert "1 of 2 scenes" in out and err == f"Scene 0: {engines.LOST}\n"
+    assert [folder.name for folder in find_scenes(tmp_path / "out")] == ["00001"]
 
 
 def test_recordings_of_single_voices_are_mixed(speech, tmp_path, capsys):

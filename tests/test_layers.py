@@ -30,6 +30,12 @@ def test_models_priors_and_training_import_on_a_bare_machine():
     assert int(done.stdout) > 8
 
 
+def test_what_can_be_asked_of_a_localization_is_said_once():
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "core").rglob("*.py")]
+    for start in ('\nMETHODS = ("cone"', "\nMOST_VOICES = "):
+        assert sum(start in source for source in sources) == 1
+
+
 def test_core_imports_without_the_page():
     """No command waits for gradio."""
     script = "import sys, core.cli, core.tasks.restoration; print('gradio' in sys.modules)"

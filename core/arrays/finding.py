@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from core.arrays.beamforming import REFERENCE, delay_and_sum, directional_mvdr
+from core.arrays.choices import MOST_VOICES
 from core.arrays.energy import mean_rms
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.localization import STEP_DEGREES, SteeredResponse, find_peaks, grid, music
@@ -20,7 +21,6 @@ from core.arrays.steering import PreShift, Steering
 from core.arrays.suppression import Source
 from core.arrays.tracking import Track, link
 
-MOST_VOICES = 8
 SILENCE = 1e-7  # peak to peak, of all microphones
 SCENE_LEVEL = 0.05  # root mean square of the original's scenes, which the cutoffs belong to
 CUTOFF = 0.002  # of the energy, where nobody knows how many voices there are

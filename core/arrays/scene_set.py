@@ -119,7 +119,9 @@ def make_scene(job: SceneJob, refused: list[str]) -> RecordedScene:
 
 def _rendered(job: SceneJob, rng: np.random.Generator, refused: list[str]) -> RecordedScene:
     s = job.settings
-    spoken = _readable(job.candidates, lambda u: read_speech(u.path, s.frames, s.sample_rate, rng), s.voices, refused)
+    spoken = _readable(
+        job.candidates, lambda u: read_speech(u.path, s.frames, s.sample_rate, rng, u.part), s.voices, refused
+    )
     scene = draw_scene(
         rng,
         ROOMS[s.rooms],

@@ -14,14 +14,21 @@ from core.signal.resampling import resample
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif"}
 TABLE = "metadata.csv"
+BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "sounds"
+BUNDLED_VOICES = ("speech", "speech-garden", "speech-train", "speech-kettle")  # four people
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """A recording of one voice."""
+    """A recording of one voice.
+
+    Args:
+        part: which of how many equal parts of what is spoken; (0, 1) is all of it.
+    """
 
     path: Path
     speaker: str
+    part: tuple[int, int] = (0, 1)
 
 
 def find_speech(folder: Path, split: str | None = None) -> list[Utterance]:
@@ -45,6 +52,19 @@ def find_speech(folder: Path, split: str | None = None) -> list[Utterance]:
     return [Utterance(path, _row(listed, path, folder).get("speaker") or path.stem.split("_")[0]) for path in paths]
 
 
+def bundled_speech(voices: int) -> list[Utterance]:
+    """At least so many utterances of the example voices; over four they are heard again, at other places.
+
+    Raises:
+        InputError: Resound was installed without its examples.
+    """
+    parts = -(-voices // len(BUNDLED_VOICES))
+    paths = [BUNDLED / f"{name}.flac" for name in BUNDLED_VOICES]
+    if not all(path.is_file() for path in paths):
+        raise InputError(f"The example voices in {BUNDLED} are missing; give a folder of recordings.")
+    return [Utterance(path, path.stem, (part, parts)) for part in range(parts) for path in paths]
+
+
 def find_audio(folder: Path) -> list[Path]:
     """All audio under a folder, sorted.
 
@@ -59,8 +79,13 @@ def find_audio(folder: Path) -> list[Path]:
     return found
 
 
-def read_speech(path: Path, frames: int, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
+def read_speech(
+    path: Path, frames: int, sample_rate: int, rng: np.random.Generator, part: tuple[int, int] = (0, 1)
+) -> np.ndarray:
     """A random excerpt of what is spoken, silence before and after it left out.
+
+    Args:
+        part: see `Utterance`.
 
     Returns:
         float32 [at most frames].
@@ -70,6 +95,8 @@ def read_speech(path: Path, frames: int, sample_rate: int, rng: np.random.Genera
     """
     samples = resample(read_clip(path).clip.mono(), sample_rate).samples[0]
     start, stop = spoken_part(samples)
+    number, parts = part
+    start, stop = (start + (stop - start) * k // parts for k in (number, number + 1))
     start += int(rng.integers(max(stop - start - frames, 0) + 1))
     excerpt = samples[start : min(start + frames, stop)]
     if not excerpt.any():

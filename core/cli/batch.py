@@ -7,7 +7,7 @@ import io
 import itertools
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 
@@ -17,16 +17,18 @@ from core.signal.output import replacing
 
 REQUIRED = ("task", "input", "output")
 TASKS = ("super-resolve", "inpaint", "declip", "separate", "vocode", "localize", "spectrogram")
-REPEATED = ("gap", "prior", "level", "reference")  # several values stand with ";" between them
+INTO_FOLDERS = ("separate", "localize")
+SEVERAL = ("gap", "prior", "level", "reference", "sources")  # values stand with ";" between them
 FLAGS = ("mono", "moving")  # take no value: yes or no in their column
-OF_THE_COMMAND = ("report", "device", "sources")  # not a column
+FILES = ("input", "sources", "reference", "array")  # relative to the list
+OF_THE_COMMAND = ("device",)  # not a column
 STATUS = "status.csv"
 DONE, FAILED = "done", "failed"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One row: where it stands, what it is known by, and the command that it stands for."""
+    """One row: where it stands, what it is known by, the command that it stands for, and what that writes."""
 
     row: int
     task: str
@@ -34,6 +36,7 @@ class Job:
     output: str
     key: str
     command: tuple[str, ...]
+    places: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,19 @@ class Status:
     seconds: float
     message: str
     key: str
+
+
+@dataclass(frozen=True)
+class _Priors:
+    """What changes when a prior does, by its name, and the priors of tasks that name none."""
+
+    fingerprints: Mapping[str, str]
+    defaults: Mapping[str, Sequence[str]]
+
+    def of(self, values: Mapping[str, str]) -> list[str | None]:
+        """The fingerprints of a row's priors; None for one that there is not."""
+        named = [name.strip() for name in values.get("prior", "").split(";") if name.strip()]
+        return [self.fingerprints.get(name) for name in named or self.defaults.get(values["task"], ())]
 
 
 def add_commands(commands) -> None:
@@ -68,7 +84,7 @@ def _batch(arguments) -> int:
     jobs = read_jobs(arguments.jobs, arguments.folder, devices)
     _check_folder(arguments.folder)
     kept = {status.key: status for status in _read_status(arguments.folder / STATUS)}
-    finished = {job.key: kept[job.key] for job in jobs if _is_done(job, kept, arguments.folder)}
+    finished = {job.key: kept[job.key] for job in jobs if _is_done(job, kept)}
     todo = [job for job in jobs if job.key not in finished]
     engine = engines.engine(arguments.engine, max(arguments.workers, len(devices)), arguments.address)
     for status in _run(todo, engine, len(jobs) - len(todo)):
@@ -87,8 +103,8 @@ def read_jobs(path: Path, folder: Path, devices: Sequence[str] = ("auto",)) -> l
     """The jobs of a file, on the devices in turn; inputs are relative to it, outputs to the folder.
 
     Raises:
-        InputError: not a CSV file with the columns wanted, an unknown task or column, an output outside the folder or
-            named twice.
+        InputError: not a CSV file with the columns wanted, an unknown task or column, an output or report outside the
+            folder or in the way of another.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -102,14 +118,33 @@ def read_jobs(path: Path, folder: Path, devices: Sequence[str] = ("auto",)) -> l
     missing = [name for name in REQUIRED if name not in rows[0][1]]
     if missing:
         raise InputError(f"{path} has no column {missing[0]}; it needs task, input and output.")
-    turns = itertools.cycle(devices)
-    jobs = [_job(number, row, path.parent, folder, next(turns)) for number, row in rows]
-    outputs: dict[str, int] = {}
-    for job in jobs:
-        if job.output in outputs:
-            raise InputError(f"Rows {outputs[job.output]} and {job.row} have the same output {job.output}.")
-        outputs[job.output] = job.row
+    turns, known = itertools.cycle(devices), _known_priors()
+    jobs = [_job(number, row, path.parent, folder.absolute(), next(turns), known) for number, row in rows]
+    _check_places(jobs, folder.absolute())
     return jobs
+
+
+def _check_places(jobs: Sequence[Job], folder: Path) -> None:
+    """Refuses jobs that would write over each other; a report may lie in its own job's folder of outputs."""
+    owners: dict[Path, Job] = {}
+    for job in jobs:
+        if len(set(job.places)) < len(job.places):
+            raise InputError(f"Row {job.row} has the same name for its output and its report.")
+        for place in job.places:
+            other = owners.setdefault(place, job)
+            if other is not job:
+                raise InputError(f"Rows {other.row} and {job.row} have the same output {_named(place, folder)}.")
+    for place, job in owners.items():
+        for parent in owners.keys() & set(place.parents):
+            if owners[parent] is not job or job.task not in INTO_FOLDERS:
+                raise InputError(
+                    f"{_named(place, folder)} of row {job.row} lies inside {_named(parent, folder)}, an output of row "
+                    f"{owners[parent].row}; give one of them another name."
+                )
+
+
+def _named(place: Path, folder: Path) -> str:
+    return place.relative_to(folder).as_posix()
 
 
 def _devices(device: str) -> list[str]:
@@ -121,48 +156,93 @@ def _devices(device: str) -> list[str]:
     return [f"cuda:{k}" for k in range(torch.cuda.device_count())] or ["cpu"]
 
 
-def _job(number: int, row: dict, beside: Path, folder: Path, device: str) -> Job:
+def _job(number: int, row: dict, beside: Path, folder: Path, device: str, known: _Priors) -> Job:
+    """The job of a row.
+
+    Args:
+        beside: the list's folder, which inputs are relative to.
+        folder: of the outputs, absolute: workers elsewhere have a working directory of their own.
+    """
+    values = _values(number, row)
+    task, shown = values["task"], values.get("input") or values.get("sources", "")
+    places = [folder / _inside(number, name, values[name]) for name in ("output", "report") if name in values]
+    files = {name: _files(name, values, beside) for name in FILES}
+    if bool(files["input"]) == bool(files["sources"]):
+        raise InputError(f"Row {number} needs an input, or else sources to be mixed and separated.")
+    if files["sources"] and task != "separate":
+        raise InputError(f"Row {number} has sources, which are for separate alone; give an input.")
+    command = [task, *files["input"], str(places[0])]
+    command += ["--sources", *files["sources"]] if files["sources"] else []
+    command += [*_options(values, files), *(f"--report={report}" for report in places[1:])]
+    if task != "spectrogram":
+        command.append(f"--device={device}")
+    key = _key(values, list(itertools.chain.from_iterable(files.values())), known.of(values))
+    return Job(number, task, shown, _named(places[0], folder), key, tuple(command), tuple(places))
+
+
+def _options(values: Mapping[str, str], files: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What a row says about everything but its inputs and outputs."""
+    for name, value in values.items():
+        if name in (*REQUIRED, "sources", "report"):
+            continue
+        if name in FLAGS:
+            yield from [f"--{name}"] if value.lower() in ("yes", "true", "1") else []
+            continue
+        parts = files.get(name) or (value.split(";") if name in SEVERAL else [value])
+        yield from (f"--{name}={part.strip()}" for part in parts)
+
+
+def _values(number: int, row: dict) -> dict[str, str]:
+    """What stands in a row, by column, in the order of the columns; empty cells are left out."""
     if None in row or None in row.values() or row.get(""):
         raise InputError(f"Row {number} has another number of values than the first line; put quotes around commas.")
     values = {name.strip(): value.strip() for name, value in row.items() if value.strip()}
-    task, output = values.get("task", ""), values.get("output", "")
-    if task not in TASKS:
-        raise InputError(f"Row {number} has the task {task!r}; choose one of {', '.join(TASKS)}.")
-    inside = PurePosixPath(output.replace("\\", "/"))
-    if not output or inside.is_absolute() or ".." in inside.parts or ":" in output or str(inside) == STATUS:
-        raise InputError(f"Row {number} has the output {output!r}, which is no name inside the folder of outputs.")
+    if values.get("task") not in TASKS:
+        raise InputError(f"Row {number} has the task {values.get('task', '')!r}; choose one of {', '.join(TASKS)}.")
     for name in values:
         if name in OF_THE_COMMAND:
             raise InputError(f"The column {name} is not for jobs; leave it out.")
-    source = (beside / values.get("input", "")).absolute()  # workers elsewhere have a working directory of their own
-    command = [task, str(source), str(folder.absolute() / inside)]
-    for name, value in values.items():
-        if name in REQUIRED:
-            continue
-        if name in FLAGS:
-            command += [f"--{name}"] if value.lower() in ("yes", "true", "1") else []
-            continue
-        parts = value.split(";") if name in REPEATED else [value]
-        command += [f"--{name}={_placed(name, part.strip(), beside)}" for part in parts]
-    if task != "spectrogram":
-        command.append(f"--device={device}")
-    return Job(number, task, values.get("input", ""), str(inside), _key(values, source), tuple(command))
+    return {"output": ""} | values  # which is no name
 
 
-def _placed(name: str, value: str, beside: Path) -> str:
-    """An option's value; files are relative to the list, as inputs are."""
-    is_file = name == "reference" or (name == "array" and value.lower().endswith(".json"))
-    return str((beside / value).absolute()) if is_file else value
+def _inside(number: int, name: str, value: str) -> PurePosixPath:
+    """A place in the folder of outputs that nothing else has."""
+    inside = PurePosixPath(value.replace("\\", "/"))
+    if inside.is_absolute() or not inside.parts or ".." in inside.parts or ":" in value or inside.parts[0] == STATUS:
+        raise InputError(f"Row {number} has the {name} {value!r}, which is no name inside the folder of outputs.")
+    if name == "report" and inside.suffix.lower() != ".json":
+        raise InputError(f"Row {number} has the report {value!r}; give it a name that ends in .json.")
+    return inside
 
 
-def _key(values: dict[str, str], source: Path) -> str:
-    """What makes a job the same as one done before: its row and its input's size and time."""
-    stamp = (source.stat().st_size, source.stat().st_mtime_ns) if source.is_file() else None
-    return hashlib.sha256(repr((sorted(values.items()), stamp)).encode()).hexdigest()[:16]
+def _files(name: str, values: Mapping[str, str], beside: Path) -> list[str]:
+    """The files that a column names, relative to the list; none where it names no file."""
+    value = values.get(name, "")
+    if not value or (name == "array" and not value.lower().endswith(".json")):
+        return []
+    parts = value.split(";") if name in SEVERAL else [value]
+    return [str((beside / part.strip()).absolute()) for part in parts]
 
 
-def _is_done(job: Job, kept: dict[str, Status], folder: Path) -> bool:
-    return job.key in kept and kept[job.key].status == DONE and (folder / job.output).exists()
+def _key(values: Mapping[str, str], files: Sequence[str], priors: Sequence[str | None]) -> str:
+    """What makes a job the same as one done before: its row, its files' size and time, its priors' hashes."""
+    stamps = [(path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None for path in map(Path, files)]
+    return hashlib.sha256(repr((sorted(values.items()), stamps, priors)).encode()).hexdigest()[:16]
+
+
+def _known_priors() -> _Priors:
+    from core.tasks import declipping, inpainting, separation, super_resolution, vocoding
+    from core.zoo.manifest import catalogue, fingerprint
+
+    single = {"super-resolve": super_resolution, "inpaint": inpainting, "declip": declipping, "vocode": vocoding}
+    defaults = {task: [module.DEFAULT_PRIOR] for task, module in single.items()}
+    defaults["separate"] = separation.DEFAULT_PRIORS
+    defaults["localize"] = [entry.name for entry in catalogue("localize")]  # it takes the first that fits the array
+    return _Priors({entry.name: fingerprint(entry) for entry in catalogue()}, defaults)
+
+
+def _is_done(job: Job, kept: Mapping[str, Status]) -> bool:
+    return job.key in kept and kept[job.key].status == DONE and all(place.exists() for place in job.places)
 
 
 def _run(jobs: Sequence[Job], engine, before: int) -> Iterator[Status]:
@@ -172,7 +252,8 @@ def _run(jobs: Sequence[Job], engine, before: int) -> Iterator[Status]:
     with bar, contextlib.closing(engine(run_job, jobs)) as statuses:
         for status in statuses:
             bar.update()
-            yield status
+            lost = isinstance(status, engines.Lost)
+            yield _status(status.job, FAILED, engines.LOST) if lost else status
 
 
 def run_job(job: Job) -> Status:
@@ -181,7 +262,8 @@ def run_job(job: Job) -> Status:
 
     started = time.monotonic()
     try:
-        Path(job.command[2]).parent.mkdir(parents=True, exist_ok=True)
+        for place in job.places:
+            place.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             run_command(job.command)
         status, message = DONE, ""
@@ -191,8 +273,12 @@ def run_job(job: Job) -> Status:
         status, message = FAILED, f"{error.strerror or error}."
     except Exception as error:  # noqa: BLE001 (one bad file never stops the rest)
         status, message = FAILED, f"Something went wrong on our side ({type(error).__name__}: {error})."
-    seconds = round(time.monotonic() - started, 3)
-    return Status(job.row, job.task, job.input, job.output, status, seconds, " ".join(message.split()), job.key)
+    return _status(job, status, message, time.monotonic() - started)
+
+
+def _status(job: Job, status: str, message: str, seconds: float = 0.0) -> Status:
+    message = " ".join(message.split())
+    return Status(job.row, job.task, job.input, job.output, status, round(seconds, 3), message, job.key)
 
 
 def _check_folder(folder: Path) -> None:

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from core.arrays.choices import METHODS, MOST_VOICES
 from core.cli import options, outputs
 from core.cli.reporting import print_table
+from core.cli.scenes import MOST_SCENES
 from core.errors import InputError
 from core.signal.output import replacing
 
-MOST_VOICES = 8
-MOST_SCENES = 100_000
-METHODS = ("cone", "srp-phat", "music")
 SETTINGS, SCENES, RENDERED = "settings.json", "scenes", "rendered"
 SCENE_SECONDS = 3
+OF_EXAMPLES = (
+    "The scenes are rendered from the four example voices that come with Resound; a scene of more voices has some of "
+    "them again, with what they say elsewhere in their recordings."
+)
 CONE_TITLES = ("method", "voices", "SI-SDR gain dB", "angle error", "precision", "recall")
 
 
@@ -31,9 +34,14 @@ def _add_cone(systems) -> None:
     description = "Localization of voices around a microphone array (Cone of Silence, Jenrungrot et al. 2020)."
     command = systems.add_parser("cone", help=description, description=description)
     command.set_defaults(run=_evaluate_cone)
-    scenes = command.add_mutually_exclusive_group(required=True)
+    scenes = command.add_mutually_exclusive_group()
     scenes.add_argument("--data", type=Path, metavar="FOLDER", help="scenes of render-scenes, in any sub-folders")
-    scenes.add_argument("--speech", type=Path, metavar="SPEECH_DIR", help="render them first, from these recordings")
+    scenes.add_argument(
+        "--speech",
+        type=Path,
+        metavar="SPEECH_DIR",
+        help="render them first, from these recordings, else from the examples'",
+    )
     command.add_argument("--split", choices=("train", "valid", "test"), help="of SPEECH_DIR's metadata.csv")
     command.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help="gets cone.md and cone.json")
     command.add_argument("--array", default="respeaker-4", metavar="NAME|FILE.json", help="of the scenes")
@@ -58,10 +66,13 @@ def _evaluate_cone(arguments) -> int:
     records, failed = _evaluate_scenes(parent, scenes, arguments.out / SCENES, evaluation)
     summary = summarise(records)
     title = f"Localization with {evaluation.settings.prior or arguments.method}, array {evaluation.array.name}"
-    _write_json(arguments.out / "cone.json", {**settings, "figures": summary})
+    notes = [] if arguments.data or arguments.speech else [OF_EXAMPLES]
+    _write_json(arguments.out / "cone.json", {**settings, "figures": summary, "notes": notes})
     with replacing(arguments.out / "cone.md") as file:
-        file.write(format_tables(summary, arguments.voices, title).encode())
+        file.write(format_tables(summary, arguments.voices, title, notes).encode())
     _print_cone(summary)
+    for note in notes:
+        print(f"Note: {note}")
     print(f"Scenes evaluated: {len(records)}; see {arguments.out / 'cone.md'}")
     return 2 if failed else 0
 
@@ -86,25 +97,31 @@ def _cone_evaluation(arguments):
 
 def _described(arguments, evaluation) -> dict:
     """What makes two evaluations the same, but for how many scenes they have."""
-    source = (arguments.data or arguments.speech).resolve().name
-    described = asdict(evaluation) | {"settings": {"prior": evaluation.settings.prior}}
-    return json.loads(json.dumps({"system": "cone", **described, "scenes": source, "split": arguments.split}))
+    from core.zoo.manifest import find, fingerprint
+
+    source, prior = arguments.data or arguments.speech, evaluation.settings.prior
+    named = {"prior": prior, "sha256": fingerprint(find(prior)) if prior else None}
+    described = asdict(evaluation) | {"settings": named, "scenes": str(source.resolve()) if source else None}
+    return json.loads(json.dumps({"system": "cone", **described, "split": arguments.split}))
 
 
 def _claim_with_scenes(arguments, array, settings: Mapping) -> tuple[Path, dict[int, list[Path]]]:
     """Makes the folder of the figures; returns that of the scenes and, by their number of voices, those in it."""
-    from core.arrays.speech import find_speech
+    from core.arrays.speech import bundled_speech, find_speech
     from core.evaluation.localization import find_evaluated
 
     if arguments.data:
         scenes = find_evaluated(arguments.data, arguments.voices, arguments.count)
         outputs.claim_folder(arguments.out, SETTINGS, settings, "figures")
         return arguments.data, scenes
-    recordings = find_speech(arguments.speech, arguments.split)
+    if arguments.split and not arguments.speech:
+        raise InputError("The examples have no splits; give --speech with --split, or leave it out.")
+    given = find_speech(arguments.speech, arguments.split) if arguments.speech else []
+    recordings = {voices: given or bundled_speech(voices) for voices in arguments.voices}
     outputs.claim_folder(arguments.out, SETTINGS, settings, "figures")
     parent = arguments.out / RENDERED
     for voices in arguments.voices:
-        _render(recordings, array, voices, arguments.count, parent / str(voices))
+        _render(recordings[voices], array, voices, arguments.count, parent / str(voices))
     return parent, find_evaluated(parent, arguments.voices, arguments.count)
 
 

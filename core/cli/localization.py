@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.arrays.choices import METHODS, MOST_VOICES
 from core.cli import options, outputs, running
 from core.cli.reporting import print_figures, write_report
 from core.errors import InputError
-
-METHODS = ("cone", "srp-phat", "music")
-MOST_VOICES = 8
 
 
 def add_commands(commands) -> None:
@@ -93,9 +91,7 @@ def _read_scene(arguments):
 
 
 def _write(folder: Path, voices: Sequence) -> tuple[list[Path], list[str]]:
-    """Writes every voice, or none; where there is none the folder is left alone."""
-    if not voices:
-        return [], []
+    """Writes every voice, or none; the folder is made in any case, so that one sees that the work is done."""
     written, notes = outputs.write_clips(folder, {f"voice-{k}": voice.clip for k, voice in enumerate(voices, start=1)})
     older = sorted(path.name for path in folder.glob("voice-[1-8].wav") if path not in written.values())
     if older:

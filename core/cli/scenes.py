@@ -6,11 +6,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from core.arrays.choices import MOST_VOICES
 from core.cli import engines, options, outputs
 from core.errors import InputError
 from core.signal.limits import LIMITS
 
-MOST_VOICES = 8
 MOST_SCENES = 100_000
 SETTINGS = "scenes.json"
 
@@ -120,10 +120,14 @@ def _run(engine, run_job, work: list, before: int) -> int:
     """Makes the scenes; returns how many failed."""
     from tqdm import tqdm
 
+    from core.arrays.scene_set import Outcome
+
     refused, failed = set(), 0
     bar = tqdm(total=before + len(work), initial=before, unit="scene", leave=False, disable=not sys.stderr.isatty())
     with bar, contextlib.closing(engine(run_job, work)) as outcomes:
         for outcome in outcomes:
+            if isinstance(outcome, engines.Lost):
+                outcome = Outcome(outcome.job.index, engines.LOST, ())
             for sentence in sorted(set(outcome.refused) - refused):
                 bar.write(sentence, file=sys.stderr)
             if outcome.failure:

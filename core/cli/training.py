@@ -43,6 +43,7 @@ def add_commands(commands) -> None:
 def _train(arguments) -> int:
     from accelerate import Accelerator
 
+    from core.training.data import PackedData
     from core.training.run import train
     from core.zoo.manifest import check_name, own_folder, register
 
@@ -55,6 +56,8 @@ def _train(arguments) -> int:
         options.check_output(out, [".safetensors"])
     if arguments.init and not arguments.init.is_file():
         raise InputError(f"There is no checkpoint {arguments.init} to start from; check the name.")
+    for folder in arguments.others:
+        PackedData(folder, "train")  # before an hour of packing, not after it
     processes = Accelerator()
     with processes.main_process_first():
         pack = _packed(arguments, out, again=processes.is_main_process and not arguments.resume)
@@ -96,10 +99,11 @@ def _provenance(arguments, written: Path) -> dict:
     """What the manifest should know of a training."""
     import torch
 
+    from core.signal.tensor_files import load_tensors
     from core.training.recipe import load_recipe
 
     recipe = load_recipe(arguments.recipe, dict(arguments.set))
-    history = torch.load(written.with_suffix(".state"), map_location="cpu", weights_only=True)["history"]
+    history = load_tensors(written.with_suffix(".state"))["history"]
     figures = dict(history[-1])
     processor = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
     return {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.arrays.finding import MOST_VOICES
+from core.arrays.choices import MOST_VOICES
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.scene_files import METADATA, RecordedScene, read_metadata, read_scene
 from core.errors import InputError
@@ -108,14 +108,18 @@ def summarise(records: Iterable[Mapping]) -> Summary:
     return summary
 
 
-def format_tables(summary: Summary, voices: Sequence[int], title: str) -> str:
-    """Markdown: a table for every figure, with a column for every number of voices, the paper's figures last."""
+def format_tables(summary: Summary, voices: Sequence[int], title: str, notes: Sequence[str] = ()) -> str:
+    """Markdown: a table for every figure, with a column for every number of voices, the paper's figures last.
+
+    Args:
+        notes: sentences on the scenes.
+    """
     published = {
         number: {figure: values[k] for figure, values in PUBLISHED.items()} for k, number in enumerate(PAPER_VOICES)
     }
     tables = [_table(figure, {**summary, PAPER: published}, voices) for figure in TITLES]
     scenes = ", ".join(f"{own[n]['scenes']} of {n}" for own in list(summary.values())[:1] for n in voices if n in own)
-    return "\n\n".join([f"# {title}", f"Scenes by their number of voices: {scenes}.", *tables]) + "\n"
+    return "\n\n".join([f"# {title}", f"Scenes by their number of voices: {scenes}.", *notes, *tables]) + "\n"
 
 
 def _localized(

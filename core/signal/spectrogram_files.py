@@ -10,6 +10,7 @@ from core.errors import InputError
 from core.signal.limits import LIMITS
 from core.signal.mel import LOGARITHMS, MelFrontEnd
 from core.signal.output import replacing
+from core.signal.tensor_files import load_tensors
 
 SUFFIXES = (".npz", ".npy", ".pt")
 LOUDEST, QUIETEST = np.log(1e4), np.log(1e-11)  # natural logarithms of magnitudes that a spectrogram of audio can have
@@ -139,7 +140,7 @@ def _read_pt(path: Path) -> tuple[np.ndarray, dict]:
     import torch
 
     try:
-        tensor = torch.load(path, map_location="cpu", weights_only=True)
+        tensor = load_tensors(path)
         if isinstance(tensor, torch.Tensor):
             tensor = tensor.detach()
             return (tensor.float() if tensor.is_floating_point() else tensor).numpy(), {}

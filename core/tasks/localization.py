@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core import zoo
-from core.arrays.finding import MOST_VOICES, ConeFinder, Finder, MapFinder
+from core.arrays.choices import METHODS, MOST_VOICES
+from core.arrays.finding import ConeFinder, Finder, MapFinder
 from core.arrays.geometry import ArrayGeometry, microphones_of
 from core.arrays.separator import ConeSeparator
 from core.errors import InputError
@@ -20,7 +21,6 @@ from core.tasks.restoration import resolve_devices
 from core.tasks.voices import LocalizationProgress, LocalizationRun, Truth
 
 TASK = "localize"
-METHODS = ("cone", "srp-phat", "music")
 CLASSICAL = "srp-phat"  # where no separator fits, and beside the cone search
 CHUNK_SECONDS = {False: 3.0, True: 1.5}  # of voices that stay, and of those that move
 SHORTEST_CHUNK, LONGEST_CHUNK = 0.5, 60.0

@@ -107,7 +107,7 @@ def _nmf_masks(magnitude: np.ndarray, powers: np.ndarray) -> list[np.ndarray]:
     for channel, mixed in enumerate(magnitude):
         if not mixed.any():
             continue
-        count = COMPONENTS_PER_SOURCE * len(powers)
+        count = min(COMPONENTS_PER_SOURCE * len(powers), *mixed.shape)  # a short mixture has no more
         with warnings.catch_warnings(action="ignore"):  # a bounded effort need not converge
             bases, activations = librosa.decompose.decompose(
                 mixed, n_components=count, init="nndsvd", max_iter=NMF_ITERATIONS, tol=1e-3

@@ -9,6 +9,7 @@ import fnmatch
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,8 +118,11 @@ def pack_data(folder: Path, out: Path, sample_rate: int = 16000, exclude: str | 
     Returns:
         Seconds packed in each split.
 
+    The pack appears whole or not at all; one that is there is replaced.
+
     Raises:
-        InputError: no audio in the folder, or out exists and is no pack.
+        InputError: no audio in the folder, a recording that cannot be read or holds no numbers, or out exists and is no
+            pack.
     """
     files = [
         (path, split)
@@ -129,13 +133,20 @@ def pack_data(folder: Path, out: Path, sample_rate: int = 16000, exclude: str | 
         raise InputError(f"{folder} holds no audio (wav, flac, ogg, mp3, opus, aiff); choose a folder of recordings.")
     if out.exists() and any(out.iterdir()) and not (out / "index.json").exists():
         raise InputError(f"{out} is not empty and holds no packed data; choose a new folder.")
+    made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    writer = _ShardWriter(out)
-    for path, split in files:
-        writer.add(_read_mono(folder / path, sample_rate), split)
-    writer.flush()
-    index = {"sample_rate": sample_rate, "source": folder.name, "recordings": writer.recordings}
-    _write_json(out / "index.json", index)
+    try:
+        with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as aside:
+            writer = _ShardWriter(Path(aside))
+            for path, split in files:
+                writer.add(_read_mono(folder / path, sample_rate), split)
+            writer.flush()
+            index = {"sample_rate": sample_rate, "source": folder.name, "recordings": writer.recordings}
+            _put_in_place(Path(aside), out, index)
+    except BaseException:
+        if made:
+            out.rmdir()
+        raise
     return {s: sum(r["length"] for r in writer.recordings if r["split"] == s) // sample_rate for s in SPLITS}
 
 
@@ -156,6 +167,8 @@ def is_pack(folder: Path) -> bool:
 
 
 class _ShardWriter:
+    SHARDS = "shard-*.npy"
+
     def __init__(self, out: Path):
         self.out, self.recordings = out, []
         self._parts, self._length, self._count = [], 0, 0
@@ -181,6 +194,16 @@ class _ShardWriter:
         return f"shard-{self._count:03d}.npy"
 
 
+def _put_in_place(aside: Path, out: Path, index: dict) -> None:
+    """Moves new shards to where they belong; no index stands beside shards that are not its own."""
+    (out / "index.json").unlink(missing_ok=True)
+    for old in out.glob(_ShardWriter.SHARDS):
+        old.unlink()
+    for shard in aside.iterdir():
+        os.replace(shard, out / shard.name)
+    _write_json(out / "index.json", index)
+
+
 def _listed_splits(folder: Path) -> dict[str, str]:
     splits = {}
     for table in [*folder.glob("metadata.csv"), *folder.glob("maestro*.csv")]:
@@ -204,6 +227,10 @@ def _read_mono(path: Path, sample_rate: int) -> np.ndarray:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError:
         raise InputError(f"{path} can't be read as audio; take it out of the folder or exclude it.") from None
+    if not np.isfinite(samples).all():
+        raise InputError(
+            f"{path} holds values that are no numbers (NaN or infinity); mend it, or take it out of the folder."
+        )
     mono = samples.mean(axis=1)
     if rate != sample_rate:
         mono = soxr.resample(mono, rate, sample_rate, quality="VHQ")

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from core.errors import InputError
+from core.signal.tensor_files import load_tensors
 from core.training.data import PackedData
 from core.training.recipe import load_recipe
 from core.training.scenes import RenderedScenes, Scene, holds_scenes
@@ -236,7 +237,7 @@ class _Run:
             raise InputError(
                 f"There is no {path.name} beside {self.out.name} to resume from; train without --resume first."
             )
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_tensors(path)
         try:
             self.model.load_state_dict(state["model"])
         except RuntimeError:

@@ -115,6 +115,11 @@ def parts_of(entry: Entry) -> list[Entry]:
     return [beside[part] for part in entry.parts]
 
 
+def fingerprint(entry: Entry) -> str:
+    """What changes when any file of the entry does: its hash and those of its parts."""
+    return "".join(part.sha256 for part in (entry, *parts_of(entry)))
+
+
 def summary(entry: Entry) -> Entry:
     """The entry with the sizes and figures of its parts added, to be shown."""
     entries = [entry, *parts_of(entry)]

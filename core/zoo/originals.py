@@ -8,10 +8,10 @@ import math
 import pickle
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from core.errors import InputError
+from core.signal.tensor_files import load_tensors
 
 HPARAMS = ("hparams.json", "config.json")
 State = dict[str, Tensor]
@@ -20,7 +20,7 @@ State = dict[str, Tensor]
 def load_original(path: Path) -> dict:
     """The dictionary in a PyTorch file that holds nothing but tensors and numbers."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_tensors(path)
     except pickle.UnpicklingError:
         raise InputError(
             f"{path.name} holds more than weights or is damaged, so it was not opened; save its state_dict alone."

@@ -88,6 +88,12 @@ def test_figures_of_stems_baselines_and_oracles(pair):
     )
 
 
+def test_a_short_mixture_has_all_baselines(pair):
+    sources = [tone(300, 0.2), tone(3000, 0.2)]
+    result = finish(separate(mix(sources, [0.0])[0], pair, settings=QUICK, references=sources))
+    assert "NMF (oracle order)" in result.baselines
+
+
 def test_a_silent_source_has_no_figure_but_the_others_do(pair):
     silence = Clip(np.zeros((1, 16000)), 16000)
     result = finish(separate(tone(300), pair, settings=QUICK, references=[tone(300), silence]))

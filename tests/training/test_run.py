@@ -97,6 +97,28 @@ def test_no_audio_is_refused(tmp_path, bad):
         pack_data(folder, tmp_path / "out")
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_recording_without_numbers_is_named_and_leaves_no_half_of_a_pack(recordings, tmp_path, value):
+    pack_data(recordings, tmp_path / "old", 16000)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
+    soundfile.write(recordings / "odd.wav", np.array([0.1] * 100 + [value]), 16000, subtype="FLOAT")
+    for out in ("old", "new"):
+        with pytest.raises(InputError, match=r"odd\.wav holds values that are no numbers"):
+            pack_data(recordings, tmp_path / out, 16000)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()} == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_smaller_pack_replaces_a_larger_one_whole(recordings, tmp_path, monkeypatch):
+    import core.training.data as module
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "SHARD_SAMPLES", 5000)
+        pack_data(recordings, tmp_path / "pack", 16000)
+    pack_data(recordings, tmp_path / "pack", 16000)
+    assert sorted(path.name for path in (tmp_path / "pack").iterdir()) == ["index.json", "shard-000.npy"]
+
+
 def test_training_goes_on_where_it_stopped(pack, tmp_path):
     out = tmp_path / "model.safetensors"
     train("spectral", pack, 0.03, out, overrides=SMALL)
