@@ -8,8 +8,9 @@ import numpy as np
 from core.arrays.devices import Device, best_rate, find_device, input_stream
 from core.arrays.geometry import ArrayGeometry, microphones_of
 from core.arrays.ring_buffer import RingBuffer
-from core.arrays.sources import MOST_CHANNELS, Clock, SourceStatus
+from core.arrays.sources import Clock, SourceStatus
 from core.errors import InputError
+from core.signal.limits import ARRAY_LIMITS
 
 BUFFER_SECONDS = 4.0
 PATIENCE_SECONDS = 0.1  # how long a block is waited for
@@ -137,7 +138,7 @@ def _stream_format(device: Device, geometry: ArrayGeometry, channels: Sequence[i
         present = max(present, max(channels) + 1)
     elif device.channels == geometry.count:
         present = geometry.count
-    if not present <= min(device.channels, MOST_CHANNELS):
+    if not present <= min(device.channels, ARRAY_LIMITS.channels):
         needed = f"{present} channels" + (f" or {geometry.count}" if geometry.count < present else "")
         raise InputError(
             f"{device.name} has {device.channels} channels, but the array {geometry.name} needs {needed}: choose "
