@@ -8,7 +8,6 @@ import gradio as gr
 
 from core.arrays.geometry import ARRAYS, ArrayGeometry
 from core.errors import InputError
-from core.signal.limits import LIMITS
 from core.tasks.localization import TASK, choose_separator, localize
 from core.tasks.progress import Settings
 from core.tasks.voices import Localization, LocalizationProgress
@@ -78,7 +77,7 @@ class LocalizationPanel(Runner):
 
     def updates(self, values: dict, session: str) -> Iterator[dict]:
         ui, moving = self.ui, bool(values[self.ui.moving])
-        heard, looks, key = self._given.heard(values, session, LIMITS.seconds), [], uuid.uuid4().hex
+        heard, looks, key = self._given.heard(values, session, None), [], uuid.uuid4().hex
         count = _chosen(values[ui.count])
         run = localize(
             heard.clip,

@@ -1,14 +1,18 @@
 """The localization tab without a browser: what a run shows, what it says of voices that are known, who may listen."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
 import pytest
+import soundfile
 
 from core.signal.clip import Clip
+from core.signal.limits import ARRAY_LIMITS
 from core.tasks.voices import Localization, Truth, Voice
-from demos import live_sources
+from demos import array_input, live_sources
+from demos.array_input import load_recording
 from demos.array_panel import EXAMPLES
 from demos.ear import Listening
 from demos.live_door import LiveDoor
@@ -18,7 +22,7 @@ from demos.localization_results import numbered
 from demos.polar import found, look_of
 from demos.relay_door import RelayDoor
 from demos.room import NOISE, SPEECH, T60
-from tests.arrays.sounds import RESPEAKER
+from tests.arrays.sounds import RATE, RESPEAKER
 
 VISITOR = SimpleNamespace(
     session_hash="anna", client=SimpleNamespace(host="127.0.0.1"), headers={"origin": "https://lab.example"}
@@ -78,6 +82,17 @@ def test_a_refusal_is_one_sentence(panel, said):
     updates += panel._perform(values(panel, kind=LIVE), "anna")
     assert len(said) == 2 and "no recording yet" in said[0] and "Listen live" in said[1]
     assert updates[-1][panel.ui.run].interactive and panel.ui.stems not in updates[-1], "the last result stays"
+
+
+def test_a_part_that_is_too_long_is_refused_and_not_cut(panel, said, tmp_path, monkeypatch):
+    """What a run leaves out unsaid would be taken for silence; its preview shows a minute, and says how long all is."""
+    soundfile.write(tmp_path / "long.wav", np.zeros((4 * RATE, 4)), RATE)
+    loaded = load_recording(str(tmp_path / "long.wav"), RESPEAKER, None, None)
+    monkeypatch.setattr(array_input, "ARRAY_LIMITS", replace(ARRAY_LIMITS, seconds=3.0))
+    asked = values(panel, kind=RECORDING, loaded=loaded, length=None)
+    *_, last = panel._perform(asked, "anna")
+    assert "at most 3 s are worked on at once, so choose a shorter part" in said[0] and panel.ui.stems not in last
+    assert panel._given.heard(asked, "anna", most=2.0).clip.seconds == 2.0
 
 
 def test_examples_and_choices_are_there():
