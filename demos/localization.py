@@ -58,14 +58,14 @@ class LocalizationPanel(Runner):
 
     Args:
         relay, live: where arrays elsewhere come in, and live views go out; the page's server has to route their routes.
-        concurrency: arguments of the run's event that bound how many run at once.
+        concurrency: arguments of the events that compute for long, which bound how many run at once.
     """
 
     def __init__(self, relay: RelayDoor, live: LiveDoor, concurrency: dict):
         ui = build(SENTENCE, [example.label for example in EXAMPLES], HOW, _about(AUTOMATIC, ARRAYS[FIRST_ARRAY]))
         super().__init__(ui, TASK)
         self._given = ArrayPanel(ui, live)
-        self._listening = LivePanel(ui, self._given, relay, live)
+        self._listening = LivePanel(ui, self._given, relay, live, concurrency)
         ChannelPanel(ui, self._given, live)
         described = [ui.prior.change, ui.array.change]
         gr.on(described, self._describe, {ui.prior, ui.array, ui.own}, ui.about, **QUIET)
