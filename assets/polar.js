@@ -1,5 +1,5 @@
-// Draws what comes from where around an array (demos/polar.py), and keeps the connection of a live view. Runs as the
-// body of a function with Gradio's arguments element, trigger, props and watch. Degrees, counter-clockwise from +x.
+// Draws what comes from where around an array (demos/polar.py). Runs, after live.js, as the body of a function with
+// Gradio's arguments element, trigger, props and watch. Degrees, counter-clockwise from +x.
 
 const root = element.querySelector(".polar");
 root.innerHTML = `
@@ -26,7 +26,6 @@ const find = (name) => root.querySelector(`.polar-${name}`);
 const canvas = find("canvas");
 const slider = find("steps").querySelector("input");
 const pen = canvas.getContext("2d");
-const page = (window.resound ??= { context: null, playing: null });
 
 const MARGIN = 34, HOLE = 0.27; // pixels around the circle, and the share of its radius that the array takes
 const QUIET_DB = -70;
@@ -39,35 +38,24 @@ let looks = []; // of a run so far
 let shown = null; // number of the look on show; null at the end of a run
 let beam = null; // the direction that is listened to, or pointed at by the arrow keys
 let hover = null;
-let stream = null; // EventSource
-let sound = null; // Audio
+let live = null; // the connection of a live view
 let muted = false;
 let times = []; // when the last updates came
 let appeared = 0; // when the newest windows did
 let replaying = null;
 
-// ---- the live view's connection ---------------------------------------------------------------------------------
+// ---- the live view ----------------------------------------------------------------------------------------------
 
 function listen() {
-  const address = new URL(`live/${value.token}`, document.baseURI);
-  stream = new EventSource(address);
-  stream.onmessage = (event) => take(JSON.parse(event.data));
-  stream.onerror = () => end("The live view broke off; listen again.");
   view = null;
   times = [];
   say("");
-  if (value.sound) {
-    page.playing?.();
-    page.playing = hush;
-    sound = Object.assign(new Audio(value.sound.url), { loop: true, muted });
-    sound.play().catch(() => {}); // a page that nobody touched may not sound
-  }
+  live = new Live({ ...value, muted, take, over: end });
   refresh();
 }
 
 function take(moment) {
   if (!root.isConnected) return end("");
-  if (moment.end) return end(moment.end);
   if (moment.array) value = { ...value, array: moment.array };
   say(moment.message ?? "");
   if (moment.energy) {
@@ -79,33 +67,11 @@ function take(moment) {
   refresh();
 }
 
-function hush() {
-  sound?.pause();
-  if (page.playing === hush) page.playing = null;
-}
-
 function end(message) {
-  stream?.close();
-  stream = null;
-  hush();
-  sound = null;
+  live?.close();
+  live = null;
   say(message);
   refresh();
-}
-
-let sending = false, waiting = null; // one message at a time, the newest place last
-async function follow({ detail }) {
-  if (!stream || !value.movable) return;
-  waiting = detail;
-  if (sending) return;
-  sending = true;
-  while (waiting && stream) {
-    const body = JSON.stringify(waiting);
-    waiting = null;
-    const address = new URL(`live/${value.token}/room`, document.baseURI);
-    await fetch(address, { method: "POST", body }).catch(() => {});
-  }
-  sending = false;
 }
 
 // ---- drawing ----------------------------------------------------------------------------------------------------
@@ -301,7 +267,7 @@ function facts() {
   const span = (times.at(-1) - times[0]) / 1000;
   const rate = times.length > 10 ? `${((times.length - 1) / span).toFixed(1)} updates/s` : "";
   const clock = `${Math.floor(view.seconds / 60)}:${String(Math.floor(view.seconds % 60)).padStart(2, "0")}`;
-  const lost = view.losses ? `samples lost ${view.losses} times` : "nothing lost";
+  const lost = view.losses ? `samples lost ${view.losses} times${view.lost ? `, ${view.lost} in all` : ""}` : "nothing lost";
   return [clock, rate, decibels(view.level), lost].filter(Boolean).join(" · ");
 }
 
@@ -351,11 +317,11 @@ function described({ stage, chunk, chunks }) {
 
 function refresh() {
   root.dataset.kind = value.kind;
-  root.dataset.live = stream ? "yes" : "no";
+  root.dataset.live = live ? "yes" : "no";
   root.dataset.beam = beam ?? "";
-  find("listen").textContent = stream ? "Stop listening" : "Listen live";
-  find("listen").setAttribute("aria-pressed", !!stream);
-  find("sound").hidden = !(stream && sound);
+  find("listen").textContent = live ? "Stop listening" : "Listen live";
+  find("listen").setAttribute("aria-pressed", !!live);
+  find("sound").hidden = !live?.sound;
   find("sound").setAttribute("aria-pressed", !muted);
   find("facts").textContent = facts();
   canvas.setAttribute("aria-label", `Directions around the array ${value.array.name}. Arrow keys turn, Enter listens.`);
@@ -370,7 +336,7 @@ function refresh() {
 function show() {
   const next = props.value;
   if (!next) return;
-  if (stream) end("");
+  if (live) end("");
   clearInterval(replaying);
   const same = value?.key && value.key === next.key;
   if (!same) { looks = []; say(""); }
@@ -387,8 +353,8 @@ function show() {
 
 // ---- hands ------------------------------------------------------------------------------------------------------
 
-find("listen").onclick = () => (stream ? end("") : trigger("listen"));
-find("sound").onclick = () => { muted = !muted; if (sound) sound.muted = muted; refresh(); };
+find("listen").onclick = () => (live ? end("") : trigger("listen"));
+find("sound").onclick = () => { muted = !muted; if (live?.sound) live.sound.muted = muted; refresh(); };
 
 slider.oninput = () => go(+slider.value);
 function go(number) {
@@ -423,7 +389,7 @@ canvas.onpointermove = (event) => {
   hover = angleOf(event);
   canvas.style.cursor = hover === null ? "default" : "pointer";
   hint();
-  if (!stream) draw();
+  if (!live) draw();
 };
 canvas.onpointerleave = () => { hover = null; hint(); draw(); };
 canvas.onclick = (event) => { const angle = angleOf(event); if (angle !== null) choose(angle); };
@@ -435,7 +401,7 @@ canvas.onkeydown = (event) => {
   event.preventDefault();
 };
 
-window.addEventListener("resound-room", follow);
+window.addEventListener("resound-room", ({ detail }) => live?.move(detail));
 new ResizeObserver(draw).observe(canvas);
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 watch("value", show);

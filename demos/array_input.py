@@ -17,6 +17,7 @@ from demos.room import SPEECH, Arrangement, heard_in
 from demos.source import Loaded, load
 
 MOST_SAMPLES = 80_000_000  # of all channels together; ten minutes of six microphones at 16 kHz are 58 million
+MOST_SAMPLES_AT_ONCE = 8_000_000  # while one waits for a direction, or listens live: half a gigabyte of spectra
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +113,14 @@ def from_listening(listening: Listening | None, channels: Sequence[int] | None) 
         raise InputError("Nothing was heard yet: press “Listen live” first; what was heard last is then worked on.")
     array = listening.ear.geometry
     stream = ARRAYS.get(array.name, array)  # a relay sends the microphones alone
-    stream = replace(array, raw_channels=tuple(channels), stream_channels=0) if channels else stream
-    return Heard("Live", clip, _picked(array), stream)
+    return Heard("Live", clip, _picked(array), _taken_from(stream, channels) if channels else stream)
+
+
+def beginning_of(heard: Heard) -> Heard:
+    """As much of it as is beamformed or played live at once, at its own rate and at the array's; all of most sounds."""
+    clip, rate = heard.clip, max(heard.clip.sample_rate, heard.array.sample_rate)
+    frames = MOST_SAMPLES_AT_ONCE * clip.sample_rate // (clip.channels * rate)
+    return heard if clip.frames <= frames else replace(heard, clip=clip.cut(0, frames))
 
 
 def parse_channels(text: str) -> tuple[int, ...] | None:
@@ -129,11 +136,10 @@ def parse_channels(text: str) -> tuple[int, ...] | None:
 
 
 def _check_size(loaded: Loaded, start: float, length: float | None) -> None:
-    """Refuses a part that would take too much memory, before it is decoded."""
+    """Refuses a part that would take too much time or memory, before it is decoded."""
     header = probe(loaded.path, limits=ARRAY_LIMITS)
-    seconds = min(length or loaded.seconds, loaded.seconds - start)
-    if seconds * header.sample_rate * header.channels > MOST_SAMPLES:
-        longest = MOST_SAMPLES / (header.sample_rate * header.channels)
+    longest = min(ARRAY_LIMITS.seconds, MOST_SAMPLES / (header.sample_rate * header.channels))
+    if min(length or loaded.seconds, loaded.seconds - start) > longest:
         raise InputError(
             f"{loaded.name} has {header.channels} channels at {header.sample_rate} Hz; at most {longest:.0f} s are "
             "worked on at once, so choose a shorter part of it."
@@ -142,11 +148,20 @@ def _check_size(loaded: Loaded, start: float, length: float | None) -> None:
 
 def _picked(array: ArrayGeometry) -> ArrayGeometry:
     """The array where its channels have been picked already."""
-    return replace(array, raw_channels=(), stream_channels=0)
+    return _taken_from(array, ())
+
+
+def _taken_from(array: ArrayGeometry, channels: Sequence[int]) -> ArrayGeometry:
+    """The array whose microphones are these channels of a stream of any size.
+
+    Raises:
+        InputError: not one channel for each microphone.
+    """
+    return replace(array, raw_channels=tuple(channels), stream_channels=0)
 
 
 def _stream(present: int, array: ArrayGeometry, channels: Sequence[int] | None) -> ArrayGeometry:
     """The array with the channels of a recording of so many that its microphones are."""
     if channels:
-        return replace(array, raw_channels=tuple(channels), stream_channels=0)
+        return _taken_from(array, channels)
     return _picked(array) if present == array.count else array

@@ -87,14 +87,14 @@ class ArrayPanel:
         ui = self.ui
         return Arrangement(values[ui.voices], values[ui.t60], values[ui.noise])
 
-    def heard(self, values: dict, visitor: str, most: float = SHOWN_SECONDS) -> Heard:
+    def heard(self, values: dict, visitor: str, most: float | None = SHOWN_SECONDS) -> Heard:
         """What the array heard, by what is chosen.
 
         Args:
-            most: seconds of a recording.
+            most: seconds that are taken of a recording's part; None for all of it.
 
         Raises:
-            InputError: there is nothing, or nothing of this array.
+            InputError: there is nothing, nothing of this array, or more than is worked on at once.
         """
         ui, array = self.ui, self.array(values)
         if values[ui.kind] == ROOM:
@@ -103,8 +103,8 @@ class ArrayPanel:
         if values[ui.kind] == LIVE:
             return array_input.from_listening(self._live.of(visitor), channels)
         loaded, length = values[ui.loaded], values[ui.length] or None
-        if loaded is not None and (length or loaded.seconds) > most:
-            length = most
+        if loaded is not None and most is not None:
+            length = min(length or loaded.seconds, most)
         return array_input.from_recording(loaded, array, channels, values[ui.start] or 0.0, length)
 
     # ---- choosing ----------------------------------------------------------------------------------------------

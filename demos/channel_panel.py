@@ -65,8 +65,11 @@ class ChannelPanel:
         ear = listening.ear
         samples, array = ear.since(values[ui.tapping]), ear.geometry
         taps = channels.taps_in(samples, ear.sample_rate)
-        waited = samples.shape[1] > channels.PATIENCE_SECONDS * ear.sample_rate
+        waited = ear.heard - values[ui.tapping] > channels.PATIENCE_SECONDS * ear.sample_rate  # fewer samples are kept
         if len(taps) < array.count and not waited and self._live.is_open(visitor):
             return {ui.checked: channels.taps_html(taps, array.count)}
-        stream = array_input.from_listening(listening, array_input.parse_channels(values[ui.channels])).stream
+        try:
+            stream = array_input.from_listening(listening, array_input.parse_channels(values[ui.channels])).stream
+        except InputError as error:
+            return over | {ui.checked: words.notes_html([str(error)])}
         return over | {ui.checked: channels.order_html(samples, ear.sample_rate, stream)}

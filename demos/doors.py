@@ -26,8 +26,8 @@ class Refusal(Exception):
 
 
 def new_token() -> str:
-    """A secret that nobody guesses, as it stands in an address."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
+    """A secret that nobody guesses, as it stands in an address or a command: it never begins with a hyphen."""
+    return secrets.token_hex(TOKEN_BYTES)
 
 
 def digest_of(token: str) -> bytes:

@@ -35,8 +35,8 @@ class Ear:
 
     @property
     def status(self) -> SourceStatus:
-        """The source's."""
-        return self._source.status
+        """The source's, as long as it is listened to."""
+        return self._source.status if self._source else SourceStatus()
 
     @property
     def heard(self) -> int:
@@ -58,9 +58,13 @@ class Ear:
         """What was heard after so many samples, as far as it is kept, [mics, frames]."""
         return self._recent.latest(self.heard - position)
 
+    def let_go(self) -> None:
+        """Forgets the source, which may hold a whole recording; what was heard last stays."""
+        self._source = None
+
 
 class Listening:
-    """One visitor's live view; ends by itself after ten minutes.
+    """One visitor's live view; ends by itself after ten minutes, and then keeps nothing but what was heard last.
 
     Args:
         find: gives the source; None while there is none yet.
@@ -85,7 +89,7 @@ class Listening:
 
     def stop(self) -> None:
         """Ends the view; may be called from another thread."""
-        self._over = True
+        self._over, self._find = True, _nowhere
 
     def recent(self) -> Clip | None:
         """The sound that was heard last; None where nothing was."""
@@ -111,10 +115,15 @@ class Listening:
         except Exception:
             log.exception("listening failed")
             yield {"end": APOLOGY}
+        finally:
+            self._find = _nowhere
+            if self.ear:
+                self.ear.let_go()
 
     def _moments(self) -> Iterator[Mapping]:
+        find = self._find
         while True:
-            source = self._find()
+            source = find()
             if source is None:
                 yield {"message": self._waiting}
                 self._sleep(WAITING_SECONDS)
@@ -126,6 +135,10 @@ class Listening:
             if not self._again:
                 return
             self._sleep(WAITING_SECONDS)
+
+
+def _nowhere() -> None:
+    """Where a view that is over finds its source."""
 
 
 def described(array: ArrayGeometry) -> Mapping:

@@ -64,16 +64,15 @@ class LiveDoor:
         """A token for a view; the visitor's former one ends.
 
         Raises:
-            InputError: too many listen already.
+            InputError: too many others listen already; the visitor's former view goes on.
         """
         token = new_token()
         with self._lock:
-            self.close(visitor)
-            if self.listeners >= MOST_AT_ONCE:
+            if self.listeners - self.is_open(visitor) >= MOST_AT_ONCE:
                 raise InputError(f"{MOST_AT_ONCE} visitors are listening live already; try again in a few minutes.")
+            self.close(visitor)
             self._seats[visitor] = Seat(listening, digest_of(token), self._now())
-            while len(self._seats) > KEPT_SEATS:
-                self._leave(self._seats.popitem(last=False)[1])
+            self._clear()
         return token
 
     @property
@@ -140,6 +139,14 @@ class LiveDoor:
         if found is None:
             raise Refusal(404, "There is no such live view; listen again.")
         return found
+
+    def _clear(self) -> None:
+        """Views that nobody opened in time end; of those that are over the oldest are forgotten, none that is open."""
+        over = [visitor for visitor, seat in self._seats.items() if self._is_over(seat)]
+        for visitor in over:
+            self._leave(self._seats[visitor])
+        for visitor in over[: max(len(self._seats) - KEPT_SEATS, 0)]:
+            del self._seats[visitor]
 
     def _is_over(self, seat: Seat) -> bool:
         return seat.over or (not seat.claimed and self._now() - seat.opened > UNCLAIMED_SECONDS)

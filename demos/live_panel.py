@@ -29,13 +29,15 @@ class LivePanel:
         ui: the tab's widgets.
         given: the input.
         relay, live: where arrays elsewhere come in, and live views go out.
+        concurrency: arguments of the beamformer's event that bound how many run at once.
     """
 
-    def __init__(self, ui: SimpleNamespace, given: ArrayPanel, relay: RelayDoor, live: LiveDoor):
+    def __init__(self, ui: SimpleNamespace, given: ArrayPanel, relay: RelayDoor, live: LiveDoor, concurrency: dict):
         self.ui, self._given, self._relay, self._live = ui, given, relay, live
         self._tokens: dict[str, str] = {}  # of the relay, by visitor
         ui.polar.listen(self._listen, ui.heard, ui.polar, **QUIET)
-        ui.polar.select(self._beam, ui.heard | {ui.beamformer}, ui.beam, trigger_mode="always_last", **QUIET)
+        once = {"trigger_mode": "always_last"} | concurrency
+        ui.polar.select(self._beam, ui.heard | {ui.beamformer}, ui.beam, **once, **QUIET)
         sources = [ui.kind.input, ui.again.click, ui.source.input, ui.array.input]
         gr.on(sources, self._look, ui.heard, {ui.source, ui.said, ui.command}, **QUIET)
 
@@ -81,7 +83,8 @@ class LivePanel:
         """Opens a live view."""
         ui, visitor = self.ui, request.session_hash
         try:
-            heard = None if values[ui.kind] == LIVE else self._given.heard(values, visitor)
+            live_sources.check_array(self._given.array(values))
+            heard = None if values[ui.kind] == LIVE else self._beginning(values, visitor)
             token = self._live.open(visitor, self._listening(values, heard, request))
         except InputError as error:
             gr.Warning(str(error))
@@ -108,10 +111,23 @@ class LivePanel:
             raise InputError("The microphones of this host are not on offer from elsewhere; relay an array of yours.")
         return live_sources.listen_to_device(source, array, array_input.parse_channels(values[ui.channels]))
 
+    def _beginning(self, values: dict, visitor: str) -> Heard:
+        """What the array heard, as much of it as is worked on while one waits; says so where that is not all.
+
+        Raises:
+            InputError: as `ArrayPanel.heard`.
+        """
+        heard = self._given.heard(values, visitor)
+        beginning = array_input.beginning_of(heard)
+        if beginning is not heard:
+            seconds, channels = words.seconds_text(beginning.clip.seconds), heard.clip.channels
+            gr.Info(f"Of so many channels ({channels} at {heard.clip.sample_rate} Hz) the first {seconds} are heard.")
+        return beginning
+
     def _beam(self, values: dict, event: gr.EventData, request: gr.Request):
         """What comes from a direction that was clicked, beside what microphone 0 hears."""
         try:
-            heard, angle = self._given.heard(values, request.session_hash), float(event.angle) % 360
+            heard, angle = self._beginning(values, request.session_hash), float(event.angle) % 360
         except (InputError, TypeError) as error:
             gr.Warning(str(error))
             return gr.skip()

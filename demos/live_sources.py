@@ -1,14 +1,16 @@
 """Where live sound may come from on this host, and who may listen to it."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
 
 import gradio as gr
 import numpy as np
 
 from core.arrays.capture import DeviceSource
 from core.arrays.devices import list_devices
-from core.arrays.geometry import ArrayGeometry
+from core.arrays.geometry import ARRAYS, ArrayGeometry
 from core.arrays.relay_source import RelaySource
 from core.arrays.sources import Clock, RecordingSource, SimulatedSource, SourceStatus
 from core.errors import InputError
@@ -18,12 +20,14 @@ from demos.array_input import Heard
 from demos.ear import Listening
 from demos.job import SOUNDS
 from demos.relay_door import RelayDoor
-from demos.room import Arrangement, RoomSource
+from demos.room import HIGHEST_RATE, MOST_MICROPHONES, Arrangement, RoomSource
 
 STAND_IN, RELAY = "stand-in", "relay"
 EVERYWHERE = [("Stand-in: two voices, one walks around", STAND_IN), ("An array elsewhere, by relay", RELAY)]
 WAITING = "Waiting for the array: start the command on the machine that it is plugged into."
-HERE = {"127.0.0.1", "::1", "localhost", "testclient"}
+HERE = {"127.0.0.1", "::1", "localhost"}
+PROXIED = {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"}
+OWN_FILE = "FILE.json"  # stands for the visitor's own description of an array
 STAND_IN_SPEECH, STAND_IN_ANGLES, STAND_IN_NOISE = ("speech", "speech-garden"), (60.0, 250.0), 1e-3
 WALKS = np.deg2rad(20)  # radians a second
 
@@ -54,14 +58,28 @@ class StandIn:
 def may_use_devices(request: gr.Request) -> bool:
     """Whether a visitor may listen to this host's microphones: who sits at it, and others where the host allows it.
 
-    `RESOUND_DEVICES=1` allows everybody, 0 nobody. A proxy stands between a visitor and the host, so what comes through
-    one is not taken for somebody who sits here.
+    `RESOUND_DEVICES=1` allows everybody, 0 nobody. Who comes through a proxy that says so, or by another name than this
+    machine calls itself, is not taken for somebody who sits here. A proxy may hide all that: behind one, set 0.
     """
     allowed = os.environ.get("RESOUND_DEVICES")
     if allowed is not None:
         return allowed != "0"
     headers = request.headers or {}
-    return bool(request.client) and request.client.host in HERE and "x-forwarded-for" not in headers
+    direct = bool(request.client) and request.client.host in HERE and not any(name in headers for name in PROXIED)
+    return direct and _is_local_page(headers)
+
+
+def _is_local_page(headers: Mapping[str, str]) -> bool:
+    """Whether the page was opened by a local name: another site whose name leads here (DNS rebinding) has its own."""
+    pages = [headers[name] for name in ("origin", "referer") if name in headers]
+    return all(_host_of(address) in HERE for address in (f"//{headers.get('host', '')}", *pages))
+
+
+def _host_of(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 def choices(devices: bool) -> tuple[list[tuple[str, str]], str]:
@@ -78,6 +96,19 @@ def choices(devices: bool) -> tuple[list[tuple[str, str]], str]:
         return EVERYWHERE, str(error)
     said = "" if found else "No sound device is plugged in here."
     return [(f"{device.name} ({device.channels} channels)", device.name) for device in found] + EVERYWHERE, said
+
+
+def check_array(array: ArrayGeometry) -> None:
+    """Refuses an array whose live view would take too much memory, which grows with its pairs and its rate.
+
+    Raises:
+        InputError: too many microphones, or too high a rate.
+    """
+    if array.count > MOST_MICROPHONES or array.sample_rate > HIGHEST_RATE:
+        raise InputError(
+            f"Live views are for arrays of at most {MOST_MICROPHONES} microphones and {HIGHEST_RATE} Hz, but "
+            f"{array.name} has {array.count} at {array.sample_rate} Hz; choose another array."
+        )
 
 
 def listen_to_room(arrangement: Arrangement, array: ArrayGeometry) -> Listening:
@@ -116,7 +147,8 @@ def _open_stream(door: RelayDoor, token: str) -> Callable[[], RelaySource | None
 
 
 def relay_command(request: gr.Request, token: str, array: ArrayGeometry) -> str:
-    """What a visitor runs beside the array."""
+    """What a visitor runs beside the array; an array of theirs is described by a file that they have."""
     headers = request.headers or {}
     url = headers.get("origin") or f"http://{headers.get('host', '127.0.0.1:7860')}"
-    return f"python -m core relay {url} --device respeaker --array {array.name} --token {token}"
+    known = array.name if array.name in ARRAYS else OWN_FILE
+    return shlex.join(["python", "-m", "core", "relay", url, "--array", known, "--token", token])

@@ -8,7 +8,6 @@ import gradio as gr
 
 from core.arrays.geometry import ARRAYS, ArrayGeometry
 from core.errors import InputError
-from core.signal.limits import LIMITS
 from core.tasks.localization import TASK, choose_separator, localize
 from core.tasks.progress import Settings
 from core.tasks.voices import Localization, LocalizationProgress
@@ -59,14 +58,14 @@ class LocalizationPanel(Runner):
 
     Args:
         relay, live: where arrays elsewhere come in, and live views go out; the page's server has to route their routes.
-        concurrency: arguments of the run's event that bound how many run at once.
+        concurrency: arguments of the events that compute for long, which bound how many run at once.
     """
 
     def __init__(self, relay: RelayDoor, live: LiveDoor, concurrency: dict):
         ui = build(SENTENCE, [example.label for example in EXAMPLES], HOW, _about(AUTOMATIC, ARRAYS[FIRST_ARRAY]))
         super().__init__(ui, TASK)
         self._given = ArrayPanel(ui, live)
-        self._listening = LivePanel(ui, self._given, relay, live)
+        self._listening = LivePanel(ui, self._given, relay, live, concurrency)
         ChannelPanel(ui, self._given, live)
         described = [ui.prior.change, ui.array.change]
         gr.on(described, self._describe, {ui.prior, ui.array, ui.own}, ui.about, **QUIET)
@@ -78,7 +77,7 @@ class LocalizationPanel(Runner):
 
     def updates(self, values: dict, session: str) -> Iterator[dict]:
         ui = self.ui
-        heard, looks, key = self._given.heard(values, session, LIMITS.seconds), [], uuid.uuid4().hex
+        heard, looks, key = self._given.heard(values, session, None), [], uuid.uuid4().hex
         count = _chosen(values[ui.count])
         run = localize(
             heard.clip,

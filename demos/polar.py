@@ -1,7 +1,7 @@
 """The polar view: what comes from where around an array, live or while a search narrows down, on one canvas.
 
-`assets/polar.js` draws it, keeps the connection of a live view and says which direction was clicked. Angles are in
-degrees here, counter-clockwise from +x; microphones as `demos.ear.described` has them.
+`assets/polar.js` draws it and says which direction was clicked; `assets/live.js` keeps the connection of a live view.
+Angles are in degrees here, counter-clockwise from +x; microphones as `demos.ear.described` has them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,8 @@ FAINTEST_DB = -40.0  # of windows, against the loudest one of their stage
 MOST_LOOKS = 200  # that can be gone through after a run
 SILENCE = 1e-6
 
-_SCRIPT = (Path(__file__).parent.parent / "assets" / "polar.js").read_text(encoding="utf-8")
+_ASSETS = Path(__file__).parent.parent / "assets"
+_SCRIPT = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in ("live.js", "polar.js"))
 _TEMPLATE = '<div class="polar" data-updates="0" data-looks="0"></div>'
 
 

@@ -15,6 +15,7 @@ from core.arrays.scene_files import BACKGROUND, RecordedScene, Track, recorded
 from core.arrays.sources import BLOCK_SECONDS, Clock, SourceStatus, in_real_time
 from core.errors import InputError
 from core.signal.files import read_clip
+from core.signal.limits import ARRAY_LIMITS
 from core.signal.resampling import resample
 from demos.job import SOUNDS
 
@@ -25,7 +26,7 @@ WALL_METRES, NEAREST_METRES = 0.3, 0.4  # what a voice keeps from walls and from
 SECONDS = 4.0
 PEAK = 0.5  # of a voice one metre away
 MOST_VOICES = 4
-MOST_MICROPHONES, HIGHEST_RATE = 16, 48_000  # bound the memory of what is rendered
+MOST_MICROPHONES, HIGHEST_RATE = ARRAY_LIMITS.channels, 48_000  # bound the memory of live sound
 KEPT_SCENES = 6
 
 # file -> what the voice speaks of
@@ -69,7 +70,7 @@ def read_voices(content: object) -> tuple[Placed, ...]:
         raise InputError(f"The room holds 1 to {MOST_VOICES} voices.")
     try:
         return tuple(_placed(float(voice["x"]), float(voice["y"]), voice["sound"]) for voice in content)
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, OverflowError):  # the last from a whole number of 400 digits
         raise InputError("The room's voices need a place each, and something to say.") from None
 
 

@@ -142,7 +142,6 @@ def test_the_meter_shows_every_channel():
     [
         (("--device", "trumpet"), "choose one of"),
         (("--device", "Built-in"), "has 2 channels"),
-        ((), "--device"),
         (("--device", "1", "--array", "nonsense"), "no array or file"),
         (("--device", "1", "--channels", "1,2,3"), "4 different channels"),
         (("--device", "1", "--channels", "1;2"), "no list of channels"),
@@ -154,6 +153,32 @@ def test_the_meter_shows_every_channel():
 def test_recordings_that_make_no_sense(plugged, tmp_path, capsys, options, word):
     assert word in refused(capsys, "record", tmp_path / "out.wav", *options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_only_device_that_fits_need_not_be_named(plugged, tmp_path, capsys):
+    """What looks like the array goes before whatever else has channels enough, as a sound server's own devices have."""
+    plugged.devices.append(device("pulse", 32, 44100.0))
+    out = tmp_path / "out.wav"
+    assert run("record", out, "--seconds", 0.5) == 0
+    np.testing.assert_allclose(soundfile.read(out)[0].mean(axis=0), [0.1, 0.2, 0.3, 0.4], atol=1e-3)
+    plugged.devices[:] = [device("Built-in", 2, 44100.0), device("Interface", 6)]
+    assert run("record", out, "--seconds", 0.5) == 0, "no name is known, but only one has channels enough"
+    plugged.unplug()
+    capsys.readouterr()
+    assert "no sound device to listen to" in refused(capsys, "record", out)
+
+
+@pytest.mark.parametrize("command", ["record", "relay"])
+def test_which_device_is_asked_for_where_none_or_several_fit(plugged, tmp_path, capsys, command):
+    where = (tmp_path / "out.wav",) if command == "record" else ("http://localhost:1", "--token", "t")
+    plugged.devices[1] = device("Interface", 8)
+    plugged.devices.append(device("pulse", 32, 44100.0))
+    said = refused(capsys, command, *where)
+    assert "1 Interface (8 channels), 2 pulse (32 channels); say which with --device" in said
+    plugged.devices[:] = [device("Built-in", 2, 44100.0)]
+    said = refused(capsys, command, *where)
+    assert "No device has channels enough for the array respeaker-4: 0 Built-in (2 channels)" in said
+    assert "0 Built-in" in refused(capsys, command, *where, "--channels", "0,1,2,3")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX limits")

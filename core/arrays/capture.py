@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.arrays.devices import Device, best_rate, find_device, input_stream
+from core.arrays.devices import Device, best_rate, find_device, input_stream, list_devices
 from core.arrays.geometry import ArrayGeometry, microphones_of
 from core.arrays.ring_buffer import RingBuffer
-from core.arrays.sources import MOST_CHANNELS, Clock, SourceStatus
+from core.arrays.sources import Clock, SourceStatus
 from core.errors import InputError
+from core.signal.limits import ARRAY_LIMITS
 
 BUFFER_SECONDS = 4.0
 PATIENCE_SECONDS = 0.1  # how long a block is waited for
@@ -31,7 +32,7 @@ class DeviceSource:
     A device that does not know the array's sample rate is opened at its own, and resampled.
 
     Args:
-        device: its number, name or a part of its name.
+        device: its number, name or a part of its name; None takes the only one that fits, see `device_for`.
         channels: which channel of the stream each microphone is, see `microphones_of`.
         whole_stream: give all channels that the device delivers instead of the microphones.
 
@@ -41,16 +42,17 @@ class DeviceSource:
 
     def __init__(
         self,
-        device: str,
+        device: str | None,
         geometry: ArrayGeometry,
         *,
         channels: Sequence[int] | None = None,
         whole_stream: bool = False,
         clock: Clock | None = None,
     ):
-        found = find_device(device)
+        found = device_for(geometry, channels) if device is None else find_device(device)
         self.geometry, self.sample_rate, self.name = geometry, geometry.sample_rate, found.name
-        self._wanted = device if not device.strip().isdigit() else found.name  # numbers change with every device
+        lasting = device is not None and not device.strip().isdigit()  # numbers change with every device
+        self._wanted = device if lasting else found.name
         self._map, self._whole_stream, self._clock = channels, whole_stream, clock or Clock()
         self._format = _stream_format(found, geometry, channels)
         self._nothing()  # refuses a wrong map at once
@@ -126,18 +128,48 @@ class DeviceSource:
         return lambda samples: stream.resample_chunk(np.ascontiguousarray(samples.T)).T
 
 
+def device_for(geometry: ArrayGeometry, channels: Sequence[int] | None = None) -> Device:
+    """The only device that looks like the array; where none does, the only one that has channels enough.
+
+    Args:
+        channels: as for `DeviceSource`.
+
+    Raises:
+        InputError: none or several, or as `list_devices`.
+    """
+    present = list_devices()
+    if not present:
+        raise InputError("There is no sound device to listen to; plug one in.")
+    alike = [device for device in present if device.array == geometry.name]
+    fitting = [device for device in alike or present if _has_channels(device, geometry, channels)]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = ", ".join(f"{device.index} {device.name} ({device.channels} channels)" for device in fitting or present)
+    if fitting:
+        raise InputError(f"Several devices could be the array {geometry.name}: {listed}; say which with --device.")
+    raise InputError(f"No device has channels enough for the array {geometry.name}: {listed}; plug the array in.")
+
+
+def _has_channels(device: Device, geometry: ArrayGeometry, channels: Sequence[int] | None) -> bool:
+    return _stream_channels(device, geometry, channels) <= min(device.channels, ARRAY_LIMITS.channels)
+
+
+def _stream_channels(device: Device, geometry: ArrayGeometry, channels: Sequence[int] | None) -> int:
+    """How many channels of a device are needed: its microphones where it has no more, else the array's whole stream."""
+    present = geometry.stream_channels or max(geometry.raw_channels, default=geometry.count - 1) + 1
+    if channels:
+        return max(present, max(channels) + 1)
+    return geometry.count if device.channels == geometry.count else present
+
+
 def _stream_format(device: Device, geometry: ArrayGeometry, channels: Sequence[int] | None) -> StreamFormat:
-    """The array's whole stream where the device has it, else its microphones alone.
+    """As `_stream_channels`, at the array's rate where the device has it.
 
     Raises:
         InputError: the device has too few channels.
     """
-    present = geometry.stream_channels or max(geometry.raw_channels, default=geometry.count - 1) + 1
-    if channels:
-        present = max(present, max(channels) + 1)
-    elif device.channels == geometry.count:
-        present = geometry.count
-    if not present <= min(device.channels, MOST_CHANNELS):
+    present = _stream_channels(device, geometry, channels)
+    if not _has_channels(device, geometry, channels):
         needed = f"{present} channels" + (f" or {geometry.count}" if geometry.count < present else "")
         raise InputError(
             f"{device.name} has {device.channels} channels, but the array {geometry.name} needs {needed}: choose "

@@ -47,16 +47,27 @@ class SteeredResponse:
         self.angles = grid(step_degrees)
         self._band = (frequencies >= band_hz[0]) & (frequencies <= band_hz[1])
         self._first, self._second = np.triu_indices(geometry.count, 1)
-        vectors = steering_vectors(geometry, self.angles, frequencies[self._band])
-        expected = vectors[..., self._first] * vectors[..., self._second].conj()  # [angles, bins, pairs]
-        expected = expected.reshape(len(self.angles), -1)
-        # Re(x y*) as a product of real numbers: half the work of a complex one
-        self._expected = np.concatenate([expected.real, expected.imag], axis=1).astype(np.float32)
+        self._expected = self._table(geometry, frequencies[self._band])
 
     @cached_property
     def diffuse(self) -> float:
         """The power that noise from all around has everywhere; the nearer the microphones, the higher."""
         return float((self._expected @ self._expected.mean(axis=0)).max() / (self._expected.shape[1] // 2))
+
+    def _table(self, geometry: ArrayGeometry, frequencies: np.ndarray) -> np.ndarray:
+        """Phases of every pair, angle by angle: doubles of all angles would take four times the table's memory.
+
+        Returns:
+            float32 [angles, 2 bins pairs], real parts first: Re(x y*) is then a product of real numbers, half the work
+            of a complex one.
+        """
+        size = len(frequencies) * len(self._first)
+        table = np.empty((len(self.angles), 2 * size), np.float32)
+        for row, angle in zip(table, self.angles, strict=True):
+            vectors = steering_vectors(geometry, np.array([angle]), frequencies)[0]  # [bins, mics]
+            expected = vectors[:, self._first] * vectors[:, self._second].conj()
+            row[:size], row[size:] = expected.real.ravel(), expected.imag.ravel()
+        return table
 
     def power(self, spectra: np.ndarray) -> np.ndarray:
         """The map of a block: spectra [mics, bins, times] to powers [angles] in [-1, 1]."""

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.arrays.geometry import MOST_MICROPHONES, ArrayGeometry
-from core.arrays.sources import MOST_CHANNELS
 from core.errors import InputError
-from core.signal.limits import LIMITS
+from core.signal.limits import ARRAY_LIMITS
 
 VERSION = 1
 HELLO_PATH, BLOCKS_PATH = "/relay/hello", "/relay/blocks"
@@ -82,10 +81,10 @@ def decode_hello(body: bytes) -> Hello:
         raise InputError(f"The relay speaks version {version!r:.20} and this side {VERSION}; update the older one.")
     if not isinstance(stream, str) or not 1 <= len(stream) <= LONGEST_STREAM:
         raise InputError(f"A stream of a relay needs a name of 1 to {LONGEST_STREAM} characters.")
-    if type(rate) is not int or not LIMITS.lowest_rate <= rate <= HIGHEST_RATE:
-        raise InputError(f"A relay needs a sample rate of {LIMITS.lowest_rate} to {HIGHEST_RATE} Hz.")
-    if len(positions) > MOST_CHANNELS:
-        raise InputError(f"A relay carries at most {MOST_CHANNELS} microphones.")
+    if type(rate) is not int or not ARRAY_LIMITS.lowest_rate <= rate <= HIGHEST_RATE:
+        raise InputError(f"A relay needs a sample rate of {ARRAY_LIMITS.lowest_rate} to {HIGHEST_RATE} Hz.")
+    if len(positions) > ARRAY_LIMITS.channels:
+        raise InputError(f"A relay carries at most {ARRAY_LIMITS.channels} microphones.")
     return Hello(stream, ArrayGeometry(name, positions, sample_rate=rate))
 
 

@@ -5,7 +5,7 @@ A source is a generator of blocks, [mics, frames] each, as they come; closing it
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -18,11 +18,9 @@ from core.arrays.spectra import bin_frequencies, steering_vectors
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.files import read_clip
-from core.signal.limits import LIMITS
+from core.signal.limits import ARRAY_LIMITS
 from core.signal.resampling import resample
 
-MOST_CHANNELS = 16
-FILE_LIMITS = replace(LIMITS, channels=MOST_CHANNELS)
 BLOCK_SECONDS = 0.05
 SLACK_SECONDS = 1.0
 HOP = 512  # samples between two positions of a simulated voice
@@ -133,7 +131,7 @@ def open_recording(
     Raises:
         InputError: not audio that can be read, outside the limits, or channels that are not the array's.
     """
-    clip = read_clip(path, limits=FILE_LIMITS).clip
+    clip = read_clip(path, limits=ARRAY_LIMITS).clip
     microphones = Clip(microphones_of(clip.samples, geometry, channels), clip.sample_rate)
     return RecordingSource(
         resample(microphones, geometry.sample_rate).samples, geometry, geometry.sample_rate, loop=loop

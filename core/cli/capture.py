@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 import signal
 import sys
 import threading
@@ -46,18 +45,11 @@ def add_commands(commands) -> None:
 
 
 def _add_device(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--device", required=True, metavar="NAME", help="its name, a part of it, or its number")
+    name = "its name, a part of it, or its number (default: the only one that fits the array)"
+    command.add_argument("--device", metavar="NAME", help=name)
     command.add_argument("--array", default="respeaker-4", metavar="NAME|FILE.json", help="which array it is")
-    command.add_argument(
-        "--channels", type=_channels, metavar="K,K,...", help="which channel of the device each microphone is, from 0"
-    )
-
-
-def _channels(text: str) -> tuple[int, ...]:
-    """The type of `--channels`."""
-    if not re.fullmatch(r"\d{1,3}(,\d{1,3})*", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of channels such as 1,2,3,4")
-    return tuple(map(int, text.split(",")))
+    which = "which channel of the device each microphone is, from 0"
+    command.add_argument("--channels", type=options.channels, metavar="K,K,...", help=which)
 
 
 def _devices(arguments) -> int:

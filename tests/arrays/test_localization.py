@@ -1,12 +1,13 @@
 """Directions: plane waves exactly, voices in rooms closely, and pyroomacoustics as the reference."""
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from core.arrays.angles import angular_distance
-from core.arrays.geometry import ARRAYS
+from core.arrays.geometry import ARRAYS, circular
 from core.arrays.localization import SteeredResponse, find_peaks, grid, music
 from core.arrays.random_scene import RealisticRooms, draw_scene
 from core.arrays.scene import render
@@ -54,6 +55,18 @@ def test_noise_from_all_around_has_the_power_that_is_expected_of_it(array):
     noise = sum(plane_wave(rng.standard_normal(RATE), array, angle) for angle in grid(5.0))
     power = response.power(stft(noise))
     assert power.max() == pytest.approx(response.diffuse, abs=0.06) and power.max() - power.min() < 0.1
+
+
+def test_the_tables_of_many_microphones_take_little_more_than_themselves():
+    """A live view of 16 microphones has 120 pairs; what is made on the way must not be several times as much."""
+    array = circular("many", 16, 0.1)
+    tracemalloc.start()
+    try:
+        response = SteeredResponse(array, RATE, step_degrees=10.0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * response._expected.nbytes
 
 
 def test_silence_has_no_direction():

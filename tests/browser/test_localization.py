@@ -1,6 +1,7 @@
 """The localization tab in Chromium: voices are dragged, followed live, separated, clicked, uploaded and relayed."""
 
 import io
+import json
 import math
 import re
 import threading
@@ -125,6 +126,22 @@ def test_a_voice_is_followed_live_while_it_is_dragged(visit, artifacts):
     tab.root.get_by_role("button", name="Stop listening").click()
     tab.wait("e => e.dataset.live === 'no'", tab.polar)
     assert page.faults == []
+
+
+@pytest.mark.parametrize(
+    ("losses", "lost", "said"),
+    [(0, 0, "nothing lost"), (3, 2400, "samples lost 3 times, 2400 in all"), (2, 0, "samples lost 2 times")],
+)
+def test_what_was_lost_is_said(visit, losses, lost, said):
+    """A device that overflows does not always know how much it lost."""
+    page = visit()
+    tab = Around(page)
+    heard = {"seconds": 1.0, "energy": "AAAA", "level": -30.0, "sources": [], "losses": losses, "lost": lost}
+    events = {"content_type": "text/event-stream", "body": f"data: {json.dumps(heard)}\n\n"}
+    page.route("**/live/*", lambda route: route.fulfill(**events))
+    tab.root.get_by_role("button", name="Listen live").click()
+    tab.root.locator(".polar-message", has_text="broke off").wait_for()
+    assert tab.root.locator(".polar-facts").inner_text().split(" · ")[-1] == said
 
 
 def test_voices_are_added_and_taken_away(visit):

@@ -1,5 +1,7 @@
 """What an array heard: which channels of a recording are taken, and which recordings are refused in one sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,7 +9,7 @@ import soundfile
 from core.arrays.geometry import ARRAYS, circular, read_array
 from core.errors import InputError
 from demos import array_input
-from demos.array_input import from_listening, from_recording, from_room, load_recording, parse_channels
+from demos.array_input import beginning_of, from_listening, from_recording, from_room, load_recording, parse_channels
 from demos.ear import Listening
 from demos.room import FIRST, Arrangement
 
@@ -78,6 +80,15 @@ def test_what_would_take_too_much_memory_gets_one_sentence(record, monkeypatch):
     wide = circular("wide", 20, 0.5)
     with pytest.raises(InputError, match="at most 16 microphones"):
         from_room(Arrangement(FIRST), wide)
+
+
+def test_what_is_played_live_or_beamformed_is_bounded_at_the_array_s_rate_too(record, monkeypatch):
+    heard = from_recording(record(4), RESPEAKER, None, 0.0, None)
+    assert beginning_of(heard) is heard
+    monkeypatch.setattr(array_input, "MOST_SAMPLES_AT_ONCE", 16000)
+    assert beginning_of(heard).clip.frames == 4000
+    fast = replace(heard, array=replace(heard.array, sample_rate=48000))
+    assert beginning_of(fast).clip.frames == 16000 // 4 // 3, "it is resampled to three times as many"
 
 
 def test_the_room_knows_its_truth_and_live_sound_does_not():

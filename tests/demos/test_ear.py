@@ -1,6 +1,7 @@
 """A live view's messages: the array first, then views; waiting, refusals, limits and the sound that is kept."""
 
 import base64
+import weakref
 from itertools import islice
 
 import numpy as np
@@ -41,6 +42,22 @@ def test_what_was_heard_last_is_kept():
     assert recent.channels == 4 and 7 < recent.seconds <= ear.RECENT_SECONDS
     position = listening.ear.heard
     assert listening.ear.since(position - 100).shape == (4, 100)
+
+
+@pytest.mark.parametrize("opened", [True, False], ids=["opened", "never opened"])
+def test_a_view_that_is_over_keeps_what_was_heard_last_and_not_its_source(opened):
+    """Of a recording that is up to a minute of sixteen channels."""
+
+    def listen() -> tuple[Listening, weakref.ref]:
+        kept = source(0.5)
+        return Listening(lambda: kept), weakref.ref(kept)
+
+    listening, kept = listen()
+    if opened:
+        list(listening.moments())
+    listening.stop()
+    assert kept() is None and (listening.recent() is not None) == opened
+    assert list(listening.moments())[-1] == {"end": ""}
 
 
 def test_memory_is_bounded():

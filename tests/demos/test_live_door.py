@@ -96,6 +96,37 @@ def test_what_is_over_is_not_kept_for_ever(door, time):
     assert door.of("visitor 0") is None and door.of(f"visitor {k}") is not None
 
 
+def test_an_open_view_outlives_any_number_of_others(door, time):
+    """Anna came first, and listens still; whoever came after her has left."""
+    door.open("anna", short())
+    door._seats["anna"].claimed = True
+    for k in range(2 * live_door.KEPT_SEATS):
+        door.open(f"visitor {k}", short())
+        time.seconds += live_door.UNCLAIMED_SECONDS + 1
+    assert door.is_open("anna") and door.of("visitor 0") is None
+
+
+def test_who_is_refused_keeps_the_view_that_is_open(door, monkeypatch):
+    door.open("anna", short())
+    door.open("ben", short())
+    monkeypatch.setattr(live_door, "MOST_AT_ONCE", 1)
+    with pytest.raises(InputError, match="listening live already"):
+        door.open("anna", short())
+    assert door.is_open("anna")
+    door.close("ben")
+    door.open("anna", short())
+    assert door.listeners == 1, "her own former view does not count against her"
+
+
+def test_what_nobody_opened_holds_no_sound(door, time):
+    """Its source may be a whole recording."""
+    listening = short()
+    door.open("anna", listening)
+    time.seconds += live_door.UNCLAIMED_SECONDS + 1
+    door.open("ben", short())
+    assert list(listening.moments())[-1] == {"end": ""} and listening.ear is None
+
+
 def test_the_room_is_moved_by_who_listens_to_it(door):
     room = RoomSource(Arrangement(FIRST, t60="Dry"), RESPEAKER)
     token = door.open("anna", Listening(lambda: room, room=room))

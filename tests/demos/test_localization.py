@@ -1,15 +1,22 @@
 """The localization tab without a browser: what a run shows, what it says of voices that are known, who may listen."""
 
+import shlex
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
 import pytest
+import soundfile
 
+from core.arrays.geometry import circular
 from core.signal.clip import Clip
+from core.signal.limits import ARRAY_LIMITS
 from core.tasks.voices import Localization, Truth, Voice
-from demos import live_sources
+from demos import array_input, live_sources
+from demos.array_input import load_recording
 from demos.array_panel import EXAMPLES
+from demos.doors import new_token
 from demos.ear import Listening
 from demos.live_door import LiveDoor
 from demos.localization import LocalizationPanel
@@ -18,26 +25,32 @@ from demos.localization_results import numbered
 from demos.polar import found, look_of
 from demos.relay_door import RelayDoor
 from demos.room import NOISE, SPEECH, T60
-from tests.arrays.sounds import RESPEAKER
+from tests.arrays.sounds import RATE, RESPEAKER
 
+HOME = {"host": "127.0.0.1:7860", "origin": "http://127.0.0.1:7860"}
 VISITOR = SimpleNamespace(
     session_hash="anna", client=SimpleNamespace(host="127.0.0.1"), headers={"origin": "https://lab.example"}
 )
+SOURCES = (live_sources.STAND_IN, live_sources.RELAY, "hw:0")
+SAMPLING = {"concurrency_id": "sampling", "concurrency_limit": 2}
 
 
 @pytest.fixture
 def said(monkeypatch) -> list[str]:
-    """The warnings that pop up."""
+    """The sentences that pop up."""
     texts = []
     monkeypatch.setattr(gr, "Warning", texts.append)
+    monkeypatch.setattr(gr, "Info", texts.append)
     return texts
 
 
 @pytest.fixture
 def panel(own_home, tmp_path, monkeypatch) -> LocalizationPanel:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    with gr.Blocks(), gr.Tabs(), gr.Tab("Localization"):
-        return LocalizationPanel(RelayDoor(), LiveDoor(), {})
+    with gr.Blocks() as page, gr.Tabs(), gr.Tab("Localization"):
+        panel = LocalizationPanel(RelayDoor(), LiveDoor(), SAMPLING)
+    panel.page = page
+    return panel
 
 
 def values(panel, **chosen) -> dict:
@@ -80,6 +93,17 @@ def test_a_refusal_is_one_sentence(panel, said):
     assert updates[-1][panel.ui.run].interactive and panel.ui.stems not in updates[-1], "the last result stays"
 
 
+def test_a_part_that_is_too_long_is_refused_and_not_cut(panel, said, tmp_path, monkeypatch):
+    """What a run leaves out unsaid would be taken for silence; its preview shows a minute, and says how long all is."""
+    soundfile.write(tmp_path / "long.wav", np.zeros((4 * RATE, 4)), RATE)
+    loaded = load_recording(str(tmp_path / "long.wav"), RESPEAKER, None, None)
+    monkeypatch.setattr(array_input, "ARRAY_LIMITS", replace(ARRAY_LIMITS, seconds=3.0))
+    asked = values(panel, kind=RECORDING, loaded=loaded, length=None)
+    *_, last = panel._perform(asked, "anna")
+    assert "at most 3 s are worked on at once, so choose a shorter part" in said[0] and panel.ui.stems not in last
+    assert panel._given.heard(asked, "anna", most=2.0).clip.seconds == 2.0
+
+
 def test_examples_and_choices_are_there():
     assert {voice.sound for example in EXAMPLES for voice in example.voices} <= set(SPEECH) and len(SPEECH) >= 2
     assert "Living room" in T60 and "Faint" in NOISE
@@ -105,14 +129,41 @@ def test_a_map_is_drawn_from_its_lowest_to_its_highest():
 
 def test_the_host_s_microphones_are_for_who_sits_at_it(monkeypatch):
     monkeypatch.delenv("RESOUND_DEVICES", raising=False)
-    guest = SimpleNamespace(client=SimpleNamespace(host="192.0.2.7"), headers={})
-    behind = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={"x-forwarded-for": "192.0.2.7"})
-    assert [live_sources.may_use_devices(who) for who in (VISITOR, guest, behind)] == [True, False, False]
+    here, guest = seen_from("127.0.0.1", HOME), seen_from("192.0.2.7", HOME)
+    assert live_sources.may_use_devices(here) and not live_sources.may_use_devices(guest)
     assert live_sources.choices(False) == (live_sources.EVERYWHERE, "")
     monkeypatch.setenv("RESOUND_DEVICES", "1")
     assert live_sources.may_use_devices(guest)
     monkeypatch.setenv("RESOUND_DEVICES", "0")
-    assert not live_sources.may_use_devices(VISITOR)
+    assert not live_sources.may_use_devices(here)
+
+
+@pytest.mark.parametrize(
+    ("headers", "local"),
+    [
+        ({"host": "localhost:7860", "referer": "http://localhost:7860/?tab=1"}, True),
+        ({"host": "[::1]:7860", "origin": "http://[::1]:7860"}, True),
+        (HOME | {"x-forwarded-for": "192.0.2.7"}, False),
+        (HOME | {"forwarded": "for=192.0.2.7"}, False),
+        (HOME | {"x-real-ip": "192.0.2.7"}, False),
+        (HOME | {"via": "1.1 proxy"}, False),
+        (HOME | {"origin": "https://lab.example"}, False),  # nginx without a further setting
+        (HOME | {"referer": "https://lab.example/"}, False),
+        (HOME | {"origin": "null"}, False),
+        (HOME | {"origin": "http://[::1"}, False),
+        ({"host": "rebound.example:7860", "origin": "http://rebound.example:7860"}, False),
+        ({"host": "127.0.0.1.rebound.example"}, False),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_who_comes_by_another_name_or_through_a_proxy_does_not_sit_here(monkeypatch, headers, local):
+    monkeypatch.delenv("RESOUND_DEVICES", raising=False)
+    assert live_sources.may_use_devices(seen_from("127.0.0.1", headers)) == local
+
+
+def seen_from(host: str, headers: dict) -> SimpleNamespace:
+    return SimpleNamespace(client=SimpleNamespace(host=host), headers=headers)
 
 
 def test_a_device_that_is_not_offered_cannot_be_asked_for(panel, said, monkeypatch):
@@ -132,6 +183,23 @@ def test_each_visitor_has_a_token_of_their_own_and_it_ends_with_them(panel):
     assert not listening._relay.knows(token) and listening._relay.knows(commands[2].split()[-1])
 
 
+@pytest.mark.parametrize(
+    "array", [RESPEAKER, replace(RESPEAKER, name="mine; rm -rf ~"), replace(RESPEAKER, name="respeaker-4 (own)")]
+)
+def test_the_command_that_is_shown_can_be_pasted(array):
+    """Whatever a page's address or an array is called."""
+    visitor = seen_from("192.0.2.7", {"origin": "http://lab.example/$(date)"})
+    command = live_sources.relay_command(visitor, "secret", array)
+    known = "respeaker-4" if array is RESPEAKER else "FILE.json"
+    given = ["http://lab.example/$(date)", "--array", known, "--token", "secret"]
+    assert shlex.split(command) == ["python", "-m", "core", "relay", *given]
+    assert "'http://lab.example/$(date)'" in command
+
+
+def test_no_token_is_taken_for_an_option():
+    assert not any(new_token().startswith("-") for _ in range(2000))
+
+
 def other(name: str) -> SimpleNamespace:
     return SimpleNamespace(session_hash=name, client=VISITOR.client, headers=VISITOR.headers)
 
@@ -143,6 +211,14 @@ def test_a_live_view_is_the_visitor_s_alone(panel):
     assert live.of("ben") is None and isinstance(live.of("anna"), Listening)
     panel.forget("anna")
     assert live.of("anna") is None
+
+
+@pytest.mark.parametrize("many", [circular("many", 17, 0.1), circular("many", 4, 0.1, sample_rate=96_000)])
+@pytest.mark.parametrize("chosen", [{}, {"kind": RECORDING}, *({"kind": LIVE, "source": source} for source in SOURCES)])
+def test_arrays_that_would_take_too_much_memory_are_not_listened_to(panel, said, many, chosen):
+    panel._listening._listen(values(panel, own=many, array="many", **chosen), VISITOR)
+    assert f"at most 16 microphones and 48000 Hz, but many has {many.count}" in said[0] and len(said) == 1
+    assert panel._listening._live.of("anna") is None
 
 
 def test_the_stand_in_walks():
@@ -158,3 +234,23 @@ def test_a_clicked_direction_is_heard_alone(panel):
     for beamformer in ("mvdr", "sum"):
         shown = panel._listening._beam(values(panel, beamformer=beamformer), event, VISITOR)
         assert [track["name"] for track in shown["tracks"]] == ["45°", "Microphone 0"] and shown["autoplay"]
+
+
+def test_a_clicked_direction_waits_its_turn_and_is_bounded(panel, said, monkeypatch):
+    """MVDR takes some sixty bytes a sample, so neither many at once nor any length."""
+    ui, events = panel.ui, panel.page.fns.values()
+    (beam,) = [event for event in events if (ui.polar._id, "select") in event.targets]
+    assert beam.concurrency_id == "sampling"
+    monkeypatch.setattr(array_input, "MOST_SAMPLES_AT_ONCE", 2 * RATE * RESPEAKER.count)
+    shown = panel._listening._beam(values(panel), SimpleNamespace(angle=45), VISITOR)
+    assert shown["seconds"] == 2.0 and "the first 2.0 s are heard" in said[0]
+
+
+def test_what_is_played_live_is_bounded(panel, said, monkeypatch, tmp_path):
+    soundfile.write(tmp_path / "long.wav", 0.1 * np.ones((4 * RATE, 4)), RATE)
+    loaded = load_recording(str(tmp_path / "long.wav"), RESPEAKER, None, None)
+    monkeypatch.setattr(array_input, "MOST_SAMPLES_AT_ONCE", RATE * RESPEAKER.count)
+    panel._listening._listen(values(panel, kind=RECORDING, loaded=loaded), VISITOR)
+    assert "the first 1.0 s are heard" in said[0]
+    played = panel._listening._live.of("anna")._find()
+    assert played._samples.shape == (4, RATE)

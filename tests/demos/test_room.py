@@ -35,6 +35,7 @@ def test_voices_are_brought_inside_the_room_and_apart_from_the_array():
         [],
         [{}],
         [described(math.nan, 0)],
+        [described(10**400, 0)],
         [described(0, 1, "../../etc/passwd")],
         [described(0, 1, ["speech"])],
         [described(1, 1)] * 5,
