@@ -10,11 +10,13 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from core.arrays.angles import angular_distance
 from core.arrays.beamforming import REFERENCE, delay_and_sum, directional_mvdr
 from core.arrays.choices import MOST_VOICES
 from core.arrays.energy import mean_rms
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.localization import STEP_DEGREES, SteeredResponse, find_peaks, grid, music
+from core.arrays.refinement import refine
 from core.arrays.search import Extractor, Found, SearchSettings, Stage, search
 from core.arrays.spectra import stft
 from core.arrays.steering import PreShift, Steering
@@ -26,6 +28,7 @@ SCENE_LEVEL = 0.05  # root mean square of the original's scenes, which the cutof
 CUTOFF = 0.002  # of the energy, where nobody knows how many voices there are
 COUNTED_CUTOFFS = (0.005, 1e-6)  # the original evaluator's: a second look where the first finds too few
 PEAK_FLOORS = {"srp-phat": 0.05, "music": 0.4}  # of peaks that are voices, where nobody knows how many there are
+NEAR = np.deg2rad(30)  # how far off a voice may be heard while others disturb
 SILENT_MAP = np.zeros(len(grid(STEP_DEGREES)))
 
 
@@ -95,12 +98,15 @@ class Finder(Protocol):
 class ConeFinder:
     """The search with a separator, see `search`; a recording is brought to the level that its cutoffs belong to.
 
+    What the separator says of voices that stay is refined by the ways that they reach the microphones, see `refine`.
+
     Args:
         pre_shift: how the separator's recordings were aligned.
+        refined: whether that is done.
     """
 
-    def __init__(self, extractor: Extractor, pre_shift: PreShift = "original"):
-        self.extractor, self.pre_shift = extractor, pre_shift
+    def __init__(self, extractor: Extractor, pre_shift: PreShift = "original", refined: bool = True):
+        self.extractor, self.pre_shift, self.refined = extractor, pre_shift, refined
 
     def find(self, heard: Chunked, voices: int | None, moving: bool) -> Finding:
         """As `Finder`. Where fewer than so many voices are found the search goes on with a lower cutoff."""
@@ -120,14 +126,16 @@ class ConeFinder:
         for number, chunk in enumerate(heard):
             mixture = torch.from_numpy(chunk * gain)
             voices = self.extractor.extract(steering.towards(mixture, angles), self.extractor.levels - 1)
-            signals = steering.back(voices, angles).numpy() / gain
-            found.append([_source(angle, signal) for angle, signal in zip(angles, signals, strict=True)])
+            images = steering.back(voices, angles).numpy() / gain
+            images = refine(chunk, images, heard.sample_rate) if self.refined else images
+            found.append([_source(angle, image) for angle, image in zip(angles, images, strict=True)])
             yield Look(number, (number + 1) / len(heard))
         yield Followed(tuple(_tracks_at(found)))
 
     def _search(self, heard: Chunked, gain: np.float32, settings: SearchSettings, most: int) -> Searching:
         """Returns the loudest sources of every chunk, at most so many."""
-        found = []
+        found, refined = [], self.refined and not settings.moving
+        response = SteeredResponse(heard.geometry, heard.sample_rate) if refined else None
         for number, chunk in enumerate(heard):
             sources: tuple[Source, ...] = ()
             moments = search(chunk * gain, heard.geometry, heard.sample_rate, self.extractor, settings)
@@ -136,7 +144,10 @@ class ConeFinder:
                     sources = moment.sources
                 else:
                     yield Look(number, (number + (moment.level + 1) / moment.levels) / len(heard), stage=moment)
-            found.append([_at_level(source, gain) for source in sources[:most]])
+            rough = [(source.angle, source.signal / gain) for source in sources[:most]]
+            if response and rough:
+                rough = _refined(chunk, rough, response, heard.sample_rate)
+            found.append([_source(angle, image) for angle, image in rough])
         return found
 
 
@@ -184,6 +195,20 @@ class MapFinder:
         return lambda spectra: music(spectra, geometry, sample_rate, count=count, normalised=True)
 
 
+def _refined(
+    chunk: np.ndarray, rough: Sequence[tuple[float, np.ndarray]], response: SteeredResponse, sample_rate: int
+) -> list[tuple[float, np.ndarray]]:
+    """Angles and images [mics, frames] of voices that stay, refined: others no longer bend where one seems to be."""
+    images = refine(chunk, np.stack([image for _, image in rough]), sample_rate)
+    around = grid(STEP_DEGREES)
+    angles = []
+    for (angle, _), image in zip(rough, images, strict=True):
+        near = angular_distance(around, angle) < NEAR
+        power = np.where(near, response.power_of_turns(stft(image)), -np.inf)
+        angles.append(float(around[power.argmax()]) if _sounds(image) else angle)
+    return list(zip(angles, images, strict=True))
+
+
 def _beamformed(chunk: np.ndarray, heard: Chunked, angles: Sequence[float]) -> list[Source]:
     """What comes from each of the angles; a single one has nothing to be told apart from."""
     if not len(angles):
@@ -201,11 +226,6 @@ def _delay_and_sum(chunk: np.ndarray, geometry: ArrayGeometry, angles: Sequence[
 def _source(angle: float, signal: np.ndarray) -> Source:
     """Of a signal [mics, frames], what the first microphone hears."""
     return Source(float(angle), float(mean_rms(signal)), signal[REFERENCE][None].astype(np.float32))
-
-
-def _at_level(source: Source, gain: np.float32) -> Source:
-    """A source of a recording that was multiplied by the gain."""
-    return Source(source.angle, source.energy / float(gain), source.signal[REFERENCE][None] / gain)
 
 
 def _tracks_at(found: Sequence[Sequence[Source]]) -> list[Track]:

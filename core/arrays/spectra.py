@@ -13,14 +13,14 @@ N_FFT = 1024
 HOP_LENGTH = N_FFT // 4
 
 
-def stft(signals: np.ndarray) -> np.ndarray:
-    """Signals [..., frames] to spectra [..., bins, times]: N_FFT samples (periodic Hann) every HOP_LENGTH."""
-    return _transform().stft(np.asarray(signals, dtype=np.float64), axis=-1)
+def stft(signals: np.ndarray, n_fft: int = N_FFT) -> np.ndarray:
+    """Signals [..., frames] to spectra [..., bins, times]: n_fft samples (periodic Hann), each a quarter further on."""
+    return _transform(n_fft).stft(np.asarray(signals, dtype=np.float64), axis=-1)
 
 
-def istft(spectra: np.ndarray, frames: int) -> np.ndarray:
+def istft(spectra: np.ndarray, frames: int, n_fft: int = N_FFT) -> np.ndarray:
     """The inverse of `stft`: spectra [..., bins, times] to float32 signals [..., frames]."""
-    return _transform().istft(spectra, k1=frames, f_axis=-2, t_axis=-1).astype(np.float32)
+    return _transform(n_fft).istft(spectra, k1=frames, f_axis=-2, t_axis=-1).astype(np.float32)
 
 
 def stft_inside(signals: np.ndarray) -> np.ndarray:
@@ -59,9 +59,9 @@ def steering_vectors(
     return np.exp(2j * np.pi * np.asarray(frequencies)[:, None] * lead[:, None, :])
 
 
-@lru_cache(maxsize=1)
-def _transform() -> ShortTimeFFT:
-    return ShortTimeFFT(hann(N_FFT, sym=False), HOP_LENGTH, fs=1.0)
+@lru_cache(maxsize=4)
+def _transform(n_fft: int) -> ShortTimeFFT:
+    return ShortTimeFFT(hann(n_fft, sym=False), n_fft // 4, fs=1.0)
 
 
 @lru_cache(maxsize=1)
