@@ -29,6 +29,8 @@ CUTOFF = 0.002  # of the energy, where nobody knows how many voices there are
 COUNTED_CUTOFFS = (0.005, 1e-6)  # the original evaluator's: a second look where the first finds too few
 PEAK_FLOORS = {"srp-phat": 0.05, "music": 0.4}  # of peaks that are voices, where nobody knows how many there are
 NEAR = np.deg2rad(30)  # how far off a voice may be heard while others disturb
+BESIDE = np.deg2rad(12)  # how near two refined voices are one
+FAINTEST = 0.1  # of the loudest refined voice's level, that still is a voice
 SILENT_MAP = np.zeros(len(grid(STEP_DEGREES)))
 
 
@@ -206,7 +208,20 @@ def _refined(
         near = angular_distance(around, angle) < NEAR
         power = np.where(near, response.power_of_turns(stft(image)), -np.inf)
         angles.append(float(around[power.argmax()]) if _sounds(image) else angle)
+    kept = _distinct(angles, [_rms(image) for image in images])
+    if len(kept) < len(rough):  # a voice that was taken for two is fitted anew
+        return _refined(chunk, [rough[k] for k in kept], response, sample_rate)
     return list(zip(angles, images, strict=True))
+
+
+def _distinct(angles: Sequence[float], levels: Sequence[float]) -> list[int]:
+    """Which voices are neither faint nor beside a louder one, in their order."""
+    kept: list[int] = []
+    for k in np.argsort(levels)[::-1].tolist():
+        beside = any(angular_distance(angles[k], angles[other]) < BESIDE for other in kept)
+        if not beside and levels[k] >= FAINTEST * max(levels):
+            kept.append(k)
+    return sorted(kept)
 
 
 def _beamformed(chunk: np.ndarray, heard: Chunked, angles: Sequence[float]) -> list[Source]:
