@@ -84,3 +84,16 @@ def register_separator(own_home, tmp_path):
         return name
 
     return register
+
+
+@pytest.fixture
+def no_bundled_separator(monkeypatch):
+    """What localization takes by default is what a test registers."""
+    from core import zoo
+
+    offered = zoo.catalogue
+
+    def own(*task):
+        return [entry for entry in offered(*task) if not entry.bundled]
+
+    monkeypatch.setattr(zoo, "catalogue", own)

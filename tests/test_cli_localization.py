@@ -14,6 +14,8 @@ from tests.arrays.scenes import voices
 from tests.arrays.sounds import RATE, babble
 from tests.commands import refused, run
 
+pytestmark = pytest.mark.usefixtures("no_bundled_separator")
+
 ANGLES = (40, 200)
 
 

@@ -18,6 +18,7 @@ from core.tasks.voices import Localization, LocalizationProgress, Truth
 from tests.arrays.scenes import voices
 from tests.arrays.sounds import RATE, RESPEAKER, babble
 
+pytestmark = pytest.mark.usefixtures("no_bundled_separator")
 SILENCE = np.zeros((4, RATE), dtype=np.float32)
 
 
