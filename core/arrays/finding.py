@@ -127,7 +127,7 @@ class ConeFinder:
         gain = _gain(heard.samples)
         for number, chunk in enumerate(heard):
             mixture = torch.from_numpy(chunk * gain)
-            voices = self.extractor.extract(steering.towards(mixture, angles), self.extractor.levels - 1)
+            voices = self.extractor.hear(mixture, steering)(angles, self.extractor.levels - 1)
             images = steering.back(voices, angles).numpy() / gain
             images = refine(chunk, images, heard.sample_rate) if self.refined else images
             found.append([_source(angle, image) for angle, image in zip(angles, images, strict=True)])

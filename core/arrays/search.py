@@ -1,10 +1,11 @@
 """Separation by localization: the circle is searched for voices, window by window (Jenrungrot et al. 2020, sec. 3.3).
 
 Four windows of 90 degrees cover the circle. A network is asked what comes from inside each; windows that hold sound
-are halved, and what is left at the finest level, each voice once, are the sources.
+are halved, and what is left at the finest level, each voice once, are the sources. All windows of a width are asked
+about together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,8 +29,9 @@ class Extractor(Protocol):
 
     levels: int
 
-    def extract(self, mixtures: Tensor, window: int) -> Tensor:
-        """Aligned mixtures `[batch, mics, frames]` and the level of a width -> voices, the same shape."""
+    def hear(self, mixture: Tensor, steering: Steering) -> Callable[[Sequence[float], int], Tensor]:
+        """Listens to a mixture `[mics, frames]`; what is returned answers for centres of windows, in radians, and the
+        level of their width with the voices inside each, aligned to its centre, `[angles, mics, frames]`."""
         ...
 
 
@@ -117,13 +119,14 @@ def search(
     mixture = torch.as_tensor(mixture, dtype=torch.float32)
     steering = Steering(geometry, sample_rate, settings.pre_shift)
     levels = min(extractor.levels, MOVING_LEVELS) if settings.moving else extractor.levels
+    ask = extractor.hear(mixture, steering)
     at_once = settings.at_once or max(1, FRAMES_AT_ONCE // frames)
     angles, sources = tiling(width(0)).tolist(), []
     for level, window in enumerate(map(width, range(levels))):
         kept = []
         for start in range(0, len(angles), at_once):
             batch = angles[start : start + at_once]
-            voices = extractor.extract(steering.towards(mixture, batch), level)
+            voices = ask(batch, level)
             candidates = _candidates(batch, voices, settings)
             kept += [candidate.angle for candidate in candidates if candidate.kept]
             if level == levels - 1:

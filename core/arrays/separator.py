@@ -1,15 +1,42 @@
 """A trained network as the search asks it: which voices come from inside a window of angles?"""
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from core.arrays.steering import PreShift
+from core.arrays.steering import PreShift, Steering
 from core.models.cone import ConeConfig, ConeNetwork
 from core.models.cone_mask import ConeMask, ConeMaskConfig
 
 RECORDINGS = ("array", "sample_rate", "pre_shift")  # what a configuration says of a network's training
 
 ConeModel = ConeNetwork | ConeMask
+Ask = Callable[[Sequence[float], Sequence[int]], Tensor]
+
+
+def hear(network: ConeModel, mixture: Tensor, steering: Steering) -> Ask:
+    """Listens to a mixture `[mics, frames]`, and can be asked what comes from inside windows of angles.
+
+    Returns:
+        From the windows' centres, in radians, and the numbers of their widths to the voices inside them, each aligned
+        to its window's centre, `[windows, mics, frames]`. The small network listens here, once; the original's does
+        for every window.
+    """
+
+    def originally(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
+        return network(steering.towards(mixture, angles), torch.tensor(widths, device=mixture.device))
+
+    if isinstance(network, ConeNetwork):
+        return originally
+    heard = network.listen(mixture[None])
+
+    def at_once(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
+        delays = torch.as_tensor(steering.delays(np.asarray(angles)), dtype=torch.float32, device=mixture.device)
+        return network.answer(heard, delays[None], torch.tensor(widths, device=mixture.device)[None])[0]
+
+    return at_once
 
 
 class ConeSeparator:
@@ -36,16 +63,10 @@ class ConeSeparator:
     def microphones(self) -> int:
         return self.network.config.microphones
 
-    def extract(self, mixtures: Tensor, window: int) -> Tensor:
-        """The voices inside a window, `[batch, mics, frames]`, at their mixture's level and on its device.
-
-        Args:
-            mixtures: each aligned to the centre of its window, `[batch, mics, frames]`.
-            window: level of the width, one for all.
-        """
-        device = next(self.network.parameters()).device
-        windows = torch.full((len(mixtures),), window, device=device)
-        return self.network(mixtures.float().to(device), windows).to(mixtures.device)
+    def hear(self, mixture: Tensor, steering: Steering) -> Callable[[Sequence[float], int], Tensor]:
+        """As `hear`, of windows of one width; on the mixture's device and at its level."""
+        ask = hear(self.network, mixture.float().to(next(self.network.parameters()).device), steering)
+        return lambda angles, level: ask(angles, [level] * len(angles)).to(mixture.device)
 
 
 def build(architecture: str, sizes: dict) -> ConeModel:

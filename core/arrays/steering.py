@@ -103,6 +103,12 @@ class Steering:
     sample_rate: int
     pre_shift: PreShift = "original"
 
+    def delays(self, angles) -> np.ndarray:
+        """Samples, whole ones or not, by which sound reaches each microphone later than microphone 0, `[..., mics]`."""
+        if self.pre_shift == "exact":
+            return self.sample_rate * arrival_delays(self.geometry, angles)
+        return sample_shifts(self.geometry, angles, self.sample_rate)
+
     def towards(self, mixture: Tensor, angles) -> Tensor:
         """The mixture `[mics, frames]` aligned to each of the angles, `[angles, mics, frames]`."""
         if self.pre_shift == "exact":

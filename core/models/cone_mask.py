@@ -1,12 +1,13 @@
-"""A small network for separation by direction: a mask and a beam for every bin of the short-time spectrum.
+"""A small network for separation by direction that listens once and is then asked about any number of directions.
 
-It stands in for Cone of Silence's own (`core/models/cone.py`, Jenrungrot et al. 2020, sec. 3.1) and is asked the same:
-which voices come from inside a window of angles, given channels that were aligned to its centre. What comes from there
-has no phase differences between the microphones, and loses nothing when they are summed; that is what the network is
-shown. It answers with complex gains for each bin: a mask that every microphone's own spectrum is multiplied by, and a
-weight for each microphone (as in neural beamforming, Heymann et al. 2016) whose sum is added to them all, as aligned
-microphones hear a voice alike. At microphone 0, the reference, that is any filter over the microphones. Silence stays
-silence.
+It stands in for Cone of Silence's own (`core/models/cone.py`, Jenrungrot et al. 2020, sec. 3.1), which is run anew for
+every window of angles. Here an encoder listens to what the microphones heard, all of it at once: convolutions over time
+and frequency and, along time in every band by itself, attention, as what comes from one place sounds alike to the array
+at all times (narrow-band processing, Quan & Li 2024, SpatialNet). It cleans the phase differences between microphones
+on the way. A few layers answer for every window: they are shown the phase differences as steered to its centre, where
+what comes from there has none. The answer is complex gains for each bin: a mask that every microphone's own spectrum is
+multiplied by, and a weight for each microphone (as in neural beamforming, Heymann et al. 2016) whose sum is added to
+them all, as aligned microphones hear a voice alike. Silence stays silence.
 """
 
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.models.spectral_features import DILATIONS, POSITIONS, fold, positions, unfold
-from core.signal.stft import istft, stft
+from core.signal.stft import BINS, N_FFT, istft, stft
 
 FLOOR = 1e-3  # magnitude under which phases mean nothing, where the mixture's level is 1
+ATTENTION_EVERY = 2  # blocks of the encoder
+PAIRS_AT_ONCE = 2**25  # of moments that attention compares: bounds the memory of long mixtures
 
 
 @dataclass(frozen=True)
@@ -28,72 +31,183 @@ class ConeMaskConfig:
     Args:
         microphones: channels in and out.
         windows: widths of the window of angles that the network is told, each by its number.
-        channels, blocks: of the network's body.
-        patch: bins that share a position of it.
+        channels, blocks: of the encoder, which listens once.
+        answer_channels, answer_blocks: of the layers that answer for every window.
+        patch: bins that share a position of both.
     """
 
     microphones: int = 4
     windows: int = 5
     channels: int = 48
     blocks: int = 10
+    answer_channels: int = 32
+    answer_blocks: int = 3
     patch: int = 4
+
+    @property
+    def pairs(self) -> int:
+        """Microphones whose phases are compared to those of microphone 0."""
+        return self.microphones - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """Mixtures that were listened to.
+
+    Args:
+        spectra: `[batch, mics, BINS, times]`, at level 1.
+        level: of the mixtures, `[batch, 1, 1]`.
+        hidden: what the encoder made of them, `[batch, answer_channels, BINS / patch, times]`.
+        phases: differences to microphone 0 as they are and as the encoder cleaned them: real and imaginary parts,
+            folded, each `[batch, 2 * pairs * patch, BINS / patch, times]`.
+        frames: samples.
+    """
+
+    spectra: Tensor
+    level: Tensor
+    hidden: Tensor
+    phases: tuple[Tensor, Tensor]
+    frames: int
 
 
 class ConeMask(nn.Module):
-    """The voices inside a window: `[batch, mics, frames]` -> `[batch, mics, frames]`, at the mixture's own level."""
+    """The voices inside windows: mixtures `[batch, mics, frames]` -> `[batch, windows, mics, frames]`."""
 
     def __init__(self, config: ConeMaskConfig):
         super().__init__()
-        self.config = config
-        self.fast = True
-        channels = config.channels
-        self.embed = nn.Conv2d(planes(config.microphones) * config.patch, channels, 3, padding=1)
-        self.blocks = nn.ModuleList(
-            nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
-            for dilation in (DILATIONS[n % len(DILATIONS)] for n in range(config.blocks))
-        )
-        self.modulation = nn.Embedding(config.windows, 2 * channels * config.blocks)
-        self.head = nn.Conv2d(channels, 2 * (1 + config.microphones) * config.patch, 1)
-        nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
-        nn.init.zeros_(self.modulation.weight)
+        self.config, self.fast = config, True
+        channels, own, patch = config.channels, config.answer_channels, config.patch
+        self.embed = nn.Conv2d((1 + 2 * config.pairs + POSITIONS) * patch, channels, 3, padding=1)
+        self.encoder = nn.ModuleList(_convolution(channels, n) for n in range(config.blocks))
+        self.attention = nn.ModuleList(BandAttention(channels) for _ in range(config.blocks // ATTENTION_EVERY))
+        self.clean = nn.Conv2d(channels, 2 * config.pairs * patch, 1)
+        self.hidden = nn.Conv2d(channels, own, 1)
+        self.steer = nn.Conv2d((1 + 4 * config.pairs) * patch, own, 1)
+        self.answers = nn.ModuleList(_convolution(own, n) for n in range(config.answer_blocks))
+        self.modulation = nn.Embedding(config.windows, 2 * own * config.answer_blocks)
+        self.head = nn.Conv2d(own, 2 * (1 + config.microphones) * patch, 1)
+        for weight in (self.head.weight, self.head.bias, self.modulation.weight):
+            nn.init.zeros_(weight)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, mixtures: Tensor, window: Tensor) -> Tensor:
-        """The voices `[batch, mics, frames]` that come from inside the window; those of a fresh network are half of
-        the mixture.
+    def forward(self, mixtures: Tensor, delays: Tensor, windows: Tensor) -> Tensor:
+        """As `answer`, of mixtures `[batch, mics, frames]`."""
+        return self.answer(self.listen(mixtures), delays, windows)
+
+    def listen(self, mixtures: Tensor) -> Heard:
+        """Mixtures `[batch, mics, frames]`, not aligned to any direction, ready to be asked about."""
+        patch, level = self.config.patch, root_mean_square(mixtures)
+        spectra = stft((mixtures / level).flatten(0, 1)).unflatten(0, (-1, self.config.microphones))
+        magnitude = spectra.abs()
+        phases = spectra / (magnitude + FLOOR)
+        turned = phases[:, 1:] * phases[:, :1].conj()
+        real, imaginary = (fold(part, patch) for part in (turned.real, turned.imag))
+        loudness = (magnitude.mean(dim=1, keepdim=True) + FLOOR).log() / 2
+        places = positions(BINS, spectra.device)[None, :, :, None].expand(len(spectra), -1, -1, spectra.shape[-1])
+        shown = torch.cat([fold(torch.cat([loudness, places], dim=1), patch), real, imaginary], dim=1)
+        with self._autocast(shown):
+            hidden, cleaned = self._encode(shown)
+        cleaned = cleaned.float().chunk(2, dim=1)
+        phases = tuple(torch.cat(parts, dim=1) for parts in zip((real, imaginary), cleaned, strict=True))
+        return Heard(spectra, level, hidden, phases, mixtures.shape[-1])
+
+    def answer(self, heard: Heard, delays: Tensor, windows: Tensor) -> Tensor:
+        """The voices that come from inside windows, aligned to their centres: `[batch, windows, mics, frames]`.
+
+        Those of a fresh network are half of the mixture.
 
         Args:
-            mixtures: aligned to the window's centre, `[batch, mics, frames]`.
-            window: number of its width, `[batch]`, int64.
+            delays: samples by which sound from a window's centre reaches each microphone later than microphone 0,
+                `[batch, windows, mics]`.
+            windows: number of each window's width, `[batch, windows]`, int64.
         """
-        at_once = len(mixtures) if mixtures.is_cuda else 1  # more would leave a core's cache
-        pairs = zip(mixtures.split(at_once), window.split(at_once), strict=True)
-        return torch.cat([self._voices(*pair) for pair in pairs])
+        pairs = [(row, k) for row in range(delays.shape[0]) for k in range(delays.shape[1])]
+        at_once = len(pairs) if heard.spectra.is_cuda else 1  # more would leave a core's cache
+        groups = [pairs[start : start + at_once] for start in range(0, len(pairs), at_once)]
+        rows = [torch.tensor(group, device=delays.device).T for group in groups]
+        voices = [self._answer(heard, row, delays[row, k], windows[row, k]) for row, k in rows]
+        return torch.cat(voices).unflatten(0, delays.shape[:2])
 
-    def _voices(self, mixtures: Tensor, window: Tensor) -> Tensor:
-        """As `forward`, at once."""
-        mics, level = self.config.microphones, root_mean_square(mixtures)
-        spectra = stft((mixtures / level).flatten(0, 1)).unflatten(0, (-1, mics))
-        mask, beam = self._gains(spectra, window).split([1, mics], dim=1)
+    def _answer(self, heard: Heard, rows: Tensor, delays: Tensor, windows: Tensor) -> Tensor:
+        """Of as many windows as there are rows (of the batch that was heard), `[windows, mics, frames]`."""
+        cycles = torch.arange(BINS, device=delays.device) / N_FFT
+        turns = 2 * torch.pi * delays[:, :, None, None] * cycles[:, None]  # [windows, mics, BINS, 1]
+        real, imaginary = (part[rows] for part in heard.phases)
+        features = self._steered(real, imaginary, fold(turns[:, 1:].float(), self.config.patch))
+        with self._autocast(features):
+            gains = self._gains(features, heard.hidden[rows], windows)
+        mask, beam = gains.split([1, self.config.microphones], dim=1)
+        spectra = heard.spectra[rows] * torch.polar(torch.ones_like(turns), turns).to(heard.spectra.dtype)
         voices = mask * spectra + (beam * spectra).sum(dim=1, keepdim=True)
-        return istft(voices.flatten(0, 1), mixtures.shape[-1]).unflatten(0, (-1, mics)) * level
+        return istft(voices.flatten(0, 1), heard.frames).unflatten(0, voices.shape[:2]) * heard.level[rows]
 
-    def _gains(self, spectra: Tensor, window: Tensor) -> Tensor:
-        """The mask and the weights of the microphones, `[batch, 1 + mics, BINS, times]`, complex."""
-        features = fold(steered_features(spectra), self.config.patch)
-        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.fast):
-            answer = self._body(features, window)
-        real, imaginary = unfold(answer.float(), self.config.patch).chunk(2, dim=1)
+    def _encode(self, shown: Tensor) -> tuple[Tensor, Tensor]:
+        """What is told to every answer, and cleaned phase differences, real parts first."""
+        h = self.embed(shown)
+        for n, block in enumerate(self.encoder):
+            h = h + block(F.silu(h))
+            if (n + 1) % ATTENTION_EVERY == 0:
+                h = h + self.attention[n // ATTENTION_EVERY](h)
+        return self.hidden(F.silu(h)), self.clean(F.silu(h))
+
+    def _steered(self, real: Tensor, imaginary: Tensor, turns: Tensor) -> Tensor:
+        """Phase differences, and how much of the channels is left when they are summed, as steered by turns.
+
+        Args:
+            real, imaginary: `[windows, 2 * pairs * patch, BINS / patch, times]`.
+            turns: in radians, `[windows, pairs * patch, BINS / patch, 1]`.
+        """
+        cosine, sine = (part.repeat(1, 2, 1, 1) for part in (turns.cos(), turns.sin()))
+        real, imaginary = real * cosine - imaginary * sine, real * sine + imaginary * cosine
+        measured = (part.unflatten(1, (2, self.config.pairs, -1))[:, 0].sum(dim=1) for part in (real, imaginary))
+        along, across = measured  # of the direction, [windows, patch, BINS / patch, times]
+        summed = ((1 + along).square() + across.square()).sqrt() / self.config.microphones
+        return torch.cat([(summed + FLOOR).log(), real, imaginary], dim=1)
+
+    def _gains(self, features: Tensor, hidden: Tensor, windows: Tensor) -> Tensor:
+        """The mask and the weights of the microphones, `[windows, 1 + mics, BINS, times]`, complex."""
+        h = self.steer(features) + hidden
+        told = self.modulation(windows).chunk(len(self.answers), dim=1)
+        for block, modulation in zip(self.answers, told, strict=True):
+            gain, shift = modulation[:, :, None, None].chunk(2, dim=1)
+            h = h + block(F.silu(h * (1 + gain) + shift))
+        real, imaginary = unfold(self.head(F.silu(h)).float(), self.config.patch).chunk(2, dim=1)
         half = torch.zeros(1 + self.config.microphones, 1, 1, device=real.device)
         half[0] = 0.5  # of the mask, which the network's answer is added to
         return torch.complex(real + half, imaginary)
 
-    def _body(self, features: Tensor, window: Tensor) -> Tensor:
-        h = self.embed(features)
-        for block, modulation in zip(self.blocks, self.modulation(window).chunk(len(self.blocks), dim=1), strict=True):
-            gain, shift = modulation[:, :, None, None].chunk(2, dim=1)
-            h = h + block(F.silu(h * (1 + gain) + shift))
-        return self.head(F.silu(h))
+    def _autocast(self, like: Tensor) -> torch.autocast:
+        return torch.autocast(like.device.type, torch.bfloat16, enabled=self.fast)
+
+
+class BandAttention(nn.Module):
+    """Self-attention along time, in every band by itself: `[batch, channels, bands, times]`, the same shape."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.ask = nn.Linear(channels, 3 * channels)
+        self.join = nn.Linear(channels, channels)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """What every moment finds in the others."""
+        bands = h.permute(0, 2, 3, 1)  # [batch, bands, times, channels], as they lie in memory
+        asked = self.ask(self.norm(bands)).flatten(0, 1)  # [batch * bands, times, 3 * channels]
+        at_once = max(1, PAIRS_AT_ONCE // asked.shape[1] ** 2)
+        found = torch.cat([self._compared(*some.chunk(3, dim=-1)) for some in asked.split(at_once)])
+        return self.join(found.view(bands.shape)).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def _compared(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """One head's; torch's own fused one takes four times as long to learn on a CPU."""
+        alike = torch.bmm(query * query.shape[-1] ** -0.5, key.transpose(1, 2))
+        return torch.bmm(alike.softmax(dim=-1), value)
+
+
+def _convolution(channels: int, number: int) -> nn.Conv2d:
+    """The convolution of a block, by its number."""
+    dilation = DILATIONS[number % len(DILATIONS)]
+    return nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
 
 
 def root_mean_square(mixtures: Tensor) -> Tensor:
@@ -102,25 +216,3 @@ def root_mean_square(mixtures: Tensor) -> Tensor:
     peak = torch.where(peak > 0, peak, 1)
     level = peak * (mixtures / peak).square().mean(dim=(1, 2), keepdim=True).sqrt()
     return torch.where(level > 0, level, 1)
-
-
-def planes(microphones: int) -> int:
-    """How many features `steered_features` gives of each bin."""
-    return 2 + 2 * (microphones - 1) + POSITIONS
-
-
-def steered_features(spectra: Tensor) -> Tensor:
-    """What aligned spectra `[batch, mics, BINS, times]` say of directions: `[batch, planes, BINS, times]`.
-
-    Log of the mean magnitude; log ratio of the magnitude of the mean (delay and sum) to it, 0 for sound from the
-    direction that channels are aligned to; cosine and sine of the phase differences to microphone 0, 1 and 0 there;
-    position in frequency.
-    """
-    batch, _, bins, times = spectra.shape
-    magnitude = spectra.abs().mean(dim=1, keepdim=True)
-    summed = spectra.mean(dim=1, keepdim=True).abs()
-    phases = spectra / (spectra.abs() + FLOOR)
-    turned = phases[:, 1:] * phases[:, :1].conj()
-    loudness = (magnitude + FLOOR).log()
-    grid = positions(bins, spectra.device)[None, :, :, None].expand(batch, -1, -1, times)
-    return torch.cat([loudness / 2, (summed + FLOOR).log() - loudness, turned.real, turned.imag, grid], dim=1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.arrays.refinement import _inverse, _Model, _riccati, _spectra, refine
+from core.arrays.refinement import _inverse, _matrices, _Model, _outer, _planes, _riccati, _spectra, _times, refine
 from core.signal.metrics import si_sdr_db
 
 RATE, FRAMES, MICS = 16000, 32000, 4
@@ -42,8 +42,8 @@ def test_no_round_lowers_the_likelihood():
     model = _Model(_spectra(images.sum(axis=0), 1024), [_spectra(guess, 1024) for guess in guesses(images)])
 
     def likelihood() -> float:
-        total = sum(p[..., None, None] * c[:, None] for p, c in zip(model.powers, model.covariances, strict=True))
-        explained = np.einsum("ftm,ftmn,ftn->ft", model.mixture.conj(), np.linalg.inv(total), model.mixture)
+        total = np.einsum("fjt,jfmn->ftmn", model.powers, model.covariances)
+        explained = np.einsum("fmt,ftmn,fnt->ft", model.mixture.conj(), np.linalg.inv(total), model.mixture)
         return float(-(explained.real + np.linalg.slogdet(total)[1]).mean())
 
     values = [likelihood()]
@@ -71,10 +71,32 @@ def test_short_and_silent_signals(frames):
     np.testing.assert_allclose(refine(images.sum(axis=0), images[:1], RATE), images[:1], rtol=1e-6)
 
 
-def test_inverses_and_riccati_s_equation():
-    rng = np.random.default_rng(0)
-    roots = rng.standard_normal((2, 50, MICS, MICS)) + 1j * rng.standard_normal((2, 50, MICS, MICS))
-    a, b = roots @ np.swapaxes(roots.conj(), -1, -2) + 0.1 * np.eye(MICS)
-    np.testing.assert_allclose(_inverse(a) @ a, np.broadcast_to(np.eye(MICS), a.shape), atol=1e-8)
+def positive(*shape: int, seed: int = 0) -> np.ndarray:
+    """Random positive matrices [*shape, MICS, MICS], and not nearly singular ones."""
+    rng = np.random.default_rng(seed)
+    roots = rng.standard_normal((*shape, MICS, MICS, 2)) @ [1, 1j]
+    return roots @ np.swapaxes(roots.conj(), -1, -2) + 0.1 * np.eye(MICS)
+
+
+def test_planes_are_the_matrices_and_their_inner_products_the_traces():
+    a, b = positive(2, 50)
+    np.testing.assert_allclose(_matrices(_planes(a)), a, rtol=1e-5)
+    traces = np.trace(a @ b, axis1=1, axis2=2).real
+    np.testing.assert_allclose(np.sum(_planes(a) * _planes(b), axis=-1), traces, rtol=1e-5)
+
+
+def test_inverses_products_and_outer_products_of_planes():
+    a = positive(3, 5)  # [bins, times]
+    planes = np.moveaxis(_planes(a), 2, 1)
+    inverse = _matrices(np.moveaxis(_inverse(planes), 1, 2))
+    np.testing.assert_allclose(inverse @ a, np.broadcast_to(np.eye(MICS), a.shape), atol=1e-4)
+    x = np.random.default_rng(1).standard_normal((3, MICS, 5, 2)) @ [1, 1j]
+    np.testing.assert_allclose(_times(planes, x), np.einsum("ftmn,fnt->fmt", a, x), rtol=1e-5, atol=1e-5)
+    outer = np.einsum("fmt,fnt->ftmn", x, x.conj())
+    np.testing.assert_allclose(_matrices(np.moveaxis(_outer(x), 1, 2)), outer, rtol=1e-5, atol=1e-5)
+
+
+def test_riccati_s_equation():
+    a, b = positive(2, 50)
     r = _riccati(a, b)
     np.testing.assert_allclose(r @ a @ r, b, rtol=1e-6, atol=1e-6)

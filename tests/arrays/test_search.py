@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.arrays import search as module
-from core.arrays.angles import WINDOWS, angular_distance, tiling, width
+from core.arrays.angles import WINDOWS, angular_distance, width
 from core.arrays.energy import mean_rms
 from core.arrays.geometry import circular
 from core.arrays.search import Found, SearchSettings, Stage, search
@@ -25,32 +25,30 @@ RNG = np.random.default_rng(0)
 
 
 class Oracle:
-    """Knows the sources and their directions: gives those inside the window, as the aligned microphones hear them.
-
-    The angle that a mixture is aligned to is found by comparison with the true mixture's alignments.
-    """
+    """Knows the sources and their directions: gives those inside the window, as the aligned microphones hear them."""
 
     def __init__(self, sources: dict[float, np.ndarray], levels: int = len(WINDOWS)):
-        self.levels = levels
-        steering = Steering(ARRAY, RATE, "exact")
+        self.levels, steering = levels, Steering(ARRAY, RATE, "exact")
         self.sources = {
             angle: steering.back(torch.from_numpy(source).float().expand(6, -1), angle)
             for angle, source in sources.items()
         }
         self.mixture = torch.stack(list(self.sources.values())).sum(dim=0)
-        self.batches: list[tuple[int, int]] = []
+        self.heard, self.batches = 0, []
 
-    def extract(self, mixtures: torch.Tensor, window: int) -> torch.Tensor:
-        self.batches.append((window, len(mixtures)))
-        return torch.stack([self._inside(mixture, window) for mixture in mixtures])
+    def hear(self, mixture: torch.Tensor, steering: Steering):
+        torch.testing.assert_close(mixture, self.mixture)
+        self.heard += 1
 
-    def _inside(self, mixture: torch.Tensor, window: int) -> torch.Tensor:
-        steering = Steering(ARRAY, RATE, "exact")
-        angles = tiling(width(window))
-        distances = (steering.towards(self.mixture, angles) - mixture).square().sum(dim=(1, 2))
-        centre = angles[int(distances.argmin())]
-        inside = [s for a, s in self.sources.items() if angular_distance(a, centre) < width(window) / 2]
-        return steering.towards(sum(inside, torch.zeros(6, FRAMES)), centre)
+        def ask(angles, level):
+            self.batches.append((level, len(angles)))
+            return torch.stack([steering.towards(self._inside(angle, level), angle) for angle in angles])
+
+        return ask
+
+    def _inside(self, centre: float, level: int) -> torch.Tensor:
+        inside = [s for a, s in self.sources.items() if angular_distance(a, centre) < width(level) / 2]
+        return sum(inside, torch.zeros(6, FRAMES))
 
 
 def oracle(*angles: float, **settings) -> Oracle:
@@ -84,7 +82,7 @@ def test_every_stage_is_told():
     for stage in stages:
         assert [c.kept for c in stage.candidates].count(True) == 1
         assert all((c.energy > 0.002) == c.kept for c in stage.candidates)
-    assert known.batches == [(0, 4), (1, 2), (2, 2), (3, 2), (4, 2)]
+    assert known.batches == [(0, 4), (1, 2), (2, 2), (3, 2), (4, 2)] and known.heard == 1
     assert (found.sources[0].angle, found.sources[0].energy) in [(c.angle, c.energy) for c in stages[-1].candidates]
 
 

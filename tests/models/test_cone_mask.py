@@ -5,10 +5,10 @@ import torch
 
 from core.arrays.geometry import ARRAYS
 from core.arrays.steering import Steering
-from core.models.cone_mask import ConeMask, ConeMaskConfig, planes, root_mean_square, steered_features
-from core.signal.stft import BINS, stft
+from core.models import cone_mask
+from core.models.cone_mask import BandAttention, ConeMask, ConeMaskConfig, root_mean_square
 
-SMALL = {"channels": 8, "blocks": 2}
+SMALL = {"channels": 8, "blocks": 2, "answer_channels": 8, "answer_blocks": 2}
 ARRAY = Steering(ARRAYS["circle-6"], 16000, "exact")
 
 
@@ -25,57 +25,89 @@ def noise(*shape: int, seed: int = 1) -> torch.Tensor:
     return 0.1 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+def delays(batch: int, windows: int, microphones: int) -> torch.Tensor:
+    """Of random directions, in samples."""
+    samples = 20 * noise(batch, windows, microphones, seed=2)
+    samples[..., 0] = 0
+    return samples
+
+
 @pytest.mark.parametrize("microphones", [4, 6])
 @pytest.mark.parametrize("frames", [32, 1000, 5001])
 @torch.no_grad()
 def test_voices_have_the_shape_of_the_mixture(microphones, frames):
     x = noise(2, microphones, frames)
-    voices = network(microphones)(x, torch.tensor([0, 4]))
-    assert voices.shape == x.shape and voices.isfinite().all() and voices.any()
+    voices = network(microphones)(x, delays(2, 3, microphones), torch.tensor([[0, 4, 1], [2, 2, 2]]))
+    assert voices.shape == (2, 3, microphones, frames) and voices.isfinite().all() and voices.any()
 
 
 @torch.no_grad()
 def test_silence_stays_silence():
-    assert not network()(torch.zeros(1, 4, 3000), torch.tensor([2])).any()
+    assert not network()(torch.zeros(1, 4, 3000), delays(1, 1, 4), torch.tensor([[2]])).any()
 
 
 @pytest.mark.parametrize("scale", [1e-8, 1e-3, 1e4])
 @torch.no_grad()
 def test_the_level_does_not_matter(scale):
-    model, x, window = network(), noise(1, 4, 3000), torch.tensor([1])
-    torch.testing.assert_close(model(scale * x, window) / scale, model(x, window), rtol=0, atol=2e-3)
+    model, x, asked = network(), noise(1, 4, 3000), (delays(1, 1, 4), torch.tensor([[1]]))
+    torch.testing.assert_close(model(scale * x, *asked) / scale, model(x, *asked), rtol=0, atol=2e-3)
 
 
 @torch.no_grad()
-def test_answers_are_repeated_and_a_batch_is_its_items():
-    model, x, windows = network().eval(), noise(3, 4, 3000), torch.tensor([0, 2, 4])
-    together = model(x, windows)
-    assert torch.equal(together, model(x, windows))
-    for n in range(3):
-        torch.testing.assert_close(together[n : n + 1], model(x[n : n + 1], windows[n : n + 1]))
-    assert not torch.allclose(together[:1], model(x[:1], windows[1:2]), rtol=1e-2), "the window matters"
+def test_answers_are_repeated_and_windows_are_asked_about_one_by_one_or_together():
+    model, x, towards, windows = network().eval(), noise(2, 4, 3000), delays(2, 3, 4), torch.tensor([[0, 2, 4]] * 2)
+    together = model(x, towards, windows)
+    assert torch.equal(together, model(x, towards, windows))
+    for row in range(2):
+        heard = model.listen(x[row : row + 1])
+        for k in range(3):
+            alone = model.answer(heard, towards[row, k][None, None], windows[row, k][None, None])
+            torch.testing.assert_close(together[row, k], alone[0, 0])
+    other = model(x, towards, windows.flip(1))
+    assert not torch.allclose(together[:, 0], other[:, 0], rtol=1e-2), "the window matters"
+    assert not torch.allclose(together[:, 0], model(x, -towards, windows)[:, 0], rtol=1e-2), "the direction matters"
 
 
-def test_a_fresh_network_gives_half_of_the_mixture():
-    x = torch.nn.functional.avg_pool1d(noise(1, 4, 3000), 7, 1, 3)  # the transform lacks the highest frequency
-    voices = ConeMask(ConeMaskConfig(**SMALL))(x, torch.tensor([0])).detach()
-    torch.testing.assert_close(voices, x / 2, rtol=0, atol=1e-3)
+def test_a_fresh_network_gives_half_of_the_mixture_aligned_to_each_window():
+    x = torch.nn.functional.avg_pool1d(noise(6, 8192), 7, 1, 3)  # the transform lacks the highest frequency
+    angles = [0.5, 2.0]
+    towards = torch.from_numpy(ARRAY.delays(angles)).float()[None]
+    voices = ConeMask(ConeMaskConfig(6, **SMALL))(x[None], towards, torch.tensor([[0, 4]])).detach()
+    inside = slice(100, -100)  # of the signal: exact alignment rolls its ends around
+    torch.testing.assert_close(voices[0][..., inside], ARRAY.towards(x, angles)[..., inside] / 2, rtol=0, atol=1e-3)
 
 
 def test_gradients_reach_every_weight():
     model = network(microphones=6)
-    model(noise(5, 6, 3000), torch.arange(5)).square().sum().backward()
+    model(noise(1, 6, 3000), delays(1, 5, 6), torch.arange(5)[None]).square().sum().backward()
     assert all(weight.grad.abs().sum() > 0 for weight in model.parameters())
 
 
 def test_a_plane_wave_looks_aligned_where_it_comes_from():
-    heard = ARRAY.back(noise(1, 8192).expand(6, -1), 0.5)
-    features = {angle: steered_features(stft(ARRAY.towards(heard, angle))[None]) for angle in (0.5, 2.0)}
-    assert features[0.5].shape == (1, planes(6), BINS, 33)
-    ratio = {angle: f[:, 1, 20:400, 4:-4].mean() for angle, f in features.items()}
-    cosines = {angle: f[:, 2:7, 20:400, 4:-4].mean() for angle, f in features.items()}
+    """Steered to its direction its phase differences vanish, and nothing is lost when channels are summed."""
+    model = network(microphones=6)
+    heard = model.listen(ARRAY.back(noise(1, 8192).expand(6, -1), 0.5)[None])
+    ratio, cosines = {}, {}
+    for angle in (0.5, 2.0):
+        turns = 2 * torch.pi * torch.from_numpy(ARRAY.delays(angle))[None, 1:, None, None] * torch.arange(512)[:, None]
+        shown = model._steered(*heard.phases, cone_mask.fold(turns.float() / 1024, 4))
+        inside = shown[:, :, 5:100, 4:-4]  # bins that have phases, away from the signal's ends
+        ratio[angle], cosines[angle] = inside[:, :4].mean(), inside[:, 4 : 4 + 5 * 4].mean()
     assert ratio[0.5].abs() < 0.05 and cosines[0.5] > 0.95
     assert ratio[2.0] < -0.5 and cosines[2.0] < 0.5
+
+
+def test_attention_looks_along_time_alone_however_many_moments_fit_at_once(monkeypatch):
+    attention, h = BandAttention(8), noise(2, 8, 5, 30)
+    whole = attention(h)
+    changed = h.clone()
+    changed[:, :, 3] += 1
+    same = (attention(changed) == whole).all(dim=(0, 1, 3))
+    assert same.tolist() == [True, True, True, False, True]
+    shuffled = torch.randperm(30, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(attention(h[..., shuffled]), whole[..., shuffled], rtol=0, atol=1e-5)
+    monkeypatch.setattr(cone_mask, "PAIRS_AT_ONCE", 1)
+    torch.testing.assert_close(attention(h), whole)
 
 
 def test_the_level_of_silence_is_one():
@@ -86,15 +118,14 @@ def test_the_level_of_silence_is_one():
 def test_two_sources_are_learnt_apart():
     """Sixty updates on one mixture of two noises, asked for the one and for the other."""
     torch.manual_seed(0)
-    sources = [ARRAY.back(noise(1, 8192, seed=seed).expand(6, -1), angle) for seed, angle in ((1, 0.0), (2, 2.0))]
-    mixtures, targets = (
-        torch.stack([ARRAY.towards(x, angle) for x, angle in zip(sounds, (0.0, 2.0), strict=True)])
-        for sounds in ([sum(sources)] * 2, sources)
-    )
-    model = ConeMask(ConeMaskConfig(6, channels=16, blocks=2))
+    angles = (0.0, 2.0)
+    sources = [ARRAY.back(noise(1, 8192, seed=seed).expand(6, -1), angle) for seed, angle in zip((1, 2), angles, strict=True)]
+    targets = torch.stack([ARRAY.towards(source, angle) for source, angle in zip(sources, angles, strict=True)])
+    asked = torch.from_numpy(ARRAY.delays(angles)).float()[None], torch.tensor([[3, 3]])
+    model = ConeMask(ConeMaskConfig(6, channels=16, blocks=2, answer_channels=16, answer_blocks=1))
     optimizer, errors = torch.optim.Adam(model.parameters(), 1e-2), []
     for _ in range(60):
-        error = (model(mixtures, torch.tensor([3, 3])) - targets).square().mean() / targets.square().mean()
+        error = (model(sum(sources)[None], *asked)[0] - targets).square().mean() / targets.square().mean()
         optimizer.zero_grad()
         error.backward()
         optimizer.step()

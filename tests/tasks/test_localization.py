@@ -126,8 +126,8 @@ class Quiet:
 
     levels = 5
 
-    def extract(self, mixtures, window):
-        return mixtures / 100
+    def hear(self, mixture, steering):
+        return lambda angles, level: steering.towards(mixture, angles) / 100
 
 
 def test_the_cone_narrows(pair, register_separator):

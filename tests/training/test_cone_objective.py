@@ -16,7 +16,7 @@ from core.arrays.steering import Steering
 from core.errors import InputError
 from core.training.data import PackedData, pack_data
 from core.training.objectives.cone import ConeObjective, OriginalConeObjective
-from core.training.objectives.cone_examples import VOICE_LEVEL, Window, draw_scene, draw_window, inside, question, vary
+from core.training.objectives.cone_examples import VOICE_LEVEL, Window, draw_scene, draw_window, inside, target, vary
 from core.training.recipe import load_recipe
 from core.training.run import train
 from core.training.scenes import RenderedScenes, Scene
@@ -69,15 +69,20 @@ def test_backgrounds_are_quieter_than_voices_and_microphones_never_still():
     assert all(0 < s.background.abs().max() <= 0.001 for s in without)
 
 
-def test_mixture_and_target_are_the_sums_of_their_parts():
+def test_what_is_asked_for_is_the_sum_of_the_voices_inside():
     drawn = scene()
     window = Window(float(drawn.directions[1]), 3)
-    mixture, target = question(drawn, window, STEERING)
     held = inside(drawn.directions, window)
     assert held[1]
-    expected = drawn.images.sum(dim=0) + drawn.background
-    torch.testing.assert_close(mixture, STEERING.towards(expected, window.angle))
-    torch.testing.assert_close(target, STEERING.towards(drawn.images[torch.from_numpy(held)].sum(dim=0), window.angle))
+    expected = STEERING.towards(drawn.images[torch.from_numpy(held)].sum(dim=0), window.angle)
+    torch.testing.assert_close(target(drawn, window, STEERING), expected)
+
+
+def test_mixtures_of_one_voice_are_as_rare_as_they_are_meant_to_be():
+    objective, drawn = ConeObjective(alone_share=0.2), generator()
+    counts = [len(objective._some(voices(4, 10), drawn)) for _ in range(500)]
+    assert set(counts) == {1, 2, 3, 4} and counts.count(1) == pytest.approx(100, abs=30)
+    assert counts.count(2) == pytest.approx(counts.count(4), abs=60)
 
 
 def test_a_window_may_reach_over_pi():
@@ -101,18 +106,20 @@ def test_windows_hold_voices_or_none_and_are_of_every_width():
 def test_empty_windows_have_a_silent_target():
     drawn = scene()
     window = draw_window(drawn.directions, True, 5, generator())
-    assert not question(drawn, window, STEERING)[1].any()
+    assert not target(drawn, window, STEERING).any()
 
 
-class Fixed(torch.nn.Module):
-    """Answers with so much of the mixture."""
+class Fixed:
+    """Answers with so much of the mixture, whatever the direction."""
 
     def __init__(self, share: float):
-        super().__init__()
         self.share = share
 
-    def forward(self, mixtures, window):
-        return self.share * mixtures
+    def listen(self, mixtures):
+        return mixtures
+
+    def answer(self, heard, delays, windows):
+        return self.share * heard[:, None].expand(-1, windows.shape[1], -1, -1)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, math.log(1e-3)), (1.0, math.log(1 + 1e-3))])
@@ -206,13 +213,13 @@ def test_a_trained_network_is_loaded_as_a_separator_and_starts_one_for_another_a
     entry = zoo.register("four", out, {"sample_rate": 16000})
     separator = zoo.load_separator("four")
     assert entry.task == ("localize",) and separator.array == "respeaker-4" and separator.pre_shift == "exact"
-    assert separator.extract(voices(8).view(2, 4, 8000), 0).shape == (2, 4, 8000)
+    assert separator.hear(voices(4), STEERING)([0.0, 1.0], 0).shape == (2, 4, 8000)
 
     six = {"model.array": "circle-6", "model.microphones": "6", "training.learning_rate": "0.0"}
     train("cone", pack, 0.005, tmp_path / "six.safetensors", init=out, overrides=TRAINING | six)
     old, new = (load_checkpoint(path).state for path in (out, tmp_path / "six.safetensors"))
     same = {name for name in old if old[name].shape == new[name].shape}
-    assert set(old) - same == {"embed.weight", "head.weight", "head.bias"}
+    assert {name.partition(".")[0] for name in set(old) - same} == {"embed", "clean", "steer", "head"}
     assert all(torch.equal(old[name], new[name]) for name in same)
     with pytest.raises(InputError, match="other sizes"):
         train("cone", pack, 0.005, tmp_path / "x.safetensors", init=out, overrides=TRAINING | {"model.channels": "16"})

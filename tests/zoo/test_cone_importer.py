@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from core import zoo
+from core.arrays.geometry import circular
+from core.arrays.steering import Steering
 from core.errors import InputError
 from core.models.cone import ConeConfig, ConeNetwork
 from core.zoo.cone_importer import LAYERS
@@ -88,9 +90,9 @@ def test_an_imported_network_is_served(source, tmp_path):
     separator = zoo.load_separator("mine")
     assert (separator.name, separator.array, separator.sample_rate) == ("mine", "my-triangle", 16000)
     assert separator.microphones == 3 and zoo.load_separator("mine") is separator
-    mixtures = torch.randn(2, 3, 500)
-    expected = make_network()(mixtures, torch.tensor([4, 4]))
-    torch.testing.assert_close(separator.extract(mixtures, 4), expected)
+    mixture, steering = torch.randn(3, 500), Steering(circular("my-triangle", 3, 0.05), 16000)
+    expected = make_network()(steering.towards(mixture, [0.3, 2.0]), torch.tensor([4, 4]))
+    torch.testing.assert_close(separator.hear(mixture, steering)([0.3, 2.0], 4), expected)
 
 
 def test_a_separator_is_no_prior_and_a_prior_no_separator(source, tmp_path, tiny_prior):

@@ -14,12 +14,12 @@ from torch import Generator, Tensor, nn
 
 from core.arrays.angles import wrap
 from core.arrays.geometry import read_array
-from core.arrays.separator import RECORDINGS, ConeModel, build
+from core.arrays.separator import RECORDINGS, ConeModel, build, hear
 from core.arrays.steering import PreShift, Steering
 from core.errors import InputError
 from core.signal.metrics import si_sdr_db
 from core.training.data import PackedData
-from core.training.objectives.cone_examples import SEPARATION, Window, draw_scene, draw_window, question, vary
+from core.training.objectives.cone_examples import SEPARATION, Window, draw_scene, draw_window, target, vary
 from core.training.objectives.rooms import uniform
 from core.training.scenes import Scene
 
@@ -34,6 +34,8 @@ class ConeObjective:
 
     Args:
         voices: in a mixture at most; so many rows of a batch make one.
+        alone_share: of the scenes, that have a single voice; the others have two or more.
+        windows: of every mixture, that are asked about.
         empty_share: of the windows, that hold no voice.
         background_share: of the scenes, that have noise from everywhere.
 
@@ -45,8 +47,16 @@ class ConeObjective:
     architecture = "cone-mask"
     sample_rate = 16000
 
-    def __init__(self, voices: int = 4, empty_share: float = 0.2, background_share: float = 0.5):
-        self.voices, self.empty_share, self.background_share = voices, empty_share, background_share
+    def __init__(
+        self,
+        voices: int = 4,
+        alone_share: float = 0.1,
+        windows: int = 4,
+        empty_share: float = 0.2,
+        background_share: float = 0.5,
+    ):
+        self.voices, self.alone_share, self.windows = voices, alone_share, windows
+        self.empty_share, self.background_share = empty_share, background_share
         self.others: Sequence[PackedData] = ()
 
     def build(self, config: dict) -> nn.Module:
@@ -66,8 +76,8 @@ class ConeObjective:
             )
         if config["pre_shift"] not in get_args(PreShift):
             raise InputError(f"model.pre_shift must be one of {', '.join(get_args(PreShift))}.")
-        if self.voices < 1:
-            raise InputError("objective.voices must be at least 1.")
+        if min(self.voices, self.windows) < 1:
+            raise InputError("objective.voices and objective.windows must be at least 1.")
         self.steering = Steering(array, self.sample_rate, config["pre_shift"])
         network = build(self.architecture, {key: value for key, value in config.items() if key not in RECORDINGS})
         self.levels = network.config.windows
@@ -77,7 +87,7 @@ class ConeObjective:
         """Nothing of the data is to be known before."""
 
     def loss(self, model: ConeModel, given: Tensor | Scene, generator: Generator) -> tuple[Tensor, dict[str, float]]:
-        """Of one window in a scene, or in every mixture that rows `[batch, frames]` make, and what to log of it.
+        """Of windows in a scene, or in every mixture that rows `[batch, frames]` make, and what to log of them.
 
         Raises:
             InputError: the scene is one of another number of microphones.
@@ -86,9 +96,9 @@ class ConeObjective:
             self._check_array(given)
             scenes = [vary(given, self.sample_rate, generator)]
         else:
-            scenes = [self._scene(_some(voices, generator), generator) for voices in given.split(self.voices)]
-        windows = [self._window(scene, generator) for scene in scenes]
-        mixtures, targets, answers = self._ask(model, scenes, windows)
+            scenes = [self._scene(self._some(voices, generator), generator) for voices in given.split(self.voices)]
+        asked = [self._ask(model, scene, self._windows(scene, generator)) for scene in scenes]
+        mixtures, targets, answers = (torch.cat(sounds) for sounds in zip(*asked, strict=True))
         errors = _decibels(answers.detach() - targets, mixtures)
         empty = targets.abs().amax(dim=(1, 2)) == 0
         figures = {"residual_db": errors[empty], "error_db": errors[~empty]}
@@ -121,7 +131,7 @@ class ConeObjective:
         scene = given
         if not isinstance(given, Scene):
             scene = self._scene(torch.cat([given, given.flip(1)]), generator, separation=APART)
-        sounds = self._ask(model, [scene], [Window(scene.directions[0], NARROW)])
+        sounds = self._ask(model, scene, [Window(scene.directions[0], NARROW)])
         return {name: sound[0, 0] for name, sound in zip(("mixture", "voice", "extracted"), sounds, strict=True)}
 
     def _scene(self, voices: Tensor, generator: Generator, separation: float = SEPARATION) -> Scene:
@@ -143,17 +153,24 @@ class ConeObjective:
                 "array, or set model.array and model.microphones."
             )
 
-    def _window(self, scene: Scene, generator: Generator) -> Window:
-        return draw_window(scene.directions, uniform(0, 1, generator) < self.empty_share, self.levels, generator)
+    def _some(self, voices: Tensor, generator: Generator) -> Tensor:
+        """The first of the voices, a random number of them."""
+        if len(voices) < 2 or uniform(0, 1, generator) < self.alone_share:
+            return voices[:1]
+        return voices[: int(torch.randint(2, len(voices) + 1, (1,), generator=generator))]
 
-    def _ask(
-        self, model: ConeModel, scenes: Sequence[Scene], windows: Sequence[Window]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Mixtures, targets and the network's answers, one window a scene, each `[scenes, mics, frames]`."""
-        pairs = [question(scene, window, self.steering) for scene, window in zip(scenes, windows, strict=True)]
-        mixtures, targets = (torch.stack(sounds) for sounds in zip(*pairs, strict=True))
-        numbers = torch.tensor([window.number for window in windows], device=mixtures.device)
-        return mixtures, targets, model(mixtures, numbers)
+    def _windows(self, scene: Scene, generator: Generator) -> list[Window]:
+        """At random."""
+        empty = [uniform(0, 1, generator) < self.empty_share for _ in range(self.windows)]
+        return [draw_window(scene.directions, own, self.levels, generator) for own in empty]
+
+    def _ask(self, model: ConeModel, scene: Scene, windows: Sequence[Window]) -> tuple[Tensor, Tensor, Tensor]:
+        """The mixture, and for every window what is to be heard and what is heard, aligned to its centre, each
+        `[windows, mics, frames]`."""
+        mixture = scene.images.sum(dim=0) + scene.background
+        targets = torch.stack([target(scene, window, self.steering) for window in windows])
+        answers = hear(model, mixture, self.steering)([w.angle for w in windows], [w.number for w in windows])
+        return mixture.expand_as(targets), targets, answers
 
     def _pairs(self, waveforms: list[Tensor], generator: Generator) -> list[Scene]:
         """Two voices a scene, of those `[1, frames]` that are no pauses."""
@@ -163,12 +180,12 @@ class ConeObjective:
 
     def _gain(self, model: ConeModel, scene: Scene, angle: float, number: int) -> float:
         """SI-SDR improvement at microphone 0."""
-        sounds = self._ask(model, [scene], [Window(float(angle), number)])
-        mixture, target, answer = (sound[0, 0].cpu().numpy() for sound in sounds)
-        return si_sdr_db(target, answer) - si_sdr_db(target, mixture)
+        sounds = self._ask(model, scene, [Window(float(angle), number)])
+        mixture, voice, answer = (sound[0, 0].cpu().numpy() for sound in sounds)
+        return si_sdr_db(voice, answer) - si_sdr_db(voice, mixture)
 
     def _residual(self, model: ConeModel, scene: Scene, angle: float, number: int) -> float:
-        mixture, _, answer = self._ask(model, [scene], [Window(angle, number)])
+        mixture, _, answer = self._ask(model, scene, [Window(angle, number)])
         return _decibels(answer, mixture).item()
 
 
@@ -180,11 +197,6 @@ class OriginalConeObjective(ConeObjective):
     def error(self, answers: Tensor, targets: Tensor, mixtures: Tensor) -> Tensor:
         """What is to be small; arguments as above."""
         return (answers - targets).abs().mean()
-
-
-def _some(voices: Tensor, generator: Generator) -> Tensor:
-    """The first of the voices, a random number of them."""
-    return voices[: int(torch.randint(1, len(voices) + 1, (1,), generator=generator))]
 
 
 def _energy(sounds: Tensor) -> Tensor:

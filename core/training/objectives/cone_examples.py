@@ -100,11 +100,10 @@ def inside(directions: np.ndarray, window: Window) -> np.ndarray:
     return angular_distance(directions, window.angle) < width(window.number) / 2
 
 
-def question(scene: Scene, window: Window, steering: Steering) -> tuple[Tensor, Tensor]:
-    """The mixture and the sum of the voices inside the window, both aligned to its centre, `[mics, frames]`."""
-    mixture = scene.images.sum(dim=0) + scene.background
-    target = scene.images[torch.from_numpy(inside(scene.directions, window))].sum(dim=0)
-    return tuple(steering.towards(x, window.angle) for x in (mixture, target))
+def target(scene: Scene, window: Window, steering: Steering) -> Tensor:
+    """The sum of the voices inside the window, aligned to its centre, `[mics, frames]`."""
+    voices = scene.images[torch.from_numpy(inside(scene.directions, window))]
+    return steering.towards(voices.sum(dim=0), window.angle) if len(voices) else torch.zeros_like(scene.images[0])
 
 
 def _directions(count: int, separation: float, generator: Generator) -> np.ndarray:
