@@ -3,7 +3,9 @@
     python -m benchmarks.array [--prior cone-respeaker-4] [--original] [--seconds 3]
 
 Search: two voices in a free field. All 124 windows there are, and those that hold sound; without a checkpoint the small
-network is a fresh one, which costs the same, and only the first row means something. `--original` adds the original's
+network is a fresh one, which costs the same, and only the first row means something. Windows of a width are asked about
+together, and the small network listens once; one by one, a network is run for one window at a time, as the original
+does. `--original` adds the original's
 network in its published size (266 million fresh weights) at 44.1 kHz, of which the first two widths are searched. Live:
 as `benchmarks.live` has it. Prints two tables and, last, one JSON line.
 """
@@ -13,12 +15,14 @@ import json
 import time
 
 import numpy as np
+import torch
 
 from benchmarks.live import AT_ONCE, cost, free_field
 from core import zoo
 from core.arrays.geometry import read_array
-from core.arrays.search import Found, SearchSettings, search
+from core.arrays.search import Extractor, Found, SearchSettings, search
 from core.arrays.separator import ConeSeparator, build
+from core.arrays.steering import Steering
 from core.signal.clip import Clip
 from core.signal.resampling import resample
 
@@ -26,10 +30,21 @@ ORIGINAL_RATE, ORIGINAL_LEVELS = 44100, 2
 EVERYTHING, HEARD = 0.0, 0.002  # cutoffs of the energy
 
 
-def searched(samples: np.ndarray, array, separator: ConeSeparator, settings: SearchSettings, levels: int = 5):
+class OneByOne:
+    """A separator that is run for one window at a time."""
+
+    def __init__(self, separator: ConeSeparator):
+        self.levels, self._separator = separator.levels, separator
+
+    def hear(self, mixture: torch.Tensor, steering: Steering):
+        """As `ConeSeparator.hear`."""
+        return lambda angles, level: torch.cat([self._separator.hear(mixture, steering)([a], level) for a in angles])
+
+
+def searched(samples: np.ndarray, array, sample_rate: int, extractor: Extractor, settings: SearchSettings, levels: int):
     """Seconds that the first so many widths take, and how many windows they are."""
     started, windows = time.perf_counter(), 0
-    for moment in search(samples, array, separator.sample_rate, separator, settings):
+    for moment in search(samples, array, sample_rate, extractor, settings):
         if isinstance(moment, Found):
             break
         windows += len(moment.candidates)
@@ -41,8 +56,8 @@ def searched(samples: np.ndarray, array, separator: ConeSeparator, settings: Sea
 def compare(name: str, samples: np.ndarray, array, separator: ConeSeparator, cutoff: float, levels: int = 5) -> dict:
     """One row: together and one by one in turns, the quicker of two rounds."""
     seconds = samples.shape[1] / separator.sample_rate
-    settings = [SearchSettings(cutoff, pre_shift=separator.pre_shift, at_once=at_once) for at_once in (None, 1)]
-    rounds = [[searched(samples, array, separator, s, levels) for s in settings] for _ in range(2)]
+    settings, ways = SearchSettings(cutoff, pre_shift=separator.pre_shift), (separator, OneByOne(separator))
+    rounds = [[searched(samples, array, separator.sample_rate, w, settings, levels) for w in ways] for _ in range(2)]
     together, alone = (min(r[k][0] for r in rounds) for k in range(2))
     row = {"windows": rounds[0][0][1], "seconds_a_second": together / seconds, "ratio": alone / together}
     print(f"{name:34s} {row['windows']:8d} {together:10.2f} {row['seconds_a_second']:12.2f} {row['ratio']:14.2f}")

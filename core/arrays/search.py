@@ -45,7 +45,6 @@ class SearchSettings:
         rms: what the level of several channels is, as `mean_rms` takes it.
         moving: sources may move, so the search ends with windows of 22.5 degrees.
         pre_shift: channels are aligned to whole samples ("original") or to fractions ("exact").
-        at_once: windows that are looked into together at most; None takes as many as memory is meant for.
     """
 
     energy_cutoff: float = 0.002
@@ -54,7 +53,6 @@ class SearchSettings:
     rms: Rms = "mono"
     moving: bool = False
     pre_shift: PreShift = "original"
-    at_once: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def search(
     steering = Steering(geometry, sample_rate, settings.pre_shift)
     levels = min(extractor.levels, MOVING_LEVELS) if settings.moving else extractor.levels
     ask = extractor.hear(mixture, steering)
-    at_once = settings.at_once or max(1, FRAMES_AT_ONCE // frames)
+    at_once = max(1, FRAMES_AT_ONCE // frames)
     angles, sources = tiling(width(0)).tolist(), []
     for level, window in enumerate(map(width, range(levels))):
         kept = []

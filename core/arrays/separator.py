@@ -25,18 +25,18 @@ def hear(network: ConeModel, mixture: Tensor, steering: Steering) -> Ask:
         for every window.
     """
 
-    def originally(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
+    def window_by_window(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
         return network(steering.towards(mixture, angles), torch.tensor(widths, device=mixture.device))
 
     if isinstance(network, ConeNetwork):
-        return originally
+        return window_by_window
     heard = network.listen(mixture[None])
 
-    def at_once(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
+    def after_listening(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
         delays = torch.as_tensor(steering.delays(np.asarray(angles)), dtype=torch.float32, device=mixture.device)
         return network.answer(heard, delays[None], torch.tensor(widths, device=mixture.device)[None])[0]
 
-    return at_once
+    return after_listening
 
 
 class ConeSeparator:

@@ -119,7 +119,9 @@ def test_two_sources_are_learnt_apart():
     """Sixty updates on one mixture of two noises, asked for the one and for the other."""
     torch.manual_seed(0)
     angles = (0.0, 2.0)
-    sources = [ARRAY.back(noise(1, 8192, seed=seed).expand(6, -1), angle) for seed, angle in zip((1, 2), angles, strict=True)]
+    sources = [
+        ARRAY.back(noise(1, 8192, seed=seed).expand(6, -1), angle) for seed, angle in zip((1, 2), angles, strict=True)
+    ]
     targets = torch.stack([ARRAY.towards(source, angle) for source, angle in zip(sources, angles, strict=True)])
     asked = torch.from_numpy(ARRAY.delays(angles)).float()[None], torch.tensor([[3, 3]])
     model = ConeMask(ConeMaskConfig(6, channels=16, blocks=2, answer_channels=16, answer_blocks=1))
