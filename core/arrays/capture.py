@@ -157,9 +157,8 @@ def _has_channels(device: Device, geometry: ArrayGeometry, channels: Sequence[in
 def _stream_channels(device: Device, geometry: ArrayGeometry, channels: Sequence[int] | None) -> int:
     """How many channels of a device are needed: its microphones where it has no more, else the array's whole stream."""
     present = geometry.stream_channels or max(geometry.raw_channels, default=geometry.count - 1) + 1
-    if channels:
-        return max(present, max(channels) + 1)
-    return geometry.count if device.channels == geometry.count else present
+    needed = geometry.count if device.channels == geometry.count else present
+    return max([needed, *(channel + 1 for channel in channels or ())])
 
 
 def _stream_format(device: Device, geometry: ArrayGeometry, channels: Sequence[int] | None) -> StreamFormat:

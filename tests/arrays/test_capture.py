@@ -215,6 +215,10 @@ def test_the_microphones_are_taken_out_of_the_stream(portaudio):
 def test_a_device_of_the_microphones_alone_is_taken_as_it_is(portaudio):
     portaudio(device("Four", 4), heard=[stream_of(100, 4)])
     assert next(DeviceSource("four", RESPEAKER).blocks()).shape == (4, 100)
+    swapped = next(DeviceSource("four", RESPEAKER, channels=(0, 2, 1, 3)).blocks())
+    np.testing.assert_allclose(swapped, stream_of(100, 4).T[[0, 2, 1, 3]], atol=1e-6)
+    with pytest.raises(InputError, match="Four has 4 channels, but .* needs 5 channels"):
+        DeviceSource("four", RESPEAKER, channels=(1, 2, 3, 4))
 
 
 def test_too_few_channels_are_refused(portaudio):
