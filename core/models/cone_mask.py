@@ -39,7 +39,7 @@ class ConeMaskConfig:
     microphones: int = 4
     windows: int = 5
     channels: int = 48
-    blocks: int = 10
+    blocks: int = 8
     answer_channels: int = 32
     answer_blocks: int = 3
     patch: int = 4

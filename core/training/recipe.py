@@ -9,6 +9,7 @@ RECIPES = Path(__file__).parent / "recipes"
 DEFAULTS = {
     "segment": 16384,
     "batch": 1,
+    "optimizer": "adamw",
     "learning_rate": 1e-3,
     "betas": [0.9, 0.99],
     "weight_decay": 0.01,

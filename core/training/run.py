@@ -21,6 +21,7 @@ from tqdm import tqdm
 from core.errors import InputError
 from core.signal.tensor_files import load_tensors
 from core.training.data import PackedData
+from core.training.muon import Muon
 from core.training.recipe import load_recipe
 from core.training.scenes import RenderedScenes, Scene, holds_scenes
 from core.zoo.checkpoint import load_checkpoint, save_checkpoint
@@ -116,12 +117,7 @@ class _Run:
             self.objective.prepare(self.model, self.data["train"], self.training["segment"], self.generator)
         if init:
             _load_weights(self.model, load_checkpoint(init), settings)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=self.training["learning_rate"],
-            betas=tuple(self.training["betas"]),
-            weight_decay=self.training["weight_decay"],
-        )
+        self.optimizer = _optimizer(self.model, self.training)
         self.average = {name: p.detach().clone() for name, p in self.model.state_dict().items()}
         self.step, self.clock, self.history = 0, Clock(), []
         if resume:
@@ -260,6 +256,15 @@ class _Run:
 def _objective(settings: dict):
     module, name = OBJECTIVES[settings["architecture"]]
     return getattr(importlib.import_module(module), name)(**settings["objective"])
+
+
+def _optimizer(model: nn.Module, training: dict) -> torch.optim.Optimizer:
+    kind, rate, decay = training["optimizer"], training["learning_rate"], training["weight_decay"]
+    if kind == "muon":
+        return Muon(model, rate, tuple(training["betas"]), decay)
+    if kind == "adamw":
+        return torch.optim.AdamW(model.parameters(), lr=rate, betas=tuple(training["betas"]), weight_decay=decay)
+    raise InputError(f"training.optimizer must be adamw or muon, not {kind}.")
 
 
 def _load_weights(model: nn.Module, checkpoint, settings: dict) -> None:

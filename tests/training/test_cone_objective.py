@@ -15,7 +15,7 @@ from core.arrays.scene_files import RecordedScene, Track, find_scenes, read_scen
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.training.data import PackedData, pack_data
-from core.training.objectives.cone import ConeObjective, OriginalConeObjective
+from core.training.objectives.cone import FLOOR, ConeObjective, OriginalConeObjective
 from core.training.objectives.cone_examples import VOICE_LEVEL, Window, draw_scene, draw_window, inside, target, vary
 from core.training.recipe import load_recipe
 from core.training.run import train
@@ -122,7 +122,7 @@ class Fixed:
         return self.share * heard[:, None].expand(-1, windows.shape[1], -1, -1)
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.0, math.log(1e-3)), (1.0, math.log(1 + 1e-3))])
+@pytest.mark.parametrize(("share", "expected"), [(0.0, math.log(FLOOR)), (1.0, math.log(1 + FLOOR))])
 def test_the_loss_of_empty_windows_is_bounded(share, expected):
     objective = ConeObjective(empty_share=1.0)
     objective.build(SMALL)

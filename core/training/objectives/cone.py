@@ -23,7 +23,7 @@ from core.training.objectives.cone_examples import SEPARATION, Window, draw_scen
 from core.training.objectives.rooms import uniform
 from core.training.scenes import Scene
 
-FLOOR = 1e-3  # of the mixture's energy: an error that is 30 dB down is small enough
+FLOOR = 3e-3  # of the mixture's energy: an error that is 25 dB down is small enough
 APART = math.radians(60)  # two voices of the validation
 WIDE, NARROW = 0, 4  # numbers of its windows
 
