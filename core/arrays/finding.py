@@ -10,7 +10,6 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from core.arrays.angles import angular_distance
 from core.arrays.beamforming import REFERENCE, delay_and_sum, directional_mvdr
 from core.arrays.choices import MOST_VOICES
 from core.arrays.energy import mean_rms
@@ -18,6 +17,7 @@ from core.arrays.geometry import ArrayGeometry
 from core.arrays.localization import STEP_DEGREES, SteeredResponse, find_peaks, grid, music
 from core.arrays.refinement import refine
 from core.arrays.search import Extractor, Found, SearchSettings, Stage, search
+from core.arrays.selection import select
 from core.arrays.spectra import stft
 from core.arrays.steering import PreShift, Steering
 from core.arrays.suppression import Source
@@ -28,9 +28,7 @@ SCENE_LEVEL = 0.05  # root mean square of the original's scenes, which the cutof
 CUTOFF = 0.002  # of the energy, where nobody knows how many voices there are
 COUNTED_CUTOFFS = (0.005, 1e-6)  # the original evaluator's: a second look where the first finds too few
 PEAK_FLOORS = {"srp-phat": 0.05, "music": 0.4}  # of peaks that are voices, where nobody knows how many there are
-NEAR = np.deg2rad(30)  # how far off a voice may be heard while others disturb
-BESIDE = np.deg2rad(12)  # how near two refined voices are one
-FAINTEST = 0.1  # of the loudest refined voice's level, that still is a voice
+SEARCH_SHARE = 0.6  # of the time that a chunk takes; the rest selects and refines
 SILENT_MAP = np.zeros(len(grid(STEP_DEGREES)))
 
 
@@ -100,7 +98,7 @@ class Finder(Protocol):
 class ConeFinder:
     """The search with a separator, see `search`; a recording is brought to the level that its cutoffs belong to.
 
-    What the separator says of voices that stay is refined by the ways that they reach the microphones, see `refine`.
+    Of what the separator says where voices stay, voices are selected and refined, see `select`.
 
     Args:
         pre_shift: how the separator's recordings were aligned.
@@ -115,7 +113,7 @@ class ConeFinder:
         gain = _gain(heard.samples)
         for cutoff in COUNTED_CUTOFFS if voices else (CUTOFF,):
             settings = SearchSettings(energy_cutoff=cutoff, moving=moving, pre_shift=self.pre_shift)
-            found = yield from self._search(heard, gain, settings, voices or MOST_VOICES)
+            found = yield from self._search(heard, gain, settings, voices)
             tracks = link(found, moving)
             if len(tracks) >= (voices or 0):
                 break
@@ -134,8 +132,8 @@ class ConeFinder:
             yield Look(number, (number + 1) / len(heard))
         yield Followed(tuple(_tracks_at(found)))
 
-    def _search(self, heard: Chunked, gain: np.float32, settings: SearchSettings, most: int) -> Searching:
-        """Returns the loudest sources of every chunk, at most so many."""
+    def _search(self, heard: Chunked, gain: np.float32, settings: SearchSettings, voices: int | None) -> Searching:
+        """Returns the sources of every chunk: the loudest, or those that are selected, at most so many."""
         found, refined = [], self.refined and not settings.moving
         response = SteeredResponse(heard.geometry, heard.sample_rate) if refined else None
         for number, chunk in enumerate(heard):
@@ -145,11 +143,12 @@ class ConeFinder:
                 if isinstance(moment, Found):
                     sources = moment.sources
                 else:
-                    yield Look(number, (number + (moment.level + 1) / moment.levels) / len(heard), stage=moment)
-            rough = [(source.angle, source.signal / gain) for source in sources[:most]]
-            if response and rough:
-                rough = _refined(chunk, rough, response, heard.sample_rate)
-            found.append([_source(angle, image) for angle, image in rough])
+                    done = (SEARCH_SHARE if response else 1) * (moment.level + 1) / moment.levels
+                    yield Look(number, (number + done) / len(heard), stage=moment)
+            rough = [(source.angle, source.signal / gain) for source in sources[:MOST_VOICES]]
+            if response:
+                rough = select(chunk, rough, response, heard.sample_rate, voices)
+            found.append([_source(angle, image) for angle, image in rough[:voices]])
         return found
 
 
@@ -195,33 +194,6 @@ class MapFinder:
             return SteeredResponse(geometry, sample_rate).power_of_turns
         count = voices or geometry.count // 2
         return lambda spectra: music(spectra, geometry, sample_rate, count=count, normalised=True)
-
-
-def _refined(
-    chunk: np.ndarray, rough: Sequence[tuple[float, np.ndarray]], response: SteeredResponse, sample_rate: int
-) -> list[tuple[float, np.ndarray]]:
-    """Angles and images [mics, frames] of voices that stay, refined: others no longer bend where one seems to be."""
-    images = refine(chunk, np.stack([image for _, image in rough]), sample_rate)
-    around = grid(STEP_DEGREES)
-    angles = []
-    for (angle, _), image in zip(rough, images, strict=True):
-        near = angular_distance(around, angle) < NEAR
-        power = np.where(near, response.power_of_turns(stft(image)), -np.inf)
-        angles.append(float(around[power.argmax()]) if _sounds(image) else angle)
-    kept = _distinct(angles, [_rms(image) for image in images])
-    if len(kept) < len(rough):  # a voice that was taken for two is fitted anew
-        return _refined(chunk, [rough[k] for k in kept], response, sample_rate)
-    return list(zip(angles, images, strict=True))
-
-
-def _distinct(angles: Sequence[float], levels: Sequence[float]) -> list[int]:
-    """Which voices are neither faint nor beside a louder one, in their order."""
-    kept: list[int] = []
-    for k in np.argsort(levels)[::-1].tolist():
-        beside = any(angular_distance(angles[k], angles[other]) < BESIDE for other in kept)
-        if not beside and levels[k] >= FAINTEST * max(levels):
-            kept.append(k)
-    return sorted(kept)
 
 
 def _beamformed(chunk: np.ndarray, heard: Chunked, angles: Sequence[float]) -> list[Source]:
