@@ -19,7 +19,8 @@ NEAR = np.deg2rad(30)  # how far off a voice may be heard while others disturb
 BESIDE = np.deg2rad(12)  # how near two refined voices are one
 AROUND = np.deg2rad(8)  # of a direction, where its peak in the map is looked for
 PEAK_WEIGHT_DB, LOWEST = 5.0, 0.0025  # how much weaker a peak of a tenth of the height is, and lower ones are alike
-WEAKEST_DB = -15.0  # beside the strongest, that still is a voice
+WEAKEST_DB = -17.0  # under the strongest, that still is a voice
+SHADOW, SHADOWED_DB = np.deg2rad(45), -10.0  # of a stronger one, where what it leaks is loudest: the least there
 HOPELESS_DB = -20.0  # under the loudest, that is none even where voices are missing
 ROUNDS = 8  # of refinement before candidates are compared
 SILENCE = 1e-9  # root mean square
@@ -94,12 +95,21 @@ def keep(candidates: Sequence[Candidate], voices: int | None) -> list[int]:
             apart.append(candidate)
     ranked = sorted(apart, key=lambda candidate: candidate.strength_db)
     if voices is None:
-        weak = [c for c in ranked if c.strength_db < ranked[-1].strength_db + WEAKEST_DB]
+        weak = [c for n, c in enumerate(ranked) if _is_weak(c, ranked[n + 1 :])]
     else:
         many, loudest = len(ranked) - voices, apart[0].level_db
         weak = [c for rank, c in enumerate(ranked) if rank < many or c.level_db < loudest + HOPELESS_DB]
     given_up = {candidate.number for candidate in weak[: (len(weak) + 1) // 2]}
     return sorted(candidate.number for candidate in apart if candidate.number not in given_up)
+
+
+def _is_weak(candidate: Candidate, stronger: Sequence[Candidate]) -> bool:
+    """Whether something is no voice beside stronger ones, of which the strongest is the last."""
+    if not stronger:
+        return False
+    near = [other.strength_db for other in stronger if angular_distance(candidate.angle, other.angle) < SHADOW]
+    least = max([stronger[-1].strength_db + WEAKEST_DB, *(strength + SHADOWED_DB for strength in near)])
+    return candidate.strength_db < least
 
 
 def _candidate(number: int, angle: float, image: np.ndarray, peaks: np.ndarray, response: SteeredResponse) -> Candidate:

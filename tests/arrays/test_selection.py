@@ -64,9 +64,15 @@ def test_of_two_at_one_place_the_louder_stays():
 
 
 def test_the_weaker_half_of_the_weak_is_given_up():
-    assert keep(candidates(0, -18, -4, -25, -24), None) == [0, 1, 2]
-    assert keep(candidates(0, -18, -4), None) == [0, 2]
+    assert keep(candidates(0, -19, -4, -25, -24), None) == [0, 1, 2]
+    assert keep(candidates(0, -19, -4), None) == [0, 2]
     assert keep(candidates(0, -4, -8), None) == [0, 1, 2]
+
+
+def test_beside_a_stronger_one_voices_are_not_that_weak():
+    assert keep(candidates(0, -14, apart=1.0), None) == [0, 1]
+    assert keep(candidates(0, -14, apart=0.5), None) == [0]
+    assert keep(candidates(0, -8, apart=0.5), None) == keep(candidates(0, -14, apart=0.5), 2) == [0, 1]
 
 
 def test_what_has_no_peak_is_weaker():
