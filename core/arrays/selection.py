@@ -23,7 +23,7 @@ WEAKEST_DB = -17.0  # under the strongest, that still is a voice
 SHADOW, SHADOWED_DB = np.deg2rad(45), -10.0  # of a stronger one, where what it leaks is loudest: the least there
 HOPELESS_DB = -20.0  # under the loudest, that is none even where voices are missing
 ROUNDS = 8  # of refinement before candidates are compared
-SILENCE = 1e-9  # root mean square
+SILENCE = 1e-6  # level of what nobody hears beside the recording
 
 Heard = tuple[float, np.ndarray]  # an angle in radians, and what every microphone hears from there, [mics, frames]
 
@@ -35,7 +35,7 @@ class Candidate:
     Args:
         number: of the direction, as it was given.
         angle: in radians, where it is loudest.
-        level_db: of what comes from there.
+        level_db: of what comes from there, under the recording's.
         peak: height of the map there, as a share of its highest peak.
     """
 
@@ -69,10 +69,11 @@ def select(
         In the order of `found`; at least one where there is any, and at most `voices`.
     """
     peaks, found = response.power_of_turns(stft(signals)), list(found)
+    loudness = max(_rms(signals), np.finfo(np.float64).tiny)
     while found:
         images = refine(signals, np.stack([image for _, image in found]), sample_rate, ROUNDS)
         candidates = [
-            _candidate(number, angle, image, peaks, response)
+            _candidate(number, angle, image, _rms(image) / loudness, peaks, response)
             for number, ((angle, _), image) in enumerate(zip(found, images, strict=True))
         ]
         kept = keep(candidates, voices)
@@ -112,10 +113,16 @@ def _is_weak(candidate: Candidate, stronger: Sequence[Candidate]) -> bool:
     return candidate.strength_db < least
 
 
-def _candidate(number: int, angle: float, image: np.ndarray, peaks: np.ndarray, response: SteeredResponse) -> Candidate:
-    around, level = grid(STEP_DEGREES), float(np.sqrt(np.mean(np.square(image, dtype=np.float64))))
+def _candidate(
+    number: int, angle: float, image: np.ndarray, level: float, peaks: np.ndarray, response: SteeredResponse
+) -> Candidate:
+    around = grid(STEP_DEGREES)
     if level > SILENCE:
         near = angular_distance(around, angle) < NEAR
         angle = float(around[np.where(near, response.power_of_turns(stft(image)), -np.inf).argmax()])
     peak = float(peaks[angular_distance(around, angle) < AROUND].max())
     return Candidate(number, angle, 20 * np.log10(level + SILENCE), peak)
+
+
+def _rms(signals: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(signals, dtype=np.float64))))
