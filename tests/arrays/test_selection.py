@@ -54,6 +54,12 @@ def test_nothing_and_silence(pair, response):
     assert angle == 0.5 and not image.any()
 
 
+def test_the_level_does_not_matter(pair, response):
+    found = [(angle, 1e-7 * image) for angle, image in leaking(pair)]
+    selected = select(1e-7 * pair.sum(axis=0), found, response, RATE)
+    assert [round(np.rad2deg(angle)) for angle, _ in selected] == pytest.approx([40, 200], abs=3)
+
+
 def candidates(*levels: float, peak: float = 0.5, apart: float = 1.0) -> list[Candidate]:
     return [Candidate(n, n * apart, level, peak) for n, level in enumerate(levels)]
 
