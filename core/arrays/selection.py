@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from core.arrays.angles import angular_distance
 from core.arrays.localization import STEP_DEGREES, SteeredResponse, grid
@@ -50,6 +51,7 @@ class Candidate:
         return self.level_db + PEAK_WEIGHT_DB * np.log10(self.peak + LOWEST)
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # matrices this small lose half their speed to several threads
 def select(
     signals: np.ndarray,
     found: Sequence[Heard],
