@@ -5,9 +5,8 @@
 Search: two voices in a free field. All 124 windows there are, and those that hold sound; without a checkpoint the small
 network is a fresh one, which costs the same, and only the first row means something. Windows of a width are asked about
 together, and the small network listens once; one by one, a network is run for one window at a time, as the original
-does. `--original` adds the original's
-network in its published size (266 million fresh weights) at 44.1 kHz, of which the first two widths are searched. Live:
-as `benchmarks.live` has it. Prints two tables and, last, one JSON line.
+does. `--original` adds the original's network in its published size (266 million fresh weights) at 44.1 kHz, of which
+the first two widths are searched. Live: as `benchmarks.live` has it. Prints two tables and, last, one JSON line.
 """
 
 import argparse
@@ -60,7 +59,10 @@ def compare(name: str, samples: np.ndarray, array, separator: ConeSeparator, cut
     rounds = [[searched(samples, array, separator.sample_rate, w, settings, levels) for w in ways] for _ in range(2)]
     together, alone = (min(r[k][0] for r in rounds) for k in range(2))
     row = {"windows": rounds[0][0][1], "seconds_a_second": together / seconds, "ratio": alone / together}
-    print(f"{name:34s} {row['windows']:8d} {together:10.2f} {row['seconds_a_second']:12.2f} {row['ratio']:14.2f}")
+    print(
+        f"{name:34s} {row['windows']:8d} {together:10.2f} {row['seconds_a_second']:12.2f} {row['ratio']:14.2f}",
+        flush=True,
+    )
     return row
 
 

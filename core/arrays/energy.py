@@ -29,3 +29,8 @@ def mean_rms(voices: np.ndarray, rms: Rms = "mono") -> np.ndarray:
     padded = np.pad(voices, ends, mode="reflect" if mono else "constant")
     frames = sliding_window_view(padded, FRAME, axis=-1)[..., ::HOP, :]  # [..., mics, hops, FRAME]
     return np.sqrt(np.mean(frames**2, axis=-1)).mean(axis=(-2, -1))
+
+
+def rms(samples: np.ndarray) -> float:
+    """The root mean square of all samples, however they are arranged."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))

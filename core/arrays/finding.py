@@ -12,7 +12,7 @@ import torch
 
 from core.arrays.beamforming import REFERENCE, delay_and_sum, directional_mvdr
 from core.arrays.choices import MOST_VOICES
-from core.arrays.energy import mean_rms
+from core.arrays.energy import mean_rms, rms
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.localization import STEP_DEGREES, SteeredResponse, find_peaks, grid, music
 from core.arrays.refinement import refine
@@ -166,7 +166,7 @@ class MapFinder:
         """As `Finder`. Voices that stay where they are have one map for the whole recording."""
         power_of, maps = self._power(heard, voices), []
         for number, chunk in enumerate(heard):
-            maps.append(np.sqrt(_rms(chunk)) * power_of(stft(chunk)) if _sounds(chunk) else SILENT_MAP)
+            maps.append(np.sqrt(rms(chunk)) * power_of(stft(chunk)) if _sounds(chunk) else SILENT_MAP)
             yield Look(number, (number + 1) / (2 * len(heard)), power=maps[-1] if moving else np.mean(maps, axis=0))
         if not moving:
             maps = [np.mean(maps, axis=0)] * len(maps)
@@ -223,11 +223,7 @@ def _tracks_at(found: Sequence[Sequence[Source]]) -> list[Track]:
 
 def _gain(samples: np.ndarray) -> np.float32:
     """What brings a recording to the level of the original's scenes; 1 where it is silent."""
-    return np.float32(SCENE_LEVEL / _rms(samples)) if _sounds(samples) else np.float32(1)
-
-
-def _rms(samples: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+    return np.float32(SCENE_LEVEL / rms(samples)) if _sounds(samples) else np.float32(1)
 
 
 def _sounds(samples: np.ndarray) -> bool:

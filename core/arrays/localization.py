@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from core.arrays.angles import angular_distance
 from core.arrays.geometry import ArrayGeometry
@@ -48,6 +49,7 @@ class SteeredResponse:
         self._band = (frequencies >= band_hz[0]) & (frequencies <= band_hz[1])
         self._first, self._second = np.triu_indices(geometry.count, 1)
         self._expected = self._table(geometry, frequencies[self._band])
+        self._blas = ThreadpoolController()
 
     @cached_property
     def diffuse(self) -> float:
@@ -75,7 +77,8 @@ class SteeredResponse:
         phases = spectra / np.maximum(np.abs(spectra), SILENCE)
         cross = np.einsum("pbt,pbt->bp", phases[self._first], phases[self._second].conj()).ravel()
         measured = np.concatenate([cross.real, cross.imag]).astype(np.float32)
-        return self._expected @ measured / (cross.size * max(spectra.shape[-1], 1))
+        with self._blas.limit(limits=1, user_api="blas"):  # threads would wait for each other forty times as long
+            return self._expected @ measured / (cross.size * max(spectra.shape[-1], 1))
 
     def power_of_turns(self, spectra: np.ndarray) -> np.ndarray:
         """The map of several voices: the sum of all turns, the maximum scaled to 1.

@@ -5,6 +5,10 @@ covariance v_j R_j. Its power v_j [bins, times] is free, its spatial covariance 
 the same as long as nobody moves: it holds the room's echoes. Rough guesses of the sources say which is which; from
 there the likelihood is raised by majorisation and minimisation (Sawada et al. 2013, eq. 41 to 47, with free powers),
 and the sources are what a multichannel Wiener filter leaves of the mixture. They add up to it.
+
+Hermitian matrices of many bins and times are kept as mics^2 real planes: the diagonal, then root two times the real and
+the imaginary parts above it. The trace of a product of two is the inner product of their planes, so that all sums over
+matrices, bins and times are products of real matrices.
 """
 
 import itertools
@@ -12,13 +16,14 @@ import math
 
 import numpy as np
 
+from core.arrays.energy import rms
 from core.arrays.spectra import istft, stft
 
 WINDOW_SECONDS = 0.256  # as long as the loud part of a room's echo
 FEWEST_WINDOWS = 4  # that a signal holds, side by side: shorter ones get shorter windows
 ITERATIONS = 20
 LOADING = 1e-3  # of covariances, relative to their mean
-ROOT = np.float32(math.sqrt(2))
+ROOT = np.float32(math.sqrt(2))  # of planes off the diagonal, which count twice in a trace
 FAINTEST = 1e-7  # power of a source in a bin, relative to the mixture's mean
 
 
@@ -37,7 +42,7 @@ def refine(signals: np.ndarray, images: np.ndarray, sample_rate: int, iterations
         return images.astype(np.float32)
     seconds = min(WINDOW_SECONDS, signals.shape[-1] / sample_rate / FEWEST_WINDOWS)
     n_fft = 2 ** round(np.log2(seconds * sample_rate))
-    scale = np.sqrt(np.mean(np.square(signals, dtype=np.float64)))
+    scale = rms(signals)
     mixture, *guesses = (_spectra(sound / scale, n_fft) for sound in (signals, *images))
     model = _Model(mixture, guesses)
     for _ in range(iterations):

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from core.arrays.angles import angular_distance
+from core.arrays.energy import rms
 from core.arrays.localization import STEP_DEGREES, SteeredResponse, grid
 from core.arrays.refinement import ITERATIONS, refine
 from core.arrays.spectra import stft
@@ -26,7 +26,7 @@ HOPELESS_DB = -20.0  # under the loudest, that is none even where voices are mis
 ROUNDS = 8  # of refinement before candidates are compared
 SILENCE = 1e-6  # level of what nobody hears beside the recording
 
-Heard = tuple[float, np.ndarray]  # an angle in radians, and what every microphone hears from there, [mics, frames]
+Guess = tuple[float, np.ndarray]  # an angle in radians, and what every microphone hears from there, [mics, frames]
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,13 @@ class Candidate:
         return self.level_db + PEAK_WEIGHT_DB * np.log10(self.peak + LOWEST)
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # matrices this small lose half their speed to several threads
 def select(
     signals: np.ndarray,
-    found: Sequence[Heard],
+    found: Sequence[Guess],
     response: SteeredResponse,
     sample_rate: int,
     voices: int | None = None,
-) -> list[Heard]:
+) -> list[Guess]:
     """The voices among what a network heard, refined, at the directions that they are loudest from.
 
     Args:
@@ -71,11 +70,11 @@ def select(
         In the order of `found`; at least one where there is any, and at most `voices`.
     """
     peaks, found = response.power_of_turns(stft(signals)), list(found)
-    loudness = max(_rms(signals), np.finfo(np.float64).tiny)
+    loudness = max(rms(signals), np.finfo(np.float64).tiny)
     while found:
         images = refine(signals, np.stack([image for _, image in found]), sample_rate, ROUNDS)
         candidates = [
-            _candidate(number, angle, image, _rms(image) / loudness, peaks, response)
+            _candidate(number, angle, image, rms(image) / loudness, peaks, response)
             for number, ((angle, _), image) in enumerate(zip(found, images, strict=True))
         ]
         kept = keep(candidates, voices)
@@ -124,7 +123,3 @@ def _candidate(
         angle = float(around[np.where(near, response.power_of_turns(stft(image)), -np.inf).argmax()])
     peak = float(peaks[angular_distance(around, angle) < AROUND].max())
     return Candidate(number, angle, 20 * np.log10(level + SILENCE), peak)
-
-
-def _rms(signals: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(signals, dtype=np.float64))))

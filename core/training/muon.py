@@ -3,8 +3,7 @@ layers in neural networks).
 
 The momentum's singular values are brought to about one by Newton and Schulz's iteration. Steps are scaled to the root
 mean square that AdamW's have (Liu et al. 2025, Muon is scalable for LLM training), so that one learning rate serves
-both: biases, gains and embeddings, which are no matrices, take AdamW's. Small convolutional networks that learn from
-one noisy example at a time need half as many updates as with AdamW alone.
+both: biases, gains and embeddings, which are no matrices, take AdamW's.
 """
 
 import math

@@ -182,6 +182,11 @@ def test_wrong_settings_are_named(overrides, message):
         load_recipe("spectral", overrides)
 
 
+def test_unknown_optimizers_are_refused(pack, tmp_path):
+    with pytest.raises(InputError, match="adamw or muon, not sgd"):
+        train("spectral", pack, 0.03, tmp_path / "model.safetensors", overrides=SMALL | {"training.optimizer": "sgd"})
+
+
 def test_unknown_recipe_lists_those_there_are():
     with pytest.raises(InputError, match="spectral, wavenet"):
         load_recipe("nothing")
