@@ -15,7 +15,7 @@ import soundfile
 from core.arrays.geometry import ARRAYS
 from core.arrays.relay_client import RelayClient
 from core.arrays.sources import RecordingSource
-from tests.browser.test_page import Tab
+from tests.browser.test_page import LENGTH, Tab
 
 ROOM, RECORDING = "Two voices in a room", "A four-channel recording"
 BESIDE = 12  # degrees that a followed voice may be off
@@ -23,13 +23,9 @@ RATE = 16000
 
 
 class Around(Tab):
-    """The tab by what a visitor sees; on a phone it may stand in the menu of further tabs."""
+    """The tab by what a visitor sees."""
 
     def __init__(self, page):
-        tab = page.get_by_role("tab", name="Localization")
-        if not tab.is_visible():
-            page.locator(".overflow-menu button").first.click()
-            page.locator(".overflow-dropdown").get_by_text("Localization").click()
         super().__init__(page, "Localization")
         self.separate = self.root.get_by_role("button", name="Separate", exact=True)
         self.polar, self.beam = self.root.locator(".polar"), self.root.locator(".beam .scope")
@@ -213,13 +209,13 @@ def test_the_search_is_watched_and_stopped(visit):
     tab.upload("long.wav", wav(6, 60.0))
     tab.root.locator(".caption-line b", has_text="long.wav").wait_for()
     tab.pick("Separator", "tiny-cone")
-    tab.set("Length (s)", "60")
+    tab.set(LENGTH, "60")
     tab.separate.click()
     tab.wait("e => e.dataset.kind === 'look' && +e.dataset.looks >= 2", tab.polar)
     tab.stop.click()
     tab.root.locator(".status.stopped").wait_for()
     assert tab.separate.is_enabled() and tab.root.locator(".caption-line b").inner_text() == "long.wav"
-    tab.set("Length (s)", "1")
+    tab.set(LENGTH, "1")
     tab.pick("Method", "SRP-PHAT")
     tab.pick("Separator", "automatic")
     tab.separate.click()

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import soundfile
 
-from tests.browser.test_page import Tab
+from tests.browser.test_page import LENGTH, Tab
 
 
 def choose_prior(tab: Tab, label: str, prior: str) -> None:
@@ -22,7 +22,7 @@ def start(page, chip: str, *, prior: str = "tiny", steps: str = "6") -> Tab:
     tab.wait("e => e.classList.contains('filled')", tab.input)
     for label in ("First source", "Second source"):
         choose_prior(tab, label, prior)
-    tab.set("Length (s)", "1.5")
+    tab.set(LENGTH, "1.5")
     tab.set("Steps", steps)
     tab.run.click()
     return tab

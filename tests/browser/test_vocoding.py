@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from tests.browser.test_page import STEPS, Tab
+from tests.browser.test_page import LENGTH, STEPS, Tab
 
 
 def ready(page) -> Tab:
     tab = Tab(page, "Vocoding")
     tab.choose("Voice, half as fast")
-    tab.set("Length (s)", "1")
+    tab.set(LENGTH, "1")
     tab.set("Steps", STEPS)
     return tab
 
