@@ -25,8 +25,7 @@ from core.arrays.tracking import Track, link
 
 SILENCE = 1e-7  # peak to peak, of all microphones
 SCENE_LEVEL = 0.05  # root mean square of the original's scenes, which the cutoffs belong to
-CUTOFF = 0.002  # of the energy, where nobody knows how many voices there are
-COUNTED_CUTOFFS = (0.005, 1e-6)  # the original evaluator's: a second look where the first finds too few
+CUTOFFS = (0.005, 1e-6)  # of the energy, the original evaluator's: a second look where the first finds too few
 PEAK_FLOORS = {"srp-phat": 0.05, "music": 0.4}  # of peaks that are voices, where nobody knows how many there are
 SEARCH_SHARE = 0.6  # of the time that a chunk takes; the rest selects and refines
 SILENT_MAP = np.zeros(len(grid(STEP_DEGREES)))
@@ -111,7 +110,7 @@ class ConeFinder:
     def find(self, heard: Chunked, voices: int | None, moving: bool) -> Finding:
         """As `Finder`. Where fewer than so many voices are found the search goes on with a lower cutoff."""
         gain = _gain(heard.samples)
-        for cutoff in COUNTED_CUTOFFS if voices else (CUTOFF,):
+        for cutoff in CUTOFFS:
             settings = SearchSettings(energy_cutoff=cutoff, moving=moving, pre_shift=self.pre_shift)
             found = yield from self._search(heard, gain, settings, voices)
             tracks = link(found, moving)

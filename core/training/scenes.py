@@ -94,7 +94,7 @@ def holds_scenes(folder: Path) -> bool:
 
 def _apart(scene: "RecordedScene", start: int, length: int) -> Scene:
     def cut(image: np.ndarray) -> Tensor:
-        part = torch.from_numpy(np.ascontiguousarray(image[:, start : start + length], dtype=np.float32))
+        part = torch.tensor(image[:, start : start + length], dtype=torch.float32)
         return torch.nn.functional.pad(part, (0, length - part.shape[1]))
 
     images = torch.stack([cut(voice.image) for voice in scene.voices])
