@@ -18,6 +18,8 @@ import torch
 
 from benchmarks.live import AT_ONCE, cost, free_field
 from core import zoo
+from core.arrays.energy import rms
+from core.arrays.finding import CUTOFFS, SCENE_LEVEL
 from core.arrays.geometry import read_array
 from core.arrays.search import Extractor, Found, SearchSettings, search
 from core.arrays.separator import ConeSeparator, build
@@ -26,7 +28,7 @@ from core.signal.clip import Clip
 from core.signal.resampling import resample
 
 ORIGINAL_RATE, ORIGINAL_LEVELS = 44100, 2
-EVERYTHING, HEARD = 0.0, 0.002  # cutoffs of the energy
+EVERYTHING, HEARD = 0.0, CUTOFFS[0]  # of the energy
 
 
 class OneByOne:
@@ -75,6 +77,7 @@ def main() -> None:
     options = parser.parse_args()
     array = read_array(options.array)
     samples = free_field(array, options.seconds)
+    samples *= SCENE_LEVEL / rms(samples)
     small = zoo.load_separator(options.prior) if options.prior else _fresh("cone-mask", array, 16000, "exact")
     print(f"{'search':34s} {'windows':>8s} {'seconds':>10s} {'s a second':>12s} {'x one by one':>14s}")
     rows = {
