@@ -8,22 +8,14 @@ import os
 import gradio as gr
 
 from core.signal.limits import LIMITS
-from demos import (
-    api,
-    declipping,
-    inpainting,
-    localization,
-    prior_inspector,
-    separation,
-    super_resolution,
-    theme,
-    vocoding,
-)
-from demos.live_door import LiveDoor
-from demos.relay_door import RelayDoor
-from demos.run_panel import RunPanel
-from demos.takes import Shelf
-from demos.worker import RUNS_AT_ONCE
+from demos import api
+from demos.array.live_routes import LiveDoor
+from demos.array.relay_routes import RelayDoor
+from demos.page import theme
+from demos.page.history import Shelf
+from demos.page.restoration_panel import RunPanel
+from demos.page.worker import RUNS_AT_ONCE
+from demos.tabs import declipping, inpainting, localization, prior_inspector, separation, super_resolution, vocoding
 
 JOBS = (super_resolution.JOB, inpainting.JOB, declipping.JOB)
 

@@ -1,4 +1,4 @@
-// The connection of a live view (demos/live_door.py): moments come as server-sent events, and voices that are dragged
+// The connection of a live view (demos/array/live_routes.py): moments come as server-sent events, and voices that are dragged
 // go back. Stands before polar.js, as the head of the same function.
 
 const page = (window.resound ??= { context: null, playing: null });

@@ -105,8 +105,8 @@ def speak(sentence: str, voice: str = "slt") -> np.ndarray:
 def around_an_array(voices: list[np.ndarray]) -> np.ndarray:
     """What the four microphones of a ReSpeaker hear of voices in a simulated room: [mics, frames]."""
     from core.arrays.geometry import ARRAYS
-    from core.arrays.random_scene import shoebox
-    from core.arrays.scene import Scene, Source, render
+    from core.arrays.scenes.random_scene import shoebox
+    from core.arrays.scenes.scene import Scene, Source, render
 
     room = shoebox((5.0, 4.0, 2.6), (2.6, 1.9, 0.8), SCENE_T60_SECONDS)
     places = [(r * np.cos(np.deg2rad(angle)), r * np.sin(np.deg2rad(angle)), 0.2) for angle, r in SCENE_PLACES]

@@ -1,4 +1,4 @@
-// Draws what comes from where around an array (demos/polar.py). Runs, after live.js, as the body of a function with
+// Draws what comes from where around an array (demos/array/polar.py). Runs, after live.js, as the body of a function with
 // Gradio's arguments element, trigger, props and watch. Degrees, counter-clockwise from +x.
 
 const root = element.querySelector(".polar");

@@ -1,4 +1,4 @@
-// Draws the plan of the simulated room (demos/room_plan.py) and moves its voices. Runs as the body of a function with
+// Draws the plan of the simulated room (demos/array/room_plan.py) and moves its voices. Runs as the body of a function with
 // Gradio's arguments element, trigger, props and watch. Metres, x to the right, y up, the array in the middle.
 
 const root = element.querySelector(".room");

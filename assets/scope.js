@@ -1,4 +1,4 @@
-// Draws and plays the tracks of a scope (demos/scope.py). Runs as the body of a function with Gradio's arguments
+// Draws and plays the tracks of a scope (demos/page/scope.py). Runs as the body of a function with Gradio's arguments
 // element, trigger, props and watch. Everything is drawn on one canvas, so waveform and spectrogram share their pixels.
 // Tracks take turns, or (size "stacked") stand one under the other, sound together and are soloed and muted.
 

@@ -17,7 +17,7 @@ import torch
 
 from core import zoo
 from core.models.wavenet import WaveNet, WaveNetConfig
-from core.samplers.layer_queues import LayerQueues
+from core.models.wavenet_steps import LayerQueues
 
 HALF_MILLION = WaveNetConfig(layers=20, stacks=2, residual=64, gate=128, skip=64, kernel_size=2)
 PLAIN_SAMPLES = 400

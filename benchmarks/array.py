@@ -18,11 +18,11 @@ import torch
 
 from benchmarks.live import AT_ONCE, cost, free_field
 from core import zoo
+from core.arrays.cone.finder import CUTOFFS, SCENE_LEVEL
+from core.arrays.cone.search import Extractor, SearchSettings, search
+from core.arrays.cone.separator import ConeSeparator, build
 from core.arrays.energy import rms
-from core.arrays.finding import CUTOFFS, SCENE_LEVEL
 from core.arrays.geometry import read_array
-from core.arrays.search import Extractor, Found, SearchSettings, search
-from core.arrays.separator import ConeSeparator, build
 from core.arrays.steering import Steering
 from core.signal.clip import Clip
 from core.signal.resampling import resample
@@ -45,11 +45,9 @@ class OneByOne:
 def searched(samples: np.ndarray, array, sample_rate: int, extractor: Extractor, settings: SearchSettings, levels: int):
     """Seconds that the first so many widths take, and how many windows they are."""
     started, windows = time.perf_counter(), 0
-    for moment in search(samples, array, sample_rate, extractor, settings):
-        if isinstance(moment, Found):
-            break
-        windows += len(moment.candidates)
-        if moment.level == levels - 1 and not moment.remaining:
+    for stage in search(samples, array, sample_rate, extractor, settings):
+        windows += len(stage.candidates)
+        if stage.level == levels - 1 and not stage.remaining:
             break
     return time.perf_counter() - started, windows
 

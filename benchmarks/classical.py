@@ -18,13 +18,13 @@ import numpy as np
 
 from core.arrays.angles import angular_distance
 from core.arrays.beamforming import delay_and_sum, directional_mvdr, mvdr
+from core.arrays.doa.spatial_spectra import SteeredResponse, find_peaks, music
 from core.arrays.geometry import ArrayGeometry, read_array
-from core.arrays.localization import SteeredResponse, find_peaks, music
 from core.arrays.oracles import ideal_binary_mask, ideal_ratio_mask, multichannel_wiener_filter
-from core.arrays.random_scene import RealisticRooms, draw_scene
-from core.arrays.scene import Scene, render
+from core.arrays.scenes.random_scene import RealisticRooms, draw_scene
+from core.arrays.scenes.scene import Scene, render
+from core.arrays.scenes.speech import Utterance, find_speech, read_speech
 from core.arrays.spectra import stft
-from core.arrays.speech import Utterance, find_speech, read_speech
 from core.signal.metrics import si_sdr_db
 
 RATE, FRAMES = 16000, 48000

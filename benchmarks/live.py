@@ -18,13 +18,13 @@ import numpy as np
 import soundfile
 
 from core.arrays.angles import angular_distance
-from core.arrays.capture import DeviceSource
 from core.arrays.geometry import ARRAYS, ArrayGeometry, read_array
-from core.arrays.live import LiveLocalizer
-from core.arrays.random_scene import RealisticRooms, draw_scene
-from core.arrays.scene import Scene, render
-from core.arrays.sources import Clock, RecordingSource, SimulatedSource
-from core.arrays.speech import Utterance, find_speech, read_speech
+from core.arrays.live.capture import DeviceSource
+from core.arrays.live.localizer import LiveLocalizer
+from core.arrays.live.sources import Clock, RecordingSource, SimulatedSource
+from core.arrays.scenes.random_scene import RealisticRooms, draw_scene
+from core.arrays.scenes.scene import Scene, render
+from core.arrays.scenes.speech import Utterance, find_speech, read_speech
 
 SPEECH = Path(__file__).resolve().parents[1] / "assets" / "sounds" / "speech.flac"
 AT_ONCE = Clock(lambda: 0.0, lambda seconds: None)

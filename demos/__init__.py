@@ -1,0 +1,1 @@
+"""The page: what all tabs share, what each of them shows, and the API beside them."""

@@ -26,12 +26,12 @@ from core.tasks import localization, separation
 from core.tasks.progress import Settings
 from core.tasks.separation import DEFAULT_PRIORS, separate
 from core.tasks.voices import LocalizationProgress
-from demos import declipping, inpainting, super_resolution, vocoding
-from demos.array_input import from_recording, load_recording, parse_channels
-from demos.downloads import restored_file, stem_files
-from demos.job import Job
-from demos.source import load, read_source
-from demos.stream import Moment, Throttle, throttled
+from demos.array.input_sound import from_recording, load_recording, parse_channels
+from demos.page.downloads import restored_file, stem_files
+from demos.page.job import Job
+from demos.page.source import load, read_source
+from demos.page.stream import Moment, Throttle, throttled
+from demos.tabs import declipping, inpainting, super_resolution, vocoding
 
 UPDATE_SECONDS = 0.5
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.arrays import relay_client
 from core.arrays.angles import angular_distance
-from core.arrays.random_scene import RealisticRooms, draw_scene
-from core.arrays.scene import render
+from core.arrays.live import relay_client
+from core.arrays.scenes.random_scene import RealisticRooms, draw_scene
+from core.arrays.scenes.scene import render
 from core.cli import capture
 from tests.arrays.fake_sounddevice import FakeSoundDevice, device
 from tests.arrays.sounds import RATE, RESPEAKER, speech
@@ -20,9 +20,9 @@ from tests.commands import refused, run
 
 LIVE = """
 import sys
-from core.arrays.capture import DeviceSource
+from core.arrays.live.capture import DeviceSource
 from core.arrays.geometry import ARRAYS
-from core.arrays.live import LiveLocalizer
+from core.arrays.live.localizer import LiveLocalizer
 
 for view in LiveLocalizer(DeviceSource("pulse", ARRAYS["respeaker-4"])).views():
     if view.seconds > 3 and view.sources and len(view.sources[0].trail) > 10:
@@ -31,7 +31,7 @@ for view in LiveLocalizer(DeviceSource("pulse", ARRAYS["respeaker-4"])).views():
 """
 
 HEARD_GONE_HEARD = """
-from core.arrays.capture import DeviceSource
+from core.arrays.live.capture import DeviceSource
 from core.arrays.geometry import ARRAYS
 from tests.commands import refused, run
 
@@ -110,7 +110,7 @@ def test_an_interrupt_before_any_sound_leaves_nothing(plugged, tmp_path, monkeyp
 
 def test_a_device_that_goes_is_told_of_and_waited_for(plugged, tmp_path, monkeypatch, capsys):
     """One second before it is unplugged and one after."""
-    monkeypatch.setattr("core.arrays.capture.RETRY_SECONDS", 0)
+    monkeypatch.setattr("core.arrays.live.capture.RETRY_SECONDS", 0)
     out, blocks = tmp_path / "out.wav", []
 
     def unplug_once(block):

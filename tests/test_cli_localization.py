@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.arrays import speech
-from core.arrays.scene_files import RecordedScene, Track, read_scene, write_scene
-from tests.arrays.scenes import voices
+from core.arrays.scenes import speech
+from core.arrays.scenes.files import RecordedScene, Track, read_scene, write_scene
+from tests.arrays.example_scenes import voices
 from tests.arrays.sounds import RATE, babble
 from tests.commands import refused, run
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.arrays.scene_files import find_scenes, read_scene
+from core.arrays.scenes.files import find_scenes, read_scene
 from core.cli import engines, main
 from tests.arrays.sounds import RATE, babble
 

@@ -53,7 +53,7 @@ def _add_device(command: argparse.ArgumentParser) -> None:
 
 
 def _devices(arguments) -> int:
-    from core.arrays.devices import list_devices
+    from core.arrays.live.devices import list_devices
 
     found = list_devices()
     if not found:
@@ -82,8 +82,8 @@ def _record(arguments) -> int:
 
 
 def _source(arguments, *, whole_stream: bool = False):
-    from core.arrays.capture import DeviceSource
     from core.arrays.geometry import read_array
+    from core.arrays.live.capture import DeviceSource
 
     geometry = read_array(arguments.array)
     return DeviceSource(arguments.device, geometry, channels=arguments.channels, whole_stream=whole_stream)
@@ -117,7 +117,7 @@ def _write(source, wanted: int, path: Path, subtype: str, line: "_StatusLine", i
 
 
 def _relay(arguments) -> int:
-    from core.arrays.relay_client import RelayClient
+    from core.arrays.live.relay_client import RelayClient
 
     token = arguments.token or os.environ.get(TOKEN_VARIABLE, "")
     source = _source(arguments)

@@ -107,7 +107,7 @@ def _described(arguments, evaluation) -> dict:
 
 def _claim_with_scenes(arguments, array, settings: Mapping) -> tuple[Path, dict[int, list[Path]]]:
     """Makes the folder of the figures; returns that of the scenes and, by their number of voices, those in it."""
-    from core.arrays.speech import bundled_speech, find_speech
+    from core.arrays.scenes.speech import bundled_speech, find_speech
     from core.evaluation.localization import find_evaluated
 
     if arguments.data:
@@ -129,8 +129,8 @@ def _render(recordings: list, array, voices: int, count: int, folder: Path) -> N
     """Makes so many scenes of so many voices; those that are there are kept."""
     from tqdm import tqdm
 
-    from core.arrays.scene_files import scene_folder
-    from core.arrays.scene_set import SceneSettings, jobs, run_job
+    from core.arrays.scenes.files import scene_folder
+    from core.arrays.scenes.scene_set import SceneSettings, jobs, run_job
 
     settings = SceneSettings(array, voices, SCENE_SECONDS * array.sample_rate, array.sample_rate, seed=0)
     folder.mkdir(parents=True, exist_ok=True)

@@ -80,7 +80,7 @@ def _read_file(arguments):
 
 def _read_scene(arguments):
     """A scene's mixture and its voices; its folder says where they are."""
-    from core.arrays.scene_files import read_scene
+    from core.arrays.scenes.files import read_scene
     from core.signal.clip import Clip
     from core.tasks.voices import truth_of
 

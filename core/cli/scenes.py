@@ -46,8 +46,8 @@ def add_commands(commands) -> None:
 
 
 def _render(arguments) -> int:
-    from core.arrays.scene_files import scene_folder
-    from core.arrays.scene_set import jobs, run_job
+    from core.arrays.scenes.files import scene_folder
+    from core.arrays.scenes.scene_set import jobs, run_job
 
     settings = _settings(arguments)
     sources = _sources(arguments)
@@ -65,7 +65,7 @@ def _render(arguments) -> int:
 
 def _settings(arguments):
     from core.arrays.geometry import read_array
-    from core.arrays.scene_set import SceneSettings
+    from core.arrays.scenes.scene_set import SceneSettings
 
     frames = round(arguments.seconds * arguments.sample_rate)
     if not LIMITS.frames <= frames <= LIMITS.seconds * arguments.sample_rate:
@@ -88,8 +88,8 @@ def _settings(arguments):
 
 def _sources(arguments) -> list:
     """Utterances to be rendered, or folders of recordings to be mixed."""
-    from core.arrays.scene_files import find_scenes
-    from core.arrays.speech import find_speech
+    from core.arrays.scenes.files import find_scenes
+    from core.arrays.scenes.speech import find_speech
 
     if arguments.composite is None:
         place, found = arguments.speech, find_speech(arguments.speech, arguments.split)
@@ -101,7 +101,7 @@ def _sources(arguments) -> list:
 
 
 def _backgrounds(arguments) -> list[Path]:
-    from core.arrays.speech import find_audio
+    from core.arrays.scenes.speech import find_audio
 
     place = arguments.background
     if place is None:
@@ -120,7 +120,7 @@ def _run(engine, run_job, work: list, before: int) -> int:
     """Makes the scenes; returns how many failed."""
     from tqdm import tqdm
 
-    from core.arrays.scene_set import Outcome
+    from core.arrays.scenes.scene_set import Outcome
 
     refused, failed = set(), 0
     bar = tqdm(total=before + len(work), initial=before, unit="scene", leave=False, disable=not sys.stderr.isatty())

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.arrays.choices import MOST_VOICES
 from core.arrays.geometry import ArrayGeometry
-from core.arrays.scene_files import METADATA, RecordedScene, read_metadata, read_scene
+from core.arrays.scenes.files import METADATA, RecordedScene, read_metadata, read_scene
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.localization import CLASSICAL, localize

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from core.errors import InputError
 from core.models.wavenet import WaveNet
-from core.samplers.layer_queues import LayerQueues
+from core.models.wavenet_steps import LayerQueues
 from core.types import Iterate
 
 CHUNK = 2000  # samples between two iterates: an eighth of a second at 16 kHz

@@ -9,10 +9,11 @@ from torch import Generator, Tensor
 from core.errors import InputError
 from core.observations.mixture import ORIGINAL_STRENGTH
 from core.priors.independent import Independent
-from core.samplers.crowding import windows_at_once
 from core.samplers.diffusion import reverse_diffusion
-from core.samplers.langevin import annealed_langevin, original_langevin
-from core.samplers.langevin_separation import BORDER_CENTRE, original_separation
+from core.samplers.langevin import annealed_langevin
+from core.samplers.pnf import original_langevin
+from core.samplers.pnf_separation import BORDER_CENTRE, original_separation
+from core.samplers.stability import windows_at_once
 from core.types import Iterate, Observation, Prior
 
 BUDGETS = {"draft": 20, "standard": 40, "fine": 160}

@@ -7,18 +7,21 @@ from typing import Literal
 
 from core import zoo
 from core.arrays.choices import METHODS, MOST_VOICES
-from core.arrays.finding import ConeFinder, Finder, MapFinder
+from core.arrays.cone.finder import ConeFinder
+from core.arrays.cone.separator import ConeSeparator
+from core.arrays.doa.map_finder import MapFinder
+from core.arrays.finding import Finder
 from core.arrays.geometry import ArrayGeometry, microphones_of
-from core.arrays.separator import ConeSeparator
 from core.errors import InputError
+from core.generators import finished
 from core.signal.clip import Clip
 from core.signal.limits import ARRAY_LIMITS, check_clip
 from core.tasks.blocks import silent
-from core.tasks.listening import Microphones, Request, find_voices
 from core.tasks.localization_outcome import BASELINE, conclude, fit_truth
 from core.tasks.progress import Settings
 from core.tasks.restoration import resolve_devices
-from core.tasks.voices import LocalizationProgress, LocalizationRun, Truth
+from core.tasks.voice_search import Microphones, Request, find_voices
+from core.tasks.voices import LocalizationRun, Truth
 
 TASK = "localize"
 CLASSICAL = "srp-phat"  # where no separator fits, and beside the cone search
@@ -72,12 +75,10 @@ def localize(
     heard = everything if means.method == "cone" else live
     known = fit_truth(truth, everything, heard, channels) if truth else None
     started = time.monotonic()
-    for moment in find_voices(heard, means.finder, means.sample_rate, request):
-        if isinstance(moment, LocalizationProgress):
-            yield moment
-    seconds, found, baselines = time.monotonic() - started, moment, {}
+    found = yield from find_voices(heard, means.finder, means.sample_rate, request)
+    seconds, baselines = time.monotonic() - started, {}
     if known and means.method == "cone":
-        *_, baselines[BASELINE] = find_voices(live, MapFinder(CLASSICAL), geometry.sample_rate, request)
+        baselines[BASELINE] = finished(find_voices(live, MapFinder(CLASSICAL), geometry.sample_rate, request))
     facts = {
         "array": geometry.name,
         "method": means.method,

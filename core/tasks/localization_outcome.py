@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.arrays.angles import angular_distance
+from core.arrays.doa.matching import TOLERANCE, Matching, match_distances
 from core.arrays.geometry import microphones_of
-from core.arrays.matching import TOLERANCE, Matching, match_distances
 from core.arrays.oracles import ideal_ratio_mask, multichannel_wiener_filter
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.limits import ARRAY_LIMITS
 from core.signal.metrics import si_sdr_db
-from core.tasks.listening import Microphones
 from core.tasks.outcome import match_reference, mean_of_finite
+from core.tasks.voice_search import Microphones
 from core.tasks.voices import Localization, Truth, Voice
 
 SEPARATION = ("si_sdr_db", "si_sdr_improvement_db")

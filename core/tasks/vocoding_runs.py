@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
+from core.observations.conditioned import ToldSpectrogram
 from core.observations.mel import MelMagnitudes
-from core.observations.told import ToldSpectrogram
 from core.priors.wavenet import WaveNetLadder, WaveNetPrior
 from core.samplers.ancestral import ancestral
 from core.signal.clip import Clip

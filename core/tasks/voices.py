@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.arrays.scene_files import RecordedScene
-from core.arrays.search import Stage
+from core.arrays.finding import Stage
+from core.arrays.scenes.files import RecordedScene
 from core.signal.clip import Clip
 
 

@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.training.data import MOST_QUIET, is_pack
 
 if TYPE_CHECKING:
-    from core.arrays.scene_files import RecordedScene
+    from core.arrays.scenes.files import RecordedScene
 
 HELD_OUT = 20  # every so manieth scene is for validation
 KEPT = 64  # scenes in memory
@@ -47,7 +47,7 @@ class RenderedScenes:
     """
 
     def __init__(self, folder: Path, split: str):
-        from core.arrays.scene_files import find_scenes, read_scene  # here, as `data` has it: they read audio files
+        from core.arrays.scenes.files import find_scenes, read_scene  # here, as `data` has it: they read audio files
 
         folders = find_scenes(folder)
         if len(folders) < 2:
@@ -87,7 +87,7 @@ def holds_scenes(folder: Path) -> bool:
     """Whether a folder is one of scenes."""
     if is_pack(folder):
         return False
-    from core.arrays.scene_files import find_scenes
+    from core.arrays.scenes.files import find_scenes
 
     return folder.is_dir() and bool(find_scenes(folder))
 

@@ -4,8 +4,8 @@ from collections import OrderedDict
 from functools import partial
 from threading import Lock
 
-from core.arrays import separator
-from core.arrays.separator import ConeSeparator
+from core.arrays.cone import separator
+from core.arrays.cone.separator import ConeSeparator
 from core.errors import InputError
 from core.priors import denoiser, wavenet
 from core.types import Prior

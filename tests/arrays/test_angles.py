@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.arrays.angles import WINDOWS, angular_distance, halves, tiling, wrap
-from core.arrays.matching import match_angles
+from core.arrays.doa.matching import match_angles
 from core.evaluation.parity import run_parity
 
 

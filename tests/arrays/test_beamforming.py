@@ -5,7 +5,7 @@ import pytest
 
 from core.arrays.beamforming import delay_and_sum, direction_masks, directional_mvdr, mvdr
 from core.arrays.oracles import ideal_binary_mask, ideal_ratio_mask, multichannel_wiener_filter
-from core.arrays.scene import Room, Scene, Source, render
+from core.arrays.scenes.scene import Room, Scene, Source, render
 from core.arrays.spectra import stft
 from core.signal.metrics import si_sdr_db
 from tests.arrays.sounds import RATE, RESPEAKER, babble, plane_wave

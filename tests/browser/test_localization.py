@@ -13,8 +13,8 @@ import pytest
 import soundfile
 
 from core.arrays.geometry import ARRAYS
-from core.arrays.relay_client import RelayClient
-from core.arrays.sources import RecordingSource
+from core.arrays.live.relay_client import RelayClient
+from core.arrays.live.sources import RecordingSource
 from tests.browser.test_page import LENGTH, Tab
 
 ROOM, RECORDING = "Two voices in a room", "A four-channel recording"

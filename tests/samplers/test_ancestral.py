@@ -8,8 +8,8 @@ import torch
 
 from core.errors import InputError
 from core.models.wavenet import WaveNet, WaveNetConfig
+from core.models.wavenet_steps import LayerQueues
 from core.samplers.ancestral import ancestral, gates_of
-from core.samplers.layer_queues import LayerQueues
 
 SIZES = {"layers": 6, "stacks": 2, "residual": 10, "gate": 16, "skip": 7, "classes": 256}
 TOLD = {"bands": 5, "frame_padding": 1, "upsampling": (2, 4)}

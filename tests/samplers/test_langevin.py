@@ -8,7 +8,8 @@ import torch
 
 from core.evaluation.parity import run_parity
 from core.observations.masked import Masked
-from core.samplers.langevin import annealed_langevin, original_langevin
+from core.samplers.langevin import annealed_langevin
+from core.samplers.pnf import original_langevin
 from core.signal.companding import Waveform
 from core.types import Observation, Score
 from tests.samplers.gaussian import GaussianPrior

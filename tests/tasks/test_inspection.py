@@ -9,7 +9,7 @@ from core import zoo
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.inspection import LEAST_DB, RUNGS, Hearing, Prediction, inspect, over_levels, rungs
-from demos import inspector_plots
+from demos.tabs import inspector_plots
 
 WAVENET = "piano-16k-wavenet"
 

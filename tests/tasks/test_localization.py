@@ -4,19 +4,20 @@ import numpy as np
 import pytest
 
 from core.arrays.angles import angular_distance
-from core.arrays.finding import ConeFinder
+from core.arrays.cone.finder import ConeFinder
+from core.arrays.finding import Stage
 from core.arrays.geometry import ArrayGeometry, circular
-from core.arrays.search import Stage
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.resampling import resample
-from core.tasks.listening import Microphones, Request, find_voices
 from core.tasks.localization import localize
 from core.tasks.localization_outcome import BASELINE, RATIO, WIENER
 from core.tasks.progress import Settings
+from core.tasks.voice_search import Microphones, Request, find_voices
 from core.tasks.voices import Localization, LocalizationProgress, Truth
-from tests.arrays.scenes import voices
+from tests.arrays.example_scenes import voices
 from tests.arrays.sounds import RATE, RESPEAKER, babble
+from tests.runs import gathered
 
 pytestmark = pytest.mark.usefixtures("no_bundled_separator")
 SILENCE = np.zeros((4, RATE), dtype=np.float32)
@@ -145,11 +146,12 @@ def test_a_second_look_with_a_lower_cutoff(pair):
     microphones = Microphones(Clip(pair.sum(axis=0)[:, : RATE // 2], RATE), RESPEAKER)
     request = Request(1, False, 3.0, None)
 
-    *moments, found = find_voices(microphones, ConeFinder(Quiet()), RATE, request)
+    moments, found = gathered(find_voices(microphones, ConeFinder(Quiet()), RATE, request))
     assert len(found) == 1 and [m.stage.level for m in moments] == [0, 0, 1, 2, 3, 4]
     quiet = microphones.first.samples / 100
     assert np.abs(found[0].clip.samples - quiet).max() < 1e-6, "at the recording's level, as microphone 0 hears it"
-    *moments, found = find_voices(microphones, ConeFinder(Quiet()), RATE, Request(None, False, 3.0, None))
+    request = Request(None, False, 3.0, None)
+    moments, found = gathered(find_voices(microphones, ConeFinder(Quiet()), RATE, request))
     assert found == () and [m.stage.level for m in moments] == [0]
 
 

@@ -11,7 +11,7 @@ import torch
 from core import zoo
 from core.arrays.angles import WINDOWS, angular_distance
 from core.arrays.geometry import ARRAYS
-from core.arrays.scene_files import RecordedScene, Track, find_scenes, read_scene, scene_folder, write_scene
+from core.arrays.scenes.files import RecordedScene, Track, find_scenes, read_scene, scene_folder, write_scene
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.training.data import PackedData, pack_data

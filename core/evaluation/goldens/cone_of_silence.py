@@ -12,19 +12,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.arrays.angles import WINDOWS, angular_distance, tiling, wrap
+from core.arrays.cone.search import SearchSettings, search
+from core.arrays.cone.separator import from_checkpoint
+from core.arrays.cone.suppression import RADIUS, SIMILARITY_CUTOFF_DB, suppress
+from core.arrays.cone.targets import training_pair
+from core.arrays.doa.matching import match_angles
+from core.arrays.doa.tracking import Detection
+from core.arrays.finding import Stage
 from core.arrays.geometry import SPEED_OF_SOUND, circular
-from core.arrays.matching import match_angles
-from core.arrays.search import Found, SearchSettings, search
-from core.arrays.separator import from_checkpoint
 from core.arrays.steering import FAR_FIELD_METRES, align, sample_shifts, unalign
-from core.arrays.suppression import RADIUS, SIMILARITY_CUTOFF_DB, Source, suppress
-from core.arrays.targets import training_pair
 from core.evaluation.parity import Check, Group, compare
+from core.generators import finished, mapped
 from core.models.cone import ConeConfig, normalise, unnormalise
 from core.signal.metrics import sdr_db, si_sdr_with_means_db
-from core.zoo.cone_importer import translate
 from core.zoo.importers import read_original
-from core.zoo.originals import load_original
+from core.zoo.importers.cone_of_silence import translate
+from core.zoo.importers.originals import load_original
 
 SHIFTED_ARRAYS = {  # name in the goldens: the array, and its sample rate
     "4ch_r0.03231_sr44100": (circular("4", 4, 0.03231), 44100),
@@ -134,9 +137,9 @@ def check_nms(folder: Path) -> Iterator[Check]:
     """Which candidates non-maximum suppression keeps, with two cutoffs."""
     golden = np.load(folder / "nms.npz")
     recorded = (golden[key] for key in ("angles", "energies", "data"))
-    candidates = [Source(*candidate) for candidate in zip(*recorded, strict=True)]
+    candidates = [Detection(*candidate) for candidate in zip(*recorded, strict=True)]
     for name, cutoff in {"m7": SIMILARITY_CUTOFF_DB, "alt": float(golden["alt_cutoff"])}.items():
-        kept = [source.angle for source in suppress(candidates, similarity_cutoff_db=cutoff)]
+        kept = [voice.angle for voice in suppress(candidates, similarity_cutoff_db=cutoff)]
         yield compare(f"kept_angles_cutoff_{name}", kept, golden[f"kept_angles_cutoff_{name}"], atol=1e-9)
 
 
@@ -180,12 +183,12 @@ class _Search:
         settings = SearchSettings(energy_cutoff=cutoff, rms=rms, moving=kind == "moving", **settings)
         array = circular("recorded", 4, float(inputs["mic_radius"]))
         separator = _Network(folder / "net_4ch").separator
-        *stages, found = search(inputs["mix"], array, int(inputs["sr"]), separator, settings)
-        assert isinstance(found, Found)
+        stages: list[Stage] = []
+        run = search(inputs["mix"], array, int(inputs["sr"]), separator, settings)
+        self.found = finished(mapped(run, stages.append))
         self.visited = [[stage.level, c.angle, c.energy] for stage in stages for c in stage.candidates]
         finest = [stage.candidates for stage in stages if stage.level == stages[-1].level]
         self.left = [[c.angle, c.energy] for candidates in finest for c in candidates if c.kept]
-        self.sources = found.sources
 
 
 def _check_search(name: str, run: _Search, expected) -> Iterator[Check]:
@@ -193,12 +196,12 @@ def _check_search(name: str, run: _Search, expected) -> Iterator[Check]:
     yield _check_angles_and_energies(f"{name}_visited_level_angle_energy", run.visited, expected)
     yield _check_angles_and_energies(f"{name}_pre_nms", run.left, expected)
     yield from _check_sources(name, run, expected)
-    signals = np.stack([source.signal for source in run.sources[:3]])
+    signals = np.stack([voice.signal for voice in run.found[:3]])
     yield compare(f"{name}_final_data", signals, expected[f"{name}_final_data"], atol=1e-6)
 
 
 def _check_sources(name: str, run: _Search, expected) -> Iterator[Check]:
-    angles, energies = ([getattr(source, part) for source in run.sources] for part in ("angle", "energy"))
+    angles, energies = ([getattr(voice, part) for voice in run.found] for part in ("angle", "energy"))
     yield compare(f"{name}_final_angles", angles, expected[f"{name}_final_angles"], atol=1e-9)
     yield compare(f"{name}_final_energies", energies, expected[f"{name}_final_energies"], atol=0, rtol=1e-4)
 

@@ -12,18 +12,19 @@ from torch import Generator, Tensor
 
 from core.evaluation.parity import Check, Group, compare
 from core.models.wavenet import WaveNet
+from core.models.wavenet_steps import LayerQueues
 from core.observations.masked import Masked
 from core.observations.mixture import Mixture
 from core.priors.independent import Independent
 from core.priors.wavenet import WaveNetPrior, from_checkpoint
 from core.samplers.ancestral import gates_of
-from core.samplers.langevin import original_langevin
-from core.samplers.langevin_separation import BORDER_CENTRE, original_separation
-from core.samplers.layer_queues import LayerQueues
+from core.samplers.pnf import original_langevin
+from core.samplers.pnf_separation import BORDER_CENTRE, original_separation
 from core.signal.companding import Linear, MuLaw
 from core.types import MelCondition, Observation
-from core.zoo.importers import fold_pnf, read_original
-from core.zoo.originals import load_original
+from core.zoo.importers import read_original
+from core.zoo.importers.originals import load_original
+from core.zoo.importers.pnf_wavenet import fold_pnf
 
 CHECKPOINT = "checkpoint_latest_ema.pth"
 

@@ -13,8 +13,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from core.arrays.angles import wrap
+from core.arrays.cone.separator import RECORDINGS, ConeModel, build, hear
 from core.arrays.geometry import read_array
-from core.arrays.separator import RECORDINGS, ConeModel, build, hear
 from core.arrays.steering import PreShift, Steering
 from core.errors import InputError
 from core.signal.metrics import si_sdr_db

@@ -1,0 +1,119 @@
+"""Separation by localization: the circle is searched for voices, window by window (Jenrungrot et al. 2020, sec. 3.3).
+
+Four windows of 90 degrees cover the circle. A network is asked what comes from inside each; windows that hold sound
+are halved, and what is left at the finest level, each voice once, are the sources. All windows of a width are asked
+about together.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.arrays.angles import halves, tiling, width
+from core.arrays.cone.suppression import RADIUS, SIMILARITY_CUTOFF_DB, suppress
+from core.arrays.doa.tracking import Detection
+from core.arrays.energy import Rms, mean_rms
+from core.arrays.finding import Candidate, Stage
+from core.arrays.geometry import ArrayGeometry
+from core.arrays.steering import PreShift, Steering
+from core.errors import InputError
+
+MOVING_LEVELS = 3  # sources that move are not looked for any finer
+FRAMES_AT_ONCE = 2**21  # of all candidates in a batch: bounds the memory
+
+
+class Extractor(Protocol):
+    """What can say which voices come from inside a window, such as `ConeSeparator`; `levels`: widths that it knows."""
+
+    levels: int
+
+    def hear(self, mixture: Tensor, steering: Steering) -> Callable[[Sequence[float], int], Tensor]:
+        """Listens to a mixture `[mics, frames]`; what is returned answers for centres of windows, in radians, and the
+        level of their width with the voices inside each, aligned to its centre, `[angles, mics, frames]`."""
+        ...
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The choices of a search; the defaults are the original's.
+
+    Args:
+        energy_cutoff: level over which a window holds sound.
+        similarity_cutoff_db, suppression_radius: of `suppress`; the radius in radians.
+        rms: what the level of several channels is, as `mean_rms` takes it.
+        moving: sources may move, so the search ends with windows of 22.5 degrees.
+        pre_shift: channels are aligned to whole samples ("original") or to fractions ("exact").
+    """
+
+    energy_cutoff: float = 0.002
+    similarity_cutoff_db: float = SIMILARITY_CUTOFF_DB
+    suppression_radius: float = RADIUS
+    rms: Rms = "mono"
+    moving: bool = False
+    pre_shift: PreShift = "original"
+
+
+def search(
+    mixture: np.ndarray,
+    geometry: ArrayGeometry,
+    sample_rate: int,
+    extractor: Extractor,
+    settings: SearchSettings = SearchSettings(),
+) -> Generator[Stage, None, list[Detection]]:
+    """Looks for voices around the array.
+
+    Args:
+        mixture: `[mics, frames]`.
+        sample_rate: of the mixture, in Hz.
+
+    Yields:
+        Stage: after every batch of windows; close the generator to stop.
+
+    Returns:
+        The sources, from loud to quiet.
+
+    Raises:
+        InputError: the mixture is not one of this array, or empty.
+    """
+    mics, frames = mixture.shape
+    if mics != geometry.count or not frames:
+        raise InputError(
+            f"The array {geometry.name} needs {geometry.count} channels with samples; the mixture is {mics} x {frames}."
+        )
+    mixture = torch.as_tensor(mixture, dtype=torch.float32)
+    steering = Steering(geometry, sample_rate, settings.pre_shift)
+    levels = min(extractor.levels, MOVING_LEVELS) if settings.moving else extractor.levels
+    ask = extractor.hear(mixture, steering)
+    at_once = max(1, FRAMES_AT_ONCE // frames)
+    angles, found = tiling(width(0)).tolist(), []
+    for level, window in enumerate(map(width, range(levels))):
+        kept = []
+        for start in range(0, len(angles), at_once):
+            batch = angles[start : start + at_once]
+            voices = ask(batch, level)
+            candidates = _candidates(batch, voices, settings)
+            kept += [candidate.angle for candidate in candidates if candidate.kept]
+            if level == levels - 1:
+                found += _detections(candidates, voices, steering)
+            yield Stage(level, levels, window, candidates, len(angles) - start - len(batch))
+        angles = [half for angle in kept for half in halves(angle, window)]
+    return suppress(found, settings.suppression_radius, settings.similarity_cutoff_db)
+
+
+def _candidates(angles: list[float], voices: Tensor, settings: SearchSettings) -> tuple[Candidate, ...]:
+    """The windows around the angles, by the voices inside them, `[angles, mics, frames]`."""
+    energies = mean_rms(voices.numpy(), settings.rms).tolist()
+    return tuple(Candidate(a, e, e > settings.energy_cutoff) for a, e in zip(angles, energies, strict=True))
+
+
+def _detections(candidates: tuple[Candidate, ...], voices: Tensor, steering: Steering) -> list[Detection]:
+    """Those of the candidates that hold sound, with their voices `[candidates, mics, frames]`."""
+    return [
+        Detection(candidate.angle, candidate.energy, steering.back(voice, candidate.angle).numpy())
+        for candidate, voice in zip(candidates, voices, strict=True)
+        if candidate.kept
+    ]

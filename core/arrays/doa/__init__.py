@@ -1,0 +1,1 @@
+"""Directions of arrival: powers for every direction, their peaks, tracks of them, and which are right."""

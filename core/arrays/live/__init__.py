@@ -1,0 +1,1 @@
+"""Arrays while one listens: devices, the relay, and directions that are followed."""

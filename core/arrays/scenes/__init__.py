@@ -1,0 +1,1 @@
+"""Simulated rooms with voices in them: drawn, rendered, kept in folders."""

@@ -1,0 +1,130 @@
+"""What a microphone array heard, and the voices that a finder follows through it."""
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from core.arrays.doa.tracking import VoiceTrack
+from core.arrays.finding import Chunked, Finder, Look
+from core.arrays.geometry import ArrayGeometry
+from core.errors import InputError
+from core.generators import mapped
+from core.signal.clip import Clip
+from core.signal.resampling import resample
+from core.tasks.blocks import at_rate, join, overlap_of, silent
+from core.tasks.voices import LocalizationProgress, Voice
+
+OVERLAPS = {False: 0.25, True: 0.5}  # of chunks, as a share of their length: where voices stay, and where they move
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for; see `localize`."""
+
+    voices: int | None
+    moving: bool
+    chunk_seconds: float
+    angles: tuple[float, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Microphones:
+    """What the microphones of an array heard.
+
+    Args:
+        clip: a channel for each.
+        numbers: which ones of a larger array they are; None stands for all of them.
+    """
+
+    clip: Clip
+    geometry: ArrayGeometry
+    numbers: tuple[int, ...] | None = None
+
+    @property
+    def first(self) -> Clip:
+        """What the first one heard."""
+        return Clip(self.clip.samples[:1], self.clip.sample_rate)
+
+    def of(self, samples: np.ndarray) -> np.ndarray:
+        """These microphones of something that the whole array heard, [mics, frames]."""
+        return samples if self.numbers is None else samples[list(self.numbers)]
+
+    def live(self) -> "Microphones":
+        """Those that hear something; all where none does.
+
+        Raises:
+            InputError: a single one does.
+        """
+        numbers = tuple(np.flatnonzero(~silent(self.clip.samples)).tolist())
+        if len(numbers) == 1:
+            raise InputError(
+                f"Only microphone {numbers[0]} hears anything, but a direction needs two; check the channels."
+            )
+        if len(numbers) in (0, self.geometry.count):
+            return self
+        positions = tuple(self.geometry.positions[k] for k in numbers)
+        geometry = replace(self.geometry, positions=positions, raw_channels=(), stream_channels=0)
+        return Microphones(Clip(self.clip.samples[list(numbers)], self.clip.sample_rate), geometry, numbers)
+
+
+def find_voices(
+    microphones: Microphones, finder: Finder, sample_rate: int, request: Request
+) -> Generator[LocalizationProgress, None, tuple[Voice, ...]]:
+    """Looks for voices chunk by chunk.
+
+    Args:
+        sample_rate: that the finder works at, in Hz.
+
+    Yields:
+        LocalizationProgress: for every look.
+
+    Returns:
+        The voices, from loud to quiet.
+    """
+    clip = at_rate(microphones.clip, sample_rate)
+    if silent(clip.samples).all():
+        return ()
+    spans = _spans(clip.frames, round(request.chunk_seconds * sample_rate), OVERLAPS[request.moving])
+    heard = Chunked(clip.samples, sample_rate, microphones.geometry, spans)
+    if request.angles is None:
+        looks = finder.find(heard, request.voices, request.moving)
+    else:
+        looks = finder.listen(heard, request.angles)
+    started = time.monotonic()
+
+    def progress(look: Look) -> LocalizationProgress:
+        seconds = time.monotonic() - started
+        first, last = (frame / sample_rate for frame in spans[look.chunk])
+        left = seconds * (1 - look.done) / look.done
+        return LocalizationProgress(look.chunk, len(spans), (first, last), look.stage, look.power, seconds, left)
+
+    tracks = yield from mapped(looks, progress)
+    return tuple(_voice(track, heard, microphones.clip, request.moving) for track in tracks)
+
+
+def _spans(frames: int, length: int, overlap: float) -> tuple[tuple[int, int], ...]:
+    """Chunks of one length that overlap by at least that share of it; a shorter one where there is no more."""
+    last = max(frames - length, 0)
+    starts = [*range(0, last, length - round(overlap * length)), last]
+    return tuple((start, min(start + length, frames)) for start in starts)
+
+
+def _voice(track: VoiceTrack, heard: Chunked, clip: Clip, moving: bool) -> Voice:
+    """A track's chunks cross-faded, at the clip's rate; silence where it was not heard."""
+    waveform = np.zeros((1, heard.samples.shape[1]), dtype=np.float32)
+    for number, (first, last) in enumerate(heard.spans):
+        detected = track.detections.get(number)
+        signal = np.zeros((1, last - first), dtype=np.float32) if detected is None else detected.signal
+        join(waveform, signal, first, overlap_of(heard.spans, number))
+    own = resample(Clip(waveform, heard.sample_rate), clip.sample_rate, frames=clip.frames)
+    return Voice(track.angle, track.energy / len(heard), own, _path(track, heard) if moving else ())
+
+
+def _path(track: VoiceTrack, heard: Chunked) -> tuple[tuple[float, float], ...]:
+    """(seconds, angle) in the middle of every chunk in which a track was heard."""
+    return tuple(
+        (sum(heard.spans[number]) / (2 * heard.sample_rate), track.detections[number].angle % (2 * np.pi))
+        for number in sorted(track.detections)
+    )

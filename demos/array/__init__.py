@@ -1,0 +1,1 @@
+"""What the localization tab is made of: the array and what it hears, live views, the relay, the channel check."""

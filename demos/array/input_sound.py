@@ -1,0 +1,167 @@
+"""What an array heard, whichever way it came: of a simulated room, of a recording, or live."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from core.arrays.geometry import ARRAYS, ArrayGeometry, microphones_of
+from core.errors import InputError
+from core.signal.clip import Clip
+from core.signal.files import probe, read_clip
+from core.signal.limits import ARRAY_LIMITS
+from core.tasks.voices import Truth, truth_of
+from demos.array.live_session import Listening
+from demos.array.room import SPEECH, Arrangement, heard_in
+from demos.page.source import Loaded, load
+
+MOST_SAMPLES = 80_000_000  # of all channels together; ten minutes of six microphones at 16 kHz are 58 million
+MOST_SAMPLES_AT_ONCE = 8_000_000  # while one waits for a direction, or listens live: half a gigabyte of spectra
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What an array heard.
+
+    Args:
+        name: of the recording, for files and captions.
+        clip: a channel for each microphone.
+        array: whose channels these are, so that nothing has to be picked from the clip.
+        stream: the same array with the channels of the stream that they were picked from.
+        truth: where it is known.
+        truth_names: of the true voices.
+        start: seconds of the recording before the clip.
+        seconds: of the whole recording; 0 where the clip is all of it.
+    """
+
+    name: str
+    clip: Clip
+    array: ArrayGeometry
+    stream: ArrayGeometry
+    truth: Truth | None = None
+    truth_names: tuple[str, ...] = ()
+    start: float = 0.0
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Clip:
+        """What microphone 0 heard."""
+        return Clip(self.clip.samples[:1], self.clip.sample_rate)
+
+
+def from_room(arrangement: Arrangement, array: ArrayGeometry) -> Heard:
+    """What an array hears of the simulated room, with the truth."""
+    scene = heard_in(arrangement, array)
+    clip, names = Clip(scene.mixture, scene.sample_rate), tuple(SPEECH[voice.sound] for voice in arrangement.voices)
+    return Heard("Simulated room", clip, _picked(array), _picked(array), truth_of(scene), names)
+
+
+def load_recording(path: str | None, array: ArrayGeometry, channels: Sequence[int] | None, name: str | None) -> Loaded:
+    """Checks a recording of an array without reading all of it.
+
+    Raises:
+        InputError: no audio that can be read, or not of this array; see `microphones_of`.
+    """
+    loaded = load(path, name, limits=ARRAY_LIMITS)
+    check_channels(loaded, array, channels)
+    return loaded
+
+
+def check_channels(loaded: Loaded, array: ArrayGeometry, channels: Sequence[int] | None) -> None:
+    """Refuses a recording that is not of this array.
+
+    Raises:
+        InputError: as `microphones_of`.
+    """
+    present = probe(loaded.path, limits=ARRAY_LIMITS).channels
+    microphones_of(np.zeros((present, 1)), array, channels)
+
+
+def from_recording(
+    loaded: Loaded | None, array: ArrayGeometry, channels: Sequence[int] | None, start: float, length: float | None
+) -> Heard:
+    """The microphones of a recording's part.
+
+    Raises:
+        InputError: nothing is loaded, a part outside the recording or too large, or not of this array.
+    """
+    if loaded is None:
+        raise InputError("There is no recording yet: choose an example, or upload one of an array.")
+    if not Path(loaded.path).exists():
+        raise InputError("The server no longer holds this file: load it again.")
+    _check_size(loaded, start, length)
+    recording = read_clip(loaded.path, start=start, length=length or None, limits=ARRAY_LIMITS)
+    clip = recording.clip
+    microphones = Clip(microphones_of(clip.samples, array, channels), clip.sample_rate)
+    stream, notes = _stream(clip.channels, array, channels), list(recording.notes)
+    if stream.raw_channels and not channels:
+        numbers = ", ".join(map(str, stream.raw_channels))
+        notes.append(f"Of the {clip.channels} channels the raw ones are the microphones: {numbers}, counted from 0.")
+    return Heard(loaded.name, microphones, _picked(array), stream, None, (), start, loaded.seconds, tuple(notes))
+
+
+def from_listening(listening: Listening | None, channels: Sequence[int] | None) -> Heard:
+    """What was heard last of a live view.
+
+    Raises:
+        InputError: nothing was.
+    """
+    clip = listening.recent() if listening else None
+    if clip is None:
+        raise InputError("Nothing was heard yet: press “Listen live” first; what was heard last is then worked on.")
+    array = listening.ear.geometry
+    stream = ARRAYS.get(array.name, array)  # a relay sends the microphones alone
+    return Heard("Live", clip, _picked(array), _taken_from(stream, channels) if channels else stream)
+
+
+def beginning_of(heard: Heard) -> Heard:
+    """As much of it as is beamformed or played live at once, at its own rate and at the array's; all of most sounds."""
+    clip, rate = heard.clip, max(heard.clip.sample_rate, heard.array.sample_rate)
+    frames = MOST_SAMPLES_AT_ONCE * clip.sample_rate // (clip.channels * rate)
+    return heard if clip.frames <= frames else replace(heard, clip=clip.cut(0, frames))
+
+
+def parse_channels(text: str) -> tuple[int, ...] | None:
+    """Reads `1,2,3,4`; None where nothing is written.
+
+    Raises:
+        InputError: no list of channels.
+    """
+    numbers = [piece.strip() for piece in (text or "").split(",") if piece.strip()]
+    if not all(number.isdecimal() and len(number) <= 3 for number in numbers):
+        raise InputError(f"“{text.strip()[:40]}” is no list of channels. Write them as 1,2,3,4, counted from 0.")
+    return tuple(map(int, numbers)) or None
+
+
+def _check_size(loaded: Loaded, start: float, length: float | None) -> None:
+    """Refuses a part that would take too much time or memory, before it is decoded."""
+    header = probe(loaded.path, limits=ARRAY_LIMITS)
+    longest = min(ARRAY_LIMITS.seconds, MOST_SAMPLES / (header.sample_rate * header.channels))
+    if min(length or loaded.seconds, loaded.seconds - start) > longest:
+        raise InputError(
+            f"{loaded.name} has {header.channels} channels at {header.sample_rate} Hz; at most {longest:.0f} s are "
+            "worked on at once, so choose a shorter part of it."
+        )
+
+
+def _picked(array: ArrayGeometry) -> ArrayGeometry:
+    """The array where its channels have been picked already."""
+    return _taken_from(array, ())
+
+
+def _taken_from(array: ArrayGeometry, channels: Sequence[int]) -> ArrayGeometry:
+    """The array whose microphones are these channels of a stream of any size.
+
+    Raises:
+        InputError: not one channel for each microphone.
+    """
+    return replace(array, raw_channels=tuple(channels), stream_channels=0)
+
+
+def _stream(present: int, array: ArrayGeometry, channels: Sequence[int] | None) -> ArrayGeometry:
+    """The array with the channels of a recording of so many that its microphones are."""
+    if channels:
+        return _taken_from(array, channels)
+    return _picked(array) if present == array.count else array

@@ -1,0 +1,135 @@
+"""Where the widgets of the localization tab stand; what they do is in `demos/tabs/localization.py`."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+
+from core.arrays.geometry import ARRAYS
+from core.tasks.localization import TASK
+from demos.array.live_sources import EVERYWHERE, STAND_IN
+from demos.array.polar import polar
+from demos.array.room import FIRST, NOISE, T60
+from demos.array.room_plan import room_plan
+from demos.page import html, layout
+from demos.page.scope import scope
+
+ROOM, RECORDING, LIVE = "room", "recording", "live"
+KINDS = [("Simulated room", ROOM), ("Recording", RECORDING), ("Live", LIVE)]
+AUTOMATIC = "automatic"
+METHODS = [("Automatic", AUTOMATIC), ("Cone search", "cone"), ("SRP-PHAT", "srp-phat"), ("MUSIC", "music")]
+MVDR, SUM = "mvdr", "sum"
+BEAMS = [("MVDR", MVDR), ("Delay and sum", SUM)]
+FIRST_ARRAY = "respeaker-4"
+COUNTS = [AUTOMATIC, *map(str, range(1, 9))]
+
+
+def build(sentence: str, chips: list[str], how: str, about: str) -> SimpleNamespace:
+    """Makes the widgets of the tab in the current Blocks context."""
+    made = {"chips": layout.build_lead(sentence, chips)}
+    with gr.Row(elem_classes="bench", equal_height=True):
+        with gr.Column(scale=5, min_width=320, elem_classes="pane"):
+            made |= _build_input()
+        with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
+            made["status"] = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
+            made["polar"] = polar(ARRAYS[FIRST_ARRAY])
+            made["beam"] = scope(size="small", elem_classes="beam")
+    made |= _build_results()
+    made["about"] = layout.build_folds(how, about)
+    ui = SimpleNamespace(**made)
+    given = {ui.kind, ui.voices, ui.t60, ui.noise, ui.loaded, ui.source, ui.array, ui.own}
+    ui.heard = given | {ui.start, ui.length, ui.channels}
+    ui.inputs = ui.heard | {ui.count, ui.method, ui.prior, ui.moving}
+    return ui
+
+
+def _build_input() -> dict:
+    made = {
+        "voices": gr.State(FIRST, time_to_live=24 * 3600),
+        "loaded": gr.State(None, time_to_live=24 * 3600),
+        "own": gr.State(None, time_to_live=24 * 3600),
+        "kind": gr.Radio(KINDS, value=ROOM, label="What the array hears", show_label=False, container=False),
+    }
+    with gr.Column(elem_classes="input") as made["room_input"]:
+        made["plan"] = room_plan(FIRST)
+        with gr.Row(elem_classes="settings"):
+            made["t60"] = gr.Radio(list(T60), value="Living room", label="Reverberation", min_width=208)
+            made["noise"] = gr.Radio(list(NOISE), value="Faint", label="Noise", min_width=176)
+    with gr.Column(elem_classes="input", visible=False) as made["recording_input"]:
+        made["door"] = gr.Audio(
+            sources=["upload"], type="filepath", label="Recording", show_label=False, elem_classes="door"
+        )
+    with gr.Column(elem_classes="input", visible=False) as made["live_input"]:
+        made |= _build_live()
+    with gr.Column(elem_classes="input") as made["sound"]:
+        made["caption"] = gr.HTML(html.caption_html(), elem_classes="caption")
+        made["scope"] = scope(placeholder="What microphone 0 hears will be here.", size="small")
+    with gr.Row(elem_classes="settings"):
+        made["array"] = gr.Dropdown(list(ARRAYS), value=FIRST_ARRAY, label="Array", min_width=128)
+        made["count"] = gr.Dropdown(COUNTS, value=AUTOMATIC, label="How many voices", min_width=128)
+    made |= layout.build_actions("Separate")
+    return made | _build_advanced() | _build_check()
+
+
+def _build_live() -> dict:
+    made = {}
+    with gr.Row(elem_classes="settings sources"):
+        made["source"] = gr.Dropdown(EVERYWHERE, value=STAND_IN, label="Listen to", min_width=160, scale=4)
+        made["again"] = gr.Button("Look again", size="sm", min_width=96, scale=1)
+    made["said"] = gr.HTML()
+    made["command"] = gr.Textbox(
+        label="Run this on the machine with the array",
+        info="The token is yours alone, for two hours.",
+        lines=3,
+        interactive=False,
+        visible=False,
+        buttons=["copy"],
+        elem_classes="command",
+    )
+    return made
+
+
+def _build_advanced() -> dict:
+    made = {}
+    with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
+        with gr.Row():
+            made["method"] = gr.Dropdown(METHODS, value=AUTOMATIC, label="Method", min_width=128)
+            names = [AUTOMATIC, *layout.prior_names(TASK)]
+            made["prior"] = gr.Dropdown(names, value=AUTOMATIC, label="Separator", min_width=128)
+            made["beamformer"] = gr.Dropdown(BEAMS, value=MVDR, label="A clicked direction", min_width=128)
+        with gr.Row():
+            made["start"] = gr.Number(0.0, label="Start (s)", step=0.1, min_width=96)
+            made["length"] = gr.Number(0.0, label="Length (s)", step=0.1, min_width=96)
+            made["channels"] = gr.Textbox("", label="Channels", placeholder="such as 1,2,3,4", min_width=128)
+        with gr.Row():
+            made["moving"] = gr.Checkbox(False, label="Voices walk", min_width=128)
+            made["own_array"] = gr.UploadButton("Open an array (JSON)", file_types=[".json"], size="md", min_width=160)
+    return made
+
+
+def _build_check() -> dict:
+    made = {"tapping": gr.State(None), "clock": gr.Timer(0.5, active=False)}
+    with gr.Accordion("Are the channels right?", open=False, elem_classes="advanced"):
+        gr.HTML(
+            '<p class="quiet">Levels need a few seconds of any sound. For the order, tap microphone 0, 1, 2, … once '
+            "each, a second apart: while you listen live, or in a recording of it.</p>"
+        )
+        with gr.Row(elem_classes="actions"):
+            made["check_levels"] = gr.Button("Check levels", min_width=96)
+            made["check_order"] = gr.Button("Check order", min_width=96)
+        made["checked"] = gr.HTML()
+    return made
+
+
+def _build_results() -> dict:
+    with gr.Column(elem_classes="pane after around"):
+        gr.HTML('<h2 class="section">Voices</h2>')
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=7, min_width=320):
+                made = {"stems": scope(size="stacked")}
+            with gr.Column(scale=5, min_width=288, elem_classes="figures"):
+                made["metrics"], made["notes"] = gr.HTML(), gr.HTML()
+                made["download"] = gr.DownloadButton("Download voices (ZIP)", size="md", elem_classes="download")
+    with gr.Column(elem_classes="pane after around"):
+        gr.HTML('<h2 class="section">Compare</h2>')
+        made["compare"] = scope(size="large")
+    return made

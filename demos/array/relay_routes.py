@@ -1,0 +1,168 @@
+"""Where arrays elsewhere knock: the routes of the relay, and the tokens that the page gives its sessions.
+
+A token opens one stream at a time and ends after a while. Only who has the token sees the stream.
+"""
+
+import hmac
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from core.arrays.live.relay import (
+    BLOCKS_PATH,
+    HELLO_PATH,
+    LARGEST_BODY,
+    LARGEST_HELLO,
+    STREAM_HEADER,
+    decode_blocks,
+    decode_hello,
+)
+from core.arrays.live.relay_source import RelaySource
+from core.errors import InputError
+from demos.array.routes import Refusal, answered, digest_of, new_token, read_body
+
+TOKEN_SECONDS = 2 * 3600.0
+MOST_TOKENS = 64
+BURST_SECONDS = 10.0  # of sound that may come at once, after the line was down
+FASTER = 1.25  # than real time, at most
+
+
+@dataclass
+class Pass:
+    """What a token stands for.
+
+    Args:
+        digest: of the token, which itself is not kept.
+        expires: when it ends, by the door's clock.
+        stream: the name of the stream that it opened.
+        source: what is heard of it.
+        allowance: samples per microphone that may come now.
+        counted: when that was so.
+    """
+
+    digest: bytes
+    expires: float
+    stream: str = ""
+    source: RelaySource | None = None
+    allowance: float = 0.0
+    counted: float = 0.0
+
+
+class RelayDoor:
+    """Gives tokens, and takes streams from who has one.
+
+    Args:
+        now: a clock, in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic):
+        self._now, self._lock = now, threading.RLock()
+        self._passes: list[Pass] = []
+
+    def issue(self) -> str:
+        """A new token for a session.
+
+        Raises:
+            InputError: too many are in use.
+        """
+        token = new_token()
+        with self._lock:
+            self._forget_expired()
+            if len(self._passes) >= MOST_TOKENS:
+                raise InputError("Too many arrays are connected to this page; try again later.")
+            self._passes.append(Pass(digest_of(token), self._now() + TOKEN_SECONDS))
+        return token
+
+    def knows(self, token: str) -> bool:
+        """Whether a token has not ended yet."""
+        with self._lock:
+            return self._find(token) is not None
+
+    def source(self, token: str) -> RelaySource | None:
+        """What is heard of a token's array; None where none has come yet, or the token has ended."""
+        with self._lock:
+            known = self._find(token)
+            return known.source if known else None
+
+    def revoke(self, token: str) -> None:
+        """Ends a token and its stream."""
+        with self._lock:
+            known = self._find(token)
+            if known:
+                self._end(known, "The page has ended the stream.")
+
+    def routes(self) -> list[Route]:
+        """What the page's server has to route here."""
+        return [
+            Route(HELLO_PATH, answered(self._hello), methods=["POST"]),
+            Route(HELLO_PATH, answered(self._goodbye), methods=["DELETE"]),
+            Route(BLOCKS_PATH, answered(self._blocks), methods=["POST"]),
+        ]
+
+    async def _hello(self, request: Request) -> None:
+        known = self._admitted(request)
+        hello = decode_hello(await read_body(request, LARGEST_HELLO))
+        with self._lock:
+            live = known.source is not None and not known.source.closed
+            if live and known.stream != hello.stream:
+                raise Refusal(409, "Another array already sends with this token.")
+            if not live:
+                known.stream, known.source = hello.stream, RelaySource(hello.geometry, self._now)
+                known.allowance, known.counted = BURST_SECONDS * hello.geometry.sample_rate, self._now()
+
+    async def _blocks(self, request: Request) -> None:
+        known = self._admitted(request)
+        source = self._stream(known, request)
+        blocks = decode_blocks(await read_body(request, LARGEST_BODY), source.geometry.count)
+        with self._lock:
+            self._charge(known, sum(block.samples.shape[1] for block in blocks), source.sample_rate)
+            source.accept(blocks)
+
+    async def _goodbye(self, request: Request) -> None:
+        self._stream(self._admitted(request), request).close()
+
+    def _admitted(self, request: Request) -> Pass:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        with self._lock:
+            known = self._find(token) if scheme.lower() == "bearer" else None
+        if known is None:
+            raise Refusal(401, "This token is not known, or has expired.")
+        return known
+
+    def _stream(self, known: Pass, request: Request) -> RelaySource:
+        """The open stream that the request belongs to."""
+        same = hmac.compare_digest(known.stream.encode(), request.headers.get(STREAM_HEADER, "").encode())
+        if known.source is None or known.source.closed or not same:
+            raise Refusal(410, "This stream is closed; begin with a hello.")
+        return known.source
+
+    def _charge(self, known: Pass, frames: int, sample_rate: int) -> None:
+        """A leaky bucket: no more sound than time passes, but for a burst."""
+        refill = FASTER * sample_rate * (self._now() - known.counted)
+        known.allowance = min(known.allowance + refill, BURST_SECONDS * sample_rate)
+        known.counted = self._now()
+        if frames > known.allowance:
+            raise Refusal(429, "The sound comes faster than it is played.")
+        known.allowance -= frames
+
+    def _find(self, token: str) -> Pass | None:
+        """Compares with every token, so that the time tells nothing of them."""
+        self._forget_expired()
+        digest, found = digest_of(token), None
+        for known in self._passes:
+            if hmac.compare_digest(known.digest, digest):
+                found = known
+        return found
+
+    def _forget_expired(self) -> None:
+        for known in [known for known in self._passes if known.expires <= self._now()]:
+            self._end(known, "The token has expired.")
+
+    def _end(self, known: Pass, message: str) -> None:
+        self._passes.remove(known)
+        if known.source:
+            known.source.close(message)

@@ -1,0 +1,1 @@
+"""What tabs share: layout, runs and their history, players, words."""

@@ -1,0 +1,243 @@
+"""What the page says in words and small tables: status, time, metrics, a model's card; and how typed gaps are read."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+from core.errors import InputError
+from core.signal.clip import Clip
+from core.tasks.progress import Progress, Result
+from core.tasks.stems import Separation, StemsProgress
+from core.tasks.voices import Localization, LocalizationProgress
+from core.zoo import Entry
+from demos.page.history import Moment
+
+# key -> (name, unit, whether more is better)
+METRICS = {
+    "psnr_db": ("PSNR", "dB", True),
+    "si_sdr_db": ("SI-SDR", "dB", True),
+    "sdr_db": ("SDR", "dB", True),
+    "lsd_db": ("LSD", "dB", False),
+    "gap_lsd_db": ("Gap LSD", "dB", False),
+    "mel_error": ("Mel error", "decades", False),
+}
+LOCALIZATION = {
+    "si_sdr_db": ("SI-SDR", "dB", True),
+    "si_sdr_improvement_db": ("Gain", "dB", True),
+    "angular_error_degrees": ("Off by", "degrees", False),
+}
+RADIAN = math.pi / 180
+BESIDE = 20 * RADIAN  # a voice found so near a true one is taken for it
+
+
+def seconds_text(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `2 min 05 s`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    return f"{round(seconds) // 60} min {round(seconds) % 60:02d} s"
+
+
+def status_html(state: str, text: str, share: float = 0.0) -> str:
+    """The line over the live scope. state: "idle", "running", "done" or "stopped"."""
+    width = f"{100 * min(max(share, 0), 1):.1f}%"
+    return (
+        f'<div class="status {state}" role="status"><span class="lamp"></span><span>{text}</span>'
+        f'<div class="bar"><i style="width:{width}"></i></div></div>'
+    )
+
+
+def progress_html(progress: Progress | StemsProgress) -> str:
+    at = progress.iterate
+    text = f"{_step_html(at.step, at.total_steps, at.level)}<span>{seconds_text(progress.seconds_left)} left</span>"
+    total = progress.seconds + progress.seconds_left
+    return status_html("running", text, progress.seconds / total if total else 0.0)
+
+
+def _step_html(step: int, total_steps: int, level: float) -> str:
+    """Step 0 is what is made of the evidence in one go, before the chain begins."""
+    return f"<b>Step {step} of {total_steps}</b><span>noise {level:.3g}</span>" if step else "<b>First estimate</b>"
+
+
+def result_html(result: Result | Separation) -> str:
+    report = result.report
+    facts = [
+        f"<b>Done in {seconds_text(report['seconds'])}</b>",
+        f"<span>{escape(_priors(report['prior']))}</span>",
+        f"<span>{report['score_evaluations']} evaluations</span>",
+        f"<span>seed {report['seed']}</span>",
+    ]
+    return status_html("done", "".join(facts), 1.0)
+
+
+def looking_html(moment: LocalizationProgress) -> str:
+    """The status line while voices are looked for."""
+    part = f"Part {moment.chunk + 1} of {moment.chunks}" if moment.chunks > 1 else "Looking around"
+    facts = [f"<b>{part}</b>"]
+    if moment.stage is not None:
+        windows = moment.stage.candidates
+        width = round(moment.stage.window / RADIAN, 1)
+        kept = sum(window.kept for window in windows)
+        facts.append(f"<span>{kept} of {len(windows)} windows of {width:g}° hold sound</span>")
+    facts.append(f"<span>{seconds_text(moment.seconds_left)} left</span>")
+    total = moment.seconds + moment.seconds_left
+    return status_html("running", "".join(facts), moment.seconds / total if total else 0.0)
+
+
+def found_html(result: Localization) -> str:
+    """The status line after voices were looked for."""
+    report, count = result.report, len(result.voices)
+    voices = "No voice" if not count else "1 voice" if count == 1 else f"{count} voices"
+    means = f"{report['method']}, {report['prior']}" if report["prior"] else report["method"]
+    facts = [f"<b>{voices} in {seconds_text(report['seconds'])}</b>", f"<span>{escape(means)}</span>"]
+    facts.append(f"<span>{escape(report['array'])}</span>")
+    return status_html("done", "".join(facts), 1.0)
+
+
+def _priors(names: str | Sequence[str]) -> str:
+    return names if isinstance(names, str) else " + ".join(names)
+
+
+def moment_html(moment: Moment) -> str:
+    """The status line while an iterate of the past is on show."""
+    text = _step_html(moment.step, moment.total_steps, moment.level)
+    return status_html("done", text, moment.step / moment.total_steps)
+
+
+def caption_html(name: str = "", seconds: float = 0.0, clip: Clip | None = None) -> str:
+    """The line over the input: what is loaded."""
+    if clip is None:
+        return '<div class="caption-line"><b>Your sound</b></div>'
+    channels = {1: "mono", 2: "stereo"}.get(clip.channels, f"{clip.channels} channels")
+    facts = f"{seconds_text(seconds)}, {clip.sample_rate / 1000:g} kHz, {channels}"
+    return f'<div class="caption-line"><b>{escape(name)}</b><span>{facts}</span></div>'
+
+
+def card_html(entry: Entry) -> str:
+    """What is known of a checkpoint."""
+    facts = {
+        "Name": entry.name,
+        "Kind": f"{entry.architecture}, {entry.sample_rate / 1000:g} kHz, {entry.bytes / 2**20:.1f} MB",
+        "Further files": ", ".join(f"{part}.safetensors" for part in entry.parts),
+        "Trained on": entry.data,
+        "Training": ", ".join(filter(None, [f"{entry.steps:,} steps" if entry.steps else "", entry.hardware])),
+        "Finished": entry.date,
+        "Figures": ", ".join(f"{title(name)} {value:.4g}" for name, value in entry.metrics.items()),
+        "Licence": entry.licence,
+        "SHA-256": f"{entry.sha256[:16]}…",
+    }
+    rows = "".join(f"<dt>{name}</dt><dd>{escape(str(fact))}</dd>" for name, fact in facts.items() if fact)
+    origin = "" if entry.bundled else '<p class="quiet">This is your own checkpoint; it does not ship with Resound.</p>'
+    return f'<dl class="card">{rows}</dl>{origin}'
+
+
+def metrics_html(result: Result) -> str:
+    """The metrics of the result and its baselines, the best of every column marked."""
+    rows = {"Result": result.metrics} | {title(name): figures for name, figures in result.baseline_metrics.items()}
+    missing = "No figures: there is no truth to compare with. Advanced takes a reference, the sound as it should be."
+    return table_html(rows, missing)
+
+
+def separation_html(result: Separation) -> str:
+    """How much nearer to the truth each stem is than the mixture, of the result, the baselines and the oracles."""
+    methods = {"Result": result.metrics} | {title(name): stems for name, stems in result.baseline_metrics.items()}
+    rows = {
+        method: {name: figures["si_sdr_improvement_db"] for name, figures in stems.items()}
+        for method, stems in methods.items()
+    }
+    names = {name: (name, "SI-SDR gain, dB", True) for name in result.stems}
+    missing = "No figures: there is no truth to compare with. Mix two sounds here, and there is."
+    return table_html(rows, missing, names)
+
+
+def localization_html(result: Localization) -> str:
+    """Means over the true voices, of the result, the untouched microphone, the baselines and the oracles."""
+    rows = {"Result": result.metrics}
+    of_result, gain = result.metrics.get("si_sdr_db"), result.metrics.get("si_sdr_improvement_db")
+    if of_result is not None and gain is not None:
+        rows["Microphone 0"] = {"si_sdr_db": of_result - gain, "si_sdr_improvement_db": 0.0}
+    rows |= {title(name): figures for name, figures in result.baseline_metrics.items()}
+    return table_html(rows, "No figures: nobody knows the truth here. In the simulated room it is known.", LOCALIZATION)
+
+
+def degrees_text(angle: float) -> str:
+    """Radians as `42°`, in [0, 360)."""
+    return f"{round(angle / RADIAN) % 360}°"
+
+
+def level_text(level_db: float) -> str:
+    """`−18 dB`."""
+    return f"{level_db:.0f} dB".replace("-", "\N{MINUS SIGN}")
+
+
+def table_html(
+    rows: Mapping[str, Mapping[str, float | None]],
+    missing: str,
+    metrics: Mapping[str, tuple] | None = None,
+    mark_best: bool = True,
+) -> str:
+    """Figures by method, the best of every column marked; the sentence `missing` where there are none."""
+    metrics = metrics or METRICS
+    keys = [key for key in metrics if any(figures.get(key) is not None for figures in rows.values())]
+    if not keys:
+        return f'<p class="quiet">{missing}</p>'
+    head = "".join(f"<th>{_metric_head(*metrics[key])}</th>" for key in keys)
+    best = dict.fromkeys(keys)
+    if mark_best:
+        best = {key: _best([figures.get(key) for figures in rows.values()], metrics[key][2]) for key in keys}
+    body = "".join(
+        f"<tr><th>{escape(name)}</th>{''.join(_metric_cell(figures.get(key), best[key]) for key in keys)}</tr>"
+        for name, figures in rows.items()
+    )
+    return f'<table class="metrics"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def notes_html(notes: Sequence[str]) -> str:
+    return "".join(f'<p class="quiet">{escape(note)}</p>' for note in notes)
+
+
+def title(name: str) -> str:
+    """`linear_prediction` -> `Linear prediction`."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _metric_head(name: str, unit: str, more_is_better: bool) -> str:
+    arrow, meaning = ("↑", "more is better") if more_is_better else ("↓", "less is better")
+    return f'{escape(name)}<small>{unit} <abbr title="{meaning}">{arrow}</abbr></small>'
+
+
+def _metric_cell(value: float | None, best: float | None) -> str:
+    if value is None:
+        return "<td>–</td>"
+    mark = ' class="best"' if value == best else ""
+    return f"<td{mark}>{value:.1f}</td>" if abs(value) >= 1 or value == 0 else f"<td{mark}>{value:.2g}</td>"
+
+
+def _best(values: Iterable[float | None], more_is_better: bool) -> float | None:
+    known = [value for value in values if value is not None]
+    return (max if more_is_better else min)(known, default=None)
+
+
+def parse_gaps(text: str) -> list[tuple[float, float]]:
+    """Reads `1.0-1.2, 2.5-2.6` (seconds; commas, semicolons or new lines between gaps).
+
+    Raises:
+        InputError: something in it is not a gap.
+    """
+    gaps = []
+    for piece in re.split(r"[,;\n]", text):
+        if not piece.strip():
+            continue
+        match = re.fullmatch(r"\s*(\d*\.?\d+)\s*s?\s*(?:-|–|to)\s*(\d*\.?\d+)\s*s?\s*", piece)
+        if not match:
+            raise InputError(f"“{piece.strip()[:40]}” is not a gap. Write gaps as 1.0-1.2, 2.5-2.6 in seconds.")
+        gaps.append((float(match[1]), float(match[2])))
+    return gaps
+
+
+def gaps_text(gaps: Iterable[Sequence[float]]) -> str:
+    """The gaps as `parse_gaps` reads them, to the millisecond."""
+    return ", ".join(f"{start:.3f}-{stop:.3f}" for start, stop in gaps)

@@ -1,0 +1,195 @@
+"""Where the widgets of a tab stand. What they do is in `demos/page/restoration_panel.py`."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import gradio as gr
+from gradio.components import Component
+
+from core import zoo
+from core.errors import InputError
+from demos.page import html, plots
+from demos.page.job import SAMPLERS, Job
+from demos.page.scope import scope
+
+AUTOMATIC = "automatic"
+QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
+FORMULAS = [
+    {"left": "$$", "right": "$$", "display": True},
+    {"left": "$", "right": "$", "display": False},
+]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Widgets:
+    """Everything on a tab that events speak of; `choices` and `further` are the job's own widgets by name."""
+
+    chips: list[gr.Button]
+    loaded: gr.State
+    door: gr.Audio
+    caption: gr.HTML
+    scope: gr.HTML
+    choices: dict[str, Component]
+    prior: gr.Dropdown
+    quality: gr.Radio
+    run: gr.Button
+    stop: gr.Button
+    start: gr.Number
+    length: gr.Number
+    seed: gr.Number
+    sampler: gr.Dropdown
+    steps: gr.Number
+    reference: gr.Audio
+    status: gr.HTML
+    monitor: gr.HTML
+    ladder: gr.Plot
+    scrubber: gr.Slider
+    compare: gr.HTML
+    metrics: gr.HTML
+    notes: gr.HTML
+    download: gr.DownloadButton
+    about: gr.HTML
+    further: dict[str, Component]
+
+    @property
+    def inputs(self) -> set[Component]:
+        """What a run reads."""
+        shared = {self.loaded, self.start, self.length, self.reference, self.prior, self.quality, self.seed}
+        return shared | {self.sampler, self.steps} | set(self.choices.values())
+
+
+def build(job: Job) -> Widgets:
+    """Makes the widgets of a tab in the current Blocks context."""
+    chips = build_lead(job.sentence, [example.label for example in job.examples])
+    with gr.Row(elem_classes="bench", equal_height=True):
+        with gr.Column(scale=5, min_width=320, elem_classes="pane"):
+            given = _build_input(job)
+        with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
+            shown = build_output()
+    further = {}
+    if job.between is not None:
+        with gr.Column(elem_classes="pane between"):
+            further = dict(job.between())
+    compared = build_comparison("Download WAV")
+    about = build_folds(job.how, about_html(given["prior"].value))
+    return Widgets(chips=chips, about=about, further=further, **given, **shown, **compared)
+
+
+def build_lead(sentence: str, labels: Sequence[str]) -> list[gr.Button]:
+    """The sentence that says what a tab does, and the row of its example chips."""
+    with gr.Row(elem_classes="lead"):
+        gr.HTML(f'<p class="sentence">{escape(sentence)}</p>')
+        with gr.Row(elem_classes="chips"):
+            return [gr.Button(label, size="sm", min_width=0, elem_classes="chip") for label in labels]
+
+
+def build_folds(how: str, about: str) -> gr.HTML:
+    """The folds at the end; returns the model's card."""
+    with gr.Row(elem_classes="folds"):
+        with gr.Accordion("How it works", open=False):
+            gr.Markdown(how, latex_delimiters=FORMULAS, elem_classes="how")
+        with gr.Accordion("About this model", open=False):
+            return gr.HTML(about)
+
+
+def build_door(label: str) -> gr.Audio:
+    """Where a sound comes in."""
+    return gr.Audio(
+        sources=["upload", "microphone"], type="filepath", label=label, show_label=False, elem_classes="door"
+    )
+
+
+def _build_input(job: Job) -> dict:
+    made = {"loaded": gr.State(None, time_to_live=24 * 3600)}
+    made["caption"] = gr.HTML(html.caption_html(), elem_classes="caption")
+    hint = "Drag over the waveform to mark a gap." if job.selects else ""
+    welcome = f"Choose an example above, or bring your own. {hint}"
+    made["scope"] = scope(placeholder=welcome, size="small", selectable=job.selects)
+    made["door"] = build_door("Your sound")
+    choices = dict(job.choices())
+    names = prior_names(job.task)
+    with gr.Row(elem_classes="settings"):
+        first = job.prior if job.prior in names else (names[0] if names else None)
+        made["prior"] = gr.Dropdown(names, value=first, label="Prior", min_width=160)
+        made["quality"] = build_quality()
+    made |= build_actions()
+    with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
+        made |= build_advanced(job.samplers)
+        gr.HTML('<p class="quiet">Reference: the sound as it should be, for the figures</p>')
+        made["reference"] = gr.Audio(
+            sources=["upload"], type="filepath", label="Reference", show_label=False, elem_classes="door"
+        )
+        choices |= job.more()
+    return made | {"choices": choices}
+
+
+def build_quality() -> gr.Radio:
+    return gr.Radio(QUALITIES, value="standard", label="Quality", min_width=200)
+
+
+def build_actions(label: str = "Run") -> dict:
+    """Run, or whatever the label says, and Stop."""
+    with gr.Row(elem_classes="actions"):
+        return {
+            "run": gr.Button(label, variant="primary", min_width=96, elem_classes="run"),
+            "stop": gr.Button("Stop", interactive=False, min_width=96, elem_classes="stop"),
+        }
+
+
+def build_advanced(samplers: Sequence[str] = SAMPLERS) -> dict:
+    """Numbers have no bounds here: what is out of them gets its sentence from the task, not Gradio's."""
+    made = {}
+    with gr.Row():
+        made["start"] = gr.Number(0.0, label="Start (s)", step=0.1, min_width=96)
+        made["length"] = gr.Number(0.0, label="Length (s)", step=0.1, min_width=96)
+        made["seed"] = gr.Number(0, label="Seed", precision=0, min_width=96)
+    with gr.Row():
+        made["sampler"] = gr.Dropdown([AUTOMATIC, *samplers], value=AUTOMATIC, label="Sampler", min_width=128)
+        made["steps"] = gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128)
+    return made
+
+
+def build_output(size: str = "large") -> dict:
+    """What is alive while a run goes on. size: of the monitor, see `scope`."""
+    status = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
+    monitor = scope(placeholder="What the sampler hears will appear here, step by step.", size=size, loop=True)
+    ladder = gr.Plot(plots.ladder_figure([], [], []), show_label=False, container=False, elem_classes="ladder")
+    scrubber = gr.Slider(
+        1, 2, value=1, step=1, label="Iterate", visible=False, interactive=True, buttons=[], elem_classes="scrubber"
+    )
+    return {"status": status, "monitor": monitor, "ladder": ladder, "scrubber": scrubber}
+
+
+def build_comparison(download: str) -> dict:
+    """What there is after a run; `download` is on the button."""
+    with gr.Column(elem_classes="pane after"):
+        gr.HTML('<h2 class="section">Compare</h2>')
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=7, min_width=320):
+                compare = scope(size="large", loop=False)
+            with gr.Column(scale=5, min_width=288, elem_classes="figures"):
+                metrics = gr.HTML()
+                notes = gr.HTML()
+                button = gr.DownloadButton(download, size="md", elem_classes="download")
+    return {"compare": compare, "metrics": metrics, "notes": notes, "download": button}
+
+
+def prior_names(task: str | None = None) -> list[str]:
+    """The priors on offer for a task (None: for any), bundled ones first."""
+    try:
+        return [entry.name for entry in zoo.catalogue(task)]
+    except InputError:
+        log.exception("the catalogue cannot be read")
+        return []
+
+
+def about_html(name: str | None) -> str:
+    """A model's card from its manifest entry."""
+    entry = next((entry for entry in zoo.catalogue() if entry.name == name), None)
+    if entry is None:
+        return '<p class="quiet">There is no model for this task yet: train or import one, then reload the page.</p>'
+    return html.card_html(zoo.summary(entry))

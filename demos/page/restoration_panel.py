@@ -1,0 +1,128 @@
+"""The skeleton of the restoration tabs: example chips, input and choices, what comes out, comparison, folds."""
+
+import logging
+import uuid
+
+import gradio as gr
+
+from core.errors import InputError
+from core.tasks.progress import Result
+from demos.page import html, layout, plots
+from demos.page.downloads import restored_file
+from demos.page.history import Shelf, Take
+from demos.page.job import Example, Job
+from demos.page.panel import Panel
+from demos.page.runner import APOLOGY
+from demos.page.scope import Track, View, payload
+from demos.page.source import DEFAULT_PART_SECONDS, SHOWN_SECONDS, Loaded, load, read_source, shown_part
+
+CHAIN, ESTIMATE = "Chain", "Estimate"
+
+log = logging.getLogger(__name__)
+
+
+class RunPanel(Panel):
+    """A tab's widgets and what they do; build it inside a `gr.Tab`.
+
+    Args:
+        shelf: holds the iterates of every session.
+        concurrency: arguments of the run's event that bound how many run at once.
+    """
+
+    def __init__(self, job: Job, shelf: Shelf, concurrency: dict):
+        super().__init__(layout.build(job), job.task, shelf)
+        self.job = job
+        self._wire_input()
+        self.wire_run(self.ui.inputs, concurrency)
+        job.wire(self)
+
+    # ---- input -------------------------------------------------------------------------------------------------
+
+    def _wire_input(self) -> None:
+        ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
+        fresh = [ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption]
+        for chip, example in zip(ui.chips, self.job.examples, strict=True):
+            chosen = [*fresh, ui.prior, *(ui.choices[name] for name in example.choices)]
+            chip.click(self._example_loader(example), None, chosen, **quiet)
+        gr.on([ui.door.upload, ui.door.stop_recording], self._load_own, ui.door, fresh, **quiet)
+        part = [ui.loaded, ui.start, ui.length]
+        gr.on([ui.start.change, ui.length.change], self._show_part, part, ui.scope, trigger_mode="always_last", **quiet)
+        ui.prior.change(layout.about_html, ui.prior, ui.about, **quiet)
+
+    def _example_loader(self, example: Example):
+        def choose():
+            loaded = load(example.path, example.label, example.reference)
+            known = example.prior in layout.prior_names(self.job.task)
+            chosen = gr.Dropdown(value=example.prior) if known else gr.skip()
+            fresh = self._fresh_input(loaded, example.seconds or loaded.seconds, autoplay=True)
+            return *fresh, chosen, *example.choices.values()
+
+        return choose
+
+    def _load_own(self, path: str | None):
+        if path is None:
+            return (gr.skip(),) * 7
+        try:
+            loaded = load(path)
+            return self._fresh_input(loaded, min(loaded.seconds, DEFAULT_PART_SECONDS), autoplay=False)
+        except InputError as error:
+            gr.Warning(str(error))
+        except Exception:
+            log.exception("loading failed")
+            gr.Warning(APOLOGY)
+        return gr.skip(), gr.skip(), None, *(gr.skip(),) * 4
+
+    def _fresh_input(self, loaded: Loaded, length: float, *, autoplay: bool):
+        length = round(length, 3)
+        clip, offset = shown_part(loaded, 0.0, length)
+        view = View([Track("Input", clip)], uuid.uuid4().hex, offset=offset, autoplay=autoplay)
+        caption = html.caption_html(loaded.name, loaded.seconds, clip)
+        return loaded, gr.update(value=payload(view), part=[0.0, length]), None, 0.0, length, None, caption
+
+    def _show_part(self, loaded: Loaded | None, start: float | None, length: float | None):
+        if loaded is None:
+            return gr.skip()
+        start = min(max(start or 0.0, 0.0), loaded.seconds)
+        part = [start, start + (length or loaded.seconds)]
+        if loaded.seconds <= SHOWN_SECONDS:
+            return gr.update(part=part)
+        try:
+            clip, offset = shown_part(loaded, start, length or loaded.seconds)
+        except InputError:
+            return gr.skip()  # half typed; Run says what is wrong
+        view = View([Track("Input", clip)], uuid.uuid4().hex, offset=offset)
+        return gr.update(value=payload(view), part=part)
+
+    # ---- run ---------------------------------------------------------------------------------------------------
+
+    def start(self, values: dict):
+        ui = self.ui
+        source = read_source(*(values[widget] for widget in (ui.loaded, ui.start, ui.length, ui.reference)))
+        if not values[ui.prior]:
+            raise InputError("There is no model for this task here: train or import one, then reload the page.")
+        chosen = {name: values[widget] for name, widget in ui.choices.items()}
+        run = self.job.start(source, self.settings(values, values[ui.prior]), chosen)
+        take = Take(uuid.uuid4().hex, plots.loudest_db(source.clip), source.start)
+        return run, take, (source.notes, values[ui.loaded])
+
+    def show(self, clips: tuple, chains: tuple, take: Take) -> dict:
+        tracks = [Track(ESTIMATE, *clips), Track(CHAIN, *chains)]
+        return payload(View(tracks, take.key, take.top_db, offset=take.offset))
+
+    def conclude(self, result: Result, take: Take, context) -> dict:
+        ui, (notes, loaded) = self.ui, context
+        tracks = [Track("Input", result.observed), Track("Result", result.clip)]
+        if any(result.observed is clip for clip in result.baselines.values()):
+            tracks = tracks[1:]  # what came in cannot be heard itself
+        tracks += [Track(html.title(name), clip) for name, clip in result.baselines.items()]
+        tracks += [Track("Truth", result.truth)] if result.truth is not None else []
+        heard = next(n for n, track in enumerate(tracks) if track.clip is result.clip)
+        view = View(tracks, take.key, take.top_db, offset=take.offset, initial=heard)
+        gaps = [[start + take.offset, stop + take.offset] for start, stop in result.report.get("gaps", ())]
+        return {
+            ui.status: html.result_html(result),
+            ui.compare: gr.update(value=payload(view), regions=gaps),
+            ui.metrics: html.metrics_html(result),
+            ui.notes: html.notes_html(dict.fromkeys((*notes, *result.notes))),
+            ui.download: restored_file(result.clip, loaded.name, self.job.task),
+        }

@@ -1,0 +1,119 @@
+"""What every tab does once its button is pressed: a run in the background, its updates, and Stop."""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core.errors import InputError
+from demos.page import html
+from demos.page.worker import in_background
+
+APOLOGY = "Something went wrong on our side. Your input is still here; please try again or choose other settings."
+
+PAUSE_SECONDS = 1.0
+REMEMBERED = 256  # sessions
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Press:
+    """One press of Run, and whether Stop was pressed after it."""
+
+    stopped: bool = False
+
+
+class Runner(ABC):
+    """The buttons of a tab that runs one task, and the line that says how it is going.
+
+    Args:
+        ui: its widgets, with run, stop and status.
+        task: the command's name.
+    """
+
+    def __init__(self, ui: Any, task: str):
+        self.ui, self.task = ui, task
+        self._presses: OrderedDict[str, Press] = OrderedDict()  # the last one of every session
+
+    @abstractmethod
+    def updates(self, values: dict, session: str) -> Iterator[dict]:
+        """What the page shows while a run goes on and at its end; the last one gives the buttons back.
+
+        Raises:
+            InputError: what the visitor can mend.
+        """
+
+    def stopped(self, session: str) -> dict:
+        """What the page shows after Stop."""
+        return {self.ui.status: html.status_html("stopped", "Stopped")}
+
+    def wire_buttons(self, inputs: set[Component], shown: set[Component], concurrency: dict) -> None:
+        """Connects Run and Stop.
+
+        Args:
+            inputs: what a run reads.
+            shown: what it changes beside the buttons and the status.
+            concurrency: arguments of the run's event that bound how many run at once.
+        """
+        ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
+        controls = {ui.run, ui.stop, ui.status}
+        begun = ui.run.click(self._begin, None, controls, queue=False, **quiet)
+        running = begun.then(self._run, inputs, controls | shown, **quiet, **concurrency)
+        running.failure(self._left, None, controls, queue=False, **quiet)
+        ui.stop.click(self._stop, None, controls | shown, cancels=[running], **quiet)
+
+    def buttons(self, *, running: bool) -> dict:
+        """Run and Stop, one of them to be pressed."""
+        return {self.ui.run: gr.Button(interactive=not running), self.ui.stop: gr.Button(interactive=running)}
+
+    def _begin(self, request: gr.Request) -> dict:
+        self._presses.pop(request.session_hash, None)
+        self._presses[request.session_hash] = Press()
+        while len(self._presses) > REMEMBERED:
+            self._presses.popitem(last=False)
+        return self.buttons(running=True) | {self.ui.status: html.status_html("running", "Waiting for its turn")}
+
+    async def _run(self, values: dict, request: gr.Request):
+        press = self._presses.get(request.session_hash, Press())
+        async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
+            async for update in updates:
+                if press.stopped:  # it is cancelled only a step later
+                    return
+                yield update
+
+    def _perform(self, values: dict, session: str) -> Iterator[dict]:
+        yield {self.ui.status: html.status_html("running", "Loading the model")}
+        try:
+            yield from self.updates(values, session)
+        except InputError as error:
+            gr.Warning(str(error))
+            yield self._failed()
+        except Exception:
+            log.exception("%s failed", self.task)
+            gr.Warning(APOLOGY)
+            yield self._failed()
+
+    async def _left(self, request: gr.Request) -> dict:
+        """After a run that the queue refused, or that was stopped: its last update may come after what Stop said."""
+        press = self._presses.get(request.session_hash, Press())
+        await asyncio.sleep(PAUSE_SECONDS)
+        if self._presses.get(request.session_hash, press) is not press:
+            return {self.ui.status: gr.skip()}  # another run has begun
+        if not press.stopped:
+            return self._failed()
+        return self.buttons(running=False) | {self.ui.status: self.stopped(request.session_hash)[self.ui.status]}
+
+    def _failed(self) -> dict:
+        return self.buttons(running=False) | {self.ui.status: html.status_html("idle", "Nothing was made")}
+
+    def _stop(self, request: gr.Request) -> dict:
+        self._presses.get(request.session_hash, Press()).stopped = True
+        return self.buttons(running=False) | self.stopped(request.session_hash)

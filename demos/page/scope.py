@@ -1,0 +1,126 @@
+"""The scope: one player for several tracks that share a time axis, with waveform, spectrogram and selectable regions.
+
+It serves every place of the page where sound is heard. `assets/scope.js` draws and plays; this file prepares what it
+gets: int16 WAV files (Gradio would normalise floats, and levels must stay true), outlines and spectrogram images.
+"""
+
+import base64
+import io
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from gradio.data_classes import FileData
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+from core.signal.clip import Clip
+from demos.page import plots
+
+_SCRIPT = (Path(__file__).parents[2] / "assets" / "scope.js").read_text(encoding="utf-8")
+_TEMPLATE = '<div class="scope" data-updates="0"><p class="scope-placeholder">${placeholder}</p></div>'
+
+
+@dataclass(frozen=True)
+class Track:
+    """One thing to hear, with the name that its switch shows."""
+
+    name: str
+    clip: Clip
+
+
+@dataclass(frozen=True)
+class View:
+    """What a scope shows.
+
+    Args:
+        tracks: of one comparison; they share duration, dB range and frequency axis.
+        key: playback goes on at the same position while the key stays the same.
+        top_db: the brightest level, see `plots.spectrogram_png`; the first track's loudest when not given.
+        top_hz: the upper edge of the spectrogram; half the highest sample rate when not given.
+        offset: seconds at the left edge of the axis.
+        autoplay: whether the first track starts at once.
+        initial: the track that is heard first.
+    """
+
+    tracks: Sequence[Track]
+    key: str
+    top_db: float | None = None
+    top_hz: float | None = None
+    offset: float = 0.0
+    autoplay: bool = False
+    initial: int = 0
+
+
+def scope(
+    *, placeholder: str = "", size: str = "large", selectable: bool = False, loop: bool = False, elem_classes: str = ""
+) -> gr.HTML:
+    """A scope component; its value is what `payload` makes of a view.
+
+    Its props `regions` ([[start, stop], ...]) and `part` ([start, stop]) are set with `gr.update`: selected spans, and
+    the span that is worked on (the rest is drawn dimmed), in seconds of the axis.
+
+    Args:
+        placeholder: shown while there is nothing to hear.
+        size: "small" for inputs, "large" for results, "stacked" for stems, which sound together.
+        selectable: whether dragging selects regions; then the event `select` carries them.
+        loop: whether playback starts over at the end.
+    """
+    return gr.HTML(
+        html_template=_TEMPLATE,
+        js_on_load=_SCRIPT,
+        apply_default_css=False,
+        elem_classes=elem_classes,
+        placeholder=placeholder,
+        size=size,
+        selectable=selectable,
+        loop=loop,
+        regions=[],
+        part=None,
+        gradient=plots.gradient_css(),
+        range_db=plots.RANGE_DB,
+    )
+
+
+def payload(view: View) -> dict:
+    """What `assets/scope.js` gets; the WAV files go to Gradio's cache."""
+    clips = [track.clip for track in view.tracks]
+    top_db = plots.loudest_db(clips[0]) if view.top_db is None else view.top_db
+    top_hz = max(clip.sample_rate for clip in clips) / 2 if view.top_hz is None else view.top_hz
+    return {
+        "key": view.key,
+        "tracks": [_track(track, top_db, top_hz) for track in view.tracks],
+        "seconds": max(clip.seconds for clip in clips),
+        "offset": view.offset,
+        "top_db": round(top_db),
+        "top_khz": top_hz / 1000,
+        "autoplay": view.autoplay,
+        "initial": view.initial,
+    }
+
+
+def _track(track: Track, top_db: float, top_hz: float) -> dict:
+    audio = save_bytes_to_cache(wav_bytes(track.clip), "clip.wav", get_upload_folder())
+    outline = (plots.outline(track.clip) * 127).round().astype(np.int8)
+    image = plots.spectrogram_png(track.clip, top_db=top_db, top_hz=top_hz)
+    return {
+        "name": track.name,
+        "audio": FileData(path=audio, mime_type="audio/wav").model_dump(),
+        "outline": base64.b64encode(outline.tobytes()).decode(),
+        "image": "data:image/png;base64," + base64.b64encode(image).decode(),
+        "seconds": track.clip.seconds,
+    }
+
+
+def wav_bytes(clip: Clip) -> bytes:
+    """The clip as a 16-bit WAV file at its own level; what exceeds full scale is clipped."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(clip.channels)
+        out.setsampwidth(2)
+        out.setframerate(clip.sample_rate)
+        out.writeframes((clip.samples.T.clip(-1, 1) * 32767).round().astype("<i2").tobytes())
+    return file.getvalue()

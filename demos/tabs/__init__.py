@@ -1,0 +1,1 @@
+"""One file for each tab: widgets in, a core.tasks call, widgets out."""

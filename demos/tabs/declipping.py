@@ -1,0 +1,48 @@
+"""The declipping tab: restores what a waveform did beyond the level that it was cut off at."""
+
+from collections.abc import Mapping
+
+import gradio as gr
+
+from core.tasks.declipping import declip
+from core.tasks.progress import Run, Settings
+from demos.page.job import Example, Job
+from demos.page.source import Source
+
+HOW = r"""
+An overloaded input cuts a waveform $w$ off at a threshold $\theta$: $y_i = \max(-\theta, \min(\theta, w_i))$.
+The samples under $\theta$ are known exactly; of the others we know the side they lie on, $w_i \ge \theta$ or
+$w_i \le -\theta$. At every level $\sigma$ of the noise ladder the sampler's estimate
+
+$$\hat w(x) = x + \sigma^2\, \nabla_x \log p_\sigma(x)$$
+
+gets the known samples back, and the clipped ones are moved to their side of the threshold where they are not there
+already. What is left open, how far the peaks went, is the prior's to say. The baseline is a cubic through the samples
+that were not clipped.
+
+P. Záviška, P. Rajmic, A. Ozerov, L. Rencker: *A Survey and an Extensive Evaluation of Popular Audio Declipping
+Methods*, 2021.
+"""
+
+
+def choices() -> dict:
+    return {
+        "threshold": gr.Number(
+            0.0, label="Threshold", info="The level of the cut, up to 1; 0 finds it from the waveform.", step=0.01
+        )
+    }
+
+
+def start(source: Source, settings: Settings, chosen: Mapping) -> Run:
+    return declip(source.clip, chosen["threshold"] or None, settings=settings, reference=source.reference)
+
+
+JOB = Job(
+    task="declip",
+    title="Declipping",
+    sentence="Gives an overloaded recording its peaks back; what was not clipped stays as it was, bit for bit.",
+    examples=(Example("Overloaded piano", "piano-clipped", "piano-16k", {"threshold": 0}, truth="piano", seconds=3),),
+    choices=choices,
+    start=start,
+    how=HOW,
+)

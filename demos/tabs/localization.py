@@ -1,0 +1,137 @@
+"""The localization tab: voices around a microphone array are found, followed live, separated and listened to."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+
+import gradio as gr
+
+from core.arrays.geometry import ARRAYS, ArrayGeometry
+from core.errors import InputError
+from core.tasks.localization import TASK, choose_separator, localize
+from core.tasks.progress import Settings
+from core.tasks.voices import Localization, LocalizationProgress
+from demos.array import polar
+from demos.array.channel_panel import ChannelPanel
+from demos.array.input_panel import EXAMPLES, QUIET, ArrayPanel
+from demos.array.input_sound import Heard
+from demos.array.layout import AUTOMATIC, FIRST_ARRAY, build
+from demos.array.live_panel import LivePanel
+from demos.array.live_routes import LiveDoor
+from demos.array.relay_routes import RelayDoor
+from demos.array.results import compared, numbered, stems_of, voice_metrics_html
+from demos.page import html, layout
+from demos.page.downloads import stems_archive
+from demos.page.runner import Runner
+from demos.page.scope import payload
+from demos.page.stream import throttled
+
+TITLE = "Localization"
+SENTENCE = "Finds the voices around a microphone array: where each comes from, and what it says alone."
+
+HOW = r"""
+A voice reaches the microphones one after the other, by at most $2r / c$: 0.2 ms across a ReSpeaker. From an angle
+$\theta$ it arrives at the microphone in $p_m$ earlier than at the centre by
+$\tau_m(\theta) = p_m \cdot (\cos\theta, \sin\theta) / c$.
+
+**The cone search** asks a network what comes from inside a window of angles, whose direction it is told by shifting
+every channel by $\tau_m$. Four windows of 90° cover the circle; those that hold sound are halved until they are 5.6°
+wide. Each ring of the picture is one width, innermost the widest. What was seen twice is kept once. Then the voices
+are **refined**: each has a spatial covariance $R_j$ that holds the room's echoes, and a free power $v_j$ in every bin;
+both are fitted to the recording, and a Wiener filter $v_j R_j (\sum_k v_k R_k)^{-1}$ takes the voice out of it. What
+the network had only leaked grows faint beside the others and is given up.
+
+**SRP-PHAT** measures how well the phases of all pairs of microphones agree with a wave from each direction,
+
+$$P(\theta) = \sum_{i<j} \sum_f
+\mathrm{Re}\left[\frac{X_i X_j^*}{|X_i X_j^*|}\, e^{-2 \pi \mathrm{i} f (\tau_i - \tau_j)}\right],$$
+
+and its peaks are voices; the live view adds such maps up twelve times a second. A beamformer $y = w^H x$ then keeps
+one direction: **delay and sum** aligns and adds, **MVDR** lets $\theta$ pass unchanged and everything else as
+little as it can, $w = R^{-1} a / (a^H R^{-1} a)$.
+
+The **ratio mask** and the **Wiener filter** know the truth, and bound what can be reached.
+
+T. Jenrungrot, V. Jayaram, S. Seitz, I. Kemelmacher-Shlizerman: *The Cone of Silence: Speech Separation by
+Localization*, NeurIPS 2020. J. DiBiase: *A high-accuracy, low-latency technique for talker localization*, 2000.
+H. Sawada et al.: *Multichannel extensions of non-negative matrix factorization with complex-valued data*, 2013.
+"""
+
+
+class LocalizationPanel(Runner):
+    """The tab's widgets and what they do; build it inside a `gr.Tab`.
+
+    Args:
+        relay, live: where arrays elsewhere come in, and live views go out; the page's server has to route their routes.
+        concurrency: arguments of the events that compute for long, which bound how many run at once.
+    """
+
+    def __init__(self, relay: RelayDoor, live: LiveDoor, concurrency: dict):
+        ui = build(SENTENCE, [example.label for example in EXAMPLES], HOW, _about(AUTOMATIC, ARRAYS[FIRST_ARRAY]))
+        super().__init__(ui, TASK)
+        self._given = ArrayPanel(ui, live)
+        self._listening = LivePanel(ui, self._given, relay, live, concurrency)
+        ChannelPanel(ui, self._given, live)
+        described = [ui.prior.change, ui.array.change]
+        gr.on(described, self._describe, {ui.prior, ui.array, ui.own}, ui.about, **QUIET)
+        self.wire_buttons(ui.inputs, {ui.polar, ui.stems, ui.compare, ui.metrics, ui.notes, ui.download}, concurrency)
+
+    def forget(self, visitor: str) -> None:
+        """Ends everything of a visitor who has left."""
+        self._listening.forget(visitor)
+
+    def updates(self, values: dict, session: str) -> Iterator[dict]:
+        ui = self.ui
+        heard, looks, key = self._given.heard(values, session, None), [], uuid.uuid4().hex
+        count = _chosen(values[ui.count])
+        run = localize(
+            heard.clip,
+            heard.array,
+            settings=Settings(_chosen(values[ui.prior])),
+            method=_chosen(values[ui.method]),
+            voices=int(count) if count else None,
+            moving=bool(values[ui.moving]),
+            truth=heard.truth,
+        )
+        with closing(throttled(run, lambda moment: looks.append(polar.look_of(moment)))) as moments:
+            for moment in moments:
+                if isinstance(moment, LocalizationProgress):
+                    shown = polar.looking(heard.array, moment, key)
+                    yield {ui.status: html.looking_html(moment), ui.polar: shown, ui.stems: None, ui.compare: None}
+                else:
+                    yield self.buttons(running=False) | self._conclude(moment, heard, looks, key)
+
+    def _conclude(self, result: Localization, heard: Heard, looks: list, key: str) -> dict:
+        ui, voices = self.ui, numbered(result, heard.truth)
+        truth = [path[0] for path in heard.truth.paths] if heard.truth else []
+        stems = {f"voice-{number}": voice.clip for number, voice in voices.items()}
+        return {
+            ui.status: html.found_html(result),
+            ui.polar: polar.found(heard.array, voices, looks, truth, key),
+            ui.stems: payload(stems_of(voices, heard, key)) if voices else None,
+            ui.compare: payload(compared(voices, heard, key)),
+            ui.metrics: html.localization_html(result) + voice_metrics_html(result, heard.truth_names),
+            ui.notes: html.notes_html(dict.fromkeys((*heard.notes, *result.notes))),
+            ui.download: stems_archive(stems, heard.name, "voices") if voices else None,
+        }
+
+    def _describe(self, values: dict) -> str:
+        return _about(values[self.ui.prior], self._given.array(values))
+
+
+def _chosen(value: str | None) -> str | None:
+    return None if value in (AUTOMATIC, None, "") else value
+
+
+def _about(prior: str | None, array: ArrayGeometry) -> str:
+    """The card of the separator that would be used."""
+    if _chosen(prior):
+        return layout.about_html(prior)
+    try:
+        separator = choose_separator(array)
+    except InputError as error:
+        return html.notes_html([str(error)])
+    if separator is None:
+        means = "SRP-PHAT finds the voices and a beamformer keeps them apart"
+        return html.notes_html([f"No separator was trained for the array {array.name}, so {means}."])
+    return layout.about_html(separator.name)

@@ -1,0 +1,235 @@
+"""The separation tab: takes a mixture apart, or mixes two sounds first so that the truth is known."""
+
+import uuid
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import gradio as gr
+
+from core.errors import InputError
+from core.signal.clip import Clip
+from core.tasks.separation import DEFAULT_PRIORS, TASK, mix, separate, stem_names
+from core.tasks.stems import Separation
+from demos.page import html, layout, plots
+from demos.page.downloads import stems_archive
+from demos.page.history import Shelf, Take
+from demos.page.job import SOUNDS
+from demos.page.panel import Panel, accept
+from demos.page.scope import Track, View, payload, scope
+from demos.page.source import DEFAULT_PART_SECONDS, Loaded, load, read_source
+
+TITLE = "Separation"
+SENTENCE = "Takes a mixture apart into sounds that each have a prior of their own; together they are the mixture again."
+MIXTURE, SOURCES = "mixture", "sources"
+INPUTS = [("One mixture", MIXTURE), ("Two sounds, mixed here", SOURCES)]
+NOBODY = "none"
+ESTIMATES, CHAINS = "Estimates", "Chains"
+FORMS = [
+    ("Shared: the priors look at the mixture", "shared"),
+    ("Exact: the last source is what remains", "exact"),
+    ("Soft: a pull, as in the original", "soft"),
+]
+
+HOW = r"""
+The sources add up to what was heard, $y = x_1 + \dots + x_N$, and each has a prior of its own. The sampler draws from
+
+$$p(x_1, \dots, x_N \mid y) \propto p(y \mid x_1, \dots, x_N) \prod_i p_i(x_i).$$
+
+**Shared**: each prior is shown the mixture and says what it hears of its own kind in it and in its noisy chain,
+$\hat x_i(x_i, y)$; it learned that from random other sounds, not from the other sources' priors. What the estimates
+miss is shared out, $\hat x_i \leftarrow \hat x_i + (y - \sum_j \hat x_j) / N$, at every step down the ladder.
+
+In the other forms no prior ever heard a mixture. **Exact**: the last source is what the others leave,
+$x_N = y - x_1 - \dots - x_{N-1}$, so that only these are drawn, with the score
+$\nabla \log p_i(x_i) - \nabla \log p_N(x_N)$. **Soft**: every update pulls the sources towards their
+sum by $\gamma\, (y - \sum_i x_i)$ with $\gamma = 15 / \sigma^2$, as in the original. At high noise the priors settle
+whose the loud parts are, at low noise the details. Several draws are averaged: what they agree on is evidence.
+
+The **ratio mask** and the **binary mask** know the truth; no mask can do better. **NMF** factors the spectrogram and is
+told which factor belongs to whom. A mu-law WaveNet cannot separate: its classes are spaced as a logarithm, and classes
+of sources do not add up to the mixture's.
+
+V. Jayaram, J. Thickstun: *Parallel and Flexible Sampling from Autoregressive Models via Langevin Dynamics*, ICML 2021,
+section 4.2. G. Mariani et al.: *Multi-Source Diffusion Models*, ICLR 2024.
+"""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A chip: sounds to mix, or one mixture, and the level of the second one."""
+
+    label: str
+    sounds: tuple[str, ...]
+    level_db: float = 0.0
+
+
+EXAMPLES = (
+    Example("Piano and voice", ("piano", "speech")),
+    Example("Voice, quiet piano", ("piano", "speech"), 8.0),
+    Example("A mixture", ("piano-and-speech",)),
+)
+
+
+class SeparationPanel(Panel):
+    """The tab's widgets and what they do; arguments as `demos.page.restoration_panel.RunPanel` has them."""
+
+    def __init__(self, shelf: Shelf, concurrency: dict):
+        super().__init__(_build(), TASK, shelf)
+        self._wire_input()
+        self.wire_run(self.ui.inputs, concurrency)
+
+    # ---- input -------------------------------------------------------------------------------------------------
+
+    def _wire_input(self) -> None:
+        ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
+        chosen = [ui.kind, ui.first, ui.second, ui.length, ui.second_door, ui.level, ui.scope, ui.caption]
+        for chip, example in zip(ui.chips, EXAMPLES, strict=True):
+            chip.click(_choose(example), None, chosen, **quiet)
+        ui.kind.change(_show_kind, ui.kind, [ui.second_door, ui.level], **quiet)
+        preview = [ui.kind, ui.first, ui.second, ui.level]
+        for door, held in ((ui.door, ui.first), (ui.second_door, ui.second)):
+            loaded = gr.on([door.upload, door.stop_recording], accept, [door, held], [held, door], **quiet)
+            loaded.then(_preview, preview, [ui.scope, ui.caption], **quiet)
+        gr.on([ui.kind.input, ui.level.release], _preview, preview, [ui.scope, ui.caption], **quiet)
+        gr.on([prior.change for prior in ui.priors], _about, ui.priors, ui.about, **quiet)
+
+    # ---- run ---------------------------------------------------------------------------------------------------
+
+    def start(self, values: dict):
+        ui = self.ui
+        priors = [name for name in (values[widget] for widget in ui.priors) if name and name != NOBODY]
+        mixture, truths, notes, offset = _read(values, ui)
+        count = len(priors)
+        if truths and count != len(truths):
+            raise InputError(f"Two sounds are mixed, but {count} priors are chosen; choose one for each sound.")
+        levels = [0.0, float(values[ui.level])] if truths else None
+        run = separate(
+            mixture,
+            priors,
+            settings=self.settings(values, None),
+            form=values[ui.form] or None,
+            levels_db=levels,
+            references=truths,
+        )
+        names = stem_names(priors)
+        take = Take(uuid.uuid4().hex, plots.loudest_db(mixture), offset, names, chain=values[ui.heard] == CHAINS)
+        return run, take, (values[ui.first].name, notes)
+
+    def show(self, clips: tuple, chains: tuple, take: Take) -> dict:
+        tracks = [Track(name, clip) for name, clip in zip(take.names, chains if take.chain else clips, strict=True)]
+        return payload(View(tracks, take.key, take.top_db, offset=take.offset))
+
+    def conclude(self, result: Separation, take: Take, context) -> dict:
+        ui, (name, notes) = self.ui, context
+        tracks = [Track("Mixture", result.mixture), *(Track(name, clip) for name, clip in result.stems.items())]
+        tracks += [Track(f"{name}, truth", clip) for name, clip in (result.truths or {}).items()]
+        view = View(tracks, take.key, take.top_db, offset=take.offset, initial=1)
+        adds_up = f"Together the stems miss the mixture by at most {result.misses:.1g} of full scale."
+        return {
+            ui.status: html.result_html(result),
+            ui.compare: payload(view),
+            ui.metrics: html.separation_html(result),
+            ui.notes: html.notes_html(dict.fromkeys((*notes, *result.notes, adds_up))),
+            ui.download: stems_archive(result.stems, name, self.task),
+        }
+
+
+def _build() -> SimpleNamespace:
+    made = {"chips": layout.build_lead(SENTENCE, [example.label for example in EXAMPLES])}
+    with gr.Row(elem_classes="bench", equal_height=True):
+        with gr.Column(scale=5, min_width=320, elem_classes="pane"):
+            made |= _build_input()
+        with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
+            made |= layout.build_output("stacked")
+    made |= layout.build_comparison("Download stems (ZIP)")
+    made["about"] = layout.build_folds(HOW, _about(*(prior.value for prior in made["priors"])))
+    ui = SimpleNamespace(**made)
+    settings = {ui.quality, ui.seed, ui.sampler, ui.steps, ui.form, ui.heard, ui.start, ui.length}
+    ui.inputs = {ui.kind, ui.first, ui.second, ui.level, *ui.priors} | settings
+    return ui
+
+
+def _build_input() -> dict:
+    made = {"first": gr.State(None, time_to_live=24 * 3600), "second": gr.State(None, time_to_live=24 * 3600)}
+    made["caption"] = gr.HTML(html.caption_html(), elem_classes="caption")
+    made["scope"] = scope(placeholder="Choose an example above, or bring your own.", size="small")
+    made["kind"] = gr.Radio(INPUTS, value=MIXTURE, label="Your sound", info="Mixed here, the truth is known.")
+    made["door"] = layout.build_door("Mixture, or first sound")
+    made["second_door"] = gr.Audio(
+        sources=["upload", "microphone"],
+        type="filepath",
+        label="Second sound",
+        show_label=False,
+        visible=False,
+        elem_classes="door",
+    )
+    made["level"] = gr.Slider(-20, 20, value=0, step=1, label="Second sound louder by (dB)", visible=False)
+    names = layout.prior_names(TASK)
+    with gr.Row(elem_classes="settings"):
+        firsts = [name if name in names else (names[0] if names else None) for name in DEFAULT_PRIORS]
+        priors = [
+            gr.Dropdown(names, value=value, label=label, min_width=128)
+            for value, label in zip(firsts, ("First source", "Second source"), strict=True)
+        ]
+        priors.append(gr.Dropdown([NOBODY, *names], value=NOBODY, label="Third source", min_width=128))
+    made |= {"priors": priors, "quality": layout.build_quality()} | layout.build_actions()
+    with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
+        made |= layout.build_advanced()
+        with gr.Row():
+            made["form"] = gr.Dropdown([("Automatic", ""), *FORMS], value="", label="The mixture", min_width=128)
+            made["heard"] = gr.Dropdown([ESTIMATES, CHAINS], value=ESTIMATES, label="What is shown", min_width=128)
+    return made
+
+
+def _choose(example: Example):
+    def choose():
+        held = [load(str(SOUNDS / f"{sound}.flac"), sound) for sound in example.sounds]
+        first, second = held[0], held[1] if len(held) > 1 else None
+        kind = SOURCES if second else MIXTURE
+        shown = _preview(kind, first, second, example.level_db, autoplay=True)
+        length = round(min(loaded.seconds for loaded in held), 3)
+        door, _ = _show_kind(kind)
+        level = gr.Slider(value=example.level_db, visible=kind == SOURCES)
+        return kind, first, second, length, door, level, *shown
+
+    return choose
+
+
+def _show_kind(kind: str):
+    return gr.Audio(visible=kind == SOURCES), gr.Slider(visible=kind == SOURCES)
+
+
+def _preview(kind: str, first: Loaded | None, second: Loaded | None, level: float, autoplay: bool = False):
+    """What stands to be taken apart, and its caption."""
+    if first is None or (kind == SOURCES and second is None):
+        return gr.skip(), gr.skip()
+    part = {"start": 0.0, "length": min(first.seconds, DEFAULT_PART_SECONDS), "reference": None}
+    try:
+        clip = read_source(first, **part).clip
+        tracks, name = [Track("Mixture", clip)], first.name
+        if kind == SOURCES:
+            part["length"] = min(second.seconds, DEFAULT_PART_SECONDS)
+            clip, sources, _ = mix([clip, read_source(second, **part).clip], [level])
+            name = f"{first.name} + {second.name}"
+            tracks = [Track("Mixture", clip), *(Track(n, c) for n, c in zip(("First", "Second"), sources, strict=True))]
+    except InputError as error:
+        gr.Warning(str(error))
+        return gr.skip(), gr.skip()
+    return payload(View(tracks, uuid.uuid4().hex, autoplay=autoplay)), html.caption_html(name, clip.seconds, clip)
+
+
+def _read(values: dict, ui: SimpleNamespace) -> tuple[Clip, list[Clip] | None, tuple[str, ...], float]:
+    """The mixture, its sources where they are known, notes, and where the part begins."""
+    part = (values[ui.start], values[ui.length], None)
+    first = read_source(values[ui.first], *part)
+    if values[ui.kind] == MIXTURE:
+        return first.clip, None, first.notes, first.start
+    if values[ui.second] is None:
+        raise InputError("There is no second sound yet: upload or record one, or choose “One mixture”.")
+    second = read_source(values[ui.second], *part)
+    mixture, truths, notes = mix([first.clip, second.clip], [float(values[ui.level])])
+    return mixture, truths, (*first.notes, *second.notes, *notes), first.start
+
+
+def _about(*names: str | None) -> str:
+    return "".join(layout.about_html(name) for name in dict.fromkeys(names) if name and name != NOBODY)

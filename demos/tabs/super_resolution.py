@@ -1,0 +1,78 @@
+"""The super-resolution tab: makes a sound of a low rate whole again, or takes one apart first to show it."""
+
+from collections.abc import Mapping
+
+import gradio as gr
+
+from core.tasks.progress import Run, Settings
+from core.tasks.super_resolution import super_resolve
+from demos.page.job import Example, Job
+from demos.page.source import Source
+
+FACTORS = [("2×", 2), ("4×", 4), ("8×", 8), ("16×", 16)]
+RESTORE, PLAIN, LOWPASS = "restore", "plain", "lowpass"
+INPUTS = [("Restore as it is", RESTORE), ("Thin it out first", PLAIN), ("Low-pass it first", LOWPASS)]
+EVIDENCE = [("Find out", "auto"), ("Every k-th sample", PLAIN), ("Low-passed", LOWPASS)]
+
+HOW = r"""
+Of a waveform $w$ at the full rate only every $k$-th sample was kept, $y_i = w_{ki}$, or its low-passed version at the
+$k$-th part of the rate, $y = D_k h * w$. Many sounds agree with $y$; the prior $p(w)$ says which of them sound real.
+The sampler draws from
+
+$$p(w \mid y) \propto p(w)\, p(y \mid w)$$
+
+by going down a ladder of noise levels $\sigma_1 > \sigma_2 > \dots$: with $x = w + \sigma \epsilon$, the network's
+score gives the denoised estimate (Tweedie's formula)
+
+$$\hat w(x) = x + \sigma^2\, \nabla_x \log p_\sigma(x),$$
+
+the evidence is put back into it, and the chain moves on to the next level. **Estimate** plays $\hat w$, what the
+sampler hears in the noise; **Chain** plays $x$, what the chain really is. The *residual* says how far the estimate is
+from the evidence before it is put back.
+
+V. Jayaram, J. Thickstun: *Parallel and Flexible Sampling from Autoregressive Models via Langevin Dynamics*,
+ICML 2021, section 4.3.
+"""
+
+
+def choices() -> dict:
+    return {
+        "input": gr.Radio(
+            INPUTS, value=RESTORE, label="Your sound", info="Thinned out first, it is its own truth to compare with."
+        ),
+        "factor": gr.Radio(FACTORS, value=4, label="Factor"),
+    }
+
+
+def more() -> dict:
+    return {"evidence": gr.Dropdown(EVIDENCE, value="auto", label="What a sound of low rate is")}
+
+
+def start(source: Source, settings: Settings, chosen: Mapping) -> Run:
+    degrade = None if chosen["input"] == RESTORE else chosen["input"]
+    return super_resolve(
+        source.clip,
+        chosen["factor"],
+        degrade=degrade,
+        evidence=chosen["evidence"],
+        settings=settings,
+        reference=None if degrade else source.reference,
+    )
+
+
+JOB = Job(
+    task="super-resolve",
+    title="Super-resolution",
+    sentence="Gives a dull, low-rate sound back the detail between and above the samples that it has.",
+    examples=(
+        Example("Piano, every 4th sample", "piano", "piano-16k", {"input": PLAIN, "factor": 4}, seconds=3),
+        Example("Piano, every 8th sample", "piano", "piano-16k", {"input": PLAIN, "factor": 8}, seconds=3),
+        Example("Piano at 4 kHz", "piano-4k", "piano-16k", {"input": RESTORE, "factor": 4}, truth="piano", seconds=3),
+        Example("Voice, every 4th sample", "speech", "voice-16k", {"input": PLAIN, "factor": 4}, seconds=3),
+        Example("Voice at 4 kHz", "speech-4k", "voice-16k", {"input": RESTORE, "factor": 4}, truth="speech", seconds=3),
+    ),
+    choices=choices,
+    more=more,
+    start=start,
+    how=HOW,
+)

@@ -1,0 +1,196 @@
+"""The vocoding tab: forgets the phases of a sound and plays its mel spectrogram anew, changed where asked."""
+
+import base64
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from core.errors import InputError
+from core.signal.files import read_clip
+from core.signal.mel import MelFrontEnd
+from core.signal.spectrogram_files import SUFFIXES, MelSpectrogram, read_spectrogram
+from core.tasks.progress import Run, Settings
+from core.tasks.vocoding import (
+    DEFAULT_PRIOR,
+    SEMITONES,
+    STRETCHES,
+    front_end_for,
+    spectrogram_of,
+    vocode,
+    wanted_spectrogram,
+)
+from demos.page import html, plots
+from demos.page.downloads import spectrogram_file
+from demos.page.history import Shelf, Take
+from demos.page.job import SAMPLERS, Example, Job
+from demos.page.restoration_panel import RunPanel
+from demos.page.source import DEFAULT_PART_SECONDS, Loaded, Source, read_source
+
+HOW = r"""
+A mel spectrogram $m = M\,|\mathrm{STFT}(w)|$ says how loud each of 80 bands is at each moment; the phases of $w$ are
+lost, and with them most of what a waveform is. Griffin-Lim looks for phases that agree with each other; a prior knows
+which waveforms sound like a voice. The sampler starts from Griffin-Lim, forgets it in noise and goes down the ladder by
+
+$$\hat w(x) = x + \sigma^2\, \nabla_x \log p_\sigma(x),$$
+
+and in every $\hat w$ each bin is made louder or quieter as its bands ask for,
+$|\hat W| \leftarrow |\hat W| \cdot M^\top (m / M |\hat W|)$: the evidence. Before all this the spectrogram may be
+stretched in time or moved in pitch, each without the other, which no resampling can do.
+
+A WaveNet that was trained with spectrograms is told $m$ instead, and needs no such correction: the same chains run on
+its score, or it draws one sample after the other (the sampler *ancestral*), which is heard as it grows.
+
+The **mel error** says how far the result's spectrogram is from the one that was asked for; it hears no phases. Listen.
+
+V. Jayaram, J. Thickstun: *Parallel and Flexible Sampling from Autoregressive Models via Langevin Dynamics*, ICML 2021,
+section 4.1. D. Griffin, J. Lim: *Signal estimation from modified short-time Fourier transform*, 1984.
+"""
+
+
+def choices() -> dict:
+    return {
+        "stretch": gr.Slider(*STRETCHES, value=1.0, step=0.05, label="Stretch time by"),
+        "semitones": gr.Slider(-SEMITONES, SEMITONES, value=0, step=1, label="Move pitch by (semitones)"),
+    }
+
+
+def more() -> dict:
+    return {"temperature": gr.Number(1.0, label="Temperature (of the sampler ancestral)", step=0.05)}
+
+
+def between() -> dict:
+    """The spectrogram that is asked for, the one that is heard, and files of them."""
+    gr.HTML('<h2 class="section">Mel spectrogram</h2>')
+    with gr.Row(elem_classes="mels"):
+        made = {"asked": gr.HTML(_figure("Asked for")), "heard": gr.HTML(_figure("Heard"))}
+    with gr.Row(elem_classes="actions"):
+        opened = gr.UploadButton("Open a spectrogram file", file_types=list(SUFFIXES), size="md")
+        made |= {"file": opened, "save": gr.DownloadButton("Download the spectrogram", size="md")}
+    return made
+
+
+def start(source: Source, settings: Settings, chosen: Mapping) -> Run:
+    return vocode(source.clip, settings=settings, reference=source.reference, **_changes(chosen))
+
+
+def _changes(chosen: Mapping) -> dict[str, float]:
+    return {
+        name: float(chosen[name]) for name in ("stretch", "semitones", "temperature") if chosen.get(name) is not None
+    }
+
+
+JOB = Job(
+    task="vocode",
+    title="Vocoding",
+    sentence="Plays the mel spectrogram of your sound anew, with phases of the prior's; slower, higher, as you like.",
+    examples=(
+        Example("Voice", "speech", "voice-16k", {"stretch": 1.0, "semitones": 0}),
+        Example("Voice, half as fast", "speech", "voice-16k", {"stretch": 2.0, "semitones": 0}, seconds=3),
+        Example("Voice, four semitones up", "speech", "voice-16k", {"stretch": 1.0, "semitones": 4}),
+        Example("Piano", "piano", "piano-16k", {"stretch": 1.0, "semitones": 0}, seconds=4),
+    ),
+    choices=choices,
+    more=more,
+    between=between,
+    samplers=(*SAMPLERS, "ancestral"),
+    start=start,
+    how=HOW,
+    prior=DEFAULT_PRIOR,
+)
+
+
+@dataclass
+class MelTake(Take):
+    """Knows, too, which spectrogram its iterates are to be seen as."""
+
+    front_end: MelFrontEnd | None = None
+
+
+class VocodingPanel(RunPanel):
+    """Beside the skeleton's: spectrograms as pictures, and as files that are opened and taken along."""
+
+    def __init__(self, shelf: Shelf, concurrency: dict):
+        super().__init__(JOB, shelf, concurrency)
+        ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
+        further, choices = ui.further, [ui.choices["stretch"], ui.choices["semitones"]]
+        fresh = [ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption]
+        further["file"].upload(self._open, [further["file"], ui.prior], [*fresh, *choices], **quiet)
+        changed = [widget.change for widget in (ui.loaded, ui.start, ui.length, ui.prior, *choices)]
+        asked = [ui.loaded, ui.start, ui.length, ui.prior, *choices]
+        shown = [further["asked"], further["save"]]
+        gr.on(changed, self._asked, asked, shown, trigger_mode="always_last", **quiet)
+
+    @property
+    def further(self) -> set:
+        return {self.ui.further["heard"]}
+
+    def besides(self, clips: tuple, take: MelTake) -> dict:
+        heard = spectrogram_of(clips[0], take.front_end)
+        return {self.ui.further["heard"]: _figure("Heard", heard)}
+
+    def start(self, values: dict):
+        ui, loaded = self.ui, values[self.ui.loaded]
+        settings = self.settings(values, values[ui.prior])
+        if not _is_spectrogram(loaded):
+            run, take, context = super().start(values)
+            take = MelTake(take.key, take.top_db, take.offset, front_end=front_end_for(settings))
+            return run, take, context
+        start, length = values[ui.start] or 0.0, values[ui.length] or None
+        spectrogram = read_spectrogram(Path(loaded.path), front_end_for(settings)).cut(start, length)
+        changes = _changes({name: values[widget] for name, widget in ui.choices.items()})
+        take = MelTake(uuid.uuid4().hex, None, start, front_end=spectrogram.front_end)
+        path = values[ui.reference]
+        reference = read_clip(path, start=start, length=length).clip if path else None
+        return vocode(spectrogram, settings=settings, reference=reference, **changes), take, ((), loaded)
+
+    def _open(self, path: str | None, prior: str):
+        """A spectrogram file, checked for the prior that is chosen."""
+        try:
+            spectrogram = read_spectrogram(Path(path), front_end_for(Settings(prior=prior)))
+        except InputError as error:
+            gr.Warning(str(error))
+            return (gr.skip(),) * 9
+        loaded = Loaded(path, Path(path).name, spectrogram.seconds)
+        length = round(min(loaded.seconds, DEFAULT_PART_SECONDS), 3)
+        silent = gr.update(value=None, part=None)  # there is no sound of it yet
+        caption = _caption(loaded.name, spectrogram)
+        return loaded, silent, None, 0.0, length, None, caption, 1.0, 0  # as it is in the file
+
+    def _asked(self, loaded: Loaded | None, start, length, prior: str | None, stretch: float, semitones: float):
+        """The picture of what Run would play, and its file; nothing while something is half typed."""
+        if loaded is None or not prior:
+            return gr.skip(), gr.skip()
+        try:
+            front_end = front_end_for(Settings(prior=prior))
+            if _is_spectrogram(loaded):
+                source = read_spectrogram(Path(loaded.path), front_end).cut(start or 0.0, length or None)
+            else:
+                source = read_source(loaded, start, length, None).clip
+            spectrogram = wanted_spectrogram(source, front_end, stretch, semitones)
+        except InputError:
+            return gr.skip(), gr.skip()
+        return _figure("Asked for", spectrogram), spectrogram_file(spectrogram, loaded.name)
+
+
+def _is_spectrogram(loaded: Loaded | None) -> bool:
+    return loaded is not None and Path(loaded.path).suffix.lower() in SUFFIXES
+
+
+def _figure(name: str, spectrogram: MelSpectrogram | None = None) -> str:
+    if spectrogram is None:
+        return f'<figure class="mel"><figcaption><b>{name}</b></figcaption><div class="mel-well"></div></figure>'
+    picture = base64.b64encode(plots.mel_png(spectrogram.decades)).decode()
+    facts = f"{html.seconds_text(spectrogram.seconds)}, {spectrogram.front_end.bands} bands"
+    caption = f"<figcaption><b>{name}</b><span>{facts}</span></figcaption>"
+    image = f'<img alt="Mel spectrogram, {facts}" src="data:image/png;base64,{picture}">'
+    return f'<figure class="mel">{caption}{image}</figure>'
+
+
+def _caption(name: str, spectrogram: MelSpectrogram) -> str:
+    front_end = spectrogram.front_end
+    facts = f"{html.seconds_text(spectrogram.seconds)}, {front_end.sample_rate / 1000:g} kHz, a spectrogram"
+    return f'<div class="caption-line"><b>{escape(name)}</b><span>{facts}</span></div>'

@@ -1,0 +1,41 @@
+"""Tracks: voices keep their places through pauses, and are followed where they walk."""
+
+import numpy as np
+import pytest
+
+from core.arrays.doa.tracking import Detection, link
+
+
+def found(*degrees: float, energy: float = 1.0) -> list[Detection]:
+    return [Detection(np.deg2rad(angle), energy, np.zeros((1, 4))) for angle in degrees]
+
+
+def test_voices_that_stay_are_linked_by_their_place():
+    tracks = link([found(10, 100), found(102, 9), found(), found(12), found(99)])
+    assert sorted(tuple(track.detections) for track in tracks) == [(0, 1, 3), (0, 1, 4)]
+    assert sorted(np.rad2deg([track.angle for track in tracks])) == pytest.approx([10.3, 100.3], abs=0.1)
+
+
+def test_a_place_outside_the_gate_is_another_voice():
+    assert len(link([found(10), found(40)])) == 2
+    assert len(link([found(10), found(40)], moving=True)) == 1
+    assert len(link([found(10), found(80)], moving=True)) == 2
+
+
+def test_voices_that_walk_are_followed_around_the_circle():
+    tracks = link([found(340 + 20 * k, 160 - 20 * k) for k in range(5)], moving=True)
+    assert len(tracks) == 2 and all(len(track.detections) == 5 for track in tracks)
+    assert sorted(np.rad2deg([track.last_angle for track in tracks]) % 360) == pytest.approx([60, 80])
+
+
+def test_the_mean_direction_is_taken_around_the_circle_and_by_energy():
+    (track,) = link([found(355), found(5)])
+    assert np.rad2deg(track.angle) % 360 == pytest.approx(0, abs=1e-6) or np.rad2deg(track.angle) == pytest.approx(360)
+    (track,) = link([found(0, energy=3.0), found(10, energy=1.0)])
+    assert np.rad2deg(track.angle) == pytest.approx(2.5, abs=0.1)
+
+
+def test_loud_voices_come_first():
+    tracks = link([[*found(10, energy=0.1), *found(100, energy=2.0)], found(200, energy=0.5)])
+    assert [track.energy for track in tracks] == [2.0, 0.5, 0.1]
+    assert link([[], []]) == []

@@ -1,0 +1,76 @@
+"""What the page says, and how it reads typed gaps."""
+
+import re
+
+import numpy as np
+import pytest
+
+from core.errors import InputError
+from core.signal.clip import Clip
+from core.tasks.progress import Progress, Result
+from core.types import Iterate
+from demos.page import html
+
+CLIP = Clip(np.zeros((1, 64), np.float32), 16000)
+
+
+@pytest.mark.parametrize(
+    ("text", "gaps"),
+    [
+        ("1.0-1.2", [(1.0, 1.2)]),
+        ("1.0-1.2, 2.5-2.6", [(1.0, 1.2), (2.5, 2.6)]),
+        (" .5 - 1 ;2 s to 3 s\n4–5,", [(0.5, 1.0), (2.0, 3.0), (4.0, 5.0)]),
+        ("", []),
+        ("2-1", [(2.0, 1.0)]),
+    ],
+)
+def test_gaps_are_read(text, gaps):
+    assert html.parse_gaps(text) == gaps
+
+
+@pytest.mark.parametrize("text", ["1.0", "a-b", "1-2-3", "-1-2", "1..2-3", "nan-inf", "1e3-2e3"])
+def test_what_is_not_a_gap_gets_one_sentence(text):
+    with pytest.raises(InputError, match="is not a gap") as caught:
+        html.parse_gaps(f"1-2, {text}")
+    assert text in str(caught.value)
+
+
+def test_gaps_round_trip():
+    gaps = [(0.1234, 0.2), (10.0, 11.5)]
+    assert html.parse_gaps(html.gaps_text(gaps)) == [(0.123, 0.2), (10.0, 11.5)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s")]
+)
+def test_seconds_are_readable(seconds, text):
+    assert html.seconds_text(seconds) == text
+
+
+def test_progress_says_step_noise_and_time_left():
+    iterate = Iterate(None, None, 0.03125, 3, 40, None, 0.1)
+    shown = html.progress_html(Progress(lambda: CLIP, lambda: CLIP, iterate, 1.0, 3.0))
+    assert "Step 3 of 40" in shown and "noise 0.0312" in shown and "3.0 s left" in shown and "width:25.0%" in shown
+
+
+def result(metrics, baselines) -> Result:
+    report = {"seconds": 2.0, "prior": "<b>", "score_evaluations": 40, "seed": 0}
+    return Result(CLIP, {}, metrics, baselines, report, CLIP)
+
+
+def test_metrics_have_units_and_the_best_is_marked():
+    figures = {"psnr_db": 30.04, "si_sdr_db": None, "lsd_db": 4.0}
+    shown = html.metrics_html(result(figures, {"linear_prediction": {"psnr_db": 28.0, "lsd_db": 3.96}}))
+    assert re.findall(r"<th>([A-Z]+)<small>dB", shown) == ["PSNR", "LSD"], "columns without a figure are left out"
+    assert "<th>Linear prediction</th>" in shown
+    assert re.findall(r'<td class="best">([\d.]+)', shown) == ["30.0", "4.0"]
+
+
+def test_no_truth_no_table():
+    assert "no truth" in html.metrics_html(result({"psnr_db": None}, {"spline": {"psnr_db": None}}))
+
+
+def test_names_are_escaped():
+    assert "<b>&lt;b&gt;" not in html.result_html(result({}, {})) and "&lt;b&gt;" in html.result_html(result({}, {}))
+    assert "<script>" not in html.caption_html("<script>.wav", 1.0, CLIP)
+    assert "<i>" not in html.notes_html(["<i>"])

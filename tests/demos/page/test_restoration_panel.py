@@ -1,0 +1,114 @@
+"""A run's events without a browser: what the page is told when a run is refused, fails, or is cancelled."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+import soundfile
+
+from core.errors import InputError
+from demos.page import runner
+from demos.page.history import Shelf
+from demos.page.restoration_panel import APOLOGY, RunPanel
+from demos.page.source import load
+from demos.tabs import super_resolution
+
+ANNA = SimpleNamespace(session_hash="anna")
+
+
+@pytest.fixture
+def said(monkeypatch) -> list[str]:
+    """The warnings that pop up."""
+    texts = []
+    monkeypatch.setattr(gr, "Warning", texts.append)
+    return texts
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a job that starts like `start`; returns all updates as {widget: value}, and the widgets."""
+
+    def run_with(start):
+        with gr.Blocks(), gr.Tabs(), gr.Tab("job"):
+            panel = RunPanel(replace(super_resolution.JOB, start=start), Shelf(), {})
+        path = tmp_path / "tone.wav"
+        soundfile.write(path, 0.1 * np.sin(np.arange(8000) / 9), 16000)
+        values = {widget: widget.value for widget in panel.ui.inputs}
+        values |= {panel.ui.loaded: load(str(path)), panel.ui.prior: "piano-16k", panel.ui.length: 0.5}
+        return list(panel._perform(values, "session")), panel.ui
+
+    return run_with
+
+
+def refused(*_):
+    raise InputError("The factor must be a whole number.")
+    yield
+
+
+def broken(*_):
+    raise RuntimeError("secret detail")
+    yield
+
+
+def test_a_refusal_is_one_sentence_and_the_buttons_come_back(run, said):
+    updates, ui = run(refused)
+    assert said == ["The factor must be a whole number."]
+    assert updates[-1][ui.run].interactive and not updates[-1][ui.stop].interactive
+    assert ui.compare not in updates[-1], "the last result stays"
+
+
+def test_our_own_mistake_gets_an_apology_and_goes_to_the_log_alone(run, said, caplog):
+    updates, ui = run(broken)
+    assert said == [APOLOGY]
+    assert "secret detail" in caplog.text and "secret detail" not in str(updates)
+    assert "Nothing was made" in updates[-1][ui.status]
+    assert updates[-1][ui.run].interactive
+
+
+def test_a_run_that_the_queue_drops_frees_the_buttons_and_a_stopped_one_says_so_again(monkeypatch):
+    monkeypatch.setattr(runner, "PAUSE_SECONDS", 0.01)
+    with gr.Blocks():
+        panel = RunPanel(super_resolution.JOB, Shelf(), {})
+    panel._begin(ANNA)
+    dropped = finished(panel._left(ANNA))
+    assert dropped[panel.ui.run].interactive and "Nothing was made" in dropped[panel.ui.status]
+    panel._stop(ANNA)
+    stopped = finished(panel._left(ANNA))
+    assert stopped[panel.ui.run].interactive and "Stopped" in stopped[panel.ui.status], "an update came after Stop"
+    assert panel.ui.run not in finished(left_and_begun(panel)), "the buttons belong to the next run"
+
+
+async def left_and_begun(panel) -> dict:
+    leaving = asyncio.create_task(panel._left(ANNA))
+    await asyncio.sleep(0)
+    panel._begin(ANNA)
+    return await leaving
+
+
+def finished(coroutine):
+    """In a thread of its own: the browser's driver may keep a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+def test_nothing_is_shown_after_stop():
+    """The generator of a run that was stopped ends by itself, should it not be cancelled in time."""
+    with gr.Blocks():
+        panel = RunPanel(super_resolution.JOB, Shelf(), {})
+
+    def perform(values, session):
+        yield {"first": 1}
+        panel._stop(ANNA)
+        yield {"second": 2}
+
+    panel._perform = perform
+    panel._begin(ANNA)
+
+    async def shown() -> list:
+        return [update async for update in panel._run({}, ANNA)]
+
+    assert finished(shown()) == [{"first": 1}]

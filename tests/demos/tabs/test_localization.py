@@ -1,0 +1,256 @@
+"""The localization tab without a browser: what a run shows, what it says of voices that are known, who may listen."""
+
+import shlex
+from dataclasses import replace
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+import soundfile
+
+from core.arrays.geometry import circular
+from core.signal.clip import Clip
+from core.signal.limits import ARRAY_LIMITS
+from core.tasks.voices import Localization, Truth, Voice
+from demos.array import input_sound, live_sources
+from demos.array.input_panel import EXAMPLES
+from demos.array.input_sound import load_recording
+from demos.array.layout import LIVE, RECORDING
+from demos.array.live_routes import LiveDoor
+from demos.array.live_session import Listening
+from demos.array.polar import found, look_of
+from demos.array.relay_routes import RelayDoor
+from demos.array.results import numbered
+from demos.array.room import NOISE, SPEECH, T60
+from demos.array.routes import new_token
+from demos.tabs.localization import LocalizationPanel
+from tests.arrays.sounds import RATE, RESPEAKER
+
+HOME = {"host": "127.0.0.1:7860", "origin": "http://127.0.0.1:7860"}
+VISITOR = SimpleNamespace(
+    session_hash="anna", client=SimpleNamespace(host="127.0.0.1"), headers={"origin": "https://lab.example"}
+)
+SOURCES = (live_sources.STAND_IN, live_sources.RELAY, "hw:0")
+SAMPLING = {"concurrency_id": "sampling", "concurrency_limit": 2}
+
+
+@pytest.fixture
+def said(monkeypatch) -> list[str]:
+    """The sentences that pop up."""
+    texts = []
+    monkeypatch.setattr(gr, "Warning", texts.append)
+    monkeypatch.setattr(gr, "Info", texts.append)
+    return texts
+
+
+@pytest.fixture
+def panel(own_home, tmp_path, monkeypatch) -> LocalizationPanel:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with gr.Blocks() as page, gr.Tabs(), gr.Tab("Localization"):
+        panel = LocalizationPanel(RelayDoor(), LiveDoor(), SAMPLING)
+    panel.page = page
+    return panel
+
+
+def values(panel, **chosen) -> dict:
+    """What the tab's widgets hold at first, but for what was chosen."""
+    ui = panel.ui
+    held = {widget: widget.value for widget in ui.inputs | {ui.beamformer, ui.prior}}
+    return held | {getattr(ui, name): value for name, value in chosen.items()}
+
+
+def test_a_room_is_looked_into_and_its_voices_are_measured(panel, said):
+    ui, updates = panel.ui, list(panel._perform(values(panel, method="srp-phat"), "anna"))
+    kinds = [update[ui.polar]["kind"] for update in updates if ui.polar in update]
+    assert kinds[0] == "look" and kinds[-1] == "found" and said == []
+    last = updates[-1]
+    shown = last[ui.polar]
+    assert [voice["number"] for voice in shown["voices"]] == [1, 2] and shown["looks"]
+    assert [voice["angle"] for voice in shown["voices"]] == pytest.approx([45, 209.7], abs=8)
+    assert shown["truth"] == pytest.approx([45, 209.7], abs=0.2)
+    assert [track["name"].split(" · ")[0] for track in last[ui.stems]["tracks"]] == ["Voice 1", "Voice 2"]
+    names = [track["name"] for track in last[ui.compare]["tracks"]]
+    assert names == ["Microphone 0", "Voice 1", "Voice 2", "1, truth", "2, truth"]
+    assert "Wiener" in last[ui.metrics] and "Voice 1: Harbour" in last[ui.metrics] and "Off by" in last[ui.metrics]
+    assert last[ui.run].interactive and last[ui.download].endswith("-voices.zip")
+
+
+def test_the_cone_narrows_window_by_window(panel, register_separator):
+    register_separator("cones", "respeaker-4")
+    updates = list(panel._perform(values(panel, count="2", prior="cones"), "anna"))
+    looks = updates[-1][panel.ui.polar]["looks"]
+    assert [look["stage"]["width"] for look in looks][:2] == [90, 45]
+    assert len(looks[0]["stage"]["windows"]) == 4 and looks[0]["power"] is None
+    assert "cones" in updates[-1][panel.ui.status]
+    assert "SRP-PHAT and beamformer" in updates[-1][panel.ui.metrics]
+
+
+def test_a_refusal_is_one_sentence(panel, said):
+    updates = list(panel._perform(values(panel, kind=RECORDING), "anna"))
+    updates += panel._perform(values(panel, kind=LIVE), "anna")
+    assert len(said) == 2 and "no recording yet" in said[0] and "Listen live" in said[1]
+    assert updates[-1][panel.ui.run].interactive and panel.ui.stems not in updates[-1], "the last result stays"
+
+
+def test_a_part_that_is_too_long_is_refused_and_not_cut(panel, said, tmp_path, monkeypatch):
+    """What a run leaves out unsaid would be taken for silence; its preview shows a minute, and says how long all is."""
+    soundfile.write(tmp_path / "long.wav", np.zeros((4 * RATE, 4)), RATE)
+    loaded = load_recording(str(tmp_path / "long.wav"), RESPEAKER, None, None)
+    monkeypatch.setattr(input_sound, "ARRAY_LIMITS", replace(ARRAY_LIMITS, seconds=3.0))
+    asked = values(panel, kind=RECORDING, loaded=loaded, length=None)
+    *_, last = panel._perform(asked, "anna")
+    assert "at most 3 s are worked on at once, so choose a shorter part" in said[0] and panel.ui.stems not in last
+    assert panel._given.heard(asked, "anna", most=2.0).clip.seconds == 2.0
+
+
+def test_examples_and_choices_are_there():
+    assert {voice.sound for example in EXAMPLES for voice in example.voices} <= set(SPEECH) and len(SPEECH) >= 2
+    assert "Living room" in T60 and "Faint" in NOISE
+
+
+def voice(degrees: float) -> Voice:
+    return Voice(float(np.deg2rad(degrees)), 0.1, Clip(np.full((1, 100), 0.1), 16000))
+
+
+def test_voices_have_the_numbers_of_the_true_ones_beside_them():
+    result = Localization(tuple(map(voice, (200, 120, 42))), Clip(np.zeros((1, 100)), 16000), {}, (), {}, {}, {})
+    truth = Truth(paths=((np.deg2rad(40),), (np.deg2rad(205),)))
+    assert {k: round(np.rad2deg(v.angle)) for k, v in numbered(result, truth).items()} == {1: 42, 2: 200, 3: 120}
+    assert list(numbered(result, None)) == [1, 2, 3] and numbered(result, None)[1].angle == voice(200).angle
+    shown = found(RESPEAKER, numbered(result, truth), [], [], "key")
+    assert shown["voices"][1] == {"number": 2, "angle": 200.0, "level": -20.0, "track": []}
+
+
+def test_a_map_is_drawn_from_its_lowest_to_its_highest():
+    moment = SimpleNamespace(chunk=0, chunks=1, stage=None, power=np.array([-1.0, 0.0, 3.0]))
+    assert look_of(moment)["power"] == "AED/", "bytes 0, 64 and 255"
+
+
+def test_the_host_s_microphones_are_for_who_sits_at_it(monkeypatch):
+    monkeypatch.delenv("RESOUND_DEVICES", raising=False)
+    here, guest = seen_from("127.0.0.1", HOME), seen_from("192.0.2.7", HOME)
+    assert live_sources.may_use_devices(here) and not live_sources.may_use_devices(guest)
+    assert live_sources.choices(False) == (live_sources.EVERYWHERE, "")
+    monkeypatch.setenv("RESOUND_DEVICES", "1")
+    assert live_sources.may_use_devices(guest)
+    monkeypatch.setenv("RESOUND_DEVICES", "0")
+    assert not live_sources.may_use_devices(here)
+
+
+@pytest.mark.parametrize(
+    ("headers", "local"),
+    [
+        ({"host": "localhost:7860", "referer": "http://localhost:7860/?tab=1"}, True),
+        ({"host": "[::1]:7860", "origin": "http://[::1]:7860"}, True),
+        (HOME | {"x-forwarded-for": "192.0.2.7"}, False),
+        (HOME | {"forwarded": "for=192.0.2.7"}, False),
+        (HOME | {"x-real-ip": "192.0.2.7"}, False),
+        (HOME | {"via": "1.1 proxy"}, False),
+        (HOME | {"origin": "https://lab.example"}, False),  # nginx without a further setting
+        (HOME | {"referer": "https://lab.example/"}, False),
+        (HOME | {"origin": "null"}, False),
+        (HOME | {"origin": "http://[::1"}, False),
+        ({"host": "rebound.example:7860", "origin": "http://rebound.example:7860"}, False),
+        ({"host": "127.0.0.1.rebound.example"}, False),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_who_comes_by_another_name_or_through_a_proxy_does_not_sit_here(monkeypatch, headers, local):
+    monkeypatch.delenv("RESOUND_DEVICES", raising=False)
+    assert live_sources.may_use_devices(seen_from("127.0.0.1", headers)) == local
+
+
+def seen_from(host: str, headers: dict) -> SimpleNamespace:
+    return SimpleNamespace(client=SimpleNamespace(host=host), headers=headers)
+
+
+def test_a_device_that_is_not_offered_cannot_be_asked_for(panel, said, monkeypatch):
+    monkeypatch.setenv("RESOUND_DEVICES", "0")
+    panel._listening._listen(values(panel, kind=LIVE, source="hw:0"), VISITOR)
+    assert "not on offer" in said[0]
+
+
+def test_each_visitor_has_a_token_of_their_own_and_it_ends_with_them(panel):
+    ui, listening = panel.ui, panel._listening
+    asked = values(panel, kind=LIVE, source=live_sources.RELAY)
+    commands = [listening._look(asked, who)[ui.command].value for who in (VISITOR, VISITOR, other("ben"))]
+    assert commands[0] == commands[1] != commands[2] and "core relay https://lab.example " in commands[0]
+    token = commands[0].split()[-1]
+    assert listening._relay.knows(token)
+    panel.forget("anna")
+    assert not listening._relay.knows(token) and listening._relay.knows(commands[2].split()[-1])
+
+
+@pytest.mark.parametrize(
+    "array", [RESPEAKER, replace(RESPEAKER, name="mine; rm -rf ~"), replace(RESPEAKER, name="respeaker-4 (own)")]
+)
+def test_the_command_that_is_shown_can_be_pasted(array):
+    """Whatever a page's address or an array is called."""
+    visitor = seen_from("192.0.2.7", {"origin": "http://lab.example/$(date)"})
+    command = live_sources.relay_command(visitor, "secret", array)
+    known = "respeaker-4" if array is RESPEAKER else "FILE.json"
+    given = ["http://lab.example/$(date)", "--array", known, "--token", "secret"]
+    assert shlex.split(command) == ["python", "-m", "core", "relay", *given]
+    assert "'http://lab.example/$(date)'" in command
+
+
+def test_no_token_is_taken_for_an_option():
+    assert not any(new_token().startswith("-") for _ in range(2000))
+
+
+def other(name: str) -> SimpleNamespace:
+    return SimpleNamespace(session_hash=name, client=VISITOR.client, headers=VISITOR.headers)
+
+
+def test_a_live_view_is_the_visitor_s_alone(panel):
+    live, asked = panel._listening._live, values(panel)
+    shown = panel._listening._listen(asked, VISITOR)
+    assert shown["kind"] == "live" and shown["movable"] and live.is_open("anna") and not live.is_open("ben")
+    assert live.of("ben") is None and isinstance(live.of("anna"), Listening)
+    panel.forget("anna")
+    assert live.of("anna") is None
+
+
+@pytest.mark.parametrize("many", [circular("many", 17, 0.1), circular("many", 4, 0.1, sample_rate=96_000)])
+@pytest.mark.parametrize("chosen", [{}, {"kind": RECORDING}, *({"kind": LIVE, "source": source} for source in SOURCES)])
+def test_arrays_that_would_take_too_much_memory_are_not_listened_to(panel, said, many, chosen):
+    panel._listening._listen(values(panel, own=many, array="many", **chosen), VISITOR)
+    assert f"at most 16 microphones and 48000 Hz, but many has {many.count}" in said[0] and len(said) == 1
+    assert panel._listening._live.of("anna") is None
+
+
+def test_the_stand_in_walks():
+    stand_in = live_sources.StandIn(RESPEAKER, live_sources.Clock(lambda: 0.0, lambda seconds: None))
+    first = stand_in._voices.angles[0]
+    for _, block in zip(range(40), stand_in.blocks(), strict=False):
+        assert block.shape[0] == 4
+    assert np.rad2deg(stand_in._voices.angles[0] - first) > 10
+
+
+def test_a_clicked_direction_is_heard_alone(panel):
+    event = SimpleNamespace(angle=45)
+    for beamformer in ("mvdr", "sum"):
+        shown = panel._listening._beam(values(panel, beamformer=beamformer), event, VISITOR)
+        assert [track["name"] for track in shown["tracks"]] == ["45°", "Microphone 0"] and shown["autoplay"]
+
+
+def test_a_clicked_direction_waits_its_turn_and_is_bounded(panel, said, monkeypatch):
+    """MVDR takes some sixty bytes a sample, so neither many at once nor any length."""
+    ui, events = panel.ui, panel.page.fns.values()
+    (beam,) = [event for event in events if (ui.polar._id, "select") in event.targets]
+    assert beam.concurrency_id == "sampling"
+    monkeypatch.setattr(input_sound, "MOST_SAMPLES_AT_ONCE", 2 * RATE * RESPEAKER.count)
+    shown = panel._listening._beam(values(panel), SimpleNamespace(angle=45), VISITOR)
+    assert shown["seconds"] == 2.0 and "the first 2.0 s are heard" in said[0]
+
+
+def test_what_is_played_live_is_bounded(panel, said, monkeypatch, tmp_path):
+    soundfile.write(tmp_path / "long.wav", 0.1 * np.ones((4 * RATE, 4)), RATE)
+    loaded = load_recording(str(tmp_path / "long.wav"), RESPEAKER, None, None)
+    monkeypatch.setattr(input_sound, "MOST_SAMPLES_AT_ONCE", RATE * RESPEAKER.count)
+    panel._listening._listen(values(panel, kind=RECORDING, loaded=loaded), VISITOR)
+    assert "the first 1.0 s are heard" in said[0]
+    played = panel._listening._live.of("anna")._find()
+    assert played._samples.shape == (4, RATE)
