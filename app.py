@@ -12,7 +12,7 @@ from demos import api
 from demos.array.live_routes import LiveDoor
 from demos.array.relay_routes import RelayDoor
 from demos.page import theme
-from demos.page.history import Shelf
+from demos.page.history import Histories
 from demos.page.restoration_panel import RunPanel
 from demos.page.worker import RUNS_AT_ONCE
 from demos.tabs import declipping, inpainting, localization, prior_inspector, separation, super_resolution, vocoding
@@ -29,17 +29,17 @@ relay, live = RelayDoor(), LiveDoor()  # their routes stand beside the page's ow
 
 def build() -> gr.Blocks:
     """The page."""
-    shelf = Shelf()
+    histories = Histories()
     with gr.Blocks(title="Resound", delete_cache=CACHE_SWEEP_AND_AGE, analytics_enabled=False) as page:
         gr.HTML(theme.header_html())
         with gr.Tabs(elem_classes="jobs"):
             for job in JOBS:
                 with gr.Tab(job.title, id=job.task):
-                    RunPanel(job, shelf, SAMPLING)
+                    RunPanel(job, histories, SAMPLING)
             with gr.Tab(separation.TITLE, id=separation.TASK):
-                separation.SeparationPanel(shelf, SAMPLING)
+                separation.SeparationPanel(histories, SAMPLING)
             with gr.Tab(vocoding.JOB.title, id=vocoding.JOB.task):
-                vocoding.VocodingPanel(shelf, SAMPLING)
+                vocoding.VocodingPanel(histories, SAMPLING)
             with gr.Tab(localization.TITLE, id=localization.TASK):
                 around = localization.LocalizationPanel(relay, live, SAMPLING)
             with gr.Tab(prior_inspector.TITLE, id=prior_inspector.TASK):
@@ -47,7 +47,7 @@ def build() -> gr.Blocks:
         api.build(SAMPLING)
 
         def forget(request: gr.Request) -> None:
-            shelf.drop(request.session_hash)
+            histories.drop(request.session_hash)
             around.forget(request.session_hash)
 
         page.unload(forget)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from core.arrays.choices import METHODS, MOST_VOICES
+from core.choices import METHODS, MOST_VOICES
 from core.cli import options, outputs
 from core.cli.reporting import print_table
 from core.cli.scenes import MOST_SCENES
@@ -82,7 +82,7 @@ def _cone_evaluation(arguments):
     from core.arrays.geometry import read_array
     from core.evaluation.localization import Evaluation
     from core.tasks.localization import choose_separator
-    from core.tasks.progress import Settings
+    from core.tasks.settings import Settings
 
     array, prior = read_array(arguments.array), arguments.prior
     if arguments.method == "cone":

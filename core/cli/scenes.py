@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from core.arrays.choices import MOST_VOICES
+from core.choices import MOST_VOICES
 from core.cli import engines, options, outputs
 from core.errors import InputError
 from core.signal.limits import LIMITS

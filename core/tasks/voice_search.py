@@ -14,7 +14,7 @@ from core.generators import mapped
 from core.signal.clip import Clip
 from core.signal.resampling import resample
 from core.tasks.blocks import at_rate, join, overlap_of, silent
-from core.tasks.voices import LocalizationProgress, Voice
+from core.tasks.progress import DirectionsLook, Progress, Voice
 
 OVERLAPS = {False: 0.25, True: 0.5}  # of chunks, as a share of their length: where voices stay, and where they move
 
@@ -71,14 +71,14 @@ class Microphones:
 
 def find_voices(
     microphones: Microphones, finder: Finder, sample_rate: int, request: Request
-) -> Generator[LocalizationProgress, None, tuple[Voice, ...]]:
+) -> Generator[Progress, None, tuple[Voice, ...]]:
     """Looks for voices chunk by chunk.
 
     Args:
         sample_rate: that the finder works at, in Hz.
 
     Yields:
-        LocalizationProgress: for every look.
+        Progress: for every look.
 
     Returns:
         The voices, from loud to quiet.
@@ -94,11 +94,11 @@ def find_voices(
         looks = finder.listen(heard, request.angles)
     started = time.monotonic()
 
-    def progress(look: Look) -> LocalizationProgress:
+    def progress(look: Look) -> Progress:
         seconds = time.monotonic() - started
         first, last = (frame / sample_rate for frame in spans[look.chunk])
-        left = seconds * (1 - look.done) / look.done
-        return LocalizationProgress(look.chunk, len(spans), (first, last), look.stage, look.power, seconds, left)
+        shown = DirectionsLook(look.chunk, len(spans), (first, last), look.stage, look.power)
+        return Progress(seconds, seconds * (1 - look.done) / look.done, look=shown)
 
     tracks = yield from mapped(looks, progress)
     return tuple(_voice(track, heard, microphones.clip, request.moving) for track in tracks)

@@ -16,7 +16,7 @@ from gradio.utils import get_upload_folder
 from core.arrays.finding import Stage
 from core.arrays.geometry import ArrayGeometry
 from core.signal.clip import Clip
-from core.tasks.voices import LocalizationProgress, Voice
+from core.tasks.progress import DirectionsLook, Voice
 from demos.array.live_session import described, packed
 from demos.page.scope import wav_bytes
 
@@ -58,9 +58,9 @@ def live(array: ArrayGeometry, token: str, sound: Clip | None = None, movable: b
     return {"kind": "live", "array": described(array), "token": token, "sound": heard, "movable": movable}
 
 
-def looking(array: ArrayGeometry, moment: LocalizationProgress, key: str) -> dict:
+def looking(array: ArrayGeometry, look: DirectionsLook, key: str) -> dict:
     """What a run looks at."""
-    return {"kind": "look", "array": described(array), "key": key, "look": look_of(moment)}
+    return {"kind": "look", "array": described(array), "key": key, "look": look_of(look)}
 
 
 def found(
@@ -95,15 +95,15 @@ def found(
     }
 
 
-def look_of(moment: LocalizationProgress) -> dict:
+def look_of(look: DirectionsLook) -> dict:
     """Windows of the search, with how loud they are from 0 to 1, or a map of powers."""
-    look = {"chunk": moment.chunk, "chunks": moment.chunks, "stage": None, "power": None}
-    if moment.stage is not None:
-        return look | {"stage": _stage(moment.stage)}
-    if moment.power is None:
-        return look
-    power = moment.power - moment.power.min()
-    return look | {"power": packed(power / max(power.max(), SILENCE))}
+    drawn = {"chunk": look.chunk, "chunks": look.chunks, "stage": None, "power": None}
+    if look.stage is not None:
+        return drawn | {"stage": _stage(look.stage)}
+    if look.power is None:
+        return drawn
+    power = look.power - look.power.min()
+    return drawn | {"power": packed(power / max(power.max(), SILENCE))}
 
 
 def level_db(clip: Clip) -> float:

@@ -5,14 +5,15 @@ from itertools import count
 
 from core.arrays.doa.matching import match_angles
 from core.signal.clip import Clip
-from core.tasks.voices import Localization, Truth, Voice
+from core.tasks.progress import Result, Voice
+from core.tasks.voices import Truth
 from demos.array.input_sound import Heard
 from demos.array.polar import level_db
 from demos.page import html, plots
 from demos.page.scope import Track, View
 
 
-def numbered(result: Localization, truth: Truth | None) -> dict[int, Voice]:
+def numbered(result: Result, truth: Truth | None) -> dict[int, Voice]:
     """The voices by number: that of the true voice beside them where there is one, else from loud to quiet."""
     paths = [path[0] for path in truth.paths] if truth else []
     pairs = match_angles(paths, [voice.angle for voice in result.voices], html.BESIDE).pairs
@@ -39,13 +40,13 @@ def compared(voices: Mapping[int, Voice], heard: Heard, key: str) -> View:
     return View(tracks, f"{key} compared", plots.loudest_db(heard.first), offset=heard.start, initial=initial)
 
 
-def voice_metrics_html(result: Localization, names: Sequence[str]) -> str:
+def voice_metrics_html(result: Result, names: Sequence[str]) -> str:
     """Figures of every true voice; nothing where there is no truth."""
-    if not result.voice_metrics:
+    if not result.figures:
         return ""
     rows = {
         f"Voice {number}: {name}": figures
-        for number, (name, figures) in enumerate(zip(names, result.voice_metrics, strict=False), start=1)
+        for number, (name, figures) in enumerate(zip(names, result.figures.values(), strict=False), start=1)
     }
     return html.table_html(rows, "", html.LOCALIZATION, mark_best=False)
 

@@ -9,8 +9,8 @@ import gradio as gr
 from core.arrays.geometry import ARRAYS, ArrayGeometry
 from core.errors import InputError
 from core.tasks.localization import TASK, choose_separator, localize
-from core.tasks.progress import Settings
-from core.tasks.voices import Localization, LocalizationProgress
+from core.tasks.progress import Progress, Result
+from core.tasks.settings import Settings
 from demos.array import polar
 from demos.array.channel_panel import ChannelPanel
 from demos.array.input_panel import EXAMPLES, QUIET, ArrayPanel
@@ -93,15 +93,15 @@ class LocalizationPanel(Runner):
             moving=bool(values[ui.moving]),
             truth=heard.truth,
         )
-        with closing(throttled(run, lambda moment: looks.append(polar.look_of(moment)))) as moments:
-            for moment in moments:
-                if isinstance(moment, LocalizationProgress):
-                    shown = polar.looking(heard.array, moment, key)
-                    yield {ui.status: html.looking_html(moment), ui.polar: shown, ui.stems: None, ui.compare: None}
+        with closing(throttled(run, lambda progress: looks.append(polar.look_of(progress.look)))) as updates:
+            for item in updates:
+                if isinstance(item, Progress):
+                    shown = polar.looking(heard.array, item.look, key)
+                    yield {ui.status: html.looking_html(item), ui.polar: shown, ui.stems: None, ui.compare: None}
                 else:
-                    yield self.buttons(running=False) | self._conclude(moment, heard, looks, key)
+                    yield self.buttons(running=False) | self._conclude(item, heard, looks, key)
 
-    def _conclude(self, result: Localization, heard: Heard, looks: list, key: str) -> dict:
+    def _conclude(self, result: Result, heard: Heard, looks: list, key: str) -> dict:
         ui, voices = self.ui, numbered(result, heard.truth)
         truth = [path[0] for path in heard.truth.paths] if heard.truth else []
         stems = {f"voice-{number}": voice.clip for number, voice in voices.items()}

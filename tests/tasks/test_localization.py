@@ -12,7 +12,7 @@ from core.signal.clip import Clip
 from core.signal.resampling import resample
 from core.tasks.localization import localize
 from core.tasks.localization_outcome import BASELINE, RATIO, WIENER
-from core.tasks.progress import Settings
+from core.tasks.settings import Settings
 from core.tasks.voice_search import Microphones, Request, find_voices
 from core.tasks.voices import Localization, LocalizationProgress, Truth
 from tests.arrays.example_scenes import voices

@@ -8,7 +8,7 @@ from core import zoo
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks import separation
-from core.tasks.progress import Settings
+from core.tasks.settings import Settings
 from core.tasks.separation import mix, separate, stem_names
 from core.tasks.stems import Separation, StemsProgress
 

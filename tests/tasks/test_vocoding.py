@@ -15,7 +15,8 @@ from core.signal.clip import Clip
 from core.signal.griffin_lim import griffin_lim
 from core.signal.mel import FRONT_ENDS, LOGARITHMS, shift_pitch, stretch_time
 from core.signal.spectrogram_files import read_spectrogram
-from core.tasks.progress import Progress, Settings
+from core.tasks.progress import Progress
+from core.tasks.settings import Settings
 from core.tasks.vocoding import front_end_for, mel_error, vocode
 from core.tasks.vocoding import spectrogram_of as spectrogram_at
 from core.tasks.vocoding_runs import told_frames

@@ -5,7 +5,6 @@ from collections.abc import Generator, Sequence
 import numpy as np
 import torch
 
-from core.arrays.choices import MOST_VOICES
 from core.arrays.cone.refinement import refine
 from core.arrays.cone.search import Extractor, SearchSettings, search
 from core.arrays.cone.selection import select
@@ -14,6 +13,7 @@ from core.arrays.doa.tracking import Detection, link
 from core.arrays.energy import rms
 from core.arrays.finding import Chunked, Finding, Look, Stage, detection, holds_sound, tracks_of_still_voices
 from core.arrays.steering import PreShift, Steering
+from core.choices import MOST_VOICES
 from core.generators import mapped
 
 SCENE_LEVEL = 0.05  # root mean square of the original's scenes, which the cutoffs belong to

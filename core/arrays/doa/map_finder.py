@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from core.arrays.beamforming import delay_and_sum, directional_mvdr
-from core.arrays.choices import MOST_VOICES
 from core.arrays.doa.spatial_spectra import STEP_DEGREES, SteeredResponse, find_peaks, grid, music
 from core.arrays.doa.tracking import Detection, link
 from core.arrays.energy import rms
 from core.arrays.finding import Chunked, Finding, Look, detection, holds_sound, tracks_of_still_voices
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.spectra import stft
+from core.choices import MOST_VOICES
 
 PEAK_FLOORS = {"srp-phat": 0.05, "music": 0.4}  # of peaks that are voices, where nobody knows how many there are
 SILENT_MAP = np.zeros(len(grid(STEP_DEGREES)))
