@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import InputError
 from core.signal.clip import Clip
-from core.tasks.settings import Settings
 from core.tasks.separation import separate
+from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
 from core.tasks.workers import run_blocks
 

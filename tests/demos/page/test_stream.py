@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.signal.clip import Clip
-from core.tasks.progress import Progress, Result
+from core.tasks.progress import SOUND, Progress, Result
 from core.types import Iterate
 from demos.page.history import RUN_ITERATES, Histories, RunHistory
 from demos.page.stream import Throttle, throttled
@@ -13,7 +13,7 @@ from demos.page.stream import Throttle, throttled
 def progress(step: int, total: int = 40, frames: int = 64) -> Progress:
     clip = Clip(np.full((1, frames), step / 1000, np.float32), 16000)
     iterate = Iterate(None, None, 1 / step, step, total, None, 0.1)
-    return Progress(lambda: clip, lambda: clip, iterate, step, total - step)
+    return Progress(step, total - step, iterate, None, lambda: {SOUND: clip}, lambda: {SOUND: clip})
 
 
 class Clock:
@@ -30,7 +30,7 @@ def shown_steps(clock: Clock, *, each: float, show: float, total: int = 40) -> l
         for step in range(1, total + 1):
             clock.seconds += each
             yield progress(step, total)
-        yield Result(None, {}, {}, {}, {}, None)
+        yield Result({}, None, {})
 
     shown = []
     for item in throttled(run(), lambda item: None, Throttle(0.25, clock)):
@@ -76,26 +76,26 @@ def test_closing_stops_the_run_and_keeps_what_there_was():
     assert stopped and len(kept) == 1
 
 
-def test_a_take_holds_every_iterate_while_there_is_room():
+def test_a_history_holds_every_iterate_while_there_is_room():
     history = RunHistory("key", 0.0)
     for step in range(1, 41):
         history.add(progress(step))
-    assert [moment.step for moment in history.iterates] == list(range(1, 41))
-    (estimate,), (chain,) = history.iterates[9].clips()
-    assert estimate.samples[0, 0] == pytest.approx(0.01, abs=1 / 32767) and chain.sample_rate == 16000
+    assert [iterate.step for iterate in history.iterates] == list(range(1, 41))
+    sounds, chains = history.iterates[9].sounds()
+    assert sounds[SOUND].samples[0, 0] == pytest.approx(0.01, abs=1 / 32767) and chains[SOUND].sample_rate == 16000
 
 
-def test_a_take_thins_evenly_and_keeps_first_and_newest():
+def test_a_history_thins_evenly_and_keeps_first_and_newest():
     history = RunHistory("key", 0.0, limit=10 * 256)
     for step in range(1, 100):
         history.add(progress(step))
         assert history.iterates[0].step == 1 and history.iterates[-1].step == step
         assert history.nbytes <= 10 * 256
-    gaps = np.diff([moment.step for moment in history.iterates])
+    gaps = np.diff([iterate.step for iterate in history.iterates])
     assert len(set(gaps[:-1])) == 1
 
 
-def test_a_take_is_bounded_in_number():
+def test_a_history_is_bounded_in_number():
     history = RunHistory("key", 0.0)
     for step in range(1, 1000):
         history.add(progress(step))

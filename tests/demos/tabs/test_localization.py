@@ -12,7 +12,8 @@ import soundfile
 from core.arrays.geometry import circular
 from core.signal.clip import Clip
 from core.signal.limits import ARRAY_LIMITS
-from core.tasks.voices import Localization, Truth, Voice
+from core.tasks.progress import Result, Voice
+from core.tasks.voices import Truth
 from demos.array import input_sound, live_sources
 from demos.array.input_panel import EXAMPLES
 from demos.array.input_sound import load_recording
@@ -114,7 +115,7 @@ def voice(degrees: float) -> Voice:
 
 
 def test_voices_have_the_numbers_of_the_true_ones_beside_them():
-    result = Localization(tuple(map(voice, (200, 120, 42))), Clip(np.zeros((1, 100)), 16000), {}, (), {}, {}, {})
+    result = Result({}, Clip(np.zeros((1, 100)), 16000), {}, voices=tuple(map(voice, (200, 120, 42))))
     truth = Truth(paths=((np.deg2rad(40),), (np.deg2rad(205),)))
     assert {k: round(np.rad2deg(v.angle)) for k, v in numbered(result, truth).items()} == {1: 42, 2: 200, 3: 120}
     assert list(numbered(result, None)) == [1, 2, 3] and numbered(result, None)[1].angle == voice(200).angle
