@@ -154,8 +154,7 @@ def _chain(prior: Prior, observation: Observation, plan: Plan, generator: torch.
     """
     condition, estimate = observation.condition(), None
     if isinstance(condition, Condition):
-        looks = plan.pull is None and Condition in prior.conditions
-        estimate = prior.estimate(condition) if looks else None
+        estimate = prior.estimate(condition) if plan.pull is None else None
         condition = None if estimate is None else replace(condition, estimate=estimate)
     if estimate is None:
         guess = x = observation.initialise(generator)

@@ -93,7 +93,7 @@ def _build_advanced() -> dict:
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
         with gr.Row():
             made["method"] = gr.Dropdown(METHODS, value=AUTOMATIC, label="Method", min_width=128)
-            names = [AUTOMATIC, *layout.prior_names(TASK)]
+            names = [AUTOMATIC, *layout.model_names(TASK)]
             made["prior"] = gr.Dropdown(names, value=AUTOMATIC, label="Separator", min_width=128)
             made["beamformer"] = gr.Dropdown(BEAMS, value=MVDR, label="A clicked direction", min_width=128)
         with gr.Row():

@@ -118,7 +118,7 @@ def card_html(entry: Entry) -> str:
     facts = {
         "Name": entry.name,
         "Kind": f"{entry.architecture}, {entry.sample_rate / 1000:g} kHz, {entry.bytes / 2**20:.1f} MB",
-        "Further files": ", ".join(f"{part}.safetensors" for part in entry.parts),
+        "Further files": ", ".join(f"{part}.safetensors" for part in entry.parts.values()),
         "Trained on": entry.data,
         "Training": ", ".join(filter(None, [f"{entry.steps:,} steps" if entry.steps else "", entry.hardware])),
         "Finished": entry.date,

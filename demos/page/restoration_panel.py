@@ -52,7 +52,7 @@ class RunPanel(Panel):
     def _example_loader(self, example: Example):
         def choose():
             loaded = load(example.path, example.label, example.reference)
-            known = example.prior in layout.prior_names(self.job.task)
+            known = example.prior in layout.model_names(self.job.task)
             chosen = gr.Dropdown(value=example.prior) if known else gr.skip()
             fresh = self._fresh_input(loaded, example.seconds or loaded.seconds, autoplay=True)
             return *fresh, chosen, *example.choices.values()

@@ -165,7 +165,7 @@ def _build_input() -> dict:
         elem_classes="door",
     )
     made["level"] = gr.Slider(-20, 20, value=0, step=1, label="Second sound louder by (dB)", visible=False)
-    names = layout.prior_names(TASK)
+    names = layout.model_names(TASK)
     with gr.Row(elem_classes="settings"):
         firsts = [name if name in names else (names[0] if names else None) for name in DEFAULT_PRIORS]
         priors = [

@@ -11,8 +11,8 @@ from core.arrays.geometry import circular
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.models.cone import ConeConfig, ConeNetwork
-from core.zoo.importers import import_checkpoint, read_original
 from core.zoo.importers.cone_of_silence import LAYERS
+from core.zoo.importing import import_checkpoint, read_original
 
 SIZES = ConeConfig(microphones=3, depth=2, channels=4, growth=1.5, lstm_layers=1)
 CONFIG = {
