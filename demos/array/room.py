@@ -10,9 +10,9 @@ import numpy as np
 
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.live.sources import BLOCK_SECONDS, Clock, SourceStatus, in_real_time
-from core.arrays.scenes.files import BACKGROUND, RecordedScene, Track, recorded
+from core.arrays.scenes.files import BACKGROUND, RecordedScene, SourceImage, recorded
 from core.arrays.scenes.random_scene import shoebox
-from core.arrays.scenes.scene import Scene, Source, render
+from core.arrays.scenes.scene import Scene, SoundSource, render
 from core.errors import InputError
 from core.signal.files import read_clip
 from core.signal.limits import ARRAY_LIMITS
@@ -156,15 +156,17 @@ def _placed(x: float, y: float, sound: str) -> Placed:
 def _rendered(arrangement: Arrangement, array: ArrayGeometry) -> RecordedScene:
     room, frames = shoebox(SIZE, CENTRE, T60[arrangement.t60]), round(SECONDS * array.sample_rate)
     sources = tuple(
-        Source(f"voice{k:02d}", room, ((voice.x, voice.y, LIFT),), PEAK / math.hypot(voice.x, voice.y), voice.sound)
+        SoundSource(
+            f"voice{k:02d}", room, ((voice.x, voice.y, LIFT),), PEAK / math.hypot(voice.x, voice.y), voice.sound
+        )
         for k, voice in enumerate(arrangement.voices)
     )
     scene = Scene(array, sources, frames, array.sample_rate)
     voices = recorded(scene, render(scene, [_speech(voice.sound, array.sample_rate) for voice in arrangement.voices]))
     level = 10 ** (NOISE[arrangement.noise] / 20)
     noise = level * np.random.default_rng(0).standard_normal((array.count, frames))
-    behind = Track(BACKGROUND, noise.astype(np.float32), ((0.0, 0.0),))
-    return RecordedScene((*voices.tracks, behind), array.sample_rate)
+    behind = SourceImage(BACKGROUND, noise.astype(np.float32), ((0.0, 0.0),))
+    return RecordedScene((*voices.images, behind), array.sample_rate)
 
 
 @lru_cache(maxsize=2 * len(SPEECH))

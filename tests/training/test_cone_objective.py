@@ -11,7 +11,7 @@ import torch
 from core import zoo
 from core.arrays.angles import WINDOWS, angular_distance
 from core.arrays.geometry import ARRAYS
-from core.arrays.scenes.files import RecordedScene, Track, find_scenes, read_scene, scene_folder, write_scene
+from core.arrays.scenes.files import RecordedScene, SourceImage, find_scenes, read_scene, scene_folder, write_scene
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.training.data import PackedData, pack_data
@@ -233,8 +233,10 @@ def scenes(tmp_path):
     for index in range(3):
         images = 0.05 * rng.standard_normal((3, 4, 12000)).astype(np.float32)
         places = [((np.cos(a), np.sin(a)),) for a in (0.5, -2.0)]
-        tracks = [Track(f"voice{k:02d}", images[k], places[k], f"s{k}") for k in range(2)]
-        write_scene(scene_folder(folder, index), RecordedScene((*tracks, Track("bg", images[2], ((3.0, 0.0),))), 16000))
+        drawn = [SourceImage(f"voice{k:02d}", images[k], places[k], f"s{k}") for k in range(2)]
+        write_scene(
+            scene_folder(folder, index), RecordedScene((*drawn, SourceImage("bg", images[2], ((3.0, 0.0),))), 16000)
+        )
     return folder
 
 

@@ -55,11 +55,11 @@ def test_what_is_no_json_gets_a_sentence(body):
 def test_the_truth_of_a_room_is_known():
     scene = heard_in(Arrangement((EAST, Placed(-1.0, -1.0, "speech-garden")), noise="Loud"), RESPEAKER)
     assert [math.degrees(voice.angle) for voice in scene.voices] == pytest.approx([0, -135])
-    assert np.abs(scene.mixture - sum(track.image for track in scene.tracks)).max() < 1e-6
-    noise = scene.tracks[-1].image
+    assert np.abs(scene.mixture - sum(image.samples for image in scene.images)).max() < 1e-6
+    noise = scene.images[-1].samples
     assert 20 * np.log10(noise.std()) == pytest.approx(-45, abs=0.2)
     nearer = heard_in(Arrangement((Placed(0.75, 0.0, "speech"),)), RESPEAKER)
-    assert np.abs(nearer.voices[0].image).max() == pytest.approx(2 * np.abs(scene.voices[0].image).max(), rel=1e-3)
+    assert np.abs(nearer.voices[0].samples).max() == pytest.approx(2 * np.abs(scene.voices[0].samples).max(), rel=1e-3)
 
 
 def test_a_voice_that_is_moved_is_heard_elsewhere():
