@@ -1,4 +1,4 @@
-"""What can be asked of a localization; costs nothing to import, so that the command line can name it at once."""
+"""The choices of a localization; imports nothing, so that the command line starts at once."""
 
 METHODS = ("cone", "srp-phat", "music")
 MOST_VOICES = 8

@@ -5,7 +5,7 @@ from html import escape
 
 import numpy as np
 
-from core.arrays.channel_check import Finding, check_levels, check_order, tapped_channels
+from core.arrays.channel_check import ChannelFault, check_levels, check_order, tapped_channels
 from core.arrays.geometry import ArrayGeometry
 from demos.page.html import seconds_text
 
@@ -51,10 +51,10 @@ def taps_in(samples: np.ndarray, sample_rate: int) -> list[int]:
     return tapped_channels(samples, sample_rate) if samples.shape[1] > sample_rate // 2 else []
 
 
-def _said(findings: Sequence[Finding], well: str) -> str:
-    if not findings:
+def _said(faults: Sequence[ChannelFault], well: str) -> str:
+    if not faults:
         return f'<p class="finding well">{escape(well)}</p>'
-    return "".join(f'<p class="finding">{escape(finding.sentence)}</p>' for finding in findings)
+    return "".join(f'<p class="finding">{escape(fault.sentence)}</p>' for fault in faults)
 
 
 def _meter(number: int, level_db: float) -> str:

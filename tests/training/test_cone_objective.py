@@ -115,11 +115,11 @@ class Fixed:
     def __init__(self, share: float):
         self.share = share
 
-    def listen(self, mixtures):
+    def encode(self, mixtures):
         return mixtures
 
-    def answer(self, heard, delays, windows):
-        return self.share * heard[:, None].expand(-1, windows.shape[1], -1, -1)
+    def separate(self, encoding, delays, windows):
+        return self.share * encoding[:, None].expand(-1, windows.shape[1], -1, -1)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, math.log(FLOOR)), (1.0, math.log(1 + FLOOR))])
@@ -213,7 +213,7 @@ def test_a_trained_network_is_loaded_as_a_separator_and_starts_one_for_another_a
     entry = zoo.register("four", out, {"sample_rate": 16000})
     separator = zoo.load_separator("four")
     assert entry.task == ("localize",) and separator.array == "respeaker-4" and separator.pre_shift == "exact"
-    assert separator.hear(voices(4), STEERING)([0.0, 1.0], 0).shape == (2, 4, 8000)
+    assert separator.encode(voices(4), STEERING)([0.0, 1.0], 0).shape == (2, 4, 8000)
 
     six = {"model.array": "circle-6", "model.microphones": "6", "training.learning_rate": "0.0"}
     train("cone", pack, 0.005, tmp_path / "six.safetensors", init=out, overrides=TRAINING | six)
