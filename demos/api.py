@@ -26,7 +26,7 @@ from core.tasks import localization, separation
 from core.tasks.progress import Settings
 from core.tasks.separation import DEFAULT_PRIORS, separate
 from core.tasks.voices import LocalizationProgress
-from demos.array.input_sound import from_recording, load_recording, parse_channels
+from demos.array.array_recording import from_file, load_recording, parse_channels
 from demos.page.downloads import restored_file, stem_files
 from demos.page.job import Job
 from demos.page.source import load, read_source
@@ -174,9 +174,9 @@ def _localize(
         if array not in ARRAYS:
             raise InputError(f"There is no array {array[:40]!r}; choose one of {', '.join(ARRAYS)}.")
         chosen = parse_channels(channels)
-        heard = from_recording(load_recording(audio, ARRAYS[array], chosen, None), ARRAYS[array], chosen, start, length)
+        recording = from_file(load_recording(audio, ARRAYS[array], chosen, None), ARRAYS[array], chosen, start, length)
         found = {"method": method or None, "voices": int(voices) or None, "moving": bool(moving)}
-        return localization.localize(heard.clip, heard.array, settings=Settings(prior or None), **found)
+        return localization.localize(recording.clip, recording.array, settings=Settings(prior or None), **found)
 
     def write(result) -> list[str]:
         return stem_files({f"voice-{k}": voice.clip for k, voice in enumerate(result.voices, start=1)}, audio)

@@ -106,7 +106,7 @@ def covariances(spectra: np.ndarray) -> np.ndarray:
 
 
 def loaded(covariance: np.ndarray, loading: float) -> np.ndarray:
-    """Covariances [..., mics, mics] with a loading of the diagonal, relative to its mean; invertible for silence, too."""
+    """Covariances [..., mics, mics] with their diagonal loaded, relative to its mean; silence becomes invertible."""
     mics = covariance.shape[-1]
     level = np.trace(covariance, axis1=-2, axis2=-1).real / mics
     return covariance + (loading * level + SILENCE)[..., None, None] * np.eye(mics)
