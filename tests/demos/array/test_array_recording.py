@@ -1,4 +1,4 @@
-"""What an array heard: which channels of a recording are taken, and which recordings are refused in one sentence."""
+"""Recordings of arrays: the channels that are taken, and refusals in one sentence."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The tap check follows what is heard live, and ends: with a verdict, or with a sentence."""
+"""The tap check of a live session ends with a result or with a sentence."""
 
 from types import SimpleNamespace
 
@@ -28,7 +28,7 @@ def panel(own_home) -> ChannelPanel:
 
 
 def listen(panel: ChannelPanel, array, seconds: float) -> None:
-    """The visitor's view is open, and silence was heard for so long."""
+    """Opens the visitor's session, with so many seconds of silence."""
     block = RecordingSource(np.zeros((array.count, array.sample_rate // 2)), array, array.sample_rate, clock=AT_ONCE)
     session = LiveSession(lambda: block)
     session.source = BufferedSource(block)

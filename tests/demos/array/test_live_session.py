@@ -1,4 +1,4 @@
-"""A live view's messages: the array first, then views; waiting, refusals, limits and the sound that is kept."""
+"""A live session's messages: the array first, then views; waiting, refusals, limits and the sound that is kept."""
 
 import base64
 import weakref

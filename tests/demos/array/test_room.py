@@ -1,4 +1,4 @@
-"""The simulated room: what the page may ask of it, what is heard in it, and that voices can be moved meanwhile."""
+"""The simulated room: checks of the page's input, the recording of an array in it, and voices that are moved live."""
 
 import math
 
