@@ -9,8 +9,8 @@ import gradio as gr
 
 from core.signal.limits import LIMITS
 from demos import api
-from demos.array.live_routes import LiveDoor
-from demos.array.relay_routes import RelayDoor
+from demos.array.live_routes import LiveRoutes
+from demos.array.relay_routes import RelayRoutes
 from demos.page import theme
 from demos.page.history import Histories
 from demos.page.restoration_panel import RunPanel
@@ -24,7 +24,7 @@ WAITING_AT_MOST = 32
 SESSIONS_AT_MOST = 1000
 CACHE_SWEEP_AND_AGE = (600, 6 * 3600)  # seconds
 
-relay, live = RelayDoor(), LiveDoor()  # their routes stand beside the page's own
+relay, live = RelayRoutes(), LiveRoutes()  # their routes stand beside the page's own
 
 
 def build() -> gr.Blocks:

@@ -27,7 +27,7 @@ from core.tasks import localization, separation
 from core.tasks.progress import Progress, Result, Run
 from core.tasks.separation import DEFAULT_PRIORS, separate
 from core.tasks.settings import Settings
-from demos.array.input_sound import from_recording, load_recording, parse_channels
+from demos.array.array_recording import from_file, load_recording, parse_channels
 from demos.page.downloads import restored_file, stem_files
 from demos.page.job import Job
 from demos.page.source import load, read_source
@@ -175,9 +175,9 @@ def _localize(
         if array not in ARRAYS:
             raise InputError(f"There is no array {array[:40]!r}; choose one of {', '.join(ARRAYS)}.")
         chosen = parse_channels(channels)
-        heard = from_recording(load_recording(audio, ARRAYS[array], chosen, None), ARRAYS[array], chosen, start, length)
+        recording = from_file(load_recording(audio, ARRAYS[array], chosen, None), ARRAYS[array], chosen, start, length)
         found = {"method": method or None, "voices": int(voices) or None, "moving": bool(moving)}
-        return localization.localize(heard.clip, heard.array, settings=Settings(prior or None), **found)
+        return localization.localize(recording.clip, recording.array, settings=Settings(prior or None), **found)
 
     yield from _follow(localization.TASK, run, lambda result: stem_files(result.sounds, audio))
 

@@ -130,14 +130,14 @@ def _render(recordings: list, array, voices: int, count: int, folder: Path) -> N
     from tqdm import tqdm
 
     from core.arrays.scenes.files import scene_folder
-    from core.arrays.scenes.scene_set import SceneSettings, jobs, run_job
+    from core.arrays.scenes.scene_set import SceneSettings, save_scene, scene_requests
 
     settings = SceneSettings(array, voices, SCENE_SECONDS * array.sample_rate, array.sample_rate, seed=0)
     folder.mkdir(parents=True, exist_ok=True)
     todo = [k for k in range(count) if not scene_folder(folder, k).exists()]
-    work = list(jobs(settings, todo, folder, recordings, ()))
-    for job in tqdm(work, unit="scene", leave=False, disable=_hidden()):
-        outcome = run_job(job)
+    requests = list(scene_requests(settings, todo, folder, recordings, ()))
+    for request in tqdm(requests, unit="scene", leave=False, disable=_hidden()):
+        outcome = save_scene(request)
         if outcome.failure:
             raise InputError(f"Scene {outcome.index} cannot be rendered: {outcome.failure}")
 

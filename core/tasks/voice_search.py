@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.arrays.doa.tracking import VoiceTrack
-from core.arrays.finding import Chunked, Finder, Look
+from core.arrays.finding import Chunked, Finder, SearchStep
 from core.arrays.geometry import ArrayGeometry
 from core.errors import InputError
 from core.generators import mapped
@@ -78,7 +78,7 @@ def find_voices(
         sample_rate: that the finder works at, in Hz.
 
     Yields:
-        Progress: for every look.
+        Progress: for every step.
 
     Returns:
         The voices, from loud to quiet.
@@ -89,18 +89,18 @@ def find_voices(
     spans = _spans(clip.frames, round(request.chunk_seconds * sample_rate), OVERLAPS[request.moving])
     heard = Chunked(clip.samples, sample_rate, microphones.geometry, spans)
     if request.angles is None:
-        looks = finder.find(heard, request.voices, request.moving)
+        steps = finder.find(heard, request.voices, request.moving)
     else:
-        looks = finder.listen(heard, request.angles)
+        steps = finder.separate_at(heard, request.angles)
     started = time.monotonic()
 
-    def progress(look: Look) -> Progress:
+    def progress(step: SearchStep) -> Progress:
         seconds = time.monotonic() - started
-        first, last = (frame / sample_rate for frame in spans[look.chunk])
-        shown = DirectionsLook(look.chunk, len(spans), (first, last), look.stage, look.power)
-        return Progress(seconds, seconds * (1 - look.done) / look.done, look=shown)
+        first, last = (frame / sample_rate for frame in spans[step.chunk])
+        look = DirectionsLook(step.chunk, len(spans), (first, last), step.stage, step.power)
+        return Progress(seconds, seconds * (1 - step.done) / step.done, look=look)
 
-    tracks = yield from mapped(looks, progress)
+    tracks = yield from mapped(steps, progress)
     return tuple(_voice(track, heard, microphones.clip, request.moving) for track in tracks)
 
 

@@ -32,6 +32,6 @@ class Truth:
 
 def truth_of(scene: RecordedScene) -> Truth:
     """What a scene knows of its voices."""
-    references = tuple(Clip(voice.image, scene.sample_rate) for voice in scene.voices)
+    references = tuple(Clip(voice.samples, scene.sample_rate) for voice in scene.voices)
     paths = (tuple(math.atan2(y, x) for x, y, *_ in voice.positions) for voice in scene.voices)
     return Truth(references, tuple(paths))

@@ -128,7 +128,7 @@ class Quiet:
 
     levels = 5
 
-    def hear(self, mixture, steering):
+    def encode(self, mixture, steering):
         return lambda angles, level: steering.towards(mixture, angles) / 100
 
 
