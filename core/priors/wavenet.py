@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from core.models.stepwise import StepwiseModel
 from core.models.wavenet import RMS, WaveNet, WaveNetConfig
 from core.models.wavenet_score import WaveNetScore
 from core.signal.companding import DOMAINS, Domain
@@ -108,6 +109,12 @@ class WaveNetPrior:
         told = None if condition is None else self.model.upsample(condition.mel)[:, : x.shape[1]]
         return self.model(x, x.new_full((len(x),), level), condition=told)
 
+    def stepwise(self, streams: int = 1) -> StepwiseModel:
+        """The network as it draws clean sound sample by sample, after silence; begins with a `MelCondition`'s mel."""
+        from core.models.compiled.wavenet import WaveNetSteps
+
+        return WaveNetSteps(self.model, streams, start=self.encode(torch.zeros(1)).item())
+
     def _score(self, x: Tensor, level: float, told: Tensor | None) -> Score:
         gradient, log_prob = torch.zeros_like(x), x.new_zeros(len(x))
         for starts, length, context in self._windows(x.shape[1]):
@@ -174,6 +181,10 @@ class WaveNetLadder:
     def predict(self, x: Tensor, level: float, condition: MelCondition | None = None) -> Tensor:
         """As `WaveNetPrior.predict`."""
         return self._nearest(level).predict(x, level, condition)
+
+    def stepwise(self, streams: int = 1) -> StepwiseModel:
+        """As `WaveNetPrior.stepwise`, of the lowest level's network."""
+        return self.networks[self.levels[-1]].stepwise(streams)
 
     def _nearest(self, level: float) -> WaveNetPrior:
         """The network whose level is nearest in ratio."""

@@ -64,20 +64,15 @@ def draw(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Setti
     """
     if not 0 < temperature <= HOTTEST:
         raise InputError(f"The temperature must lie between 0 and {HOTTEST:g}, not at {temperature:g}.")
-    network = prior.quietest
     frames, gain = spectrogram.mel.shape[1] - 1, gain_of(start.samples, prior).item()
     told = told_frames(spectrogram, gain, 0, frames, _padding(prior))
-    with torch.no_grad():
-        condition = network.upsample(told_to(told, prior.device).mel)
-    silence = prior.encode(torch.zeros(1, 1))
     generator, began, waveform = torch.Generator().manual_seed(settings.seed), time.monotonic(), start.samples * 0
     chunks = ancestral(
-        network,
-        frames=start.frames,
+        prior.stepwise(),
+        steps=start.frames,
         generator=generator,
-        initial=silence,
         temperature=temperature,
-        condition=condition,
+        condition=told_to(told, prior.device).mel,
     )
     for iterate in chunks:
         drawn = (prior.decode(iterate.x) / gain).numpy()
