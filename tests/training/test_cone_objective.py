@@ -151,10 +151,10 @@ def test_figures_of_validation_are_those_of_the_mixture_where_nothing_is_done():
     assert halved["wide_gain_db"] == pytest.approx(0, abs=1e-3) and halved["wide_empty_db"] == pytest.approx(-20)
 
 
-def test_listening_gives_playable_audio():
+def test_logged_sounds_are_playable():
     objective = ConeObjective()
-    heard = objective.listen(objective.build(SMALL), voices(1), generator())
-    assert {name: tuple(sound.shape) for name, sound in heard.items()} == dict.fromkeys(
+    sounds = objective.sounds(objective.build(SMALL), voices(1), generator())
+    assert {name: tuple(sound.shape) for name, sound in sounds.items()} == dict.fromkeys(
         ("mixture", "voice", "extracted"), (8000,)
     )
 
@@ -248,7 +248,7 @@ def test_rendered_scenes_are_learned_from(scenes, tmp_path):
     }
     train("cone", scenes, 0.05, out, overrides=small)
     assert load_checkpoint(out).config["array"] == "respeaker-4"
-    with pytest.raises(InputError, match="only the recipes of the cone"):
+    with pytest.raises(InputError, match="holds scenes, which the spectral recipes can't learn from"):
         train("spectral", scenes, 0.05, tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="have 4 microphones, the array circle-6 6"):
         train("cone", scenes, 0.05, out, overrides=small | {"model.array": "circle-6", "model.microphones": "6"})
