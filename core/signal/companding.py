@@ -1,4 +1,4 @@
-"""Domains that priors live in: the waveform itself, mu-law classes (ITU-T G.711's curve), linear classes (PnF)."""
+"""Domains of a prior's x: the waveform itself, mu-law classes (ITU-T G.711's curve), linear classes (PnF)."""
 
 import math
 from typing import Protocol
@@ -11,7 +11,7 @@ class Domain(Protocol):
     """How a waveform in [-1, 1] becomes a prior's x, and back.
 
     `encode` may quantise; `decode` takes any real x, also between and outside the classes.
-    `bounded` says whether it ends at full scale.
+    `bounded`: whether x is limited to full scale.
     """
 
     bounded: bool
@@ -25,7 +25,7 @@ class Waveform:
     """x is the waveform."""
 
     bounded = False
-    zero, unit = 0.0, 1.0  # x of silence, and of full scale over it: sources add up, counted from zero
+    zero, unit = 0.0, 1.0  # x of silence, and of full scale above it; sources add up as differences to zero
 
     def encode(self, waveform: Tensor) -> Tensor:
         return waveform
@@ -56,7 +56,7 @@ class Linear:
     """256 classes, evenly spaced: code = round_half_even((w + 1) * 255 / 2)."""
 
     bounded = True
-    zero, unit = 127.5, 127.5  # x of silence, and of full scale over it: sources add up, counted from zero
+    zero, unit = 127.5, 127.5  # x of silence, and of full scale above it; sources add up as differences to zero
 
     def encode(self, waveform: Tensor) -> Tensor:
         return ((waveform + 1) * 255 / 2).round()

@@ -15,7 +15,7 @@ from core.arrays.scenes.files import RecordedScene, Track, find_scenes, read_sce
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.training.data import PackedData, pack_data
-from core.training.objectives.cone import FLOOR, ConeObjective, OriginalConeObjective
+from core.training.objectives.cone import FLOOR, ConeObjective, ConeOfSilenceObjective
 from core.training.objectives.cone_examples import VOICE_LEVEL, Window, draw_scene, draw_window, inside, target, vary
 from core.training.recipe import load_recipe
 from core.training.run import train
@@ -110,16 +110,16 @@ def test_empty_windows_have_a_silent_target():
 
 
 class Fixed:
-    """Answers with so much of the mixture, whatever the direction."""
+    """Gives a share of the mixture, whatever the direction."""
 
     def __init__(self, share: float):
         self.share = share
 
-    def listen(self, mixtures):
+    def encode(self, mixtures):
         return mixtures
 
-    def answer(self, heard, delays, windows):
-        return self.share * heard[:, None].expand(-1, windows.shape[1], -1, -1)
+    def separate(self, encoded, delays, windows):
+        return self.share * encoded[:, None].expand(-1, windows.shape[1], -1, -1)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, math.log(FLOOR)), (1.0, math.log(1 + FLOOR))])
@@ -131,7 +131,7 @@ def test_the_loss_of_empty_windows_is_bounded(share, expected):
 
 
 def test_the_original_s_loss_is_the_mean_absolute_error():
-    objective = OriginalConeObjective(empty_share=0.0)
+    objective = ConeOfSilenceObjective(empty_share=0.0)
     assert objective.error(torch.ones(2, 4, 9), torch.zeros(2, 4, 9), torch.zeros(2, 4, 9)) == 1
     loss, figures = objective.loss(objective.build(TINY_ORIGINAL), voices(4, 2000), generator())
     loss.backward()
@@ -180,7 +180,7 @@ def test_mixtures_without_voices_are_refused():
 @pytest.mark.parametrize("recipe", ["cone", "cone-original"])
 def test_recipes_fit_their_objectives(recipe):
     settings = load_recipe(recipe)
-    objective = {"cone-mask": ConeObjective, "cone": OriginalConeObjective}[settings["architecture"]]
+    objective = {"cone-mask": ConeObjective, "cone": ConeOfSilenceObjective}[settings["architecture"]]
     with torch.device("meta"):
         network = objective(**settings["objective"]).build(settings["model"])
     assert network.config.microphones == 4

@@ -17,12 +17,12 @@ Ask = Callable[[Sequence[float], Sequence[int]], Tensor]
 
 
 def hear(network: ConeModel, mixture: Tensor, steering: Steering) -> Ask:
-    """Listens to a mixture `[mics, frames]`, and can be asked what comes from inside windows of angles.
+    """A function that separates a mixture `[mics, frames]`.
 
     Returns:
         From the windows' centres, in radians, and the numbers of their widths to the voices inside them, each aligned
-        to its window's centre, `[windows, mics, frames]`. The small network listens here, once; the original's does
-        for every window.
+        to its window's centre, `[windows, mics, frames]`. The small network encodes the mixture here, once; Cone of
+        Silence's is run for every window.
     """
 
     def window_by_window(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
@@ -30,13 +30,13 @@ def hear(network: ConeModel, mixture: Tensor, steering: Steering) -> Ask:
 
     if isinstance(network, ConeNetwork):
         return window_by_window
-    heard = network.listen(mixture[None])
+    encoded = network.encode(mixture[None])
 
-    def after_listening(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
+    def from_encoded(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
         delays = torch.as_tensor(steering.delays(np.asarray(angles)), dtype=torch.float32, device=mixture.device)
-        return network.answer(heard, delays[None], torch.tensor(widths, device=mixture.device)[None])[0]
+        return network.separate(encoded, delays[None], torch.tensor(widths, device=mixture.device)[None])[0]
 
-    return after_listening
+    return from_encoded
 
 
 class ConeSeparator:

@@ -81,11 +81,6 @@ class LiveLocalizer:
         self._heard, self._sources, self._level_db = 0, (), -math.inf
         self._energy, self._loudest = np.zeros(len(self._response.angles)), SILENCE
 
-    @property
-    def updates_per_second(self) -> float:
-        """How often the directions are looked for."""
-        return self.source.sample_rate / self._step
-
     def views(self) -> Iterator[LiveView]:
         """A view for every update, and the last one again where the source has nothing; ends with the source."""
         window = np.zeros((self.source.geometry.count, N_FFT - HOP_LENGTH), dtype=np.float32)

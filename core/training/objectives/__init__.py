@@ -6,7 +6,7 @@ from core.errors import InputError
 from core.training.objective import Objective
 
 OBJECTIVES = {  # architecture -> module and class, imported when it is trained
-    "cone": "cone.OriginalConeObjective",
+    "cone": "cone.ConeOfSilenceObjective",
     "cone-mask": "cone.ConeObjective",
     "spectral": "spectral.SpectralObjective",
     "wavenet": "wavenet.WaveNetObjective",

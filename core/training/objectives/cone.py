@@ -197,7 +197,7 @@ class ConeObjective(Objective):
         return _decibels(estimate, mixture).item()
 
 
-class OriginalConeObjective(ConeObjective):
+class ConeOfSilenceObjective(ConeObjective):
     """Cone of Silence's own network and loss: mean absolute error of the waveforms."""
 
     architecture = "cone"
