@@ -1,7 +1,7 @@
 """How a run ends: figures of what was made against the truth, those of the baselines, and the report."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,11 +45,13 @@ class Metrics:
         names: of the figures that stand in every report, null where there is no truth.
         measure: (reference, estimate, what was observed) of one channel, [frames] each -> figures by name.
         without_truth: further figures of a sound, which need none.
+        of_sounds: what the report calls the figures of each sound, where there are several.
     """
 
     names: Sequence[str]
     measure: Measure
     without_truth: Callable[[Clip], Figures] = lambda clip: {}
+    of_sounds: str = ""
 
 
 def fidelity(more: Callable[[np.ndarray, np.ndarray], Mapping[str, float]] | None = None) -> Metrics:
@@ -64,7 +66,7 @@ def fidelity(more: Callable[[np.ndarray, np.ndarray], Mapping[str, float]] | Non
         row["lsd_db"] = lsd_or_nan(reference, estimate)
         return row | (more(reference, estimate) if more else {})
 
-    return Metrics(("psnr_db", "lsd_db", "si_sdr_db"), measure)
+    return Metrics(("psnr_db", "si_sdr_db", "lsd_db"), measure)
 
 
 def lsd_or_nan(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -77,7 +79,8 @@ def conclude(outcome: Outcome, metrics: Metrics) -> Result:
     figures = _measured(outcome.sounds, outcome, metrics)
     of_baselines = {method: _measured(own, outcome, metrics) for method, own in outcome.baselines.items()}
     means = {method: mean_figures(own) for method, own in of_baselines.items()}
-    report = compose_report(outcome, mean_figures(figures), means)
+    facts = {metrics.of_sounds: figures} if metrics.of_sounds else {}
+    report = compose_report(replace(outcome, facts={**facts, **outcome.facts}), mean_figures(figures), means)
     return Result(
         outcome.sounds,
         outcome.observed,

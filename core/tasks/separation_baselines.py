@@ -83,7 +83,8 @@ def separation_metrics() -> Metrics:
         row = {"si_sdr_db": si_sdr, "si_sdr_improvement_db": si_sdr - si_sdr_db(reference, mixed)}
         return row | {"sdr_db": sdr_db(reference, estimate), "lsd_db": lsd_or_nan(reference, estimate)}
 
-    return Metrics(("si_sdr_db", "si_sdr_improvement_db", "sdr_db", "lsd_db"), measure)
+    names = ("si_sdr_db", "si_sdr_improvement_db", "sdr_db", "lsd_db")
+    return Metrics(names, measure, of_sounds="stems")
 
 
 def matching_references(references: Sequence[Clip], mixture: Clip, names: Sequence[str]) -> Sounds:
