@@ -13,11 +13,10 @@ from demos.array.live_routes import LiveRoutes
 from demos.array.relay_routes import RelayRoutes
 from demos.page import theme
 from demos.page.history import Histories
-from demos.page.restoration_panel import RunPanel
 from demos.page.worker import RUNS_AT_ONCE
 from demos.tabs import declipping, inpainting, localization, prior_inspector, separation, super_resolution, vocoding
 
-JOBS = (super_resolution.JOB, inpainting.JOB, declipping.JOB)
+RESTORATION = (super_resolution.SuperResolutionPanel, inpainting.InpaintingPanel, declipping.DeclippingPanel)
 
 SAMPLING = {"concurrency_id": "sampling", "concurrency_limit": RUNS_AT_ONCE}
 WAITING_AT_MOST = 32
@@ -33,12 +32,12 @@ def build() -> gr.Blocks:
     with gr.Blocks(title="Resound", delete_cache=CACHE_SWEEP_AND_AGE, analytics_enabled=False) as page:
         gr.HTML(theme.header_html())
         with gr.Tabs(elem_classes="jobs"):
-            for job in JOBS:
-                with gr.Tab(job.title, id=job.task):
-                    RunPanel(job, histories, SAMPLING)
+            for panel in RESTORATION:
+                with gr.Tab(panel.title, id=panel.task):
+                    panel(histories, SAMPLING)
             with gr.Tab(separation.TITLE, id=separation.TASK):
                 separation.SeparationPanel(histories, SAMPLING)
-            with gr.Tab(vocoding.JOB.title, id=vocoding.JOB.task):
+            with gr.Tab(vocoding.VocodingPanel.title, id=vocoding.VocodingPanel.task):
                 vocoding.VocodingPanel(histories, SAMPLING)
             with gr.Tab(localization.TITLE, id=localization.TASK):
                 around = localization.LocalizationPanel(relay, live, SAMPLING)

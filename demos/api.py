@@ -29,7 +29,6 @@ from core.tasks.separation import DEFAULT_PRIORS, separate
 from core.tasks.settings import Settings
 from demos.array.array_recording import from_file, load_recording, parse_channels
 from demos.page.downloads import restored_file, stem_files
-from demos.page.job import Job
 from demos.page.source import load, read_source
 from demos.page.stream import Throttle, throttled
 from demos.tabs import declipping, inpainting, super_resolution, vocoding
@@ -103,7 +102,7 @@ def _super_resolve(
     """
     chosen = {"input": degrade or super_resolution.RESTORE, "factor": factor, "evidence": "auto"}
     settings = Settings(prior or None, quality, seed=seed)
-    yield from _answer(super_resolution.JOB, audio, reference, (start, length), settings, chosen)
+    yield from _answer(super_resolution.SuperResolutionPanel, audio, reference, (start, length), settings, chosen)
 
 
 def _inpaint(audio, gaps, prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None):
@@ -113,7 +112,7 @@ def _inpaint(audio, gaps, prior="", quality="standard", seed=0, start=0.0, lengt
     """
     chosen = {"gaps": gaps, "intact": False}
     settings = Settings(prior or None, quality, seed=seed)
-    yield from _answer(inpainting.JOB, audio, reference, (start, length), settings, chosen)
+    yield from _answer(inpainting.InpaintingPanel, audio, reference, (start, length), settings, chosen)
 
 
 def _declip(audio, threshold=None, prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None):
@@ -123,7 +122,7 @@ def _declip(audio, threshold=None, prior="", quality="standard", seed=0, start=0
     """
     chosen = {"threshold": threshold}
     settings = Settings(prior or None, quality, seed=seed)
-    yield from _answer(declipping.JOB, audio, reference, (start, length), settings, chosen)
+    yield from _answer(declipping.DeclippingPanel, audio, reference, (start, length), settings, chosen)
 
 
 def _vocode(
@@ -143,7 +142,7 @@ def _vocode(
     """
     chosen = {"stretch": stretch, "semitones": semitones}
     settings = Settings(prior or None, quality, seed=seed)
-    yield from _answer(vocoding.JOB, audio, reference, (start, length), settings, chosen)
+    yield from _answer(vocoding.VocodingPanel, audio, reference, (start, length), settings, chosen)
 
 
 def _separate(audio, priors="", quality="standard", seed=0, start=0.0, length=0.0, form=""):
@@ -183,14 +182,19 @@ def _localize(
 
 
 def _answer(
-    job: Job, path: str, reference: str | None, part: tuple[float, float], settings: Settings, chosen: Mapping
+    tab: type[RestorationTab],
+    path: str,
+    reference: str | None,
+    part: tuple[float, float],
+    settings: Settings,
+    chosen: Mapping,
 ) -> Iterator[tuple[str | None, Mapping]]:
     """Yields (None, progress) about twice a second and last (restored file, report)."""
 
     def run():
-        return job.start(read_source(load(path), *part, reference), settings, chosen)
+        return tab.begin(read_source(load(path), *part, reference), settings, chosen)
 
-    yield from _follow(job.task, run, lambda result: restored_file(result.clip, path, job.task))
+    yield from _follow(tab.task, run, lambda result: restored_file(result.clip, path, tab.task))
 
 
 def _follow(task: str, start: Callable[[], Run], write: Callable[[Result], Any]) -> Iterator[tuple]:

@@ -17,7 +17,7 @@ from demos.array.live_routes import LiveRoutes
 from demos.array.room import FIRST_VOICES, Arrangement, PlacedVoice, read_voices
 from demos.array.room_plan import plan
 from demos.page import html
-from demos.page.job import SOUNDS
+from demos.page.examples import SOUNDS
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload
 from demos.page.source import SHOWN_SECONDS

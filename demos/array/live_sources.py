@@ -20,7 +20,7 @@ from demos.array.array_recording import ArrayRecording
 from demos.array.live_session import LiveSession
 from demos.array.relay_routes import RelayRoutes
 from demos.array.room import HIGHEST_RATE, MOST_MICROPHONES, Arrangement, RoomSource
-from demos.page.job import SOUNDS
+from demos.page.examples import SOUNDS
 
 SIMULATED, RELAY = "stand-in", "relay"
 EVERYWHERE = [("Stand-in: two voices, one walks around", SIMULATED), ("An array elsewhere, by relay", RELAY)]

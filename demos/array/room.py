@@ -17,7 +17,7 @@ from core.errors import InputError
 from core.signal.files import read_clip
 from core.signal.limits import ARRAY_LIMITS
 from core.signal.resampling import resample
-from demos.page.job import SOUNDS
+from demos.page.examples import SOUNDS
 
 SIZE = (6.0, 4.5, 2.7)  # metres
 CENTRE = (3.0, 2.25, 0.9)  # the array, on a table

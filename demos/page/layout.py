@@ -9,10 +9,11 @@ import gradio as gr
 from gradio.components import Component
 
 from core import zoo
+from core.choices import SAMPLERS
 from core.errors import InputError
 from demos.page import html, plots
-from demos.page.job import SAMPLERS, Job
 from demos.page.scope import scope
+from demos.page.tab import RestorationTab
 
 AUTOMATIC = "automatic"
 QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Widgets:
-    """Everything on a tab that events speak of; `choices` and `further` are the job's own widgets by name."""
+    """Everything on a tab that events speak of; `choices` and `further` are the tab's own widgets by name."""
 
     chips: list[gr.Button]
     loaded: gr.State
@@ -62,20 +63,17 @@ class Widgets:
         return shared | {self.sampler, self.steps} | set(self.choices.values())
 
 
-def build(job: Job) -> Widgets:
+def build(tab: RestorationTab) -> Widgets:
     """Makes the widgets of a tab in the current Blocks context."""
-    chips = build_lead(job.sentence, [example.label for example in job.examples])
+    chips = build_lead(tab.sentence, [example.label for example in tab.examples])
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=5, min_width=320, elem_classes="pane"):
-            given = _build_input(job)
+            given = _build_input(tab)
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
             shown = build_output()
-    further = {}
-    if job.between is not None:
-        with gr.Column(elem_classes="pane between"):
-            further = dict(job.between())
+    further = tab.build_between()
     compared = build_comparison("Download WAV")
-    about = build_folds(job.how, about_html(given["prior"].value))
+    about = build_folds(tab.how, about_html(given["prior"].value))
     return Widgets(chips=chips, about=about, further=further, **given, **shown, **compared)
 
 
@@ -103,27 +101,27 @@ def build_door(label: str) -> gr.Audio:
     )
 
 
-def _build_input(job: Job) -> dict:
+def _build_input(tab: RestorationTab) -> dict:
     made = {"loaded": gr.State(None, time_to_live=24 * 3600)}
     made["caption"] = gr.HTML(html.caption_html(), elem_classes="caption")
-    hint = "Drag over the waveform to mark a gap." if job.selects else ""
+    hint = "Drag over the waveform to mark a gap." if tab.selects else ""
     welcome = f"Choose an example above, or bring your own. {hint}"
-    made["scope"] = scope(placeholder=welcome, size="small", selectable=job.selects)
+    made["scope"] = scope(placeholder=welcome, size="small", selectable=tab.selects)
     made["door"] = build_door("Your sound")
-    choices = dict(job.choices())
-    names = model_names(job.task)
+    choices = tab.build_choices()
+    names = model_names(tab.task)
     with gr.Row(elem_classes="settings"):
-        first = job.prior if job.prior in names else (names[0] if names else None)
+        first = tab.prior if tab.prior in names else (names[0] if names else None)
         made["prior"] = gr.Dropdown(names, value=first, label="Prior", min_width=160)
         made["quality"] = build_quality()
     made |= build_actions()
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
-        made |= build_advanced(job.samplers)
+        made |= build_advanced(tab.samplers)
         gr.HTML('<p class="quiet">Reference: the sound as it should be, for the figures</p>')
         made["reference"] = gr.Audio(
             sources=["upload"], type="filepath", label="Reference", show_label=False, elem_classes="door"
         )
-        choices |= job.more()
+        choices |= tab.build_more()
     return made | {"choices": choices}
 
 

@@ -9,39 +9,38 @@ from core.errors import InputError
 from core.tasks.progress import SOUND, Result, Sounds
 from demos.page import html, layout, plots
 from demos.page.downloads import restored_file
+from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
-from demos.page.job import Example, Job
 from demos.page.panel import Panel
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload
 from demos.page.source import DEFAULT_PART_SECONDS, SHOWN_SECONDS, Loaded, load, read_source, shown_part
+from demos.page.tab import RestorationTab
 
 CHAIN, ESTIMATE = "Chain", "Estimate"
 
 log = logging.getLogger(__name__)
 
 
-class RunPanel(Panel):
-    """A tab's widgets and what they do; build it inside a `gr.Tab`.
+class RestorationPanel(RestorationTab, Panel):
+    """A tab's widgets and what they do; build it inside a `gr.Tab`. Each task has a subclass.
 
     Args:
         histories: hold the iterates of every session.
         concurrency: arguments of the run's event that bound how many run at once.
     """
 
-    def __init__(self, job: Job, histories: Histories, concurrency: dict):
-        super().__init__(layout.build(job), job.task, histories)
-        self.job = job
+    def __init__(self, histories: Histories, concurrency: dict):
+        super().__init__(layout.build(self), self.task, histories)
         self._wire_input()
         self.wire_run(self.ui.inputs, concurrency)
-        job.wire(self)
 
     # ---- input -------------------------------------------------------------------------------------------------
 
     def _wire_input(self) -> None:
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         fresh = [ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption]
-        for chip, example in zip(ui.chips, self.job.examples, strict=True):
+        for chip, example in zip(ui.chips, self.examples, strict=True):
             chosen = [*fresh, ui.prior, *(ui.choices[name] for name in example.choices)]
             chip.click(self._example_loader(example), None, chosen, **quiet)
         gr.on([ui.door.upload, ui.door.stop_recording], self._load_own, ui.door, fresh, **quiet)
@@ -52,7 +51,7 @@ class RunPanel(Panel):
     def _example_loader(self, example: Example):
         def choose():
             loaded = load(example.path, example.label, example.reference)
-            known = example.prior in layout.model_names(self.job.task)
+            known = example.prior in layout.model_names(self.task)
             chosen = gr.Dropdown(value=example.prior) if known else gr.skip()
             fresh = self._fresh_input(loaded, example.seconds or loaded.seconds, autoplay=True)
             return *fresh, chosen, *example.choices.values()
@@ -101,7 +100,7 @@ class RunPanel(Panel):
         if not values[ui.prior]:
             raise InputError("There is no model for this task here: train or import one, then reload the page.")
         chosen = {name: values[widget] for name, widget in ui.choices.items()}
-        run = self.job.start(source, self.settings(values, values[ui.prior]), chosen)
+        run = self.begin(source, self.settings(values, values[ui.prior]), chosen)
         history = RunHistory(uuid.uuid4().hex, plots.loudest_db(source.clip), source.start)
         return run, history, (source.notes, values[ui.loaded])
 
@@ -125,5 +124,5 @@ class RunPanel(Panel):
             ui.compare: gr.update(value=payload(view), regions=gaps),
             ui.metrics: html.metrics_html(result),
             ui.notes: html.notes_html(dict.fromkeys((*notes, *result.notes))),
-            ui.download: restored_file(result.clip, loaded.name, self.job.task),
+            ui.download: restored_file(result.clip, loaded.name, self.task),
         }

@@ -7,8 +7,10 @@ import gradio as gr
 from core.tasks.declipping import declip
 from core.tasks.progress import Run
 from core.tasks.settings import Settings
-from demos.page.job import Example, Job
+from demos.page.examples import Example
+from demos.page.restoration_panel import RestorationPanel
 from demos.page.source import Source
+from demos.page.tab import Widgets
 
 HOW = r"""
 An overloaded input cuts a waveform $w$ off at a threshold $\theta$: $y_i = \max(-\theta, \min(\theta, w_i))$.
@@ -26,24 +28,22 @@ Methods*, 2021.
 """
 
 
-def choices() -> dict:
-    return {
-        "threshold": gr.Number(
-            0.0, label="Threshold", info="The level of the cut, up to 1; 0 finds it from the waveform.", step=0.01
-        )
-    }
+class DeclippingPanel(RestorationPanel):
+    """The tab's choices, and the run that they begin."""
 
+    task = "declip"
+    title = "Declipping"
+    sentence = "Gives an overloaded recording its peaks back; what was not clipped stays as it was, bit for bit."
+    examples = (Example("Overloaded piano", "piano-clipped", "piano-16k", {"threshold": 0}, truth="piano", seconds=3),)
+    how = HOW
 
-def start(source: Source, settings: Settings, chosen: Mapping) -> Run:
-    return declip(source.clip, chosen["threshold"] or None, settings=settings, reference=source.reference)
+    def build_choices(self) -> Widgets:
+        return {
+            "threshold": gr.Number(
+                0.0, label="Threshold", info="The level of the cut, up to 1; 0 finds it from the waveform.", step=0.01
+            )
+        }
 
-
-JOB = Job(
-    task="declip",
-    title="Declipping",
-    sentence="Gives an overloaded recording its peaks back; what was not clipped stays as it was, bit for bit.",
-    examples=(Example("Overloaded piano", "piano-clipped", "piano-16k", {"threshold": 0}, truth="piano", seconds=3),),
-    choices=choices,
-    start=start,
-    how=HOW,
-)
+    @staticmethod
+    def begin(source: Source, settings: Settings, chosen: Mapping) -> Run:
+        return declip(source.clip, chosen["threshold"] or None, settings=settings, reference=source.reference)

@@ -9,8 +9,11 @@ from core.tasks.inpainting import inpaint
 from core.tasks.progress import Run
 from core.tasks.settings import Settings
 from demos.page import html
-from demos.page.job import Example, Job
+from demos.page.examples import Example
+from demos.page.history import Histories
+from demos.page.restoration_panel import RestorationPanel
 from demos.page.source import Source
+from demos.page.tab import Widgets
 
 FIVE_GAPS = "0.80-0.85, 1.30-1.35, 1.90-1.95, 2.50-2.55, 3.10-3.15"
 DROPOUTS = "1.40-1.45, 2.60-2.80, 4.20-4.28"  # of assets/make_examples.py
@@ -44,25 +47,6 @@ ICML 2021, section 4.4.
 """
 
 
-def choices() -> dict:
-    return {
-        "gaps": gr.Textbox(
-            label="Gaps (s)",
-            placeholder="1.0-1.2, 2.5-2.6",
-            info="Typed, or dragged over the waveform; a double click removes one.",
-        ),
-        "intact": gr.Checkbox(True, label="The gaps hold the truth: compare with it"),
-    }
-
-
-def start(source: Source, settings: Settings, chosen: Mapping) -> Run:
-    gaps = html.parse_gaps(chosen["gaps"] or "")
-    if source.start:
-        gaps = [_in_part(gap, source) for gap in gaps]
-    reference = source.clip if source.reference is None and chosen["intact"] else source.reference
-    return inpaint(source.clip, gaps, settings=settings, reference=reference)
-
-
 def _in_part(gap: tuple[float, float], source: Source) -> tuple[float, float]:
     """The gap in seconds of the part that is worked on.
 
@@ -78,13 +62,6 @@ def _in_part(gap: tuple[float, float], source: Source) -> tuple[float, float]:
     return begin, end
 
 
-def wire(panel) -> None:
-    """The text and the amber regions on the waveform follow each other."""
-    gaps, quiet = panel.ui.choices["gaps"], {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-    panel.ui.scope.select(_dragged, None, gaps, **quiet)
-    gaps.change(_typed, gaps, panel.ui.scope, trigger_mode="always_last", **quiet)
-
-
 def _dragged(event: gr.EventData) -> str:
     return html.gaps_text(event.regions)
 
@@ -96,21 +73,44 @@ def _typed(text: str):
         return gr.skip()  # half typed; Run says what is wrong
 
 
-JOB = Job(
-    task="inpaint",
-    title="Inpainting",
-    sentence="Fills gaps with what could have been played through them; everything else stays as it was, bit for bit.",
-    examples=(
+class InpaintingPanel(RestorationPanel):
+    """The tab's choices, and the run that they begin."""
+
+    task = "inpaint"
+    title = "Inpainting"
+    sentence = "Fills gaps with what could have been played through them; everything else stays as it was, bit for bit."
+    examples = (
         Example("Piano, 200 ms gone", "piano", "piano-16k", {"gaps": "1.400-1.600", "intact": True}),
         Example("Piano, five short gaps", "piano", "piano-16k", {"gaps": FIVE_GAPS, "intact": True}),
         Example(
             "Piano with dropouts", "piano-dropout", "piano-16k", {"gaps": DROPOUTS, "intact": False}, truth="piano"
         ),
         Example("Voice, 100 ms gone", "speech", "voice-16k", {"gaps": "1.250-1.350", "intact": True}),
-    ),
-    choices=choices,
-    start=start,
-    how=HOW,
-    selects=True,
-    wire=wire,
-)
+    )
+    how = HOW
+    selects = True
+
+    def __init__(self, histories: Histories, concurrency: dict):
+        super().__init__(histories, concurrency)
+        gaps, quiet = self.ui.choices["gaps"], {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+        # the text and the amber regions on the waveform follow each other
+        self.ui.scope.select(_dragged, None, gaps, **quiet)
+        gaps.change(_typed, gaps, self.ui.scope, trigger_mode="always_last", **quiet)
+
+    def build_choices(self) -> Widgets:
+        return {
+            "gaps": gr.Textbox(
+                label="Gaps (s)",
+                placeholder="1.0-1.2, 2.5-2.6",
+                info="Typed, or dragged over the waveform; a double click removes one.",
+            ),
+            "intact": gr.Checkbox(True, label="The gaps hold the truth: compare with it"),
+        }
+
+    @staticmethod
+    def begin(source: Source, settings: Settings, chosen: Mapping) -> Run:
+        gaps = html.parse_gaps(chosen["gaps"] or "")
+        if source.start:
+            gaps = [_in_part(gap, source) for gap in gaps]
+        reference = source.clip if source.reference is None and chosen["intact"] else source.reference
+        return inpaint(source.clip, gaps, settings=settings, reference=reference)

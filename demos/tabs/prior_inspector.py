@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.tasks.inspection import LONGEST_SECONDS, Prediction, inspect, over_levels, rungs
 from core.zoo.families import PRIOR
 from demos.page import html, layout
-from demos.page.job import SOUNDS
+from demos.page.examples import SOUNDS
 from demos.page.panel import LARGEST_SEED, accept
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload, scope

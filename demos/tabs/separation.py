@@ -13,8 +13,8 @@ from core.tasks.progress import Result, Sounds
 from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
 from demos.page import html, layout, plots
 from demos.page.downloads import stems_archive
+from demos.page.examples import SOUNDS
 from demos.page.history import Histories, RunHistory
-from demos.page.job import SOUNDS
 from demos.page.panel import Panel, accept
 from demos.page.scope import Track, View, payload, scope
 from demos.page.source import DEFAULT_PART_SECONDS, Loaded, load, read_source

@@ -7,8 +7,10 @@ import gradio as gr
 from core.tasks.progress import Run
 from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
-from demos.page.job import Example, Job
+from demos.page.examples import Example
+from demos.page.restoration_panel import RestorationPanel
 from demos.page.source import Source
+from demos.page.tab import Widgets
 
 FACTORS = [("2×", 2), ("4×", 4), ("8×", 8), ("16×", 16)]
 RESTORE, PLAIN, LOWPASS = "restore", "plain", "lowpass"
@@ -36,44 +38,43 @@ ICML 2021, section 4.3.
 """
 
 
-def choices() -> dict:
-    return {
-        "input": gr.Radio(
-            INPUTS, value=RESTORE, label="Your sound", info="Thinned out first, it is its own truth to compare with."
-        ),
-        "factor": gr.Radio(FACTORS, value=4, label="Factor"),
-    }
+class SuperResolutionPanel(RestorationPanel):
+    """The tab's choices, and the run that they begin."""
 
-
-def more() -> dict:
-    return {"evidence": gr.Dropdown(EVIDENCE, value="auto", label="What a sound of low rate is")}
-
-
-def start(source: Source, settings: Settings, chosen: Mapping) -> Run:
-    degrade = None if chosen["input"] == RESTORE else chosen["input"]
-    return super_resolve(
-        source.clip,
-        chosen["factor"],
-        degrade=degrade,
-        evidence=chosen["evidence"],
-        settings=settings,
-        reference=None if degrade else source.reference,
-    )
-
-
-JOB = Job(
-    task="super-resolve",
-    title="Super-resolution",
-    sentence="Gives a dull, low-rate sound back the detail between and above the samples that it has.",
-    examples=(
+    task = "super-resolve"
+    title = "Super-resolution"
+    sentence = "Gives a dull, low-rate sound back the detail between and above the samples that it has."
+    examples = (
         Example("Piano, every 4th sample", "piano", "piano-16k", {"input": PLAIN, "factor": 4}, seconds=3),
         Example("Piano, every 8th sample", "piano", "piano-16k", {"input": PLAIN, "factor": 8}, seconds=3),
         Example("Piano at 4 kHz", "piano-4k", "piano-16k", {"input": RESTORE, "factor": 4}, truth="piano", seconds=3),
         Example("Voice, every 4th sample", "speech", "voice-16k", {"input": PLAIN, "factor": 4}, seconds=3),
         Example("Voice at 4 kHz", "speech-4k", "voice-16k", {"input": RESTORE, "factor": 4}, truth="speech", seconds=3),
-    ),
-    choices=choices,
-    more=more,
-    start=start,
-    how=HOW,
-)
+    )
+    how = HOW
+
+    def build_choices(self) -> Widgets:
+        return {
+            "input": gr.Radio(
+                INPUTS,
+                value=RESTORE,
+                label="Your sound",
+                info="Thinned out first, it is its own truth to compare with.",
+            ),
+            "factor": gr.Radio(FACTORS, value=4, label="Factor"),
+        }
+
+    def build_more(self) -> Widgets:
+        return {"evidence": gr.Dropdown(EVIDENCE, value="auto", label="What a sound of low rate is")}
+
+    @staticmethod
+    def begin(source: Source, settings: Settings, chosen: Mapping) -> Run:
+        degrade = None if chosen["input"] == RESTORE else chosen["input"]
+        return super_resolve(
+            source.clip,
+            chosen["factor"],
+            degrade=degrade,
+            evidence=chosen["evidence"],
+            settings=settings,
+            reference=None if degrade else source.reference,
+        )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from core.choices import SAMPLERS
 from core.errors import InputError
 from core.signal.files import read_clip
 from core.signal.mel import MelFrontEnd
@@ -26,10 +27,11 @@ from core.tasks.vocoding import (
 )
 from demos.page import html, plots
 from demos.page.downloads import spectrogram_file
+from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
-from demos.page.job import SAMPLERS, Example, Job
-from demos.page.restoration_panel import RunPanel
+from demos.page.restoration_panel import RestorationPanel
 from demos.page.source import DEFAULT_PART_SECONDS, Loaded, Source, read_source
+from demos.page.tab import Widgets
 
 HOW = r"""
 A mel spectrogram $m = M\,|\mathrm{STFT}(w)|$ says how loud each of 80 bands is at each moment; the phases of $w$ are
@@ -52,56 +54,10 @@ section 4.1. D. Griffin, J. Lim: *Signal estimation from modified short-time Fou
 """
 
 
-def choices() -> dict:
-    return {
-        "stretch": gr.Slider(*STRETCHES, value=1.0, step=0.05, label="Stretch time by"),
-        "semitones": gr.Slider(-SEMITONES, SEMITONES, value=0, step=1, label="Move pitch by (semitones)"),
-    }
-
-
-def more() -> dict:
-    return {"temperature": gr.Number(1.0, label="Temperature (of the sampler ancestral)", step=0.05)}
-
-
-def between() -> dict:
-    """The spectrogram that is asked for, the one that is heard, and files of them."""
-    gr.HTML('<h2 class="section">Mel spectrogram</h2>')
-    with gr.Row(elem_classes="mels"):
-        made = {"asked": gr.HTML(_figure("Asked for")), "heard": gr.HTML(_figure("Heard"))}
-    with gr.Row(elem_classes="actions"):
-        opened = gr.UploadButton("Open a spectrogram file", file_types=list(SUFFIXES), size="md")
-        made |= {"file": opened, "save": gr.DownloadButton("Download the spectrogram", size="md")}
-    return made
-
-
-def start(source: Source, settings: Settings, chosen: Mapping) -> Run:
-    return vocode(source.clip, settings=settings, reference=source.reference, **_changes(chosen))
-
-
 def _changes(chosen: Mapping) -> dict[str, float]:
     return {
         name: float(chosen[name]) for name in ("stretch", "semitones", "temperature") if chosen.get(name) is not None
     }
-
-
-JOB = Job(
-    task="vocode",
-    title="Vocoding",
-    sentence="Plays the mel spectrogram of your sound anew, with phases of the prior's; slower, higher, as you like.",
-    examples=(
-        Example("Voice", "speech", "voice-16k", {"stretch": 1.0, "semitones": 0}),
-        Example("Voice, half as fast", "speech", "voice-16k", {"stretch": 2.0, "semitones": 0}, seconds=3),
-        Example("Voice, four semitones up", "speech", "voice-16k", {"stretch": 1.0, "semitones": 4}),
-        Example("Piano", "piano", "piano-16k", {"stretch": 1.0, "semitones": 0}, seconds=4),
-    ),
-    choices=choices,
-    more=more,
-    between=between,
-    samplers=(*SAMPLERS, "ancestral"),
-    start=start,
-    how=HOW,
-    prior=DEFAULT_PRIOR,
-)
 
 
 @dataclass
@@ -111,11 +67,24 @@ class MelHistory(RunHistory):
     front_end: MelFrontEnd | None = None
 
 
-class VocodingPanel(RunPanel):
+class VocodingPanel(RestorationPanel):
     """Beside the skeleton's: spectrograms as pictures, and as files that are opened and taken along."""
 
+    task = "vocode"
+    title = "Vocoding"
+    sentence = "Plays the mel spectrogram of your sound anew, with phases of the prior's; slower, higher, as you like."
+    examples = (
+        Example("Voice", "speech", "voice-16k", {"stretch": 1.0, "semitones": 0}),
+        Example("Voice, half as fast", "speech", "voice-16k", {"stretch": 2.0, "semitones": 0}, seconds=3),
+        Example("Voice, four semitones up", "speech", "voice-16k", {"stretch": 1.0, "semitones": 4}),
+        Example("Piano", "piano", "piano-16k", {"stretch": 1.0, "semitones": 0}, seconds=4),
+    )
+    samplers = (*SAMPLERS, "ancestral")
+    how = HOW
+    prior = DEFAULT_PRIOR
+
     def __init__(self, histories: Histories, concurrency: dict):
-        super().__init__(JOB, histories, concurrency)
+        super().__init__(histories, concurrency)
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         further, choices = ui.further, [ui.choices["stretch"], ui.choices["semitones"]]
         fresh = [ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption]
@@ -124,6 +93,30 @@ class VocodingPanel(RunPanel):
         asked = [ui.loaded, ui.start, ui.length, ui.prior, *choices]
         shown = [further["asked"], further["save"]]
         gr.on(changed, self._asked, asked, shown, trigger_mode="always_last", **quiet)
+
+    def build_choices(self) -> Widgets:
+        return {
+            "stretch": gr.Slider(*STRETCHES, value=1.0, step=0.05, label="Stretch time by"),
+            "semitones": gr.Slider(-SEMITONES, SEMITONES, value=0, step=1, label="Move pitch by (semitones)"),
+        }
+
+    def build_more(self) -> Widgets:
+        return {"temperature": gr.Number(1.0, label="Temperature (of the sampler ancestral)", step=0.05)}
+
+    def build_between(self) -> Widgets:
+        """The spectrogram that is asked for, the one that is heard, and files of them."""
+        with gr.Column(elem_classes="pane between"):
+            gr.HTML('<h2 class="section">Mel spectrogram</h2>')
+            with gr.Row(elem_classes="mels"):
+                made = {"asked": gr.HTML(_figure("Asked for")), "heard": gr.HTML(_figure("Heard"))}
+            with gr.Row(elem_classes="actions"):
+                opened = gr.UploadButton("Open a spectrogram file", file_types=list(SUFFIXES), size="md")
+                made |= {"file": opened, "save": gr.DownloadButton("Download the spectrogram", size="md")}
+        return made
+
+    @staticmethod
+    def begin(source: Source, settings: Settings, chosen: Mapping) -> Run:
+        return vocode(source.clip, settings=settings, reference=source.reference, **_changes(chosen))
 
     @property
     def further(self) -> set:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from demos.page.job import SOUNDS
+from demos.page.examples import SOUNDS
 
 client = pytest.importorskip("gradio_client")
 
