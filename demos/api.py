@@ -31,6 +31,7 @@ from demos.array.array_recording import from_file, load_recording, parse_channel
 from demos.page.downloads import restored_file, stem_files
 from demos.page.source import load, read_source
 from demos.page.stream import Throttle, throttled
+from demos.page.tab import RestorationTab
 from demos.tabs import declipping, inpainting, super_resolution, vocoding
 
 UPDATE_SECONDS = 0.5
