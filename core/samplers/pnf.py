@@ -38,7 +38,7 @@ def original_langevin(
     observation: Observation,
     x: Tensor,
     *,
-    steps: int = 256,
+    steps: float = 256,
     generator: Generator,
     condition: Condition | MelCondition | None = None,
     window: int = 20000,

@@ -21,7 +21,7 @@ def original_separation(
     observation: Observation,
     x: Tensor,
     *,
-    steps: int = 256,
+    steps: float = 256,
     generator: Generator,
     border: int,
     condition: Condition | None = None,
