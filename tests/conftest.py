@@ -1,10 +1,12 @@
 """What all tests share: torch as the commands set it, a home of their own, and the goldens where they are."""
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # on a busy machine torch, in the same pool, waits long for a second
 PARITY = Path(__file__).resolve().parents[2] / "shared" / "parity"
 
 

@@ -14,6 +14,7 @@ import importlib.util
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -45,18 +46,19 @@ class Check:
         return self.error <= self.tolerance
 
 
-def compare(name: str, actual, expected, *, atol: float, rtol: float = 0.0) -> Check:
+def compare(name: str, actual, expected, *, atol: float | np.ndarray, rtol: float = 0.0) -> Check:
     """A check of one array.
 
-    The error is max |actual - expected| against atol or, where rtol is given, max |actual - expected| /
-    (atol + rtol |expected|) against 1.
+    The error is max |actual - expected| against atol or, where rtol is given or atol is an array (which broadcasts
+    with the expected one), max |actual - expected| / (atol + rtol |expected|) against 1.
     """
     actual, expected = np.asarray(actual), np.asarray(expected)
-    tolerance = 1.0 if rtol else atol
+    relative = bool(rtol) or np.ndim(atol) > 0
+    tolerance = 1.0 if relative else atol
     if actual.shape != expected.shape:
         return Check(name, math.inf, tolerance, f"shape {actual.shape} instead of {expected.shape}")
     error = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
-    if rtol:
+    if relative:
         error /= atol + rtol * np.abs(expected)
     return Check(name, float(np.max(error, initial=0.0)), tolerance)
 
@@ -122,8 +124,9 @@ def _systems(folder: Path, system: str | None) -> dict[str, Path]:
 
 def _check_system(system: str, folder: Path, only: str) -> Iterator[Check]:
     """All checks of one system whose names start with `only`, then a failure for each golden without one."""
-    groups, inputs = _load(system)
-    missing = [name for name in golden_names(folder) if name not in inputs and _starts(system, name, only)]
+    groups, inputs = _load(system, folder)
+    goldens = (name for name in golden_names(folder) if not any(fnmatchcase(name, pattern) for pattern in inputs))
+    missing = [name for name in goldens if _starts(system, name, only)]
     reasons = {}
     for prefix, group in groups.items():
         if not (_starts(system, prefix, only) or only.startswith((prefix, f"{system}/{prefix}"))):
@@ -141,13 +144,13 @@ def _check_system(system: str, folder: Path, only: str) -> Iterator[Check]:
         yield Check(name, math.inf, math.nan, reason)
 
 
-def _load(system: str) -> tuple[dict[str, Group], frozenset[str]]:
-    """Groups and inputs of a system's check module; none where there is no such module."""
+def _load(system: str, folder: Path) -> tuple[dict[str, Group], Iterable[str]]:
+    """Groups and patterns of inputs of a system's check module; none where there is no such module."""
     module = f"core.evaluation.goldens.{system}"
     if not system.isidentifier() or importlib.util.find_spec(module) is None:
-        return {}, frozenset()
+        return {}, ()
     checks = importlib.import_module(module)
-    return checks.GROUPS, frozenset(getattr(checks, "INPUTS", ()))
+    return checks.groups(folder), getattr(checks, "INPUTS", ())
 
 
 def _starts(system: str, name: str, only: str) -> bool:

@@ -39,7 +39,7 @@ def pnf_langevin(
     x: Tensor,
     *,
     sigmas: Sequence[float],
-    steps: int = 256,
+    steps: float = 256,
     generator: Generator,
     condition: AnyCondition | None = None,
     window: int = 20000,

@@ -24,7 +24,7 @@ def pnf_separation(
     x: Tensor,
     *,
     sigmas: Sequence[float],
-    steps: int = 256,
+    steps: float = 256,
     generator: Generator,
     border: int,
     condition: AnyCondition | None = None,

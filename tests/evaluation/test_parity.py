@@ -26,7 +26,7 @@ def house(tmp_path, monkeypatch):
         yield compare("first", np.zeros(3), np.load(folder / "model" / "expected.npz")["first"], atol=1e-3)
         raise RuntimeError("out of luck")
 
-    toy = SimpleNamespace(GROUPS={"flat": flat, "model": model}, INPUTS={"flat/x"})
+    toy = SimpleNamespace(groups=lambda _: {"flat": flat, "model": model}, INPUTS=("*/x",))
     monkeypatch.setitem(sys.modules, "core.evaluation.goldens.toy", toy)
     find = "core.evaluation.parity.importlib.util.find_spec"
     monkeypatch.setattr(find, lambda name: toy if name.endswith(".toy") else None)
@@ -107,6 +107,8 @@ def test_an_unreadable_file_is_a_golden_that_fails(house):
 def test_errors_of_a_comparison():
     assert compare("a", [1.0, 2.5], [1.0, 2.0], atol=1.0) == Check("a", 0.5, 1.0)
     assert compare("a", [110.0], [100.0], atol=1.0, rtol=0.19) == Check("a", 0.5, 1.0)
+    assert compare("a", [1.0, 3.0], [0.0, 2.0], atol=np.array([4.0, 2.0])) == Check("a", 0.5, 1.0)
+    assert not compare("a", np.zeros(2), np.zeros(1), atol=np.ones(1)).ok
     assert not compare("a", np.zeros(2), np.zeros(3), atol=1.0).ok
     assert not compare("a", [math.nan], [0.0], atol=1.0).ok
     assert not compare("a", [math.nan], [math.nan], atol=1.0).ok

@@ -1,5 +1,6 @@
 """Mel front-ends of the vocoders: what they make of the recorded signals."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,47 +8,77 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.evaluation.parity import Check, compare
+from core.evaluation.parity import Check, Group
+from core.evaluation.recording import Recording, numbered
 from core.signal.companding import Linear, MuLaw
-from core.signal.mel import FRONT_ENDS, MelScaler, mel_filters, mel_spectrogram
+from core.signal.mel import FRONT_ENDS, MelFrontEnd, MelScaler, mel_filters, mel_spectrogram
 from core.signal.preparation import low_cut, prepare, spoken_part
 
-PADDING = 1024  # samples of silence that PnF appends to its classes
+PNF_FIELDS = {
+    "sample_rate": "sample_rate",
+    "win_length": "window_length",
+    "hop_size": "hop_length",
+    "num_mels": "bands",
+    "fmin": "lowest_hz",
+    "fmax": "highest_hz",
+}
+TACOTRON_FIELDS = {
+    "sampling_rate": "sample_rate",
+    "win_length": "window_length",
+    "hop_length": "hop_length",
+    "mel_fmin": "lowest_hz",
+    "mel_fmax": "highest_hz",
+}
 
 
 def check_pnf(folder: Path) -> Iterator[Check]:
     """Where recordings are trimmed, log-mel features and quantised waveforms of them, and their normalisation."""
-    inputs, expected = np.load(folder / "pnf_inputs.npz"), np.load(folder / "pnf_expected.npz")
-    front_end, spectrograms = FRONT_ENDS["pnf"], {}
-    for signal in inputs.files:
-        part = spoken_part(np.clip(inputs[signal], -1, 1))
-        for key in (f"{signal}_trim_index", f"{signal}_trim_index_reflect"):
-            yield compare(key, part, expected[key], atol=0)
-        trimmed = prepare(inputs[signal], front_end.sample_rate)
+    recorded, hparams = Recording(folder, "pnf_"), json.loads((folder / "pnf_hparams.json").read_text())
+    front_end, spectrograms = _front_end("pnf", hparams, PNF_FIELDS, transform="fft_size"), {}
+    for signal in recorded.inputs.files:
+        samples = recorded.inputs[signal]
+        part = spoken_part(np.clip(samples, -1, 1))
+        yield from recorded.check(f"{signal}_trim_index", part, atol=0)
+        yield from recorded.check(f"{signal}_trim_index_reflect", part, atol=0)
+        trimmed = prepare(samples, front_end.sample_rate, max(hparams["highpass_cutoff"], 0))
         mel = spectrograms[signal] = mel_spectrogram(trimmed, front_end)
-        yield compare(f"{signal}_feats", mel.T, expected[f"{signal}_feats"], atol=1e-4)
-        for domain, key in ((MuLaw(), f"{signal}_mu_wave"), (Linear(), f"{signal}_li_wave")):
-            padded = torch.from_numpy(np.pad(trimmed, (0, PADDING)))[: mel.shape[1] * front_end.hop_length]
-            yield compare(key, domain.encode(padded), expected[key], atol=int(isinstance(domain, MuLaw)))
-    scaler = MelScaler.fit(spectrograms[signal] for signal in ("plain", "with_silence"))
+        yield from recorded.check(f"{signal}_feats", mel.T, atol=1e-4)
+        padded = np.pad(trimmed, (0, front_end.window_length))[: mel.shape[1] * front_end.hop_length]
+        padded = torch.from_numpy(padded)
+        yield from recorded.check(f"{signal}_mu_wave", MuLaw().encode(padded), atol=1)
+        yield from recorded.check(f"{signal}_li_wave", Linear().encode(padded), atol=0)
+    scaler = MelScaler.fit(spectrograms.values())
     for key, value in {"mean": scaler.mean, "scale": scaler.scale, "var": scaler.scale**2}.items():
-        yield compare(f"scaler_{key}", value, expected[f"scaler_{key}"], atol=1e-4)
+        yield from recorded.check(f"scaler_{key}", value, atol=1e-4)
     for signal, mel in spectrograms.items():
-        key = f"{signal}_normalized"
-        yield compare(key, scaler.normalise(mel).T, expected[key], atol=1e-3)
-    yield compare("mel_basis_row3", mel_filters(front_end)[3], expected["mel_basis_row3"], atol=1e-6)
-    cut = low_cut(inputs["plain"], 70, front_end.sample_rate)[:4000]
-    yield compare("low_cut_70", cut, expected["low_cut_70"], atol=1e-6)
+        yield from recorded.check(f"{signal}_normalized", scaler.normalise(mel).T, atol=1e-3)
+    for key, row in numbered(recorded.expected, "mel_basis_row"):
+        yield from recorded.check(key, mel_filters(front_end)[row], atol=1e-6)
+    plain = recorded.inputs[recorded.inputs.files[0]]
+    for key, cutoff_hz in numbered(recorded.expected, "low_cut_"):
+        cut = low_cut(plain, cutoff_hz, front_end.sample_rate)[: len(recorded.expected[key])]
+        yield from recorded.check(key, cut, atol=1e-6)
 
 
 def check_tacotron(folder: Path) -> Iterator[Check]:
     """Log-mel spectrograms of the whole signal and of its start, also with hops longer than the window."""
-    waveform = np.load(folder / "tacotron_inputs.npz")["audio_int16"] / np.float32(32768)
-    expected = np.load(folder / "tacotron_expected.npz")
-    for name, hop_length in {"vocoder_hop256": 256, "harder_hop2048": 2048}.items():
-        front_end = replace(FRONT_ENDS["tacotron"], hop_length=hop_length)
-        for key, part in ((f"{name}_mel", waveform), (f"{name}_mel_first1000", waveform[:1000])):
-            yield compare(key, mel_spectrogram(part, front_end), expected[key], atol=2e-4)
+    recorded, configs = Recording(folder, "tacotron_"), json.loads((folder / "tacotron_configs.json").read_text())
+    (signal,) = recorded.inputs.values()
+    waveform = signal / np.float32(32768)
+    for name, config in configs.items():
+        front_end = _front_end("tacotron", config, TACOTRON_FIELDS, transform="filter_length")
+        yield from recorded.check(f"{name}_mel", mel_spectrogram(waveform, front_end), atol=2e-4)
+        for key, frames in numbered(recorded.expected, f"{name}_mel_first"):
+            yield from recorded.check(key, mel_spectrogram(waveform[:frames], front_end), atol=2e-4)
 
 
-GROUPS = {"pnf": check_pnf, "tacotron": check_tacotron}
+def _front_end(name: str, hparams: dict, fields: dict[str, str], transform: str) -> MelFrontEnd:
+    """One of `FRONT_ENDS` with the recorded sizes."""
+    sizes = {ours: hparams[theirs] for theirs, ours in fields.items()}
+    if hparams[transform] != sizes["window_length"]:
+        raise ValueError(f"a window of {sizes['window_length']} in a transform of {hparams[transform]} is none of ours")
+    return replace(FRONT_ENDS[name], **sizes)
+
+
+def groups(_folder: Path) -> dict[str, Group]:
+    return {"pnf": check_pnf, "tacotron": check_tacotron}

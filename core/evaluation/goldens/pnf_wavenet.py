@@ -11,16 +11,17 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from core.evaluation.parity import Check, Group, compare
+from core.evaluation.recording import Recording
 from core.models.compiled.wavenet import WaveNetSteps
 from core.models.wavenet import WaveNet
 from core.observations.masked import Masked
 from core.observations.mixture import Mixture
 from core.priors.independent import Independent
 from core.priors.wavenet import WaveNetPrior, from_checkpoint
-from core.samplers.pnf import original_langevin
-from core.samplers.pnf_separation import BORDER_CENTRE, original_separation
+from core.samplers.pnf import pnf_langevin
+from core.samplers.pnf_separation import BORDER_CENTRE, pnf_separation
 from core.signal.companding import Linear, MuLaw
-from core.types import MelCondition, Observation
+from core.types import MelCondition, Observation, Prior, Sampler
 from core.zoo.importers.originals import load_original
 from core.zoo.importers.pnf_wavenet import fold_pnf
 from core.zoo.importing import read_original
@@ -42,11 +43,11 @@ def check_quantizers(folder: Path) -> Iterator[Check]:
     yield close("inv_linear_quantize", Linear().decode(codes), golden["inv_linear_quantize"])
 
 
-class _Model:
-    """One model with its recorded inputs and outputs; `c` is its spectrogram where it is told one."""
+class _Model(Recording):
+    """One model with its recorded inputs and outputs; `mel` is its spectrogram where it is conditioned on one."""
 
     def __init__(self, folder: Path):
-        self.inputs, self.expected = np.load(folder / "inputs.npz"), np.load(folder / "expected.npz")
+        super().__init__(folder)
         self.prior = load_prior(folder)
         self.network: WaveNet = self.prior.model
         self.originals = load_original(folder / CHECKPOINT)["state_dict"]
@@ -55,14 +56,8 @@ class _Model:
         self.told = self.network.upsample(self.mel.mel) if self.mel else None
         self.stride = int(self.expected["logits_stride"]) if "logits_stride" in self.expected else 1
 
-    def input(self, name: str) -> Tensor:
-        return torch.from_numpy(self.inputs[name])
-
-    def check(self, name: str, actual: Tensor, **tolerance) -> Check:
-        return compare(name, actual.detach().numpy(), self.expected[name], **tolerance)
-
     def checks(self) -> Iterator[Check]:
-        yield compare("receptive_field", self.network.config.receptive_field, self.expected["receptive_field"], atol=0)
+        yield from self.check("receptive_field", self.network.config.receptive_field, atol=0)
         if self.mel:
             yield from self.upsampling()
         yield from self.forward()
@@ -72,30 +67,32 @@ class _Model:
 
     def upsampling(self) -> Iterator[Check]:
         """The spectrogram after its first stage, and at the samples' rate (every tenth band)."""
-        yield self.check("conv_in", self.network.upsample.frames(self.mel.mel), atol=2e-5)
-        yield self.check("c_upsampled", self.told.transpose(1, 2)[:, ::10], atol=2e-5)
+        yield from self.check("conv_in", self.network.upsample.frames(self.mel.mel), atol=2e-5)
+        yield from self.check("c_upsampled", self.told.transpose(1, 2)[:, ::10], atol=2e-5)
 
     @torch.no_grad()
     def forward(self) -> Iterator[Check]:
         """Logits, probabilities, and bits per sample of the nearest classes."""
         x = self.input("x")[:, 0]
         logits = self.network(x, condition=self.told)
-        yield self.check("logits", logits[:, :: self.stride].transpose(1, 2), atol=2e-5)
-        yield self.check("softmax_last", logits[:, -1].softmax(-1), atol=1e-5)
+        yield from self.check("logits", logits[:, :: self.stride].transpose(1, 2), atol=2e-5)
+        yield from self.check("softmax_last", logits[:, -1].softmax(-1), atol=1e-5)
         classes = x[:, 1:].clamp(0, 255).round().long()
         nats = F.cross_entropy(logits[:, :-1].double().flatten(0, 1), classes.flatten())
-        yield self.check("binary_softmax_loss", nats / math.log(2), atol=1e-5)
+        yield from self.check("binary_softmax_loss", nats / math.log(2), atol=1e-5)
 
     def likelihood(self) -> Iterator[Check]:
         """Smoothed log-likelihood of every sample, and the gradient of its sum."""
         xs, sigmas = self.input("xs")[:, 0], self.inputs["sigmas"].tolist()
         for n, sigma in enumerate(sigmas):
             log_prob, _ = self.prior.network(xs, sigma, condition=self.told)
-            yield self.check(f"log_prob_{n}", log_prob, atol=2e-5)
+            yield from self.check(f"log_prob_{n}", log_prob, atol=2e-5)
             gradient = self.prior.score(xs, sigma, self.mel).gradient
-            yield self.check(f"grad_{n}", gradient[:, None], rtol=1e-4, atol=1e-6)
+            yield from self.check(f"grad_{n}", gradient[:, None], rtol=1e-4, atol=1e-6)
         if "log_prob_unbatched" in self.expected:
-            yield self.check("log_prob_unbatched", self.prior.network(xs[:1], sigmas[1])[0], atol=2e-5)
+            told = None if self.told is None else self.told[:1]
+            log_prob, _ = self.prior.network(xs[:1], sigmas[1], condition=told)
+            yield from self.check("log_prob_unbatched", log_prob, atol=2e-5)
 
     def training(self) -> Iterator[Check]:
         """Cross-entropy of clean classes given noisy ones, and its gradients through the weight norm."""
@@ -111,23 +108,23 @@ class _Model:
         losses = F.cross_entropy(logits[:, :-1].transpose(1, 2), classes[:, 1:], reduction="none")
         counted = torch.arange(1, classes.shape[1]) < self.input("train_lengths")[:, None]
         loss = losses[counted].mean()
-        yield self.check("train_loss", loss, atol=1e-5)
+        yield from self.check("train_loss", loss, atol=1e-5)
         names = [name.removeprefix("train_grad.") for name in self.expected if name.startswith("train_grad.")]
         for name, gradient in zip(names, torch.autograd.grad(loss, [weights[name] for name in names]), strict=True):
-            yield self.check(f"train_grad.{name}", gradient, rtol=1e-4, atol=1e-7)
+            yield from self.check(f"train_grad.{name}", gradient, rtol=1e-4, atol=1e-7)
 
     def incremental(self) -> Iterator[Check]:
         """Sample by sample, compiled: with recorded inputs, and with the original's own draws."""
         steps, stride = int(self.inputs["incremental_T"]), int(self.inputs["incremental_stride"])
         logits = self.decode(self.input("x")[:1, 0, :steps])
-        yield self.check("incremental_logits", logits[:, ::stride].transpose(1, 2), atol=2e-5)
+        yield from self.check("incremental_logits", logits[:, ::stride].transpose(1, 2), atol=2e-5)
         drawn = torch.cat([self.input("gen_initial_input").flatten(), self.input("gen_samples")[:-1].float()])
-        yield self.check("gen_probs", self.decode(drawn[None])[0, ::stride].softmax(-1), atol=1e-5)
+        yield from self.check("gen_probs", self.decode(drawn[None])[0, ::stride].softmax(-1), atol=1e-5)
 
     def decode(self, x: Tensor) -> Tensor:
         """Logits after each of x `[1, time]`, one at a time; a spectrogram's first frames stand alone there."""
         steps = WaveNetSteps(self.network, streams=1, start=x[0, 0].item())
-        steps.begin(self.mel.window(0, x.shape[1] // self.mel.hop_length).mel[:1] if self.mel else None)
+        steps.begin(self.mel.window(0, math.ceil(x.shape[1] / self.mel.hop_length)).mel[:1] if self.mel else None)
         return steps.force(F.pad(x[:, 1:], (0, 1)))
 
 
@@ -156,85 +153,91 @@ class RecordedBorders(RecordedDraws):
         self.noises = (row for update in zip(borders, windows, strict=True) for part in update for row in part)
 
 
-def check_superres(folder: Path) -> Iterator[Check]:
+class _Run(Recording):
+    """A recorded chain: its draws say how many updates a level has, and how many windows an update."""
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        self.levels = tuple(self.inputs["sigmas"].tolist())
+        _, self.updates, self.batch = self.inputs["j_raw"].shape
+
+    def states(self, sampler: Sampler, prior: Prior, observation: Observation, start: Tensor, **options) -> Tensor:
+        """The chain's state after every level, `[levels, rows, frames]`."""
+        past, border = int("condition" in options), options.get("border", 0)
+        window, frames = self.inputs["eps"].shape[-1] - past, start.shape[1] - past - 2 * border
+        steps = (self.updates + 0.5) * window * self.batch / frames  # samplers round the updates down
+        sizes = {"sigmas": self.levels, "window": window, "batch": self.batch, "steps": steps}
+        run = sampler(prior, observation, start, generator=Generator(), **sizes, **options)
+        return torch.stack([iterate.x for iterate in run])[self.updates - 1 :: self.updates]
+
+    def check_states(self, name: str, states: Tensor, later: float = 2e-3) -> Iterator[Check]:
+        """Within 2e-4 classes after the first update, and `later` times the root of their number after others."""
+        updates = self.updates * np.arange(1, len(self.levels) + 1)
+        atol = np.where(updates == 1, 2e-4, later * np.sqrt(updates))[:, None]
+        yield from self.check(name, states, atol=atol)
+
+
+def check_superres(folder: Path, run: str) -> Iterator[Check]:
     """A whole run of super-resolution: classes at every r-th sample are known, the others start anywhere."""
-    inputs, expected = _arrays(folder / "sgld_superres")
-    classes = MuLaw().encode(_normalised(inputs["audio"]))
+    recorded = _Run(folder / run)
+    classes = MuLaw().encode(_normalised(recorded.inputs["audio"]))
     free = torch.ones_like(classes)
-    free[:, :: int(inputs["downsample_interval"])] = 0
-    yield compare("mask", free[0], expected["mask"], atol=0)
-    start = torch.where(free.bool(), torch.from_numpy(inputs["uniform_init"]).float()[None], classes)
-    yield from _check_run(folder, inputs, expected, Masked(classes, free == 0, MuLaw()), start)
+    free[:, :: int(recorded.inputs["downsample_interval"])] = 0
+    yield from recorded.check("mask", free[0], atol=0)
+    start = torch.where(free.bool(), recorded.input("uniform_init").float()[None], classes)
+    yield from _check_masked(folder, recorded, Masked(classes, free == 0, MuLaw()), start)
 
 
-def check_inpainting(folder: Path) -> Iterator[Check]:
+def check_inpainting(folder: Path, run: str) -> Iterator[Check]:
     """A whole run of inpainting: the gap starts as silence."""
-    inputs, expected = _arrays(folder / "sgld_inpainting")
-    audio, gap = _normalised(inputs["audio"]), slice(*inputs["gap_samples"].tolist())
+    recorded = _Run(folder / run)
+    audio, gap = _normalised(recorded.inputs["audio"]), slice(*recorded.inputs["gap_samples"].tolist())
     audio[:, gap] = 0
     known = torch.ones(audio.shape, dtype=torch.bool)
     known[:, gap] = False
     start = MuLaw().encode(audio)
-    yield from _check_run(folder, inputs, expected, Masked(start, known, MuLaw()), start)
+    yield from _check_masked(folder, recorded, Masked(start, known, MuLaw()), start)
 
 
-def _check_run(folder: Path, inputs, expected, observation: Masked, start: Tensor) -> Iterator[Check]:
-    """The state after every level, in tolerances (2e-4 classes at the first, 2e-3 at the others), and the audio."""
-    yield compare("x_init", start[0], expected["x_init"], atol=1e-6)
-    prior = load_prior(folder / "uncond_mulaw")
-    prior.levels = tuple(inputs["sigmas"].tolist())
-    draws = RecordedDraws(inputs["j_raw"], inputs["eps"])
-    sizes = {"window": int(inputs["window"]), "batch": int(inputs["batch_size"])}
-    run = original_langevin(prior, observation, start, steps=1, generator=Generator(), draws=draws, **sizes)
-    states = torch.cat([iterate.x for iterate in run])
-    yield _check_states("x_after_level", states, expected, later=2e-3)
-    yield compare("final_audio", prior.decode(states[-1]), expected["final_audio"], atol=1e-3)
+def _check_masked(folder: Path, recorded: _Run, observation: Masked, start: Tensor) -> Iterator[Check]:
+    """The start, the state after every level, and the audio."""
+    yield from recorded.check("x_init", start[0], atol=1e-6)
+    prior, draws = _priors(folder, MuLaw)[0], RecordedDraws(recorded.inputs["j_raw"], recorded.inputs["eps"])
+    states = recorded.states(pnf_langevin, prior, observation, start, draws=draws)[:, 0]
+    yield from recorded.check_states("x_after_level", states)
+    yield from recorded.check("final_audio", prior.decode(states[-1]), atol=1e-3)
 
 
-def check_separation(folder: Path) -> Iterator[Check]:
-    """A whole run of separation with two models, borders included."""
-    inputs, expected = _arrays(folder / "sgld_separation")
-    mixture = inputs["source1"] + inputs["source2"]
+def check_separation(folder: Path, run: str) -> Iterator[Check]:
+    """A whole run of separation with a model for each source, borders included."""
+    recorded = _Run(folder / run)
+    inputs, count = recorded.inputs, recorded.inputs["eps"].shape[-2]
+    mixture = sum(inputs[f"source{n + 1}"] for n in range(count))
     mixture = torch.from_numpy(mixture / np.abs(mixture).max() * np.float32(1.4))
-    quantized = Linear().encode(mixture + 1)
-    yield compare("mixed_quantized", quantized, expected["mixed_quantized"], atol=0)
-    prior = Independent([load_prior(folder / f"uncond_linear_source{n}") for n in range(2)])
-    prior.levels = tuple(inputs["sigmas"].tolist())
-    border = prior.receptive_field
-    start = torch.nn.functional.pad(torch.stack([quantized - 127, quantized * 0 + 127]), (border, border), value=127)
-    observation = Mixture((quantized[None] - 255) / Linear.unit, (1.0, 1.0), Linear())
+    quantized = Linear().encode(mixture + (count - 1))  # every source's zero is in it
+    yield from recorded.check("mixed_quantized", quantized, atol=0)
+    prior, border = Independent(_priors(folder, Linear)[:count]), inputs["boundary"].shape[-1]
+    start = torch.full((count, len(quantized) + 2 * border), BORDER_CENTRE)
+    start[0, border:-border] = quantized - BORDER_CENTRE * (count - 1)
+    observation = Mixture((quantized[None] - Linear.zero * count) / Linear.unit, (1.0,) * count, Linear())
     draws = RecordedBorders(inputs["j_raw"] - border, inputs["eps"], (inputs["boundary"], inputs["sigmas"]))
-    sizes = {"window": int(inputs["window"]), "batch": int(inputs["batch_size"]), "border": border}
-    run = original_separation(prior, observation, start, steps=1, generator=Generator(), draws=draws, **sizes)
-    states = torch.stack([iterate.x for iterate in run], dim=1)
-    for n, states_of_source in enumerate(states):
-        yield _check_states(f"x{n}_after_level", states_of_source, expected, later=1e-2)
-        yield compare(f"out{n}", prior.decode(states_of_source[-1]), expected[f"out{n}"], atol=1e-3)
+    states = recorded.states(pnf_separation, prior, observation, start, border=border, draws=draws)
+    for n in range(count):
+        yield from recorded.check_states(f"x{n}_after_level", states[:, n], later=1e-2)
+        yield from recorded.check(f"out{n}", prior.decode(states[-1, n]), atol=1e-3)
 
 
-def check_spectrogram(folder: Path) -> Iterator[Check]:
+def check_spectrogram(folder: Path, run: str) -> Iterator[Check]:
     """A whole run of vocoding: nothing but the spectrogram is known."""
-    inputs, expected = _arrays(folder / "sgld_spectrogram")
-    prior = load_prior(folder / "spectrogram_mulaw")
-    prior.levels = tuple(inputs["sigmas"].tolist())
-    padding = int(inputs["cin_pad"])
-    mel = MelCondition(torch.from_numpy(inputs["c"]), int(inputs["hop_size"]), padding)
+    recorded = _Run(folder / run)
+    inputs, padding = recorded.inputs, int(recorded.inputs["cin_pad"])
+    prior = _priors(folder, MuLaw, conditioned=True)[0]
+    mel = MelCondition(recorded.input("c"), int(inputs["hop_size"]), padding)
     draws = RecordedDraws(inputs["j_raw"] - padding, inputs["eps"])
-    start = torch.from_numpy(inputs["uniform_init"]).float()
-    sizes = {"window": int(inputs["window"]), "batch": int(inputs["batch_size"]), "step_scale": 0.1}
-    run = original_langevin(
-        prior, Observation(), start, steps=1, generator=Generator(), condition=mel, draws=draws, **sizes
-    )
-    states = torch.cat([iterate.x for iterate in run])[:, 1:]
-    yield _check_states("x_after_level_without_first", states, expected, later=2e-3)
-    yield compare("final_audio", prior.decode(states[-1]), expected["final_audio"], atol=1e-3)
-
-
-def _check_states(name: str, states: Tensor, expected, later: float) -> Check:
-    """The state after every level, within 2e-4 classes at the first and `later` at the others."""
-    tolerances = np.array([2e-4] + [later] * (len(states) - 1))[:, None]
-    errors = (states.numpy() - expected[name]) / tolerances
-    return compare(name, errors, np.zeros_like(expected[name]), atol=1)
+    start, options = recorded.input("uniform_init").float(), {"condition": mel, "draws": draws, "step_scale": 0.1}
+    states = recorded.states(pnf_langevin, prior, Observation(), start, **options)[:, 0, 1:]
+    yield from recorded.check_states("x_after_level_without_first", states)
+    yield from recorded.check("final_audio", prior.decode(states[-1]), atol=1e-3)
 
 
 def load_prior(folder: Path) -> WaveNetPrior:
@@ -243,8 +246,14 @@ def load_prior(folder: Path) -> WaveNetPrior:
     return from_checkpoint(folder.name, config, state, "cpu", precision="float32")
 
 
-def _arrays(folder: Path):
-    return np.load(folder / "inputs.npz"), np.load(folder / "expected.npz")
+def _model_folders(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob(f"*/{CHECKPOINT}"))
+
+
+def _priors(folder: Path, domain: type, conditioned: bool = False) -> list[WaveNetPrior]:
+    """The models in a domain that are conditioned on a spectrogram, or that are not, by name."""
+    priors = map(load_prior, _model_folders(folder))
+    return [p for p in priors if isinstance(p.domain, domain) and bool(p.model.config.bands) == conditioned]
 
 
 def _normalised(audio: np.ndarray) -> Tensor:
@@ -252,17 +261,25 @@ def _normalised(audio: np.ndarray) -> Tensor:
     return torch.from_numpy(audio / np.abs(audio).max())[None]
 
 
-def _model_group(name: str) -> Group:
-    return lambda folder: _Model(folder / name).checks()
+def _check_model(folder: Path, model: str) -> Iterator[Check]:
+    return _Model(folder / model).checks()
 
 
-MODELS = ("uncond_mulaw", "uncond_linear_source0", "uncond_linear_source1", "spectrogram_mulaw")
-GROUPS: dict[str, Group] = {
-    "quantizers": check_quantizers,
-    **{name: _model_group(name) for name in MODELS},
+RUNS = {  # what the names of runs start with
     "sgld_superres": check_superres,
     "sgld_inpainting": check_inpainting,
     "sgld_separation": check_separation,
     "sgld_spectrogram": check_spectrogram,
 }
-INPUTS = ("quantizers/x", "quantizers/codes", "spectrogram_mulaw/logits_stride")
+INPUTS = ("quantizers/x", "quantizers/codes", "*/logits_stride")
+
+
+def groups(folder: Path) -> dict[str, Group]:
+    """The quantisers, every model and every run of the folder."""
+    models = {path.name: partial(_check_model, model=path.name) for path in _model_folders(folder)}
+    runs = {
+        path.name: partial(check, run=path.name)
+        for start, check in RUNS.items()
+        for path in sorted(folder.glob(f"{start}*/"))
+    }
+    return {"quantizers": check_quantizers, **models, **runs}

@@ -11,8 +11,8 @@ from core.arrays.geometry import circular
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.models.cone import ConeConfig, ConeNetwork
-from core.zoo.importers.cone_of_silence import LAYERS
 from core.zoo.importing import import_checkpoint, read_original
+from tests.originals import cone_state
 
 SIZES = ConeConfig(microphones=3, depth=2, channels=4, growth=1.5, lstm_layers=1)
 CONFIG = {
@@ -34,29 +34,12 @@ def make_network(sizes: ConeConfig = SIZES) -> ConeNetwork:
     return ConeNetwork(sizes).requires_grad_(False)
 
 
-def original_state(network: ConeNetwork) -> dict:
-    """The network as its authors' code saves it: with the bias of the window that is never used."""
-    state = {}
-    for key, weight in network.state_dict().items():
-        part, *place = key.split(".")
-        if part in LAYERS:
-            level, layer, kind = place
-            layer = {ours: theirs for theirs, ours in LAYERS[part].items()}[layer]
-            key = f"{part}.{level}.{layer}.{kind}"
-            weight = weight[..., None] if layer.startswith("gc_embed") and kind == "weight" else weight
-        state[key] = weight
-    last, outputs = network.config.depth - 1, 2 * network.config.microphones
-    state[f"decoder.{last}.gc_embed2.weight"] = torch.ones(outputs, network.config.windows, 1)
-    state[f"decoder.{last}.gc_embed2.bias"] = torch.ones(outputs)
-    return state
-
-
 @pytest.fixture
 def source(tmp_path):
     """The file of a small network with its configuration beside it."""
     (tmp_path / "original").mkdir()
     path = tmp_path / "original" / "model.pt"
-    torch.save(original_state(make_network()), path)
+    torch.save(cone_state(make_network()), path)
     configure(path)
     return path
 
@@ -74,7 +57,7 @@ def refusal(source, hparams=None) -> str:
 @pytest.mark.parametrize("legacy", [False, True])
 def test_both_file_formats(source, legacy):
     network = make_network()
-    torch.save(original_state(network), source, _use_new_zipfile_serialization=not legacy)
+    torch.save(cone_state(network), source, _use_new_zipfile_serialization=not legacy)
     architecture, config, state = read_original(source, "cone_of_silence")
     assert architecture == "cone" and ConeConfig(**{k: config[k] for k in vars(SIZES)}) == SIZES
     assert state.keys() == network.state_dict().keys()
@@ -108,7 +91,7 @@ def test_a_separator_is_no_prior_and_a_prior_no_separator(source, tmp_path, tiny
 @pytest.mark.parametrize(("microphones", "array"), [(3, ""), (4, "respeaker-4"), (6, "circle-6")])
 def test_what_is_not_said_is_as_published(source, microphones, array):
     sizes = ConeConfig(microphones=microphones, depth=2, channels=4, growth=1.5, lstm_layers=1)
-    torch.save(original_state(make_network(sizes)), source)
+    torch.save(cone_state(make_network(sizes)), source)
     source.with_name("config.json").write_text(json.dumps({"depth": 2, "channels": 4, "growth": 1.5, "lstm_layers": 1}))
     _, config, _ = read_original(source, "cone_of_silence")
     assert (config["microphones"], config["array"], config["sample_rate"]) == (microphones, array, 44100)
@@ -138,7 +121,7 @@ def test_damaged_files(source, content):
 
 
 def test_weights_that_do_not_fit(source):
-    state = original_state(make_network())
+    state = cone_state(make_network())
     bad = {
         "no bare state dict": {"state_dict": state},
         "lacks the weight 'encoder.0.conv1.weight'": {"other": torch.zeros(1)},

@@ -11,6 +11,7 @@ from core.models.wavenet import WaveNet, WaveNetConfig
 from core.priors.wavenet import LEVELS, from_checkpoint
 from core.zoo.checkpoint import load_checkpoint
 from core.zoo.importing import import_checkpoint, read_original
+from tests.originals import wavenet_state
 
 SIZES = WaveNetConfig(layers=4, stacks=2, residual=6, gate=8, skip=5, kernel_size=3, classes=256)
 HPARAMS = {
@@ -34,29 +35,9 @@ def make_model(seed: int = 0) -> WaveNet:
     return WaveNet(SIZES).requires_grad_(False)
 
 
-def original_state(model: WaveNet) -> dict:
-    """The model as r9y9's code saves it: weight-normalised convolutions, with gains that are not the norms' own."""
-    state = {}
-
-    def put(name, weight, bias, taps=1):
-        v = weight.unflatten(1, (taps, -1)).transpose(1, 2).contiguous()
-        state[f"{name}.weight_g"] = v.flatten(1).norm(dim=1).view(-1, 1, 1)
-        state[f"{name}.weight_v"], state[f"{name}.bias"] = 3 * v, bias.clone()
-
-    put("first_conv", model.first.weight, model.first.bias)
-    for n, layer in enumerate(model.layers):
-        put(f"conv_layers.{n}.conv", layer.gates.weight, layer.gates.bias, layer.kernel_size)
-        weight, bias, residual = layer.outputs.weight, layer.outputs.bias, layer.residual
-        put(f"conv_layers.{n}.conv1x1_out", weight[:residual], bias[:residual])
-        put(f"conv_layers.{n}.conv1x1_skip", weight[residual:], bias[residual:])
-    put("last_conv_layers.1", model.head.weight, model.head.bias)
-    put("last_conv_layers.3", model.logits.weight, model.logits.bias)
-    return state
-
-
 def save(path, model: WaveNet, hparams: dict = HPARAMS, **changes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    state = original_state(model) | changes
+    state = wavenet_state(model) | changes
     state = {key: weight for key, weight in state.items() if weight is not None}
     torch.save({"state_dict": state, "optimizer": None, "global_step": 7}, path)
     (path.parent / "hparams.json").write_text(json.dumps(hparams))
