@@ -11,32 +11,11 @@ from core.observations.masked import Masked
 from core.samplers.langevin import annealed_langevin
 from core.samplers.pnf import original_langevin
 from core.signal.companding import Waveform
-from core.types import Observation, Score
-from tests.samplers.gaussian import GaussianPrior
+from core.types import Observation
+from tests.samplers.gaussian import BlockPrior
 
 SIZE, COPIES = 6, 1500
 LEVELS = (2.0, 1.0, 0.5)
-
-
-class BlockPrior:
-    """One long sequence whose blocks of SIZE samples are independent draws from one Gaussian: a chain is many."""
-
-    def __init__(self):
-        generator = torch.Generator().manual_seed(1)
-        factor = torch.randn(SIZE, SIZE, generator=generator)
-        covariance = factor @ factor.T / SIZE + 0.3 * torch.eye(SIZE)
-        self.block = GaussianPrior(torch.randn(SIZE, generator=generator), covariance, LEVELS)
-        self.levels, self.calls = LEVELS, 0
-
-    def score(self, x, level, condition=None):
-        self.calls += 1
-        score = self.block.score(x.view(-1, SIZE), level)
-        return Score(score.gradient.view(x.shape), score.log_prob.view(len(x), -1).sum(dim=1))
-
-    @property
-    def noisy_covariance(self) -> torch.Tensor:
-        """Of what the chain is at its last level."""
-        return self.block.covariance + LEVELS[-1] ** 2 * torch.eye(SIZE)
 
 
 class SoftSums(Observation):
@@ -52,7 +31,15 @@ class SoftSums(Observation):
 
 @pytest.fixture
 def prior() -> BlockPrior:
-    return BlockPrior()
+    generator = torch.Generator().manual_seed(1)
+    factor = torch.randn(SIZE, SIZE, generator=generator)
+    covariance = factor @ factor.T / SIZE + 0.3 * torch.eye(SIZE)
+    return BlockPrior(torch.randn(SIZE, generator=generator), covariance, LEVELS)
+
+
+def noisy_covariance(prior: BlockPrior) -> torch.Tensor:
+    """Of what the chain is at its last level."""
+    return prior.covariance + LEVELS[-1] ** 2 * torch.eye(SIZE)
 
 
 def run(sampler: str, prior: BlockPrior, observation: Observation) -> torch.Tensor:
@@ -80,7 +67,7 @@ def test_hard_evidence_leaves_the_conditional_gaussian(prior, sampler):
     values = torch.where(known, torch.tensor([1.0, 0, 0, -2.0, 0, 0]), 0.0)
     observation = Masked(values.repeat(COPIES)[None], known.repeat(COPIES)[None], Waveform())
     rows = run(sampler, prior, observation)
-    covariance, mean = prior.noisy_covariance, prior.block.mean
+    covariance, mean = noisy_covariance(prior), prior.mean
     gain = covariance[~known][:, known] @ torch.linalg.inv(covariance[known][:, known])
     expected_mean = mean[~known] + gain @ (values[known] - mean[known])
     expected = covariance[~known][:, ~known] - gain @ covariance[known][:, ~known]
@@ -92,9 +79,9 @@ def test_hard_evidence_leaves_the_conditional_gaussian(prior, sampler):
 def test_soft_evidence_leaves_the_product_gaussian(prior, sampler):
     soft = SoftSums()
     rows = run(sampler, prior, soft)
-    precision = torch.linalg.inv(prior.noisy_covariance)
+    precision = torch.linalg.inv(noisy_covariance(prior))
     expected = torch.linalg.inv(precision + soft.matrix.T @ soft.matrix / soft.spread**2)
-    mean = expected @ (precision @ prior.block.mean + soft.matrix.T @ soft.y / soft.spread**2)
+    mean = expected @ (precision @ prior.mean + soft.matrix.T @ soft.y / soft.spread**2)
     assert_gaussian(rows, mean, expected)
 
 

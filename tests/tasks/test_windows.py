@@ -1,5 +1,6 @@
 """Windows of one clip over several processes: the same audio, faults that are heard of, settings that are refused."""
 
+import multiprocessing
 import os
 import signal
 from dataclasses import replace
@@ -56,8 +57,21 @@ def killed(prior, first, last):
     yield
 
 
+def faulty(prior, first, last):
+    raise ArithmeticError("a fault of ours")
+    yield
+
+
 def no_prior(device):
     return None
+
+
+def test_closing_a_run_ends_its_processes(tiny_prior):
+    run = super_resolve(glide(), 4, settings=replace(WINDOWS, workers=2, steps=99999))
+    next(update for update in run if update.iterate.step > 0)
+    processes = multiprocessing.active_children()
+    run.close()
+    assert len(processes) == 2 and not any(process.is_alive() for process in processes)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +79,7 @@ def no_prior(device):
     [
         (broken, InputError, "no chain today"),
         (killed, InputError, "ended from outside"),
-        (None, RuntimeError, "None"),
+        (faulty, RuntimeError, "ArithmeticError: a fault of ours"),
     ],
 )
 def test_what_happens_in_a_process_is_heard_of(work, error, words):
