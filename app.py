@@ -9,10 +9,10 @@ import gradio as gr
 
 from core.signal.limits import LIMITS
 from demos import api
-from demos.array.live_routes import LiveDoor
-from demos.array.relay_routes import RelayDoor
+from demos.array.live_routes import LiveRoutes
+from demos.array.relay_routes import RelayRoutes
 from demos.page import theme
-from demos.page.history import Shelf
+from demos.page.history import Histories
 from demos.page.restoration_panel import RunPanel
 from demos.page.worker import RUNS_AT_ONCE
 from demos.tabs import declipping, inpainting, localization, prior_inspector, separation, super_resolution, vocoding
@@ -24,22 +24,22 @@ WAITING_AT_MOST = 32
 SESSIONS_AT_MOST = 1000
 CACHE_SWEEP_AND_AGE = (600, 6 * 3600)  # seconds
 
-relay, live = RelayDoor(), LiveDoor()  # their routes stand beside the page's own
+relay, live = RelayRoutes(), LiveRoutes()  # their routes stand beside the page's own
 
 
 def build() -> gr.Blocks:
     """The page."""
-    shelf = Shelf()
+    histories = Histories()
     with gr.Blocks(title="Resound", delete_cache=CACHE_SWEEP_AND_AGE, analytics_enabled=False) as page:
         gr.HTML(theme.header_html())
         with gr.Tabs(elem_classes="jobs"):
             for job in JOBS:
                 with gr.Tab(job.title, id=job.task):
-                    RunPanel(job, shelf, SAMPLING)
+                    RunPanel(job, histories, SAMPLING)
             with gr.Tab(separation.TITLE, id=separation.TASK):
-                separation.SeparationPanel(shelf, SAMPLING)
+                separation.SeparationPanel(histories, SAMPLING)
             with gr.Tab(vocoding.JOB.title, id=vocoding.JOB.task):
-                vocoding.VocodingPanel(shelf, SAMPLING)
+                vocoding.VocodingPanel(histories, SAMPLING)
             with gr.Tab(localization.TITLE, id=localization.TASK):
                 around = localization.LocalizationPanel(relay, live, SAMPLING)
             with gr.Tab(prior_inspector.TITLE, id=prior_inspector.TASK):
@@ -47,7 +47,7 @@ def build() -> gr.Blocks:
         api.build(SAMPLING)
 
         def forget(request: gr.Request) -> None:
-            shelf.drop(request.session_hash)
+            histories.drop(request.session_hash)
             around.forget(request.session_hash)
 
         page.unload(forget)

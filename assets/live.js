@@ -1,12 +1,12 @@
-// The connection of a live view (demos/array/live_routes.py): moments come as server-sent events, and voices that are dragged
-// go back. Stands before polar.js, as the head of the same function.
+// The connection of a live view (demos/array/live_routes.py): receives messages as server-sent events, and posts voices that
+// were dragged. Precedes polar.js, in the body of the same function.
 
 const page = (window.resound ??= { context: null, playing: null });
 
 class Live {
   // Opens the view of a token.
-  //   sound: what is played meanwhile, again and again; null for silence
-  //   take(moment), over(sentence): what to do with what comes, and when nothing does any more
+  //   sound: is played meanwhile, looped; null for none
+  //   take(moment), over(sentence): called with every message, and at the end of the view
   constructor({ token, sound, muted, movable, take, over }) {
     this.address = new URL(`live/${token}`, document.baseURI);
     this.movable = movable;

@@ -106,11 +106,11 @@ def around_an_array(voices: list[np.ndarray]) -> np.ndarray:
     """What the four microphones of a ReSpeaker hear of voices in a simulated room: [mics, frames]."""
     from core.arrays.geometry import ARRAYS
     from core.arrays.scenes.random_scene import shoebox
-    from core.arrays.scenes.scene import Scene, Source, render
+    from core.arrays.scenes.scene import Scene, SoundSource, render
 
     room = shoebox((5.0, 4.0, 2.6), (2.6, 1.9, 0.8), SCENE_T60_SECONDS)
     places = [(r * np.cos(np.deg2rad(angle)), r * np.sin(np.deg2rad(angle)), 0.2) for angle, r in SCENE_PLACES]
-    sources = tuple(Source(f"voice{k:02d}", room, (place,), 0.3) for k, place in enumerate(places))
+    sources = tuple(SoundSource(f"voice{k:02d}", room, (place,), 0.3) for k, place in enumerate(places))
     frames = round(SCENE_SECONDS * SAMPLE_RATE)
     heard = render(Scene(ARRAYS["respeaker-4"], sources, frames, SAMPLE_RATE), voices).sum(axis=0)
     return heard + SCENE_NOISE * np.random.default_rng(0).standard_normal(heard.shape)

@@ -1,4 +1,4 @@
-// Draws what comes from where around an array (demos/array/polar.py). Runs, after live.js, as the body of a function with
+// Draws directions around an array (demos/array/polar.py). Runs, after live.js, as the body of a function with
 // Gradio's arguments element, trigger, props and watch. Degrees, counter-clockwise from +x.
 
 const root = element.querySelector(".polar");
@@ -34,14 +34,14 @@ const FADE = 320; // milliseconds in which windows appear
 
 let value = null; // the payload on show
 let view = null; // of a live view
-let looks = []; // of a run so far
-let shown = null; // number of the look on show; null at the end of a run
-let beam = null; // the direction that is listened to, or pointed at by the arrow keys
+let looks = []; // steps of a run so far
+let shown = null; // number of the step that is shown; null at the end of a run
+let beam = null; // the direction of the beamformer, or that of the arrow keys
 let hover = null;
 let live = null; // the connection of a live view
 let muted = false;
-let times = []; // when the last updates came
-let appeared = 0; // when the newest windows did
+let times = []; // of the last updates
+let appeared = 0; // time of the newest windows
 let replaying = null;
 
 // ---- the live view ----------------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
     python -m benchmarks.array [--prior cone-respeaker-4] [--original] [--seconds 3]
 
 Search: two voices in a free field. All 124 windows there are, and those that hold sound; without a checkpoint the small
-network is a fresh one, which costs the same, and only the first row means something. Windows of a width are asked about
-together, and the small network listens once; one by one, a network is run for one window at a time, as the original
-does. `--original` adds the original's network in its published size (266 million fresh weights) at 44.1 kHz, of which
+network is a fresh one, which costs the same, and only the first row means something. Windows of a width are
+separated together, and the small network encodes once; one by one, a network is run for one window at a time, as in the
+Cone of Silence. `--original` adds its network in its published size (266 million fresh weights) at 44.1 kHz, of which
 the first two widths are searched. Live: as `benchmarks.live` has it. Prints two tables and, last, one JSON line.
 """
 
@@ -27,8 +27,8 @@ from core.arrays.steering import Steering
 from core.signal.clip import Clip
 from core.signal.resampling import resample
 
-ORIGINAL_RATE, ORIGINAL_LEVELS = 44100, 2
-EVERYTHING, HEARD = 0.0, CUTOFFS[0]  # of the energy
+CONE_OF_SILENCE_RATE, CONE_OF_SILENCE_LEVELS = 44100, 2
+EVERYTHING, WITH_SOUND = 0.0, CUTOFFS[0]  # of the energy
 
 
 class OneByOne:
@@ -37,13 +37,13 @@ class OneByOne:
     def __init__(self, separator: ConeSeparator):
         self.levels, self._separator = separator.levels, separator
 
-    def hear(self, mixture: torch.Tensor, steering: Steering):
-        """As `ConeSeparator.hear`."""
-        return lambda angles, level: torch.cat([self._separator.hear(mixture, steering)([a], level) for a in angles])
+    def encode(self, mixture: torch.Tensor, steering: Steering):
+        """As `ConeSeparator.encode`."""
+        return lambda angles, level: torch.cat([self._separator.encode(mixture, steering)([a], level) for a in angles])
 
 
 def searched(samples: np.ndarray, array, sample_rate: int, extractor: Extractor, settings: SearchSettings, levels: int):
-    """Seconds that the first so many widths take, and how many windows they are."""
+    """Seconds that the search of the first `levels` widths takes, and its number of windows."""
     started, windows = time.perf_counter(), 0
     for stage in search(samples, array, sample_rate, extractor, settings):
         windows += len(stage.candidates)
@@ -70,7 +70,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--array", default="respeaker-4")
     parser.add_argument("--prior", help="a separator for the array")
-    parser.add_argument("--original", action="store_true", help="the original's network, too; takes 3 GB and minutes")
+    parser.add_argument(
+        "--original", action="store_true", help="Cone of Silence's network, too; takes 3 GB and minutes"
+    )
     parser.add_argument("--seconds", type=float, default=3.0)
     options = parser.parse_args()
     array = read_array(options.array)
@@ -80,12 +82,14 @@ def main() -> None:
     print(f"{'search':34s} {'windows':>8s} {'seconds':>10s} {'s a second':>12s} {'x one by one':>14s}")
     rows = {
         "all": compare(f"{small.name}, all windows", samples, array, small, EVERYTHING),
-        "heard": compare(f"{small.name}, those with sound", samples, array, small, HEARD),
+        "heard": compare(f"{small.name}, those with sound", samples, array, small, WITH_SOUND),
     }
     if options.original:
-        original = _fresh("cone", array, ORIGINAL_RATE, "original")
-        clip = resample(Clip(samples.astype(np.float32), small.sample_rate), ORIGINAL_RATE)
-        rows["original"] = compare("original, wide windows", clip.samples, array, original, EVERYTHING, ORIGINAL_LEVELS)
+        network = _fresh("cone", array, CONE_OF_SILENCE_RATE, "original")
+        clip = resample(Clip(samples.astype(np.float32), small.sample_rate), CONE_OF_SILENCE_RATE)
+        rows["original"] = compare(
+            "original, wide windows", clip.samples, array, network, EVERYTHING, CONE_OF_SILENCE_LEVELS
+        )
     print(f"\n{'live':34s} {'updates/s':>16s} {'share of a core':>16s} {'at most: updates/s':>19s}")
     live = cost(array, samples, None) | {"most": cost(array, samples, AT_ONCE)["updates_per_second"]}
     print(f"{array.name:34s} {live['updates_per_second']:16.1f} {live['core_share']:16.1%} {live['most']:19.1f}")

@@ -1,4 +1,4 @@
-"""Classical array methods in simulated rooms: angular errors, and what beamformers gain at the angles found.
+"""Classical array methods in simulated rooms: angular errors, and SI-SDR gains of beamformers at the angles found.
 
     python -m benchmarks.classical speech/ --split test --rooms 30
 
@@ -30,7 +30,7 @@ from core.signal.metrics import si_sdr_db
 RATE, FRAMES = 16000, 48000
 ONE_VOICE = RealisticRooms(t60_seconds=(0.2, 0.5), distances=(0.8, 1.5))
 TWO_VOICES = RealisticRooms(t60_seconds=(0.2, 0.4), distances=(1.0, 2.0), separation=np.pi / 4)
-FOUND_BY = "SRP-PHAT by turns"  # where the beamformers look
+FOUND_BY = "SRP-PHAT by turns"  # the method whose angles the beamformers use
 
 Locate = Callable[[np.ndarray, int], np.ndarray]  # (signals [mics, frames], voices) -> angles
 Rendered = tuple[Scene, np.ndarray]
@@ -59,7 +59,7 @@ def locators(array: ArrayGeometry) -> dict[str, Locate]:
 
 
 def matched(found: np.ndarray, scene: Scene) -> np.ndarray:
-    """The angles found in the order of the voices that they are nearest to; opposite to a voice that has none."""
+    """The angles found, in the order of their nearest voices; for a voice without one, the opposite of its own."""
     truth = np.array([voice.angle for voice in scene.sources])
     missing = len(truth) - len(found)
     best = min(
@@ -72,7 +72,7 @@ def matched(found: np.ndarray, scene: Scene) -> np.ndarray:
 
 
 def angular_errors(locate: Locate, rendered: Sequence[Rendered]) -> tuple[np.ndarray, float]:
-    """Of all voices, in degrees; and seconds a scene."""
+    """Angular errors of all voices in degrees; and seconds a scene."""
     errors, started = [], time.perf_counter()
     for scene, images in rendered:
         angles = matched(locate(images.sum(axis=0), len(scene.sources)), scene)

@@ -1,12 +1,12 @@
-"""The live localizer: what it costs while live, and how well it follows voices in rooms.
+"""The live localizer: its cost, and how well it tracks voices in rooms.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.live [--speech speech/ --split test --rooms 40]
 
 Cost: two voices in a free field; updates a second and the share of one core while live, and updates a second as fast
-as they can be made. Following, where speech is given: 4 s in rooms of T60 0.2 to 0.4 s, every other one with two voices
-at once, 1 to 2 m away, at least 45 degrees apart, a faint background; after the first second. A voice is followed while
-a source is within 15 degrees of it, pauses counted. `--device pulse --minutes 5` listens to a device of this machine
-instead, and counts what it lost. Prints tables and, last, one JSON line.
+as they can be made. Tracking, where speech is given: 4 s in rooms of T60 0.2 to 0.4 s, every other one with two voices
+at once, 1 to 2 m away, at least 45 degrees apart, a faint background; after the first second. A voice is tracked while
+a source is within 15 degrees of it, pauses counted. `--device pulse --minutes 5` captures a device of this machine
+instead, and counts lost samples. Prints tables and, last, one JSON line.
 """
 
 import argparse
@@ -40,10 +40,10 @@ def free_field(array: ArrayGeometry, seconds: float) -> np.ndarray:
     speech, rate = soundfile.read(SPEECH)
     sounds = [speech, np.roll(speech, len(speech) // 2)]
     blocks = SimulatedSource(array, sounds, np.deg2rad([40.0, 200.0]), noise=1e-3, clock=AT_ONCE).blocks()
-    heard, frames = [], round(seconds * rate)
-    while sum(block.shape[1] for block in heard) < frames:
-        heard.append(next(blocks))
-    return np.concatenate(heard, axis=1)[:, :frames]
+    captured, frames = [], round(seconds * rate)
+    while sum(block.shape[1] for block in captured) < frames:
+        captured.append(next(blocks))
+    return np.concatenate(captured, axis=1)[:, :frames]
 
 
 def cost(array: ArrayGeometry, samples: np.ndarray, clock: Clock | None) -> dict[str, float]:
@@ -55,8 +55,8 @@ def cost(array: ArrayGeometry, samples: np.ndarray, clock: Clock | None) -> dict
     return {"updates_per_second": round(updates / wall, 1), "core_share": round(processor / wall, 3)}
 
 
-def listening(array: ArrayGeometry, device: str, seconds: float) -> dict[str, float]:
-    """What a device loses, and what listening to it costs, PortAudio included."""
+def device_cost(array: ArrayGeometry, device: str, seconds: float) -> dict[str, float]:
+    """As `cost` for a device, PortAudio included; and its losses."""
     source = DeviceSource(device, array)
     wall, processor, updates = time.perf_counter(), time.process_time(), 0
     for view in LiveLocalizer(source).views():
@@ -70,7 +70,7 @@ def listening(array: ArrayGeometry, device: str, seconds: float) -> dict[str, fl
 
 
 def room(seed: int, array: ArrayGeometry, speech: list[Utterance]) -> tuple[Scene, np.ndarray]:
-    """A scene of one or two different speakers, and what the array hears of it, [mics, frames]."""
+    """A scene of one or two different speakers, and its mixture at the array, [mics, frames]."""
     rng = np.random.default_rng(seed)
     speakers = list(rng.choice(sorted({utterance.speaker for utterance in speech}), 1 + seed % 2, replace=False))
     files = [rng.choice([u.path for u in speech if u.speaker == speaker]) for speaker in speakers]
@@ -79,13 +79,13 @@ def room(seed: int, array: ArrayGeometry, speech: list[Utterance]) -> tuple[Scen
     return scene, render(scene, [*(read_speech(file, FRAMES, RATE, rng) for file in files), *noises]).sum(axis=0)
 
 
-def following(array: ArrayGeometry, speech: list[Utterance], rooms: int) -> dict[str, float]:
-    """How much of the time voices are followed, how many sources are none, and the angular errors of the others."""
+def tracking(array: ArrayGeometry, speech: list[Utterance], rooms: int) -> dict[str, float]:
+    """Share of the time that voices are tracked, share of sources that are no voice, angular errors of the others."""
     followed, distances = [], []
     for seed in range(rooms):
-        scene, heard = room(seed, array, speech)
+        scene, mixture = room(seed, array, speech)
         voices = np.array([source.angle for source in scene.sources if source.name != "bg"])
-        for view in LiveLocalizer(RecordingSource(heard, array, RATE, clock=AT_ONCE)).views():
+        for view in LiveLocalizer(RecordingSource(mixture, array, RATE, clock=AT_ONCE)).views():
             if view.seconds > 1:
                 off = angular_distance(np.array([[s.angle] for s in view.sources]).reshape(-1, 1), voices)
                 followed.extend((off < NEAR).any(axis=0))
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0, help="of listening to the device")
     options = parser.parse_args()
     if options.device:
-        row = listening(read_array(options.array), options.device, 60 * options.minutes)
+        row = device_cost(read_array(options.array), options.device, 60 * options.minutes)
         print("  ".join(f"{name.replace('_', ' ')} {value}" for name, value in row.items()))
         print(json.dumps({"benchmark": "live", "device": options.device, **row}))
         return
@@ -126,7 +126,7 @@ def main() -> None:
         speech = find_speech(options.speech, options.split)
         print(f"\n{'array':12s} {'followed':>9s} {'no voice':>9s} {'median error':>13s} {'90th':>6s}")
         for name, array in ARRAYS.items():
-            row = following(array, speech, options.rooms)
+            row = tracking(array, speech, options.rooms)
             figures[name] |= row
             print(f"{name:12s} {row['followed']:9.0%} {row['no_voice']:9.0%}", end=" ")
             print(f"{row['error_median']:13.1f} {row['error_p90']:6.1f}")

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from benchmarks.linear_prediction import FITS
-from core.samplers.presets import BUDGETS, SAMPLERS
+from core.choices import QUALITIES, SAMPLERS
 from core.signal.clip import Clip
 from core.signal.files import read_clip
 from core.signal.linear_prediction import Fit, fill_gap
@@ -25,7 +25,8 @@ from core.signal.metrics import psnr_db
 from core.signal.resampling import resample
 from core.tasks.declipping import declip
 from core.tasks.inpainting import inpaint
-from core.tasks.progress import Result, Settings
+from core.tasks.progress import Result
+from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
 from core.training.data import find_audio
 
@@ -146,7 +147,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of recordings with a test split")
     parser.add_argument("--priors", nargs="+", default=["piano-16k"])
     parser.add_argument("--samplers", nargs="+", default=["diffusion"], choices=SAMPLERS)
-    parser.add_argument("--qualities", nargs="+", default=["standard"], choices=BUDGETS)
+    parser.add_argument("--qualities", nargs="+", default=["standard"], choices=QUALITIES)
     parser.add_argument("--jobs", nargs="+", default=list(JOBS), choices=JOBS)
     parser.add_argument("--clips", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=2.0)

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 
 from benchmarks.restoration import held_out_clips
-from core.samplers.presets import BUDGETS, FORMS, SAMPLERS
+from core.choices import FORMS, QUALITIES, SAMPLERS
 from core.signal.clip import Clip
-from core.tasks.progress import Settings
-from core.tasks.separation import DEFAULT_PRIORS, mix, separate
+from core.tasks.mixing import mix
+from core.tasks.separation import DEFAULT_PRIORS, separate
+from core.tasks.settings import Settings
 
 AUTOMATIC = "auto"  # the form that priors and sampler ask for
 FIGURE = "si_sdr_improvement_db"
@@ -40,8 +41,8 @@ def measure(mixtures: list[tuple], priors: list[str], settings: Settings, form: 
     gains, baselines, seconds, evaluations = [], {}, [], 0
     for mixture, truths in mixtures:
         *_, result = separate(mixture, priors, settings=settings, form=form, references=truths)
-        gains.append([stem[FIGURE] for stem in result.metrics.values()])
-        for method, stems in result.baseline_metrics.items():
+        gains.append([stem[FIGURE] for stem in result.figures.values()])
+        for method, stems in result.baseline_figures.items():
             baselines.setdefault(method, []).extend(stem[FIGURE] for stem in stems.values())
         seconds.append(result.report["seconds"])
         evaluations, form = result.report["score_evaluations"], result.report["form"]
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--priors", nargs="+", default=[",".join(DEFAULT_PRIORS)], help="pairs: A,B C,D ...")
     parser.add_argument("--forms", nargs="+", default=[AUTOMATIC], choices=(AUTOMATIC, *FORMS))
     parser.add_argument("--samplers", nargs="+", default=["diffusion"], choices=SAMPLERS)
-    parser.add_argument("--qualities", nargs="+", default=["standard"], choices=BUDGETS)
+    parser.add_argument("--qualities", nargs="+", default=["standard"], choices=QUALITIES)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--clips", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=3.0)

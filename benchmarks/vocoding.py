@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from benchmarks.restoration import held_out_clips
-from core.samplers.presets import BUDGETS, SAMPLERS
+from core.choices import QUALITIES, SAMPLERS
 from core.signal.clip import Clip
-from core.tasks.progress import Settings
+from core.tasks.settings import Settings
 from core.tasks.vocoding import BASELINE, DEFAULT_PRIOR, vocode
 
 FIGURES = ("lsd_db", "mel_error")
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("recordings", type=Path, help="folder with a held-out split")
     parser.add_argument("--priors", nargs="+", default=[DEFAULT_PRIOR])
     parser.add_argument("--samplers", nargs="+", default=["diffusion"], choices=(*SAMPLERS, "ancestral"))
-    parser.add_argument("--qualities", nargs="+", default=["standard"], choices=BUDGETS)
+    parser.add_argument("--qualities", nargs="+", default=["standard"], choices=QUALITIES)
     parser.add_argument("--clips", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--split", choices=("valid", "test"), default="test", help="valid is for choosing settings")

@@ -14,7 +14,7 @@ import numpy as np
 
 from core.signal.clip import Clip
 from core.signal.files import read_clip
-from core.tasks.progress import Settings
+from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
 
 SOUND = Path(__file__).parents[1] / "assets" / "sounds" / "piano.flac"

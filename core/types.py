@@ -1,13 +1,12 @@
 """The few types that everything speaks: prior, observation, condition, score, iterate.
 
 A prior says what audio sounds like, an observation says what was measured, a sampler draws audio that
-agrees with both. Tensors are `[batch, frames]` in the prior's own domain (`x`) unless they are called a
-waveform: samples in [-1, 1].
+agrees with both. Tensors are `[batch, *event]` in the prior's own domain (`x`) unless they are called a
+waveform: samples in [-1, 1], `[batch, frames]`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -38,7 +37,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class MelCondition:
-    """A mel spectrogram for a network's eyes.
+    """A mel spectrogram that a network is conditioned on.
 
     Args:
         mel: normalised as the prior was trained, `[batch, bands, padding + frames + padding]`.
@@ -50,72 +49,117 @@ class MelCondition:
     hop_length: int
     padding: int
 
+    def to(self, device: torch.device) -> "MelCondition":
+        """On a device."""
+        return replace(self, mel=self.mel.to(device))
+
     def window(self, first: int, last: int) -> "MelCondition":
         """Of the frames first to last (exclusive), counted without padding; the padding is what stands around them."""
-        return MelCondition(self.mel[..., first : last + 2 * self.padding], self.hop_length, self.padding)
+        return replace(self, mel=self.mel[..., first : last + 2 * self.padding])
 
 
 @dataclass(frozen=True)
 class MixtureCondition:
-    """A mixture for the eyes of networks that look for their own kind of sound in it.
+    """A mixture for networks that estimate their own kind of sound in it.
 
     Args:
         mixture: `[batch, frames]`, a waveform at the priors' level.
-        gains: with which the sources are in it; nothing for one that is heard as it is.
+        gains: of the sources in it; none for the mixture as one source sees it.
     """
 
     mixture: Tensor
     gains: tuple[float, ...] = ()
 
     def of_source(self, number: int) -> "MixtureCondition":
-        """As loud as it is beside that source alone."""
+        """Scaled so that this source has a gain of one."""
         return MixtureCondition(self.mixture / self.gains[number]) if self.gains else self
+
+
+AnyCondition = Condition | MelCondition | MixtureCondition
 
 
 @dataclass(frozen=True)
 class Score:
-    """gradient: of log p at one noise level, x's shape. log_prob: `[batch]`, None where the model has no density."""
+    """What a prior answers at one noise level.
+
+    Args:
+        gradient: of log p, x's shape.
+        log_prob: `[batch]`; None where the model has no density.
+        residual: root mean square misfit of evidence that the prior itself holds, in waveform units; None where it
+            holds none.
+    """
 
     gradient: Tensor
     log_prob: Tensor | None = None
+    residual: float | None = None
+
+    def log_prob_per_element(self, x: Tensor) -> float | None:
+        """Averaged over the batch and the elements of an event of x."""
+        return None if self.log_prob is None else self.log_prob.mean().item() / x[0].numel()
 
 
-class Prior(Protocol):
-    """What audio sounds like.
+class Prior:
+    """What audio sounds like. A prior says here what it can do; the defaults are those of the least able one.
 
-    `levels` is the noise ladder, coarse to fine: standard deviations in the units of x.
+    x is `[batch, *event]` in its domain: windows of samples `[batch, frames]`, images
+    `[batch, channels, height, width]`.
+
+    Attributes:
+        name: of its checkpoint.
+        sample_rate: in Hz.
+        domain: where x lives; whether sources add up there.
+        levels: the noise ladder, coarse to fine, standard deviations in the units of x.
+        rms: root mean square level at which it knows audio; tasks bring waveforms to it and back.
+        start_level: where a chain starts that has something to start from.
+        conditions: the types of conditions that it takes into account; it ignores others.
+        front_end: of the mel spectrograms that it is conditioned on.
+        frame_context: frames beyond each end that it sees of them.
+        autoregressive: whether it is an `AutoregressivePrior`.
+        receptive_field: earlier samples that one sample depends on; 0 where that is not causal.
     """
 
     name: str
     sample_rate: int
-    levels: Sequence[float]
     domain: Domain
+    levels: Sequence[float]
     rms: float
-    """Root mean square level at which it knows audio; tasks bring waveforms to it and back."""
     start_level: float
-    """Where a chain starts that has something to start from."""
     device: torch.device
-    receptive_field: int
-    """Earlier samples that a causal prior looks at; 0 for one that is not causal."""
-    front_end: MelFrontEnd | None
-    """Of the mel spectrograms that it is told; None for one that is told none."""
-    hears_mixtures: bool
-    """Whether it was trained to hear its own kind of sound in a mixture that it is shown."""
+    conditions: frozenset[type] = frozenset()
+    front_end: MelFrontEnd | None = None
+    frame_context: int = 0
+    autoregressive: bool = False
+    receptive_field: int = 0
 
     def encode(self, waveform: Tensor) -> Tensor:
         """The waveform in the prior's own domain."""
+        return self.domain.encode(waveform)
 
     def decode(self, x: Tensor) -> Tensor:
         """The waveform that x stands for."""
+        return self.domain.decode(x)
 
-    def score(self, x: Tensor, level: float, condition: Condition | None = None) -> Score:
+    def score(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Score:
         """Gradient of the log-density of x = clean + level * noise."""
+        raise NotImplementedError
 
-    def denoise(self, x: Tensor, level: float, condition: Condition | None = None) -> Tensor:
+    def denoise(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Tensor:
         """Expected clean x: x + level^2 * gradient (Tweedie)."""
+        return x + level**2 * self.score(x, level, condition).gradient
 
     def estimate(self, condition: Condition) -> Tensor | None:
         """A one-step estimate of the waveform from the evidence alone; None where the prior cannot look at evidence."""
+        return None
+
+
+class AutoregressivePrior(Prior):
+    """A prior that predicts every sample from those before it."""
+
+    autoregressive = True
+
+    def predict(self, x: Tensor, level: float, condition: MelCondition | None = None) -> Tensor:
+        """Logits of the clean class of the sample after each of x `[batch, frames]`: `[batch, frames, classes]`."""
+        raise NotImplementedError
 
 
 class Observation:
@@ -127,11 +171,11 @@ class Observation:
     domain: Domain
 
     def initialise(self, generator: Generator) -> Tensor:
-        """A start for the chain that agrees with the evidence, `[batch, frames]`."""
+        """A start for the chain that agrees with the evidence, `[batch, *event]`."""
         raise TypeError(f"{type(self).__name__} measures nothing that a chain could start from.")
 
-    def condition(self) -> Condition | MixtureCondition | None:
-        """The evidence for a network's eyes, or None."""
+    def condition(self) -> AnyCondition | None:
+        """The evidence in a form that a network can look at, or None."""
         return None
 
     def expecting(self, estimate: Tensor) -> "Observation":
@@ -153,7 +197,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Iterate:
-    """One update of a chain: x is what the chain is, denoised what it hears in it (both in the prior's domain)."""
+    """One update of a chain: x is its state, denoised the clean estimate (both in the prior's domain)."""
 
     x: Tensor
     denoised: Tensor

@@ -16,6 +16,7 @@ mend comes back as an error with one plain sentence.
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -23,14 +24,14 @@ from gradio.components import Component
 from core.arrays.geometry import ARRAYS
 from core.errors import InputError
 from core.tasks import localization, separation
-from core.tasks.progress import Settings
+from core.tasks.progress import Progress, Result, Run
 from core.tasks.separation import DEFAULT_PRIORS, separate
-from core.tasks.voices import LocalizationProgress
-from demos.array.input_sound import from_recording, load_recording, parse_channels
+from core.tasks.settings import Settings
+from demos.array.array_recording import from_file, load_recording, parse_channels
 from demos.page.downloads import restored_file, stem_files
 from demos.page.job import Job
 from demos.page.source import load, read_source
-from demos.page.stream import Moment, Throttle, throttled
+from demos.page.stream import Throttle, throttled
 from demos.tabs import declipping, inpainting, super_resolution, vocoding
 
 UPDATE_SECONDS = 0.5
@@ -157,7 +158,7 @@ def _separate(audio, priors="", quality="standard", seed=0, start=0.0, length=0.
         source = read_source(load(audio), start, length, None)
         return separate(source.clip, names, settings=Settings(None, quality, seed=seed), form=form or None)
 
-    yield from _follow(separation.TASK, run, lambda result: stem_files(result.stems, audio))
+    yield from _follow(separation.TASK, run, lambda result: stem_files(result.sounds, audio))
 
 
 def _localize(
@@ -174,14 +175,11 @@ def _localize(
         if array not in ARRAYS:
             raise InputError(f"There is no array {array[:40]!r}; choose one of {', '.join(ARRAYS)}.")
         chosen = parse_channels(channels)
-        heard = from_recording(load_recording(audio, ARRAYS[array], chosen, None), ARRAYS[array], chosen, start, length)
+        recording = from_file(load_recording(audio, ARRAYS[array], chosen, None), ARRAYS[array], chosen, start, length)
         found = {"method": method or None, "voices": int(voices) or None, "moving": bool(moving)}
-        return localization.localize(heard.clip, heard.array, settings=Settings(prior or None), **found)
+        return localization.localize(recording.clip, recording.array, settings=Settings(prior or None), **found)
 
-    def write(result) -> list[str]:
-        return stem_files({f"voice-{k}": voice.clip for k, voice in enumerate(result.voices, start=1)}, audio)
-
-    yield from _follow(localization.TASK, run, write)
+    yield from _follow(localization.TASK, run, lambda result: stem_files(result.sounds, audio))
 
 
 def _answer(
@@ -195,13 +193,13 @@ def _answer(
     yield from _follow(job.task, run, lambda result: restored_file(result.clip, path, job.task))
 
 
-def _follow(task: str, start: Callable, write: Callable) -> Iterator[tuple]:
+def _follow(task: str, start: Callable[[], Run], write: Callable[[Result], Any]) -> Iterator[tuple]:
     """Yields (None, progress) about twice a second and last (what was written, report)."""
     try:
         with closing(throttled(start(), lambda progress: None, Throttle(UPDATE_SECONDS))) as updates:
             for item in updates:
-                if isinstance(item, Moment):
-                    yield None, _progress(item)
+                if isinstance(item, Progress):
+                    yield None, _place(item)
                 else:
                     yield write(item), item.report
     except InputError as error:
@@ -211,9 +209,9 @@ def _follow(task: str, start: Callable, write: Callable) -> Iterator[tuple]:
         raise gr.Error("Something went wrong on our side.", print_exception=False) from None
 
 
-def _progress(progress: Moment) -> Mapping:
-    if isinstance(progress, LocalizationProgress):
-        left = round(progress.seconds_left, 1)
-        return {"chunk": progress.chunk, "chunks": progress.chunks, "seconds_left": left}
-    at = progress.iterate
-    return {"step": at.step, "total_steps": at.total_steps, "seconds_left": round(progress.seconds_left, 1)}
+def _place(progress: Progress) -> Mapping:
+    """Where a run is, and how long it still takes."""
+    left = round(progress.seconds_left, 1)
+    if progress.look is not None:
+        return {"chunk": progress.look.chunk, "chunks": progress.look.chunks, "seconds_left": left}
+    return {"step": progress.iterate.step, "total_steps": progress.iterate.total_steps, "seconds_left": left}

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from core.arrays.scenes import speech
-from core.arrays.scenes.files import RecordedScene, Track, read_scene, write_scene
+from core.arrays.scenes.files import RecordedScene, SourceImage, read_scene, write_scene
 from tests.arrays.example_scenes import voices
 from tests.arrays.sounds import RATE, babble
 from tests.commands import refused, run
@@ -38,11 +38,11 @@ def scenes(images, tmp_path) -> Path:
     parent = tmp_path / "scenes"
     parent.mkdir()
     angles = np.deg2rad(ANGLES)
-    tracks = [
-        Track(f"voice{k:02d}", image, ((np.cos(angle), np.sin(angle)),))
+    sources = [
+        SourceImage(f"voice{k:02d}", image, ((np.cos(angle), np.sin(angle)),))
         for k, (image, angle) in enumerate(zip(images, angles, strict=True))
     ]
-    for number, own in enumerate([tracks, tracks, tracks[:1]]):
+    for number, own in enumerate([sources, sources, sources[:1]]):
         write_scene(parent / f"{number:05d}", RecordedScene(tuple(own), RATE))
     return parent
 

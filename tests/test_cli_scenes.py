@@ -46,7 +46,7 @@ def test_scenes_are_the_same_however_many_work_on_them(speech, tmp_path, capsys)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     for folder in find_scenes(tmp_path / "one"):
         scene = read_scene(folder)
-        first, second, background = scene.tracks
+        first, second, background = scene.images
         assert scene.mixture.shape == (4, RATE // 2) and background.name == "bg"
         assert first.speaker != second.speaker and {first.speaker, second.speaker} <= {f"person{k}" for k in range(3)}
 

@@ -1,1 +1,8 @@
-"""Microphone arrays: geometry, steering, and the search for where voices come from."""
+"""Microphone arrays: where voices come from, and what each of them says.
+
+Here: geometry, angles, steering, spectra, beamformers, oracles, the channel check, and the interface of finders.
+`doa`: directions of arrival without a network (SRP-PHAT, MUSIC), their matching and tracks.
+`cone`: the cone search with a separation network.
+`scenes`: scenes in simulated rooms, their rendering and their folders.
+`live`: devices, the relay, and the live localizer.
+"""

@@ -1,7 +1,7 @@
-"""Angles on the circle, in radians: distances, and the windows that the search narrows down.
+"""Angles on the circle, in radians: distances, and the windows of the cone search.
 
-Jenrungrot et al. 2020 (Cone of Silence), sec. 3: the whole circle is covered by four windows of 90 degrees, and every
-window that holds sound is halved until windows are 5.6 degrees wide, or as narrow as a network knows them.
+Jenrungrot et al. 2020 (Cone of Silence), sec. 3: four windows of 90 degrees cover the circle; every window that holds
+sound is halved, down to 5.6 degrees or the narrowest width of the network.
 """
 
 import math
@@ -10,11 +10,11 @@ import numpy as np
 
 
 def width(level: int) -> float:
-    """Of the windows at a level of the search: pi / 2, and half of that at every further level."""
+    """Width of the windows at a level of the search: pi / 2, halved at every further level."""
     return math.pi / 2 ** (level + 1)
 
 
-WINDOWS = tuple(map(width, range(5)))  # the original's; a network may know finer ones
+WINDOWS = tuple(map(width, range(5)))  # those of the Cone of Silence; a network may have narrower ones
 
 
 def tiling(window: float) -> np.ndarray:
@@ -29,10 +29,10 @@ def halves(angle: float, window: float) -> tuple[float, float]:
 
 
 def wrap(angle):
-    """The same direction in (-pi, pi]; numbers or arrays."""
+    """Wraps angles, numbers or arrays, to (-pi, pi]."""
     return math.pi - (math.pi - angle) % (2 * math.pi)
 
 
 def angular_distance(a, b):
-    """The shorter way around the circle between two directions, 0 to pi; numbers or arrays."""
+    """The shorter arc between two directions, numbers or arrays, 0 to pi."""
     return np.abs(wrap(np.subtract(a, b)))

@@ -1,4 +1,4 @@
-"""Beamformers: what comes from one direction, as the first microphone would hear it alone.
+"""Beamformers: estimates of the sound from one direction at the first microphone.
 
 All work on short-time spectra x [bins, mics, times] with one filter per bin: y = w^H x.
 """
@@ -17,7 +17,7 @@ REFERENCE = 0
 
 
 def delay_and_sum(signals: np.ndarray, geometry: ArrayGeometry, angle: float, sample_rate: int) -> np.ndarray:
-    """The mean over microphones after a plane wave from the angle is aligned: w = a / mics.
+    """The mean over microphones aligned to a plane wave from the angle: w = a / mics.
 
     Args:
         signals: [mics, frames].
@@ -44,9 +44,9 @@ def mvdr(
     Args:
         signals: [mics, frames].
         angle: in radians.
-        interference: what R is the covariance of, [mics, frames]; None takes the signals (minimum power), where errors
-            of the angle and reverberation cancel part of the target.
-        loading: added to R's diagonal, relative to its mean: more trusts the covariance less.
+        interference: the signals that R is estimated from, [mics, frames]; None for the mixture (minimum power), where
+            errors of the angle and reverberation cancel part of the target.
+        loading: added to R's diagonal, relative to its mean.
 
     Returns:
         float32 [frames].
@@ -65,10 +65,10 @@ def directional_mvdr(
     *,
     loading: float = MASKED_LOADING,
 ) -> np.ndarray:
-    """An MVDR beamformer for every direction, told by `direction_masks` what is target and what is interference.
+    """An MVDR beamformer for every direction, with target and interference from `direction_masks`.
 
     w = R_n^-1 R_s e / trace(R_n^-1 R_s) (Souden, Benesty & Affes 2010), R_s and R_n the covariances inside and outside
-    the direction's mask: how the target really arrives, with its early echoes, replaces the plane wave.
+    the direction's mask: R_s includes the target's early echoes, unlike the plane wave.
 
     Args:
         signals: [mics, frames].
@@ -86,7 +86,7 @@ def directional_mvdr(
 def direction_masks(
     spectra: np.ndarray, geometry: ArrayGeometry, angles: Sequence[float], sample_rate: int
 ) -> np.ndarray:
-    """Which bins belong to which direction: the one that a delay-and-sum beamformer gets most power from.
+    """Assigns every bin to the direction with the most power by delay and sum.
 
     Args:
         spectra: [mics, bins, times].
@@ -106,7 +106,7 @@ def covariances(spectra: np.ndarray) -> np.ndarray:
 
 
 def loaded(covariance: np.ndarray, loading: float) -> np.ndarray:
-    """Covariances [..., mics, mics] with a diagonal, relative to its mean, that makes them invertible; silence too."""
+    """Covariances [..., mics, mics] with their diagonal loaded, relative to its mean; silence becomes invertible."""
     mics = covariance.shape[-1]
     level = np.trace(covariance, axis1=-2, axis2=-1).real / mics
     return covariance + (loading * level + SILENCE)[..., None, None] * np.eye(mics)

@@ -1,4 +1,4 @@
-"""Whether an array's channels are what they should be; what is wrong with them, in plain sentences."""
+"""The channel check: faults of an array's channels, each in one sentence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ import numpy as np
 from core.arrays.geometry import ArrayGeometry
 
 SILENT_DB = -80.0  # of full scale: no sound
-FAINT_DB = 30.0  # below the others' median: hardly connected
+FAINT_DB = 30.0  # below the median of the others
 FULL_SCALE = 0.999
 CLIPPED_SHARE = 1e-3  # of the samples
-SAME = 1e-3  # difference of two copies, of their level
+SAME = 1e-3  # largest difference of two copies, relative to their peak
 FRAME_SECONDS = 0.01
 TAP_SECONDS = 0.3  # from a tap to the next, at least
 TAP_DB = 20.0  # over the median level
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something that is wrong with channels.
+class ChannelFault:
+    """A fault of one or more channels.
 
     Args:
         kind: dead, faint, clipping, copied, swapped or unclear.
-        microphones: which ones, counted from 0.
-        sentence: what it is and what helps.
+        microphones: the affected ones, from 0.
+        sentence: the fault and its remedy.
     """
 
     kind: str
@@ -32,8 +32,8 @@ class Finding:
     sentence: str
 
 
-def check_levels(samples: np.ndarray) -> list[Finding]:
-    """What a few seconds of any sound tell: dead, faint, clipping and copied channels.
+def check_levels(samples: np.ndarray) -> list[ChannelFault]:
+    """Finds dead, faint, clipping and copied channels in a few seconds of any sound.
 
     Args:
         samples: of the microphones, [mics, frames], full scale at 1.
@@ -41,32 +41,34 @@ def check_levels(samples: np.ndarray) -> list[Finding]:
     levels = _decibel(np.mean(np.square(samples, dtype=np.float64), axis=1))
     if (levels < SILENT_DB).all():
         everyone = tuple(range(len(samples)))
-        return [Finding("dead", everyone, "No microphone hears anything; is the array muted, or the device another?")]
+        return [
+            ChannelFault("dead", everyone, "No microphone hears anything; is the array muted, or the device another?")
+        ]
     return [*_weak(levels), *_clipping(samples), *_copied(samples, levels)]
 
 
-def check_order(samples: np.ndarray, sample_rate: int, geometry: ArrayGeometry) -> list[Finding]:
-    """Whether microphones 0, 1, 2, ..., tapped one after the other, were heard as microphones 0, 1, 2, ...
+def check_order(samples: np.ndarray, sample_rate: int, geometry: ArrayGeometry) -> list[ChannelFault]:
+    """Checks the order of the channels by taps on microphones 0, 1, 2, ... one after the other.
 
     Args:
         samples: of the microphones, [mics, frames].
     """
-    heard, count = tapped_channels(samples, sample_rate), geometry.count
-    if sorted(heard) != list(range(count)):
-        order = ", ".join(map(str, heard)) or "none"
+    tapped, count = tapped_channels(samples, sample_rate), geometry.count
+    if sorted(tapped) != list(range(count)):
+        order = ", ".join(map(str, tapped)) or "none"
         sentence = (
             f"The microphones were not told apart: the taps were loudest at {order}. Tap each of the {count} "
             "microphones once, in their order, a second apart."
         )
-        return [Finding("unclear", tuple(sorted(set(range(count)) - set(heard))), sentence)]
-    wrong = tuple(k for k, other in enumerate(heard) if other != k)
+        return [ChannelFault("unclear", tuple(sorted(set(range(count)) - set(tapped))), sentence)]
+    wrong = tuple(k for k, other in enumerate(tapped) if other != k)
     if not wrong:
         return []
     stream = geometry.raw_channels or tuple(range(count))
-    channels = ",".join(str(stream[k]) for k in heard)
-    taps = ", ".join(f"a tap on {k} was heard as {heard[k]}" for k in wrong)
+    channels = ",".join(str(stream[k]) for k in tapped)
+    taps = ", ".join(f"a tap on {k} was heard as {tapped[k]}" for k in wrong)
     sentence = f"Microphones are swapped: {taps}. Give the channels {channels} instead, in this order."
-    return [Finding("swapped", wrong, sentence)]
+    return [ChannelFault("swapped", wrong, sentence)]
 
 
 def tapped_channels(samples: np.ndarray, sample_rate: int) -> list[int]:
@@ -86,25 +88,25 @@ def tapped_channels(samples: np.ndarray, sample_rate: int) -> list[int]:
     return [int(peaks[:, tap].max(axis=1).argmax()) for tap in taps if tap.size]
 
 
-def _weak(levels: np.ndarray) -> list[Finding]:
+def _weak(levels: np.ndarray) -> list[ChannelFault]:
     dead = levels < SILENT_DB
     faint = ~dead & (levels < np.median(levels[~dead]) - FAINT_DB)
     return [
-        *_finding("dead", dead, "{} {} silent: unplugged, muted or no microphone."),
-        *_finding(
+        *_faults("dead", dead, "{} {} silent: unplugged, muted or no microphone."),
+        *_faults(
             "faint", faint, f"{{}} {{}} over {FAINT_DB:g} dB fainter than the others: covered, or hardly connected."
         ),
     ]
 
 
-def _clipping(samples: np.ndarray) -> list[Finding]:
+def _clipping(samples: np.ndarray) -> list[ChannelFault]:
     clipping = np.mean(np.abs(samples) >= FULL_SCALE, axis=1) > CLIPPED_SHARE
-    return _finding("clipping", clipping, "{} {} clipping: turn the gain down, or speak from farther away.")
+    return _faults("clipping", clipping, "{} {} clipping: turn the gain down, or speak from farther away.")
 
 
-def _copied(samples: np.ndarray, levels: np.ndarray) -> list[Finding]:
+def _copied(samples: np.ndarray, levels: np.ndarray) -> list[ChannelFault]:
     """Groups of channels that carry the same signal."""
-    remaining, findings = [k for k in range(len(samples)) if levels[k] >= SILENT_DB], []
+    remaining, faults = [k for k in range(len(samples)) if levels[k] >= SILENT_DB], []
     while remaining:
         first, *others = remaining
         limit = SAME * np.abs(samples[first]).max()
@@ -112,16 +114,16 @@ def _copied(samples: np.ndarray, levels: np.ndarray) -> list[Finding]:
         remaining = [k for k in others if k not in group]
         if len(group) > 1:
             sentence = f"{_microphones(group)} carry one signal; choose the device's raw channels."
-            findings.append(Finding("copied", group, sentence))
-    return findings
+            faults.append(ChannelFault("copied", group, sentence))
+    return faults
 
 
-def _finding(kind: str, affected: np.ndarray, sentence: str) -> list[Finding]:
+def _faults(kind: str, affected: np.ndarray, sentence: str) -> list[ChannelFault]:
     microphones = tuple(int(k) for k in np.flatnonzero(affected))
     if not microphones:
         return []
     verb = "is" if len(microphones) == 1 else "are"
-    return [Finding(kind, microphones, sentence.format(_microphones(microphones), verb))]
+    return [ChannelFault(kind, microphones, sentence.format(_microphones(microphones), verb))]
 
 
 def _microphones(numbers: Sequence[int]) -> str:

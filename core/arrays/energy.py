@@ -1,8 +1,8 @@
-"""How loud a voice is: the mean over frames of its root mean square level.
+"""The level of a voice: the mean over frames of its root mean square.
 
-The original calls librosa, whose answer for several channels changed, by a factor of about 2 where they are weakly
-correlated. Its cutoffs belong to librosa 0.7, which mixes them down first ("mono"); from 0.10 on the level of every
-channel is averaged ("multichannel").
+The Cone of Silence uses librosa, whose result for several channels changed, by a factor of about 2 if they are weakly
+correlated. Its cutoffs belong to librosa 0.7, which mixes the channels down first ("mono"); since 0.10 it averages the
+levels of all channels ("multichannel").
 """
 
 from typing import Literal
@@ -19,8 +19,8 @@ def mean_rms(voices: np.ndarray, rms: Rms = "mono") -> np.ndarray:
     """Level of every voice: `[..., mics, frames]` -> `[...]`.
 
     Args:
-        rms: "mono" averages the channels and reflects the ends; "multichannel" averages their levels and puts silence
-            around them.
+        rms: "mono" averages the channels and pads by reflection; "multichannel" averages their levels and pads with
+            zeros.
     """
     mono = rms == "mono"
     if mono:
@@ -32,5 +32,5 @@ def mean_rms(voices: np.ndarray, rms: Rms = "mono") -> np.ndarray:
 
 
 def rms(samples: np.ndarray) -> float:
-    """The root mean square of all samples, however they are arranged."""
+    """Root mean square of all samples, of any shape."""
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))

@@ -1,6 +1,6 @@
-"""Finding voices in a recording of any length: what it is looked into as, and what every finder does.
+"""Finding voices in a recording of any length: the interface of every finder, and what it yields and returns.
 
-A finder looks into each chunk, links what it detects there to tracks, and says on the way what it looks at.
+A finder searches chunk after chunk, and links the detections of all chunks to tracks.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -19,7 +19,7 @@ SILENCE = 1e-7  # peak to peak, of all microphones
 
 @dataclass(frozen=True)
 class Candidate:
-    """angle: centre of a window, in radians. energy: level of what comes from inside. kept: it holds sound."""
+    """angle: centre of a window, in radians. energy: level of the sound from inside it. kept: it is over the cutoff."""
 
     angle: float
     energy: float
@@ -28,13 +28,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Stage:
-    """Windows of one width that were looked into together.
+    """Windows of one width that were searched together.
 
     Args:
-        level, levels: number of the width, and how many there are in all.
+        level, levels: number of the width, and how many widths there are.
         window: the width in radians.
         candidates: in the order of the search.
-        remaining: windows of this width that are still to be looked into.
+        remaining: windows of this width that are still to be searched.
     """
 
     level: int
@@ -45,14 +45,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a finder just looked at.
+class SearchStep:
+    """A step of a finder's work.
 
     Args:
         chunk: number of the chunk.
         done: share of the work, 0 to 1.
-        stage: windows of the search; None where there is a map.
-        power: a map, see `core.arrays.localization`, [angles]; None where there is a stage.
+        stage: windows of the cone search; None for other finders.
+        power: a map, see `core.arrays.doa.spatial_spectra`, [angles]; None for the cone search.
     """
 
     chunk: int
@@ -63,7 +63,7 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Chunked:
-    """What an array heard.
+    """A recording of an array, cut into chunks.
 
     Args:
         samples: [mics, frames].
@@ -84,35 +84,35 @@ class Chunked:
         return len(self.spans)
 
 
-Finding = Generator[Look, None, tuple[VoiceTrack, ...]]
+TrackSearch = Generator[SearchStep, None, tuple[VoiceTrack, ...]]
 
 
 class Finder(Protocol):
-    """Finds voices: yields every look, and returns the voices as tracks, from loud to quiet.
+    """Finds voices: yields every step, and returns the voices as tracks, from loud to quiet.
 
     Their signals are [1, frames], at the first microphone.
     """
 
-    def find(self, heard: Chunked, voices: int | None, moving: bool) -> Finding:
-        """Looks all around; voices: how many there are, None where nobody knows."""
+    def find(self, recording: Chunked, voices: int | None, moving: bool) -> TrackSearch:
+        """Searches all directions; voices: how many there are, None if that is unknown."""
         ...
 
-    def listen(self, heard: Chunked, angles: Sequence[float]) -> Finding:
-        """Takes the voices at angles that are known."""
+    def separate_at(self, recording: Chunked, angles: Sequence[float]) -> TrackSearch:
+        """Separates voices at known angles, in radians."""
         ...
 
 
 def detection(angle: float, image: np.ndarray) -> Detection:
-    """Of a voice as the microphones hear it, [mics, frames], what the first one does."""
+    """A detection from a voice's image at the microphones, [mics, frames]; its signal is that of the first one."""
     return Detection(float(angle), float(mean_rms(image)), image[REFERENCE][None].astype(np.float32))
 
 
 def tracks_of_still_voices(found: Sequence[Sequence[Detection]]) -> list[VoiceTrack]:
-    """Of voices that stay at their angles: the same ones, in the same order, in every chunk."""
+    """Tracks of voices that do not move: every chunk holds the same ones in the same order."""
     tracks = [VoiceTrack(dict(enumerate(detections))) for detections in zip(*found, strict=True)]
     return sorted(tracks, key=lambda track: -track.energy)
 
 
 def holds_sound(samples: np.ndarray) -> bool:
-    """Whether any microphone hears anything, [mics, frames]."""
+    """Whether any channel of [mics, frames] is not silent."""
     return bool((np.ptp(samples, axis=-1) >= SILENCE).any())

@@ -32,12 +32,12 @@ class ArrayGeometry:
         name: of the array.
         positions: (x, y) of every microphone in metres, from the array's centre.
         sample_rate: the device's own, in Hz.
-        raw_channels: which channels of a device's stream are the microphones, in order, counted from 0; empty where
-            the stream is the microphones and nothing else.
-        stream_channels: of the device's stream; 0 where that is not known.
+        raw_channels: the channels of the device's stream that are the microphones, in order, from 0; empty if the
+            stream has no others.
+        stream_channels: of the device's stream; 0 if unknown.
 
     Raises:
-        InputError: no array that could be used, in one sentence that says why.
+        InputError: the array cannot be used; the message says why.
     """
 
     name: str
@@ -117,11 +117,11 @@ def microphones_of(samples: np.ndarray, geometry: ArrayGeometry, channels: Seque
     """The microphones among a recording's channels, in the array's order: `[channels, frames]` -> `[mics, frames]`.
 
     Args:
-        channels: which channel each microphone is, counted from 0. None takes the raw ones of the device's whole
-            stream, and a recording of as many channels as the array has microphones as it is.
+        channels: which channel each microphone is, from 0. None takes the raw channels of a whole stream, and a
+            recording with as many channels as microphones as it is.
 
     Raises:
-        InputError: channels that are not there or not one per microphone, or a recording that could be anything.
+        InputError: channels that do not exist or are not one per microphone, or a recording of another array.
     """
     present = len(samples)
     if channels is not None:

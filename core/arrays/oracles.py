@@ -1,6 +1,6 @@
-"""What masks and filters could reach at best, computed from the true images of the sources.
+"""Oracles: masks and filters computed from the true images of the sources, as upper bounds of separation.
 
-Bounds to hold a separator against, after Vincent, Gribonval & Plumbley 2007. Each function takes the images
+After Vincent, Gribonval & Plumbley 2007. Each function takes the images
 [sources, mics, frames] and returns estimates of them at the first microphone, float32 [sources, frames].
 """
 
@@ -14,7 +14,7 @@ LOADING = 1e-6
 
 
 def ideal_binary_mask(images: np.ndarray) -> np.ndarray:
-    """Every bin of the mixture goes to the source that is loudest in it."""
+    """Assigns every bin of the mixture to its loudest source."""
     sources = stft(images[:, REFERENCE])
     loudest = np.abs(sources).argmax(axis=0)
     masks = loudest == np.arange(len(images))[:, None, None]
@@ -22,7 +22,7 @@ def ideal_binary_mask(images: np.ndarray) -> np.ndarray:
 
 
 def ideal_ratio_mask(images: np.ndarray) -> np.ndarray:
-    """Every bin of the mixture is shared by power: |S_i|^2 / sum_j |S_j|^2."""
+    """Shares every bin of the mixture by power: |S_i|^2 / sum_j |S_j|^2."""
     sources = stft(images[:, REFERENCE])
     powers = np.abs(sources) ** 2
     masks = powers / np.maximum(powers.sum(axis=0), TINY * powers.max(initial=TINY))

@@ -1,4 +1,4 @@
-"""Short-time spectra of several microphones, and how a plane wave reaches them."""
+"""Short-time spectra of several microphones, and the steering vectors of plane waves."""
 
 from functools import lru_cache
 
@@ -36,19 +36,19 @@ def stft_inside(signals: np.ndarray) -> np.ndarray:
 
 
 def bin_frequencies(sample_rate: int, n_fft: int = N_FFT) -> np.ndarray:
-    """Of every bin, in Hz: [n_fft / 2 + 1]."""
+    """Frequencies of the bins in Hz, [n_fft / 2 + 1]."""
     return np.fft.rfftfreq(n_fft, 1 / sample_rate)
 
 
 def steering_vectors(
     geometry: ArrayGeometry, angles: np.ndarray, frequencies: np.ndarray, reference: int | None = None
 ) -> np.ndarray:
-    """What a plane wave of unit amplitude measures: exp(i 2 pi f <u, r> / c), u towards the source, r a microphone.
+    """A plane wave of amplitude 1 at the microphones: exp(i 2 pi f <u, r> / c), u towards the source, r a microphone.
 
     Args:
-        angles: where it comes from, in radians, [angles].
+        angles: of the source, in radians, [angles].
         frequencies: in Hz, [bins].
-        reference: the microphone that it has phase zero at; None for the centre of the array.
+        reference: the microphone with phase zero; None for the centre of the array.
 
     Returns:
         [angles, bins, mics], complex.

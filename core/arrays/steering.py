@@ -1,8 +1,8 @@
-"""Steering: channels are delayed so that sound from one direction arrives at all microphones at once.
+"""Steering: channels are shifted so that sound from one direction is aligned in all of them.
 
-Jenrungrot et al. 2020 (Cone of Silence), sec. 3.1: a network that sees channels aligned to a direction need not know
-the direction. The original rounds delays to whole samples (`align`); `align_exactly` keeps fractions. Both roll: what
-leaves a channel at one end comes back at the other.
+Jenrungrot et al. 2020 (Cone of Silence), sec. 3.1: a network on channels aligned to a direction need not be conditioned
+on it. The Cone of Silence rounds delays to whole samples (`align`); `align_exactly` keeps fractions. Both shifts are
+circular.
 """
 
 import math
@@ -23,7 +23,7 @@ PreShift = Literal["original", "exact"]
 def arrival_delays(geometry: ArrayGeometry, angles) -> np.ndarray:
     """Seconds by which sound reaches each microphone later than microphone 0; negative where it is earlier.
 
-    The sound comes from a point 3 m away, as in the original: tau_m = (|p - x_m| - |p - x_0|) / c.
+    The sound comes from a point 3 m away, as in the Cone of Silence: tau_m = (|p - x_m| - |p - x_0|) / c.
 
     Args:
         angles: in radians, any shape `[...]`.
@@ -37,16 +37,16 @@ def arrival_delays(geometry: ArrayGeometry, angles) -> np.ndarray:
 
 
 def sample_shifts(geometry: ArrayGeometry, angles, sample_rate: int) -> np.ndarray:
-    """The delays in whole samples (a half to the even one), `[..., mics]`, int64; arguments as `arrival_delays`."""
+    """The delays rounded to whole samples (halves to even), `[..., mics]`, int64; arguments as `arrival_delays`."""
     return np.rint(sample_rate * arrival_delays(geometry, angles)).astype(np.int64)
 
 
 def align(x: Tensor, shifts: np.ndarray) -> Tensor:
-    """Rolls every channel ahead by its delay.
+    """Shifts every channel ahead by its delay, circularly.
 
     Args:
         x: `[..., mics, frames]`.
-        shifts: of `sample_shifts`, `[..., mics]`; those of several angles make as many copies of one x.
+        shifts: of `sample_shifts`, `[..., mics]`; broadcast against x, so several angles may share one x.
     """
     frames = x.shape[-1]
     shifts = torch.as_tensor(shifts, device=x.device)[..., None]
@@ -56,31 +56,31 @@ def align(x: Tensor, shifts: np.ndarray) -> Tensor:
 
 
 def unalign(x: Tensor, shifts: np.ndarray) -> Tensor:
-    """What `align` was given."""
+    """The inverse of `align`."""
     return align(x, -np.asarray(shifts))
 
 
 def align_exactly(x: Tensor, geometry: ArrayGeometry, angles, sample_rate: int) -> Tensor:
-    """Rolls every channel ahead by its delay, fractions included: a rotation of phases by 2 pi f tau.
+    """Shifts every channel ahead by its exact delay, circularly: a rotation of phases by 2 pi f tau.
 
-    Delays are those of `arrival_delays`, of a point 3 m away, so that rounding them gives `align`. Of an even number
-    of frames the highest frequency, which has no phase of its own, is lost where its delay is no whole number.
+    Delays are those of `arrival_delays`, so rounding them gives `align`. With an even number of frames the Nyquist
+    frequency is lost where a delay is not whole.
 
     Args:
         x: `[..., mics, frames]`.
-        angles: in radians, `[...]`; several make as many copies of one x.
+        angles: in radians, `[...]`; broadcast against x, so several may share one x.
         sample_rate: of x, in Hz.
     """
     return _advance(x, sample_rate * arrival_delays(geometry, angles))
 
 
 def unalign_exactly(x: Tensor, geometry: ArrayGeometry, angles, sample_rate: int) -> Tensor:
-    """What `align_exactly` was given; arguments as there."""
+    """The inverse of `align_exactly`; arguments as there."""
     return _advance(x, -sample_rate * arrival_delays(geometry, angles))
 
 
 def _advance(x: Tensor, samples: np.ndarray) -> Tensor:
-    """x `[..., mics, frames]` ahead in time by so many samples, `[..., mics]`."""
+    """x `[..., mics, frames]` shifted ahead in time by samples `[..., mics]`."""
     frames = x.shape[-1]
     cycles = torch.as_tensor(samples, device=x.device)[..., None] * torch.fft.rfftfreq(
         frames, dtype=torch.float64, device=x.device
@@ -92,7 +92,7 @@ def _advance(x: Tensor, samples: np.ndarray) -> Tensor:
 
 @dataclass(frozen=True)
 class Steering:
-    """Alignment of channels to angles, and back.
+    """Alignment of channels to angles, and its inverse.
 
     Args:
         sample_rate: of the channels, in Hz.
@@ -116,7 +116,7 @@ class Steering:
         return align(mixture, sample_shifts(self.geometry, angles, self.sample_rate))
 
     def back(self, voices: Tensor, angles) -> Tensor:
-        """Voices that are aligned to the angles, `[angles, mics, frames]`, as the microphones hear them."""
+        """Voices aligned to the angles, `[angles, mics, frames]`, shifted back: their images at the microphones."""
         if self.pre_shift == "exact":
             return unalign_exactly(voices, self.geometry, angles, self.sample_rate)
         return unalign(voices, sample_shifts(self.geometry, angles, self.sample_rate))

@@ -1,4 +1,4 @@
-"""devices, record, relay: the microphone array that is plugged in here."""
+"""devices, record, relay: the microphone arrays of this machine."""
 
 import argparse
 import os
@@ -94,7 +94,7 @@ def _write(source, wanted: int, path: Path, subtype: str, line: "_StatusLine", i
 
     Raises:
         InputError: the file cannot be written.
-        KeyboardInterrupt: it was interrupted before anything was heard.
+        KeyboardInterrupt: it was interrupted before the first sample.
     """
     import soundfile
 
@@ -130,7 +130,7 @@ def _relay(arguments) -> int:
 
 
 def meter(block) -> str:
-    """One character for each channel of [channels, frames]: how loud its peak is, and whether it clips."""
+    """A character for each channel of [channels, frames]: the level of its peak, or clipping."""
     import numpy as np
 
     peaks = np.abs(block).max(axis=1, initial=0)
@@ -140,10 +140,10 @@ def meter(block) -> str:
 
 
 class _StatusLine:
-    """A line on stderr that is written over where stderr is a terminal, and sentences that are said once."""
+    """A status line on stderr, overwritten on a terminal, and messages that are printed once."""
 
     def __init__(self):
-        self._terminal, self._said = sys.stderr.isatty(), ""
+        self._terminal, self._printed = sys.stderr.isatty(), ""
 
     def __enter__(self):
         return self
@@ -152,12 +152,12 @@ class _StatusLine:
         self._clear()
 
     def show(self, text: str, status, message: str = "") -> None:
-        """The line as it is now, with the source's overflows; the sentence where it is a new one."""
+        """Shows the line with the source's overflows, and a new message."""
         message = message or status.message
-        if message and message != self._said:
+        if message and message != self._printed:
             self._clear()
             print(message, file=sys.stderr)
-        self._said = message
+        self._printed = message
         if self._terminal:
             overflows = f"  {status.overflows} overflows" if status.overflows else ""
             self._clear()
@@ -170,7 +170,7 @@ class _StatusLine:
 
 @contextmanager
 def _until_interrupted() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, so that no write is torn; a second one interrupts as ever."""
+    """An event that the first Ctrl-C sets, so that no write is cut off; a second one interrupts as usual."""
     interrupted = threading.Event()
 
     def note(number, frame):

@@ -48,7 +48,7 @@ def _models(arguments) -> int:
 def _import(arguments) -> int:
     import tempfile
 
-    from core.zoo.importers import import_checkpoint
+    from core.zoo.importing import import_checkpoint
     from core.zoo.manifest import check_name, register
 
     extras = {"hparams": arguments.hparams, "scaler": arguments.scaler}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from core.arrays.choices import METHODS, MOST_VOICES
+from core.choices import METHODS, MOST_VOICES
 from core.cli import options, outputs
 from core.cli.reporting import print_table
 from core.cli.scenes import MOST_SCENES
@@ -82,7 +82,7 @@ def _cone_evaluation(arguments):
     from core.arrays.geometry import read_array
     from core.evaluation.localization import Evaluation
     from core.tasks.localization import choose_separator
-    from core.tasks.progress import Settings
+    from core.tasks.settings import Settings
 
     array, prior = read_array(arguments.array), arguments.prior
     if arguments.method == "cone":
@@ -130,14 +130,14 @@ def _render(recordings: list, array, voices: int, count: int, folder: Path) -> N
     from tqdm import tqdm
 
     from core.arrays.scenes.files import scene_folder
-    from core.arrays.scenes.scene_set import SceneSettings, jobs, run_job
+    from core.arrays.scenes.scene_set import SceneSettings, save_scene, scene_requests
 
     settings = SceneSettings(array, voices, SCENE_SECONDS * array.sample_rate, array.sample_rate, seed=0)
     folder.mkdir(parents=True, exist_ok=True)
     todo = [k for k in range(count) if not scene_folder(folder, k).exists()]
-    work = list(jobs(settings, todo, folder, recordings, ()))
-    for job in tqdm(work, unit="scene", leave=False, disable=_hidden()):
-        outcome = run_job(job)
+    requests = list(scene_requests(settings, todo, folder, recordings, ()))
+    for request in tqdm(requests, unit="scene", leave=False, disable=_hidden()):
+        outcome = save_scene(request)
         if outcome.failure:
             raise InputError(f"Scene {outcome.index} cannot be rendered: {outcome.failure}")
 

@@ -1,9 +1,9 @@
 """localize: what a microphone array recorded in, one file for each voice out, with the directions they come from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.arrays.choices import METHODS, MOST_VOICES
+from core.choices import METHODS, MOST_VOICES
 from core.cli import options, outputs, running
 from core.cli.reporting import print_figures, write_report
 from core.errors import InputError
@@ -38,7 +38,7 @@ def add_commands(commands) -> None:
 def _localize(arguments) -> int:
     from core.arrays.geometry import read_array
     from core.tasks.localization import localize
-    from core.tasks.progress import Settings
+    from core.tasks.settings import Settings
 
     outputs.check_folder(arguments.folder, "voices")
     if arguments.report:
@@ -57,7 +57,7 @@ def _localize(arguments) -> int:
         truth=truth,
     )
     result = running.follow(run)
-    written, written_notes = _write(arguments.folder, result.voices)
+    written, written_notes = _write(arguments.folder, result.sounds)
     notes = (*notes, *result.notes, *written_notes)
     if arguments.report:
         voices = [voice | {"file": str(path)} for voice, path in zip(result.report["voices"], written, strict=True)]
@@ -90,9 +90,9 @@ def _read_scene(arguments):
     return Clip(scene.mixture, scene.sample_rate), truth_of(scene), ()
 
 
-def _write(folder: Path, voices: Sequence) -> tuple[list[Path], list[str]]:
+def _write(folder: Path, sounds: Mapping) -> tuple[list[Path], list[str]]:
     """Writes every voice, or none; the folder is made in any case, so that one sees that the work is done."""
-    written, notes = outputs.write_clips(folder, {f"voice-{k}": voice.clip for k, voice in enumerate(voices, start=1)})
+    written, notes = outputs.write_clips(folder, sounds)
     older = sorted(path.name for path in folder.glob("voice-[1-8].wav") if path not in written.values())
     if older:
         notes.append(f"{folder} also holds {', '.join(older)}, which is not of this run.")

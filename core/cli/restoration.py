@@ -4,11 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.choices import EVIDENCE
 from core.cli import options, running
 from core.cli.reporting import print_result, write_report
 from core.errors import InputError
-
-EVIDENCE = ("plain", "lowpass")
 
 
 def add_commands(commands) -> None:

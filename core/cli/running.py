@@ -5,9 +5,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from core.choices import QUALITIES
 from core.cli import options
-
-QUALITIES = ("draft", "standard", "fine")
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -41,7 +40,7 @@ def add_common_options(command: argparse.ArgumentParser) -> None:
 
 def settings(arguments, prior: str | None):
     """The task's settings."""
-    from core.tasks.progress import Settings
+    from core.tasks.settings import Settings
 
     chosen = (arguments.quality, arguments.sampler, arguments.steps, arguments.seed, arguments.device)
     return Settings(prior, *chosen, arguments.workers, arguments.window, arguments.batch)
@@ -56,25 +55,23 @@ def read(arguments, path: Path):
 
 
 def follow(run):
-    """Runs a task to its end under a progress bar; returns its last item."""
+    """Runs a task to its end under a progress bar; returns its result."""
     from tqdm import tqdm
 
-    from core.tasks.progress import Progress
-    from core.tasks.stems import StemsProgress
-    from core.tasks.voices import LocalizationProgress
+    from core.tasks.progress import Result
 
     layout = "{percentage:3.0f}% |{bar}|{postfix}"
     hidden = not sys.stderr.isatty()
     with closing(run), tqdm(total=100, bar_format=layout, leave=False, disable=hidden) as bar:
-        for moment in run:
-            if isinstance(moment, Progress | StemsProgress | LocalizationProgress):
-                bar.n = 100 * moment.seconds / max(moment.seconds + moment.seconds_left, 1e-9)
-                bar.set_postfix_str(f"{_state(moment)}, {moment.seconds_left:.0f} s left")
-    return moment
+        for item in run:
+            if isinstance(item, Result):
+                return item
+            bar.n = 100 * item.seconds / max(item.seconds + item.seconds_left, 1e-9)
+            bar.set_postfix_str(f"{_place(item)}, {item.seconds_left:.0f} s left")
 
 
-def _state(moment) -> str:
+def _place(progress) -> str:
     """Where a run is, in two or three words."""
-    if hasattr(moment, "iterate"):
-        return f"noise {moment.iterate.level:.3g}"
-    return f"chunk {moment.chunk + 1} of {moment.chunks}"
+    if progress.look is None:
+        return f"noise {progress.iterate.level:.3g}"
+    return f"chunk {progress.look.chunk + 1} of {progress.look.chunks}"

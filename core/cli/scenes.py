@@ -1,4 +1,4 @@
-"""render-scenes: a set of simulated scenes for a microphone array, resumed where it stopped."""
+"""render-scenes: renders a set of scenes for a microphone array; a run that was stopped is resumed."""
 
 import contextlib
 import json
@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from core.arrays.choices import MOST_VOICES
+from core.choices import MOST_VOICES
 from core.cli import engines, options, outputs
 from core.errors import InputError
 from core.signal.limits import LIMITS
@@ -47,7 +47,7 @@ def add_commands(commands) -> None:
 
 def _render(arguments) -> int:
     from core.arrays.scenes.files import scene_folder
-    from core.arrays.scenes.scene_set import jobs, run_job
+    from core.arrays.scenes.scene_set import scene_requests
 
     settings = _settings(arguments)
     sources = _sources(arguments)
@@ -55,9 +55,9 @@ def _render(arguments) -> int:
     engine = engines.engine(arguments.engine, arguments.workers, arguments.address)
     outputs.claim_folder(arguments.out, SETTINGS, _described(settings, arguments), "scenes")
     todo = [k for k in range(arguments.count) if not scene_folder(arguments.out, k).exists()]
-    work = list(jobs(settings, todo, arguments.out, sources, backgrounds))
+    requests = list(scene_requests(settings, todo, arguments.out, sources, backgrounds))
     before = arguments.count - len(todo)
-    failed = _run(engine, run_job, work, before)
+    failed = _run(engine, requests, before)
     again = f", {before} of them before" if before else ""
     print(f"{arguments.count - failed} of {arguments.count} scenes are in {arguments.out}{again}")
     return 2 if failed else 0
@@ -110,24 +110,24 @@ def _backgrounds(arguments) -> list[Path]:
 
 
 def _described(settings, arguments) -> dict:
-    """What makes two sets the same, but for how many scenes they have."""
+    """What identifies a set, except for how many scenes it has."""
     places = {"recordings": arguments.composite or arguments.speech, "background": arguments.background}
     names = {key: place and place.resolve().name for key, place in places.items()}
     return json.loads(json.dumps(asdict(settings) | names | {"split": arguments.split}))
 
 
-def _run(engine, run_job, work: list, before: int) -> int:
+def _run(engine, requests: list, before: int) -> int:
     """Makes the scenes; returns how many failed."""
     from tqdm import tqdm
 
-    from core.arrays.scenes.scene_set import Outcome
+    from core.arrays.scenes.scene_set import SceneOutcome, save_scene
 
     refused, failed = set(), 0
-    bar = tqdm(total=before + len(work), initial=before, unit="scene", leave=False, disable=not sys.stderr.isatty())
-    with bar, contextlib.closing(engine(run_job, work)) as outcomes:
+    bar = tqdm(total=before + len(requests), initial=before, unit="scene", leave=False, disable=not sys.stderr.isatty())
+    with bar, contextlib.closing(engine(save_scene, requests)) as outcomes:
         for outcome in outcomes:
             if isinstance(outcome, engines.Lost):
-                outcome = Outcome(outcome.job.index, engines.LOST, ())
+                outcome = SceneOutcome(outcome.job.index, engines.LOST, ())
             for sentence in sorted(set(outcome.refused) - refused):
                 bar.write(sentence, file=sys.stderr)
             if outcome.failure:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.choices import FORMS
 from core.cli import options, outputs, running
 from core.cli.reporting import print_figures, write_report
 from core.errors import InputError
@@ -28,7 +29,7 @@ def add_commands(commands) -> None:
     command.add_argument(
         "--prior", action="append", metavar="NAME", help="of each source, in order; piano-16k and voice-16k"
     )
-    command.add_argument("--form", choices=("shared", "exact", "soft"), help="how the mixture binds the sources")
+    command.add_argument("--form", choices=FORMS, help="how the mixture binds the sources")
     command.add_argument(
         "--reference", action="append", type=Path, metavar="FILE", help="the truth of each source, in order"
     )
@@ -57,7 +58,7 @@ def _separate(arguments) -> int:
         references=references,
     )
     result = running.follow(run)
-    written, written_notes = outputs.write_clips(folder, result.stems)
+    written, written_notes = outputs.write_clips(folder, result.sounds)
     notes = (*notes, *result.notes, *written_notes)
     if arguments.report:
         files = {"files": {name: str(path) for name, path in written.items()}}
@@ -80,7 +81,7 @@ def _paths(arguments) -> tuple[Path | None, list[Path], Path]:
 
 def _mixed(arguments, sources: list[Path], priors: tuple[str, ...]):
     """The mixture of the sources, these as they are in it, and notes."""
-    from core.tasks.separation import mix
+    from core.tasks.mixing import mix
 
     if arguments.reference:
         raise InputError("With --sources the truth is known already; leave out --reference.")
@@ -108,12 +109,12 @@ def _check_outputs(arguments, folder: Path) -> None:
 def _print(result, written: dict[str, Path], notes) -> None:
     report = result.report
     for name, path in written.items():
-        clip = result.stems[name]
+        clip = result.sounds[name]
         print(f"{path}: {clip.seconds:.2f} s at {clip.sample_rate} Hz")
     print(
         f"{report['score_evaluations']} score evaluations, {report['seconds']:.1f} s; "
-        f"the stems miss the mixture by {result.misses:.1g}"
+        f"the stems miss the mixture by {report['misses_mixture_by']:.1g}"
     )
     for note in dict.fromkeys(notes):
         print(f"Note: {note}")
-    print_figures(result.metrics | {method: report["baselines"][method] for method in result.baseline_metrics})
+    print_figures({**result.figures, **result.baseline_metrics})

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from core.arrays.choices import MOST_VOICES
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.scenes.files import METADATA, RecordedScene, read_metadata, read_scene
+from core.choices import MOST_VOICES
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.localization import CLASSICAL, localize
 from core.tasks.localization_outcome import BASELINE, match_directions
-from core.tasks.progress import Settings
-from core.tasks.voices import Localization, Truth, truth_of
+from core.tasks.progress import Result
+from core.tasks.settings import Settings
+from core.tasks.voices import Truth, truth_of
 
 NAMES = {"cone": "Cone search", CLASSICAL: BASELINE, "music": "MUSIC and beamformer"}
 PAPER = "Cone of Silence as published (6 microphones, other scenes)"
@@ -87,8 +88,8 @@ def evaluate_scene(folder: Path, evaluation: Evaluation) -> dict:
         raise InputError(f"{folder} has {len(scene.voices)} voices; scenes of 1 to {MOST_VOICES} can be evaluated.")
     truth = truth_of(scene)
     known = _localized(scene, evaluation, evaluation.method, truth, told=True)
-    rows = {NAMES[evaluation.method]: known.voice_metrics, **known.baseline_voice_metrics}
-    methods = {name: {key: [row.get(key) for row in own] for key in PER_VOICE} for name, own in rows.items()}
+    rows = {NAMES[evaluation.method]: known.figures, **known.baseline_figures}
+    methods = {name: {key: [row.get(key) for row in own.values()] for key in PER_VOICE} for name, own in rows.items()}
     if not evaluation.oracle_position:
         for method in dict.fromkeys((evaluation.method, CLASSICAL)):
             free = _localized(scene, evaluation, method, None, told=False)
@@ -122,9 +123,7 @@ def format_tables(summary: Summary, voices: Sequence[int], title: str, notes: Se
     return "\n\n".join([f"# {title}", f"Scenes by their number of voices: {scenes}.", *notes, *tables]) + "\n"
 
 
-def _localized(
-    scene: RecordedScene, evaluation: Evaluation, method: str, truth: Truth | None, told: bool
-) -> Localization:
+def _localized(scene: RecordedScene, evaluation: Evaluation, method: str, truth: Truth | None, told: bool) -> Result:
     """A run that is told how many voices there are, or also where, or nothing at all."""
     paths = truth_of(scene).paths
     places = tuple(path[0] for path in paths) if told and evaluation.oracle_position else None
@@ -142,8 +141,8 @@ def _localized(
     return result
 
 
-def _counts(result: Localization, truth: Truth) -> dict[str, int]:
-    matching = match_directions(result.voices, truth, result.mixture.seconds)
+def _counts(result: Result, truth: Truth) -> dict[str, int]:
+    matching = match_directions(result.voices, truth, result.observed.seconds)
     return dict(zip(COUNTS, (len(matching.pairs), matching.misses, matching.false_alarms), strict=True))
 
 

@@ -21,7 +21,7 @@ class ConeConfig:
 
     Args:
         microphones: channels in, and of each of the two outputs.
-        windows: widths of the window of angles that the network is told, each by its number.
+        windows: widths of the window of angles that the network is conditioned on, each by its number.
         kernel_size, stride: of the convolutions between the levels.
         context: taps of the decoder's gated convolutions.
         depth: levels.

@@ -1,13 +1,13 @@
-"""A small network for separation by direction that listens once and is then asked about any number of directions.
+"""A small network for separation by direction that encodes a mixture once, then separates any number of windows of it.
 
-It stands in for Cone of Silence's own (`core/models/cone.py`, Jenrungrot et al. 2020, sec. 3.1), which is run anew for
-every window of angles. Here an encoder listens to what the microphones heard, all of it at once: convolutions over time
-and frequency and, along time in every band by itself, attention, as what comes from one place sounds alike to the array
-at all times (narrow-band processing, Quan & Li 2024, SpatialNet). It cleans the phase differences between microphones
-on the way. A few layers answer for every window: they are shown the phase differences as steered to its centre, where
-what comes from there has none. The answer is complex gains for each bin: a mask that every microphone's own spectrum is
-multiplied by, and a weight for each microphone (as in neural beamforming, Heymann et al. 2016) whose sum is added to
-them all, as aligned microphones hear a voice alike. Silence stays silence.
+It replaces the Cone of Silence's own (`core/models/cone.py`, Jenrungrot et al. 2020, sec. 3.1), which is run for every
+window of angles. Its encoder takes the whole mixture: convolutions over time and frequency and, within each band,
+attention along time, as the spatial cues of a source do not change (narrow-band processing, Quan & Li 2024,
+SpatialNet). It also estimates clean phase differences between microphones. A few layers are run for every window: their
+input are the phase differences steered to its centre, where those of a source at the centre vanish. They give complex
+gains for each bin: a mask on every microphone's own spectrum, and a weight for each microphone (as in neural
+beamforming, Heymann et al. 2016), whose weighted sum is added to all channels, as a source at the centre is the same in
+all aligned channels. Silence stays silence.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from core.models.spectral_features import DILATIONS, POSITIONS, fold, positions, unfold
 from core.signal.stft import BINS, N_FFT, istft, stft
 
-FLOOR = 1e-3  # magnitude under which phases mean nothing, where the mixture's level is 1
+FLOOR = 1e-3  # magnitude under which phases are noise, where the mixture's level is 1
 ATTENTION_EVERY = 2  # blocks of the encoder
-PAIRS_AT_ONCE = 2**25  # of moments that attention compares: bounds the memory of long mixtures
+PAIRS_AT_ONCE = 2**25  # of times that attention compares: bounds the memory of long mixtures
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class ConeMaskConfig:
 
     Args:
         microphones: channels in and out.
-        windows: widths of the window of angles that the network is told, each by its number.
-        channels, blocks: of the encoder, which listens once.
-        answer_channels, answer_blocks: of the layers that answer for every window.
+        windows: widths of the window of angles that the network is conditioned on, each by its number.
+        channels, blocks: of the encoder, which is run once.
+        answer_channels, answer_blocks: of the layers that are run for every window.
         patch: bins that share a position of both.
     """
 
@@ -51,14 +51,14 @@ class ConeMaskConfig:
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
-    """Mixtures that were listened to.
+class MixtureEncoding:
+    """Encoded mixtures.
 
     Args:
         spectra: `[batch, mics, BINS, times]`, at level 1.
         level: of the mixtures, `[batch, 1, 1]`.
-        hidden: what the encoder made of them, `[batch, answer_channels, BINS / patch, times]`.
-        phases: differences to microphone 0 as they are and as the encoder cleaned them: real and imaginary parts,
+        hidden: features, `[batch, answer_channels, BINS / patch, times]`.
+        phases: differences to microphone 0, as measured and as estimated clean: real and imaginary parts,
             folded, each `[batch, 2 * pairs * patch, BINS / patch, times]`.
         frames: samples.
     """
@@ -91,11 +91,11 @@ class ConeMask(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, mixtures: Tensor, delays: Tensor, windows: Tensor) -> Tensor:
-        """As `answer`, of mixtures `[batch, mics, frames]`."""
-        return self.answer(self.listen(mixtures), delays, windows)
+        """As `separate`, of mixtures `[batch, mics, frames]`."""
+        return self.separate(self.encode(mixtures), delays, windows)
 
-    def listen(self, mixtures: Tensor) -> Heard:
-        """Mixtures `[batch, mics, frames]`, not aligned to any direction, ready to be asked about."""
+    def encode(self, mixtures: Tensor) -> MixtureEncoding:
+        """Encodes mixtures `[batch, mics, frames]`, not aligned to any direction."""
         patch, level = self.config.patch, root_mean_square(mixtures)
         spectra = stft((mixtures / level).flatten(0, 1)).unflatten(0, (-1, self.config.microphones))
         magnitude = spectra.abs()
@@ -109,9 +109,9 @@ class ConeMask(nn.Module):
             hidden, cleaned = self._encode(shown)
         cleaned = cleaned.float().chunk(2, dim=1)
         phases = tuple(torch.cat(parts, dim=1) for parts in zip((real, imaginary), cleaned, strict=True))
-        return Heard(spectra, level, hidden, phases, mixtures.shape[-1])
+        return MixtureEncoding(spectra, level, hidden, phases, mixtures.shape[-1])
 
-    def answer(self, heard: Heard, delays: Tensor, windows: Tensor) -> Tensor:
+    def separate(self, encoding: MixtureEncoding, delays: Tensor, windows: Tensor) -> Tensor:
         """The voices that come from inside windows, aligned to their centres: `[batch, windows, mics, frames]`.
 
         Those of a fresh network are half of the mixture.
@@ -122,27 +122,27 @@ class ConeMask(nn.Module):
             windows: number of each window's width, `[batch, windows]`, int64.
         """
         pairs = [(row, k) for row in range(delays.shape[0]) for k in range(delays.shape[1])]
-        at_once = len(pairs) if heard.spectra.is_cuda else 1  # more would leave a core's cache
+        at_once = len(pairs) if encoding.spectra.is_cuda else 1  # more would leave a core's cache
         groups = [pairs[start : start + at_once] for start in range(0, len(pairs), at_once)]
         rows = [torch.tensor(group, device=delays.device).T for group in groups]
-        voices = [self._answer(heard, row, delays[row, k], windows[row, k]) for row, k in rows]
+        voices = [self._separate(encoding, row, delays[row, k], windows[row, k]) for row, k in rows]
         return torch.cat(voices).unflatten(0, delays.shape[:2])
 
-    def _answer(self, heard: Heard, rows: Tensor, delays: Tensor, windows: Tensor) -> Tensor:
-        """Of as many windows as there are rows (of the batch that was heard), `[windows, mics, frames]`."""
+    def _separate(self, encoding: MixtureEncoding, rows: Tensor, delays: Tensor, windows: Tensor) -> Tensor:
+        """The voices of one window for each of these rows of the batch, `[windows, mics, frames]`."""
         cycles = torch.arange(BINS, device=delays.device) / N_FFT
         turns = 2 * torch.pi * delays[:, :, None, None] * cycles[:, None]  # [windows, mics, BINS, 1]
-        real, imaginary = (part[rows] for part in heard.phases)
+        real, imaginary = (part[rows] for part in encoding.phases)
         features = self._steered(real, imaginary, fold(turns[:, 1:].float(), self.config.patch))
         with self._autocast(features):
-            gains = self._gains(features, heard.hidden[rows], windows)
+            gains = self._gains(features, encoding.hidden[rows], windows)
         mask, beam = gains.split([1, self.config.microphones], dim=1)
-        spectra = heard.spectra[rows] * torch.polar(torch.ones_like(turns), turns).to(heard.spectra.dtype)
+        spectra = encoding.spectra[rows] * torch.polar(torch.ones_like(turns), turns).to(encoding.spectra.dtype)
         voices = mask * spectra + (beam * spectra).sum(dim=1, keepdim=True)
-        return istft(voices.flatten(0, 1), heard.frames).unflatten(0, voices.shape[:2]) * heard.level[rows]
+        return istft(voices.flatten(0, 1), encoding.frames).unflatten(0, voices.shape[:2]) * encoding.level[rows]
 
     def _encode(self, shown: Tensor) -> tuple[Tensor, Tensor]:
-        """What is told to every answer, and cleaned phase differences, real parts first."""
+        """Features for every window, and clean phase differences, real parts first."""
         h = self.embed(shown)
         for n, block in enumerate(self.encoder):
             h = h + block(F.silu(h))
@@ -151,7 +151,7 @@ class ConeMask(nn.Module):
         return self.hidden(F.silu(h)), self.clean(F.silu(h))
 
     def _steered(self, real: Tensor, imaginary: Tensor, turns: Tensor) -> Tensor:
-        """Phase differences, and how much of the channels is left when they are summed, as steered by turns.
+        """The logarithmic magnitude of the channels' steered sum, and their steered phase differences.
 
         Args:
             real, imaginary: `[windows, 2 * pairs * patch, BINS / patch, times]`.
@@ -167,13 +167,13 @@ class ConeMask(nn.Module):
     def _gains(self, features: Tensor, hidden: Tensor, windows: Tensor) -> Tensor:
         """The mask and the weights of the microphones, `[windows, 1 + mics, BINS, times]`, complex."""
         h = self.steer(features) + hidden
-        told = self.modulation(windows).chunk(len(self.answers), dim=1)
-        for block, modulation in zip(self.answers, told, strict=True):
+        modulations = self.modulation(windows).chunk(len(self.answers), dim=1)
+        for block, modulation in zip(self.answers, modulations, strict=True):
             gain, shift = modulation[:, :, None, None].chunk(2, dim=1)
             h = h + block(F.silu(h * (1 + gain) + shift))
         real, imaginary = unfold(self.head(F.silu(h)).float(), self.config.patch).chunk(2, dim=1)
         half = torch.zeros(1 + self.config.microphones, 1, 1, device=real.device)
-        half[0] = 0.5  # of the mask, which the network's answer is added to
+        half[0] = 0.5  # of the mask, which the network's output is added to
         return torch.complex(real + half, imaginary)
 
     def _autocast(self, like: Tensor) -> torch.autocast:
@@ -190,7 +190,7 @@ class BandAttention(nn.Module):
         self.join = nn.Linear(channels, channels)
 
     def forward(self, h: Tensor) -> Tensor:
-        """What every moment finds in the others."""
+        """Features `[batch, channels, bands, times]`, the same shape."""
         bands = h.permute(0, 2, 3, 1)  # [batch, bands, times, channels], as they lie in memory
         asked = self.ask(self.norm(bands)).flatten(0, 1)  # [batch * bands, times, 3 * channels]
         at_once = max(1, PAIRS_AT_ONCE // asked.shape[1] ** 2)
@@ -199,7 +199,7 @@ class BandAttention(nn.Module):
 
     @staticmethod
     def _compared(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """One head's; torch's own fused one takes four times as long to learn on a CPU."""
+        """Attention of one head; torch's own fused one takes four times as long to train on a CPU."""
         alike = torch.bmm(query * query.shape[-1] ** -0.5, key.transpose(1, 2))
         return torch.bmm(alike.softmax(dim=-1), value)
 

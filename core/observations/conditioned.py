@@ -1,6 +1,6 @@
-"""A spectrogram that a prior is told: it answers with what sounds like it.
+"""A spectrogram that a prior is conditioned on.
 
-What it answers may be given the spectrogram on top, band by band: a network says which phases go with a spectrogram
+Its estimates may be given the spectrogram on top, band by band: a network says which phases go with a spectrogram
 better than how loud every band of it was.
 """
 
@@ -15,17 +15,17 @@ from core.types import MelCondition, Observation
 
 
 @dataclass(frozen=True, eq=False)
-class ToldSpectrogram(Observation):
+class ConditioningSpectrogram(Observation):
     """x has one sample, the past of the first, before the frames.
 
     Args:
-        told: the spectrogram, for as many frames as x has samples over the hop length.
+        mel: the spectrogram, for as many frames as x has samples over the hop length.
         start: waveforms that a chain may start from, `[batch, 1 + frames]`.
         domain: of x.
-        magnitudes: of the same frames, imposed on what the prior answers; None leaves that as it is.
+        magnitudes: of the same frames, imposed on the prior's estimates; None leaves these as they are.
     """
 
-    told: MelCondition
+    mel: MelCondition
     start: Tensor
     domain: Domain
     magnitudes: MelMagnitudes | None = None
@@ -34,7 +34,7 @@ class ToldSpectrogram(Observation):
         return self.domain.encode(self.start)
 
     def condition(self) -> MelCondition:
-        return self.told
+        return self.mel
 
     def project(self, x: Tensor) -> Tensor:
         if self.magnitudes is None:

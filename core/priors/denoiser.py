@@ -1,4 +1,4 @@
-"""The spectral denoiser as a prior: score = (denoised - x) / sigma^2 (Tweedie), with eyes for the evidence."""
+"""The spectral denoiser as a prior: score = (denoised - x) / sigma^2 (Tweedie); it can look at the evidence."""
 
 import math
 
@@ -9,19 +9,18 @@ from core.models.gap_mixer import mix_gaps
 from core.models.spectral import SpectralDenoiser, build
 from core.models.spectral_features import DATA_STD, MIXTURE_STD
 from core.signal.companding import Waveform
-from core.types import Condition, MixtureCondition, Score
+from core.types import Condition, MixtureCondition, Prior, Score
 
 SIGMA_MAX, SIGMA_MIN, LADDER_STEPS = 1.0, 0.002, 24
 QUIETEST = 1e-3  # root mean square of a mixture that is brought to level; what is quieter stays quieter
 
 
-class DenoiserPrior:
+class DenoiserPrior(Prior):
     """What a trained `SpectralDenoiser` knows about audio. x is the waveform, at root mean square level `rms`."""
 
     domain = Waveform()
     rms = DATA_STD
     start_level = 0.03
-    receptive_field, front_end = 0, None
     levels = tuple(
         SIGMA_MAX * math.exp(math.log(SIGMA_MIN / SIGMA_MAX) * n / (LADDER_STEPS - 1)) for n in range(LADDER_STEPS)
     )
@@ -30,13 +29,7 @@ class DenoiserPrior:
         self.name, self.sample_rate = name, sample_rate
         self.model = model.eval().requires_grad_(False)
         self.device = next(model.parameters()).device
-        self.hears_mixtures = model.extractor is not None
-
-    def encode(self, waveform: Tensor) -> Tensor:
-        return waveform
-
-    def decode(self, x: Tensor) -> Tensor:
-        return x
+        self.conditions = frozenset({Condition} if model.extractor is None else {Condition, MixtureCondition})
 
     def score(self, x: Tensor, level: float, condition: Condition | MixtureCondition | None = None) -> Score:
         """Gradient of log p at one noise level; a denoiser has no density."""
@@ -46,10 +39,11 @@ class DenoiserPrior:
     def denoise(self, x: Tensor, level: float, condition: Condition | MixtureCondition | None = None) -> Tensor:
         """Expected clean waveform, [batch, frames]; what it is shown may have one row for several of x.
 
-        A mixture says nothing to networks that have not learned to hear in it.
+        A mixture says nothing to networks that have not learned to look at one.
         """
         if isinstance(condition, MixtureCondition):
-            return self._extract(x, level, condition.mixture) if self.hears_mixtures else self.denoise(x, level)
+            shown = MixtureCondition in self.conditions
+            return self._extract(x, level, condition.mixture) if shown else self.denoise(x, level)
         evidence = None
         if condition is not None:
             estimate = self.estimate(condition) if condition.estimate is None else condition.estimate

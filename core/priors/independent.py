@@ -6,11 +6,10 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
-from core.signal.companding import MuLaw
-from core.types import Condition, MixtureCondition, Prior, Score
+from core.types import MixtureCondition, Prior, Score
 
 
-class Independent:
+class Independent(Prior):
     """A prior over several sources: row r of x is answered by prior r modulo their number.
 
     Args:
@@ -27,7 +26,9 @@ class Independent:
         self.sample_rate, self.domain, self.device = first.sample_rate, first.domain, first.device
         self.levels, self.start_level, self.rms = first.levels, first.levels[0], first.rms
         self.receptive_field = max(prior.receptive_field for prior in priors)
-        self.hears_mixtures = all(prior.hears_mixtures for prior in priors)
+        self.autoregressive = all(prior.autoregressive for prior in priors)
+        of_all = frozenset.intersection(*(prior.conditions for prior in priors))
+        self.conditions = of_all & {MixtureCondition}  # evidence and spectrograms are about a single source
 
     def encode(self, waveform: Tensor) -> Tensor:
         return self.priors[0].encode(waveform)
@@ -50,20 +51,12 @@ class Independent:
         log_probs = [score.log_prob for score in scores if score.log_prob is not None]
         return Score(gradient, torch.stack(log_probs, dim=1).flatten() if len(log_probs) == count else None)
 
-    def denoise(self, x: Tensor, level: float, condition: MixtureCondition | None = None) -> Tensor:
-        """Expected clean x: x + level^2 * gradient (Tweedie)."""
-        return x + level**2 * self.score(x, level, condition).gradient
-
-    def estimate(self, condition: Condition) -> None:
-        """Nobody has looked at evidence about several sources."""
-        return None
-
 
 def _check_addable(priors: Sequence[Prior]) -> None:
     if len(priors) < 2:
         raise InputError("A mixture has at least two sources; name a prior for each.")
     for prior in priors:
-        if isinstance(prior.domain, MuLaw):
+        if not prior.domain.additive:
             raise InputError(
                 f"The prior {prior.name} works in mu-law classes, which are spaced as a logarithm: classes of sources "
                 "do not add up to the mixture's. Choose spectral priors, or WaveNets with linear classes."

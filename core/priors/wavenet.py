@@ -14,7 +14,7 @@ from core.models.wavenet import RMS, WaveNet, WaveNetConfig
 from core.models.wavenet_score import WaveNetScore
 from core.signal.companding import DOMAINS, Domain
 from core.signal.mel import FRONT_ENDS, MelFrontEnd
-from core.types import Condition, MelCondition, Score
+from core.types import AnyCondition, AutoregressivePrior, MelCondition, Prior, Score
 
 LEVELS = (
     *(175.9, 110.0, 68.7, 54.3, 42.9, 34.0, 26.8, 21.2, 16.8, 13.3, 10.5, 8.29),
@@ -26,7 +26,7 @@ SMALLEST_WINDOW = 1024
 Precision = Literal["bfloat16", "float32"]
 
 
-class WaveNetPrior:
+class WaveNetPrior(AutoregressivePrior):
     """What one WaveNet knows about audio.
 
     Args:
@@ -35,13 +35,12 @@ class WaveNetPrior:
         precision: of its matrix products; None takes bfloat16 where the processor knows it.
         window: samples whose likelihood is taken at a time, which bounds the memory; the windows overlap by the
             receptive field and their scores add up to the whole sequence's.
-        front_end: of the spectrogram that it is told, where it is told one.
+        front_end: of the spectrogram that it is conditioned on, where it is and that is known.
     """
 
     levels = LEVELS
     rms = RMS
     start_level = START_LEVEL
-    hears_mixtures = False
 
     def __init__(
         self,
@@ -54,7 +53,8 @@ class WaveNetPrior:
         front_end: MelFrontEnd | None = None,
     ):
         self.name, self.sample_rate, self.domain, self.window = name, sample_rate, domain, window
-        self.front_end = front_end
+        self.front_end, self.frame_context = front_end, model.config.frame_padding
+        self.conditions = frozenset({MelCondition} if model.upsample is not None else ())
         self.model = model.eval().requires_grad_(False)
         self.device = next(model.parameters()).device
         dtype = getattr(torch, precision) if precision else _fastest(self.device)
@@ -67,53 +67,40 @@ class WaveNetPrior:
         """The network that knows clean sound."""
         return self.model
 
-    def encode(self, waveform: Tensor) -> Tensor:
-        """Class indices of a waveform in [-1, 1]."""
-        return self.domain.encode(waveform)
-
     def decode(self, x: Tensor) -> Tensor:
         """The waveform of real-valued classes, in [-1, 1]."""
         return self.domain.decode(x).clamp(-1, 1)
 
-    def score(self, x: Tensor, level: float, condition: Condition | MelCondition | None = None) -> Score:
+    def score(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Score:
         """Gradient of the smoothed log-likelihood of x `[batch, frames]`, and its value `[batch]` in nats.
 
         The first sample has no likelihood; it feels those that follow it. Where a GPU runs out of memory, the windows
         shrink for good.
 
         Args:
-            condition: the spectrogram for a network that is told one, of all samples but the last.
+            condition: the spectrogram of all samples but the last, for a network that is conditioned on one.
         """
-        told = self.model.upsample(condition.mel) if self.model.upsample is not None else None
+        upsampled = self.model.upsample(condition.mel) if self.model.upsample is not None else None
         while True:
             try:
-                return self._score(x, level, told)
+                return self._score(x, level, upsampled)
             except torch.OutOfMemoryError:
                 if self.window <= SMALLEST_WINDOW:
                     raise
                 self.window //= 2
                 torch.cuda.empty_cache()
 
-    def denoise(self, x: Tensor, level: float, condition: Condition | MelCondition | None = None) -> Tensor:
-        """Expected clean x: x + level^2 * gradient (Tweedie)."""
-        return x + level**2 * self.score(x, level, condition).gradient
-
-    def estimate(self, condition: Condition) -> None:
-        """A WaveNet cannot look at evidence."""
-        return None
-
     @torch.no_grad()
     def predict(self, x: Tensor, level: float, condition: MelCondition | None = None) -> Tensor:
-        """Logits of the clean class of the sample after each of x `[batch, frames]`: `[batch, frames, classes]`."""
-        told = None if condition is None else self.model.upsample(condition.mel)[:, : x.shape[1]]
-        return self.model(x, x.new_full((len(x),), level), condition=told)
+        upsampled = None if condition is None else self.model.upsample(condition.mel)[:, : x.shape[1]]
+        return self.model(x, x.new_full((len(x),), level), condition=upsampled)
 
-    def _score(self, x: Tensor, level: float, told: Tensor | None) -> Score:
+    def _score(self, x: Tensor, level: float, upsampled: Tensor | None) -> Score:
         gradient, log_prob = torch.zeros_like(x), x.new_zeros(len(x))
         for starts, length, context in self._windows(x.shape[1]):
             windows = torch.cat([x[:, start : start + length] for start in starts])
-            spectrum = None if told is None else torch.cat([told[:, s : s + length - 1] for s in starts])
-            terms, gradients = self.network(windows, level, context, spectrum)
+            mel = None if upsampled is None else torch.cat([upsampled[:, s : s + length - 1] for s in starts])
+            terms, gradients = self.network(windows, level, context, mel)
             log_prob += terms.sum(dim=1).view(len(starts), -1).sum(dim=0)
             for start, part in zip(starts, gradients.split(len(x)), strict=True):
                 gradient[:, start : start + length] += part
@@ -133,43 +120,27 @@ class WaveNetPrior:
             yield inner[n : n + self.windows_at_once], field + self.window, field
 
 
-class WaveNetLadder:
+class WaveNetLadder(AutoregressivePrior):
     """PnF's networks, one for each noise level, as one prior: the network of the nearest level answers."""
-
-    hears_mixtures = False
 
     def __init__(self, networks: dict[float, WaveNetPrior]):
         self.levels = tuple(sorted(networks, reverse=True))
         self.networks = networks
-        first = networks[self.levels[0]]
-        self.name, self.sample_rate, self.domain = first.name, first.sample_rate, first.domain
-        self.rms, self.device, self.start_level = first.rms, first.device, first.start_level
-        self.receptive_field, self.front_end = first.receptive_field, first.front_end
+        for name in set(Prior.__annotations__) - {"levels"}:  # alike in all of them
+            setattr(self, name, getattr(networks[self.levels[0]], name))
 
     @property
     def quietest(self) -> WaveNet:
         """The network of the lowest level."""
         return self.networks[self.levels[-1]].model
 
-    def encode(self, waveform: Tensor) -> Tensor:
-        """Class indices of a waveform in [-1, 1]."""
-        return self.networks[self.levels[0]].encode(waveform)
-
     def decode(self, x: Tensor) -> Tensor:
         """The waveform of real-valued classes, in [-1, 1]."""
         return self.networks[self.levels[0]].decode(x)
 
-    def score(self, x: Tensor, level: float, condition: Condition | MelCondition | None = None) -> Score:
+    def score(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Score:
         """As `WaveNetPrior.score`, smoothed by `level` itself."""
         return self._nearest(level).score(x, level, condition)
-
-    def denoise(self, x: Tensor, level: float, condition: Condition | MelCondition | None = None) -> Tensor:
-        """Expected clean x: x + level^2 * gradient (Tweedie)."""
-        return self._nearest(level).denoise(x, level, condition)
-
-    def estimate(self, condition: Condition) -> None:
-        """A WaveNet cannot look at evidence."""
-        return None
 
     def predict(self, x: Tensor, level: float, condition: MelCondition | None = None) -> Tensor:
         """As `WaveNetPrior.predict`."""

@@ -4,10 +4,12 @@ import torch
 from torch import Generator, Tensor
 
 
-def shared_noise(like: Tensor, generator: Generator, draws: int = 1) -> Tensor:
-    """White noise of the shape of `like`, [draws * batch, frames]: a stream for each draw.
+def noise_like(x: Tensor, generator: Generator, channels: int) -> Tensor:
+    """White noise of the shape of x, `[batch, *event]`.
 
-    The rows of a batch are channels of one clip and share it: what is the same in them stays the same.
+    Args:
+        channels: neighbouring rows that share it: channels of one sound, in which what is the same stays the same. 1
+            gives every row its own.
     """
-    noise = torch.randn(draws, 1, like.shape[1], generator=generator)
-    return noise.expand(-1, len(like) // draws, -1).reshape(like.shape).to(like)
+    noise = torch.randn(len(x) // channels, 1, *x.shape[1:], generator=generator)
+    return noise.expand(-1, channels, *x.shape[1:]).reshape(x.shape).to(x)

@@ -11,10 +11,14 @@ class Domain(Protocol):
     """How a waveform in [-1, 1] becomes a prior's x, and back.
 
     `encode` may quantise; `decode` takes any real x, also between and outside the classes.
-    `bounded` says whether it ends at full scale.
+
+    Attributes:
+        bounded: whether it ends at full scale.
+        additive: whether sources add up to their mixture; then `zero` is x of silence, and `unit` full scale over it.
     """
 
     bounded: bool
+    additive: bool
 
     def encode(self, waveform: Tensor) -> Tensor: ...
 
@@ -24,8 +28,8 @@ class Domain(Protocol):
 class Waveform:
     """x is the waveform."""
 
-    bounded = False
-    zero, unit = 0.0, 1.0  # x of silence, and of full scale over it: sources add up, counted from zero
+    bounded, additive = False, True
+    zero, unit = 0.0, 1.0
 
     def encode(self, waveform: Tensor) -> Tensor:
         return waveform
@@ -40,7 +44,7 @@ class MuLaw:
     0.0 becomes class 127, and only w = 1 becomes 255 (truncation, as PnF has it).
     """
 
-    bounded = True
+    bounded, additive = True, False
     mu = 255
 
     def encode(self, waveform: Tensor) -> Tensor:
@@ -55,8 +59,8 @@ class MuLaw:
 class Linear:
     """256 classes, evenly spaced: code = round_half_even((w + 1) * 255 / 2)."""
 
-    bounded = True
-    zero, unit = 127.5, 127.5  # x of silence, and of full scale over it: sources add up, counted from zero
+    bounded, additive = True, True
+    zero, unit = 127.5, 127.5
 
     def encode(self, waveform: Tensor) -> Tensor:
         return ((waveform + 1) * 255 / 2).round()

@@ -15,9 +15,11 @@ from core.signal.limits import check_clip
 from core.signal.metrics import sdr_db
 from core.signal.resampling import resample
 from core.tasks.blocks import at_rate
-from core.tasks.outcome import conclude
-from core.tasks.progress import Progress, Run, Settings
-from core.tasks.restoration import Problem, load_prior, restore
+from core.tasks.loading import load_prior
+from core.tasks.progress import Run
+from core.tasks.report import conclude, fidelity, match_reference
+from core.tasks.restoration import Problem, restoration_outcome, restore
+from core.tasks.settings import Settings
 
 TASK = "declip"
 DEFAULT_PRIOR = "piano-16k"
@@ -64,19 +66,19 @@ def declip(
         outward = np.where(high, np.maximum(change, 0), np.minimum(change, 0))
         return Clip(np.where(clipped, clip.samples + outward, clip.samples), clip.sample_rate)
 
-    for moment in restore(problem, prior, settings):
-        if isinstance(moment, Progress):
-            yield moment
-    baselines = {
-        "cubic": Clip(
-            np.stack([cubic_through(row, ~cut) for row, cut in zip(clip.samples, clipped, strict=True)]),
-            clip.sample_rate,
-        )
-    }
-    found = thresholds[np.isfinite(thresholds)]
-    extras = {"threshold": float(found.max()) if len(found) else None, "clipped_share": float(clipped.mean())}
-    restored = insert(moment.waveform)
-    yield conclude(TASK, restored, moment, prior, settings, baselines, clip, reference, extras, _sdr)
+    drawn = yield from restore(problem, prior, settings)
+    restored, found = insert(drawn.waveform), thresholds[np.isfinite(thresholds)]
+    cubic = np.stack([cubic_through(row, ~cut) for row, cut in zip(clip.samples, clipped, strict=True)])
+    outcome = restoration_outcome(
+        TASK,
+        restored,
+        drawn,
+        observed=clip,
+        truth=None if reference is None else match_reference(reference, restored),
+        baselines={"cubic": Clip(cubic, clip.sample_rate)},
+        facts={"threshold": float(found.max()) if len(found) else None, "clipped_share": float(clipped.mean())},
+    )
+    yield conclude(outcome, fidelity(_sdr))
 
 
 def find_thresholds(clip: Clip) -> np.ndarray:

@@ -16,9 +16,11 @@ from core.signal.linear_prediction import fill_gaps
 from core.signal.metrics import gap_lsd_db
 from core.signal.resampling import resample
 from core.tasks.blocks import at_rate
-from core.tasks.outcome import conclude
-from core.tasks.progress import Progress, Run, Settings
-from core.tasks.restoration import Problem, load_prior, restore
+from core.tasks.loading import load_prior
+from core.tasks.progress import Run
+from core.tasks.report import conclude, fidelity, match_reference
+from core.tasks.restoration import Problem, restoration_outcome, restore
+from core.tasks.settings import Settings
 
 TASK = "inpaint"
 DEFAULT_PRIOR = "piano-16k"
@@ -66,16 +68,18 @@ def inpaint(
         )
         return Clip(np.where(unknown, predicted.samples + change.samples, clip.samples), clip.sample_rate)
 
-    for moment in restore(problem, prior, settings):
-        if isinstance(moment, Progress):
-            yield moment
-    restored = insert(moment.waveform)
-    observed = Clip(np.where(unknown, np.float32(0), clip.samples), clip.sample_rate)
-    extras = {"gaps": [[start / clip.sample_rate, stop / clip.sample_rate] for start, stop in inside]}
-    baselines = {"linear prediction": predicted}
-    yield conclude(
-        TASK, restored, moment, prior, settings, baselines, observed, reference, extras, _gap_metrics(inside)
+    drawn = yield from restore(problem, prior, settings)
+    restored = insert(drawn.waveform)
+    outcome = restoration_outcome(
+        TASK,
+        restored,
+        drawn,
+        observed=Clip(np.where(unknown, np.float32(0), clip.samples), clip.sample_rate),
+        truth=None if reference is None else match_reference(reference, restored),
+        baselines={"linear prediction": predicted},
+        facts={"gaps": [[start / clip.sample_rate, stop / clip.sample_rate] for start, stop in inside]},
     )
+    yield conclude(outcome, fidelity(_gap_metrics(inside)))
 
 
 def join_gaps(gaps: Sequence[tuple[float, float]], clip: Clip) -> list[tuple[int, int]]:

@@ -9,16 +9,16 @@ from torch import Tensor
 
 from core import zoo
 from core.errors import InputError
-from core.priors.denoiser import DenoiserPrior
-from core.priors.wavenet import WaveNetLadder, WaveNetPrior
 from core.signal.clip import Clip
 from core.signal.limits import check_clip
 from core.signal.resampling import resample
 from core.signal.stft import stft
-from core.tasks.restoration import HEADROOM, resolve_device
+from core.tasks.blocks import SILENCE
+from core.tasks.levels import level_gain
+from core.tasks.settings import resolve_device
 from core.tasks.vocoding import spectrogram_of
-from core.tasks.vocoding_runs import told_frames, told_to
-from core.types import MelCondition, Prior
+from core.tasks.vocoding_runs import mel_condition
+from core.types import AutoregressivePrior, MelCondition, Prior
 
 LONGEST_SECONDS = 4.0
 WINDOW_SECONDS = 0.05  # of the distribution that is shown sample by sample
@@ -28,10 +28,10 @@ RUNGS, CURVE_SECONDS = 9, 1.5  # levels of a curve over the ladder, and how much
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a WaveNet expects of the next sample, at one noise level.
+    """What an autoregressive prior expects of the next sample, at one noise level.
 
     Args:
-        noisy: what it hears.
+        noisy: what it is given.
         clean: the sound itself.
         level: standard deviation of the noise, in classes.
         window: first frame of the window, and the one after its last.
@@ -55,13 +55,13 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Hearing:
-    """What a denoiser hears in noise, at one noise level.
+class Denoising:
+    """What a denoiser makes of noisy sound, at one noise level.
 
     Args:
         noisy, clean: what it is given, and the sound itself.
         level: standard deviation of the noise at the prior's level, in units of full scale.
-        estimate: the clean sound that it hears.
+        estimate: of the clean sound.
         gain_db: the estimate's magnitude over the noisy one's, at least LEAST_DB, float32 [bins, spectral frames].
         figure: error of the estimate relative to the sound, dB.
     """
@@ -76,7 +76,7 @@ class Hearing:
 
 def inspect(
     clip: Clip, prior: str, rung: int, *, start: float = 0.0, seed: int = 0, device: str = "auto"
-) -> Prediction | Hearing:
+) -> Prediction | Denoising:
     """What the prior makes of the clip in noise of one rung of its ladder.
 
     Args:
@@ -92,8 +92,8 @@ def inspect(
     if not 1 <= rung <= len(network.levels):
         raise InputError(f"The ladder of {prior} has rungs 1 to {len(network.levels)}, not {rung}.")
     level = sorted(network.levels)[rung - 1]
-    if isinstance(network, DenoiserPrior):
-        return _hear(network, waveform, level, seed)
+    if not network.autoregressive:
+        return _estimate(network, waveform, level, seed)
     first = round(start * network.sample_rate)
     if not 0 <= first < waveform.shape[1] - 1:
         raise InputError(
@@ -107,7 +107,7 @@ def over_levels(clip: Clip, prior: str, *, seed: int = 0, device: str = "auto") 
     network, waveform = _prepare(clip, prior, device)
     waveform, levels = waveform[:, : int(CURVE_SECONDS * network.sample_rate)], sorted(network.levels)
     for index in np.linspace(0, len(levels) - 1, RUNGS).round().astype(int):
-        look = _hear if isinstance(network, DenoiserPrior) else _predict
+        look = _predict if network.autoregressive else _estimate
         yield levels[index], look(network, waveform, levels[index], seed).figure
 
 
@@ -120,15 +120,13 @@ def _prepare(clip: Clip, name: str, device: str) -> tuple[Prior, Tensor]:
     """The prior, and the clip [1, frames] at the rate and level that it knows."""
     check_clip("The clip", clip)
     prior = zoo.load(name, resolve_device(device))
-    if not isinstance(prior, DenoiserPrior) and prior.quietest.config.bands and prior.front_end is None:
+    if MelCondition in prior.conditions and prior.front_end is None:
         raise InputError(f"Nobody knows which spectrograms {name} is told; import it again with its mean and scale.")
     known = resample(clip.mono(), prior.sample_rate)
     samples = known.samples[:, : int(LONGEST_SECONDS * prior.sample_rate)].astype(np.float64)
-    rms, peak = np.sqrt(np.mean(samples**2)), np.abs(samples).max()
-    if rms < 1e-7:
+    if np.sqrt(np.mean(samples**2)) < SILENCE:
         raise InputError("There is nothing to look at in silence; choose another sound or another part.")
-    gain = min(prior.rms / rms, HEADROOM / peak) if prior.domain.bounded else prior.rms / rms
-    return prior, torch.from_numpy(samples * gain).float().to(prior.device)
+    return prior, torch.from_numpy(samples * level_gain(samples, prior)).float().to(prior.device)
 
 
 def _noise(like: Tensor, seed: int) -> Tensor:
@@ -139,30 +137,28 @@ def _clip(waveform: Tensor, sample_rate: int) -> Clip:
     return Clip(waveform.cpu().numpy(), sample_rate)
 
 
-def _hear(prior: DenoiserPrior, waveform: Tensor, level: float, seed: int) -> Hearing:
+def _estimate(prior: Prior, waveform: Tensor, level: float, seed: int) -> Denoising:
     noisy = waveform + level * _noise(waveform, seed)
     estimate = prior.denoise(noisy, level)
     gain = 20 * (stft(estimate)[0].abs() / (stft(noisy)[0].abs() + 1e-9)).clamp_min(10 ** (LEAST_DB / 20)).log10()
     error = 10 * ((estimate - waveform).square().mean() / waveform.square().mean()).log10().item()
-    noisy_clip, clean, heard = (_clip(w, prior.sample_rate) for w in (noisy, waveform, estimate))
-    return Hearing(noisy_clip, clean, level, heard, gain.cpu().numpy(), error)
+    noisy_clip, clean, denoised = (_clip(w, prior.sample_rate) for w in (noisy, waveform, estimate))
+    return Denoising(noisy_clip, clean, level, denoised, gain.cpu().numpy(), error)
 
 
-def _told(prior: WaveNetPrior | WaveNetLadder, waveform: Tensor) -> MelCondition:
-    """The clean spectrogram, for a network that is told one."""
+def _condition(prior: Prior, waveform: Tensor) -> MelCondition:
+    """The clean spectrogram, for a prior that is conditioned on one."""
     spectrogram = spectrogram_of(_clip(waveform, prior.sample_rate), prior.front_end)
     frames = -(-(waveform.shape[1] - 1) // prior.front_end.hop_length)
-    return told_to(told_frames(spectrogram, 1.0, 0, frames, prior.quietest.config.frame_padding), prior.device)
+    return mel_condition(spectrogram, 1.0, 0, frames, prior.frame_context).to(prior.device)
 
 
 @torch.no_grad()
-def _predict(
-    prior: WaveNetPrior | WaveNetLadder, waveform: Tensor, level: float, seed: int, first: int = 0
-) -> Prediction:
+def _predict(prior: AutoregressivePrior, waveform: Tensor, level: float, seed: int, first: int = 0) -> Prediction:
     clean = prior.encode(waveform)
     noisy = clean + level * _noise(clean, seed)
-    told = None if prior.front_end is None else _told(prior, waveform)
-    log_probs = prior.predict(noisy[:, :-1], level, told)[0].log_softmax(-1)  # row t is of sample t + 1
+    condition = None if prior.front_end is None else _condition(prior, waveform)
+    log_probs = prior.predict(noisy[:, :-1], level, condition)[0].log_softmax(-1)  # row t is of sample t + 1
     classes = clean[0, 1:].long()
     bits = -log_probs.gather(1, classes[:, None])[:, 0] / np.log(2)
     last = min(first + round(WINDOW_SECONDS * prior.sample_rate), clean.shape[1])

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core import zoo
-from core.arrays.choices import METHODS, MOST_VOICES
 from core.arrays.cone.finder import ConeFinder
 from core.arrays.cone.separator import ConeSeparator
 from core.arrays.doa.map_finder import MapFinder
 from core.arrays.finding import Finder
 from core.arrays.geometry import ArrayGeometry, microphones_of
+from core.choices import METHODS, MOST_VOICES
 from core.errors import InputError
 from core.generators import finished
 from core.signal.clip import Clip
 from core.signal.limits import ARRAY_LIMITS, check_clip
 from core.tasks.blocks import silent
-from core.tasks.localization_outcome import BASELINE, conclude, fit_truth
-from core.tasks.progress import Settings
-from core.tasks.restoration import resolve_devices
+from core.tasks.localization_outcome import BASELINE, Search, conclude, fit_truth
+from core.tasks.progress import Run
+from core.tasks.settings import Settings, resolve_devices
 from core.tasks.voice_search import Microphones, Request, find_voices
-from core.tasks.voices import LocalizationRun, Truth
+from core.tasks.voices import Truth
 
 TASK = "localize"
 CLASSICAL = "srp-phat"  # where no separator fits, and beside the cone search
@@ -44,7 +44,7 @@ def localize(
     channels: Sequence[int] | None = None,
     angles: Sequence[float] | None = None,
     truth: Truth | None = None,
-) -> LocalizationRun:
+) -> Run:
     """Finds the voices around an array, and separates them.
 
     A long recording is looked into chunk by chunk; a voice is followed from one to the next by its direction.
@@ -62,7 +62,7 @@ def localize(
         truth: for metrics.
 
     Yields:
-        LocalizationProgress for all that is looked into, then one Localization at the clip's rate.
+        Progress for all that is looked into, then one Result at the clip's rate.
 
     Raises:
         InputError: a recording that is not this array's, a separator for another one, a choice out of range.
@@ -79,7 +79,7 @@ def localize(
     seconds, baselines = time.monotonic() - started, {}
     if known and means.method == "cone":
         baselines[BASELINE] = finished(find_voices(live, MapFinder(CLASSICAL), geometry.sample_rate, request))
-    facts = {
+    provenance = {
         "array": geometry.name,
         "method": means.method,
         "prior": means.prior,
@@ -90,7 +90,7 @@ def localize(
         "seconds": round(seconds, 3),
     }
     notes = (*means.notes, *_notes(len(found), everything, live, heard, voices))
-    yield conclude(TASK, found, heard.first, known, baselines, facts, notes)
+    yield conclude(Search(TASK, found, heard.first, provenance, notes), known, baselines)
 
 
 @dataclass(frozen=True)

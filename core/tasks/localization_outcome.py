@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,10 @@ from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.limits import ARRAY_LIMITS
 from core.signal.metrics import si_sdr_db
-from core.tasks.outcome import match_reference, mean_of_finite
+from core.tasks.progress import Figures, Result, Voice
+from core.tasks.report import Outcome, compose_report, match_reference, mean_figures
 from core.tasks.voice_search import Microphones
-from core.tasks.voices import Localization, Truth, Voice
+from core.tasks.voices import Truth
 
 SEPARATION = ("si_sdr_db", "si_sdr_improvement_db")
 ANGULAR = ("angular_error_degrees",)
@@ -25,8 +27,6 @@ RATIO, WIENER = "ratio mask (oracle)", "multichannel Wiener filter (oracle)"
 ORACLE_LONGEST_SECONDS = 60.0  # a bound is not worth more memory than the work itself
 WORST_DB = -1000.0  # what silence counts where voices are matched
 BASELINE = "SRP-PHAT and beamformer"
-
-Figures = dict[str, float | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,39 +42,55 @@ class Known:
     images: np.ndarray | None
 
 
-def conclude(
-    task: str,
-    voices: tuple[Voice, ...],
-    mixture: Clip,
-    known: Known | None,
-    baselines: Mapping[str, tuple[Voice, ...]],
-    facts: Mapping,
-    notes: tuple[str, ...],
-) -> Localization:
+@dataclass(frozen=True)
+class Search:
+    """What was found.
+
+    Args:
+        task: the command's name.
+        voices: from loud to quiet.
+        mixture: what the first microphone heard.
+        provenance: what the report says of how they were found.
+        notes: plain sentences a user should read.
+    """
+
+    task: str
+    voices: tuple[Voice, ...]
+    mixture: Clip
+    provenance: Mapping
+    notes: tuple[str, ...] = ()
+
+
+def conclude(search: Search, known: Known | None, baselines: Mapping[str, tuple[Voice, ...]]) -> Result:
     """Measures voices, baselines and oracles against the truth, where there is one, and writes the report.
 
     Args:
-        mixture: what the first microphone heard.
         baselines: method -> the voices that it found.
-        facts: what the report says of the run.
     """
-    metrics, rows = measure(voices, known.truth if known else Truth(), mixture)
+    mixture = search.mixture
+    metrics, rows = measure(search.voices, known.truth if known else Truth(), mixture)
     measured = {name: measure(own, known.truth, mixture) for name, own in baselines.items()}
     if known and known.images is not None:
-        measured |= {name: (mean_figures(own), own) for name, own in measure_oracles(known.images, mixture).items()}
+        oracles = measure_oracles(known.images, mixture)
+        measured |= {name: (mean_figures(_numbered(own)), own) for name, own in oracles.items()}
     means, of_voices = ({name: pair[k] for name, pair in measured.items()} for k in (0, 1))
-    report = {
-        "task": task,
-        **facts,
-        "voices": [_described(voice) for voice in voices],
-        "duration_seconds": mixture.seconds,
-        "sample_rate": mixture.sample_rate,
-        "metrics": metrics,
-        "true_voices": rows,
-        "baselines": means,
-        "notes": list(notes),
-    }
-    return Localization(voices, mixture, metrics, rows, means, of_voices, report, notes)
+    sounds = {name: voice.clip for name, voice in _numbered(search.voices).items()}
+    facts = {"voices": [_described(voice) for voice in search.voices], "true_voices": rows}
+    outcome = Outcome(search.task, sounds, mixture, search.provenance, facts=facts, notes=search.notes)
+    return Result(
+        sounds,
+        mixture,
+        compose_report(outcome, metrics, means),
+        figures=_numbered(rows),
+        baseline_figures={name: _numbered(own) for name, own in of_voices.items()},
+        voices=search.voices,
+        notes=search.notes,
+    )
+
+
+def _numbered(of_voices: Sequence) -> dict[str, Any]:
+    """By the names of voices."""
+    return {f"voice-{k}": own for k, own in enumerate(of_voices, start=1)}
 
 
 def fit_truth(truth: Truth, whole: Microphones, heard: Microphones, channels: Sequence[int] | None) -> Known:
@@ -134,7 +150,8 @@ def measure(voices: Sequence[Voice], truth: Truth, mixture: Clip) -> tuple[Figur
         distances = angular_distances(voices, truth, mixture.seconds)
         for k, found in match_distances(distances).pairs:
             rows[k]["angular_error_degrees"] = _figure(math.degrees(distances[k, found]))
-    return mean_figures(rows) | _counts(voices, truth, mixture.seconds), tuple(rows)
+    means = mean_figures(_numbered(rows)) or dict.fromkeys((*SEPARATION, *ANGULAR))
+    return means | _counts(voices, truth, mixture.seconds), tuple(rows)
 
 
 def measure_oracles(images: np.ndarray, mixture: Clip) -> dict[str, tuple[Figures, ...]]:
@@ -162,12 +179,6 @@ def separation_figures(reference: Clip, estimate: Clip, mixture: Clip) -> Figure
     of_estimate, of_mixture = (si_sdr_db(reference.samples[0], clip.samples[0]) for clip in (estimate, mixture))
     values = (of_estimate, of_estimate - of_mixture)
     return dict(zip(SEPARATION, map(_figure, values), strict=True))
-
-
-def mean_figures(rows: Sequence[Mapping[str, float | None]]) -> Figures:
-    """Each figure averaged over the voices that have it."""
-    keys = dict.fromkeys(key for row in rows for key in row) or (*SEPARATION, *ANGULAR)
-    return {key: mean_of_finite([row[key] for row in rows if row.get(key) is not None]) for key in keys}
 
 
 def match_directions(voices: Sequence[Voice], truth: Truth, seconds: float) -> Matching:

@@ -1,79 +1,97 @@
-"""What every task is asked with and what it yields: settings in, progress and one result out."""
+"""What every task yields: progress on the way and one result in the end, both over sounds by their names."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
+import numpy as np
+
+from core.arrays.finding import Stage
 from core.signal.clip import Clip
 from core.types import Iterate
 
-Quality = Literal["draft", "standard", "fine"]
+SOUND = "result"  # the name of the sound of a task that makes one
+
+Sounds = Mapping[str, Clip]
+Figures = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The choices that all restoration tasks share.
+class DirectionsLook:
+    """What a localization looked at.
 
     Args:
-        prior: a name that the zoo knows; None takes the task's default.
-        quality: a preset of sampler and score evaluations: draft at most 20, standard 40, fine 160.
-        sampler: "diffusion", "langevin" or "original"; None takes what suits the prior.
-        steps: updates of the chain in total (`original`: per level); None takes the preset's.
-        seed: of every random draw.
-        device: "auto", "cpu", "cuda", "cuda:K" or "all": every GPU there is.
-        workers: processes that windows are spread over on a CPU.
-        window_seconds: length of a window; None takes the sampler's own. `original` moves random windows of a block.
-        batch: windows that an update of `original` moves at once; None takes PnF's.
+        chunk: number of the chunk, from 0.
+        chunks: how many there are.
+        span: where it begins and ends, in seconds.
+        stage: windows of the cone search, with their levels; None for the other methods.
+        power: for the other methods how much comes from where, one value for each of equally spaced angles from 0 on;
+            None for the cone search.
     """
 
-    prior: str | None = None
-    quality: Quality = "standard"
-    sampler: str | None = None
-    steps: int | None = None
-    seed: int = 0
-    device: str = "auto"
-    workers: int = 1
-    window_seconds: float | None = None
-    batch: int | None = None
+    chunk: int
+    chunks: int
+    span: tuple[float, float]
+    stage: Stage | None = None
+    power: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Progress:
     """A moment of a run, ready to be played.
 
-    The clips are made when they are asked for: a run makes more moments than anybody hears.
+    The sounds are made when they are asked for: a run makes more moments than anybody plays.
 
     Args:
-        make_clip: makes what the sampler hears in the chain (the denoised estimate with the evidence put back).
-        make_chain: makes what the chain is.
-        iterate: level, step, total_steps, log_prob and residual of the update.
         seconds: since the run began.
         seconds_left: an honest estimate of what remains.
+        iterate: level, step, total_steps, log_prob and residual of the update; None where nothing is sampled.
+        look: of a localization.
+        make_sounds: makes the sampler's estimates (the denoised ones with the evidence put back).
+        make_chains: makes the states of its chains.
     """
 
-    make_clip: Callable[[], Clip]
-    make_chain: Callable[[], Clip]
-    iterate: Iterate
     seconds: float
     seconds_left: float
+    iterate: Iterate | None = None
+    look: DirectionsLook | None = None
+    make_sounds: Callable[[], Sounds] = dict
+    make_chains: Callable[[], Sounds] = dict
 
     @cached_property
+    def sounds(self) -> Sounds:
+        return self.make_sounds()
+
+    @cached_property
+    def chains(self) -> Sounds:
+        return self.make_chains()
+
+    @property
     def clip(self) -> Clip:
-        return self.make_clip()
+        """The estimate of a task that makes one sound."""
+        return self.sounds[SOUND]
 
-    @cached_property
+    @property
     def chain(self) -> Clip:
-        return self.make_chain()
+        """The state of its chain."""
+        return self.chains[SOUND]
 
-    @property
-    def clips(self) -> tuple[Clip]:
-        """As `StemsProgress` has several."""
-        return (self.clip,)
 
-    @property
-    def chains(self) -> tuple[Clip]:
-        return (self.chain,)
+@dataclass(frozen=True)
+class Voice:
+    """One voice around a microphone array.
+
+    Args:
+        angle: where it comes from, in radians in [0, 2 pi), counter-clockwise from +x; the mean of one that moves.
+        energy: its level, the mean over frames of their root mean square.
+        clip: what microphone 0 hears of it, mono, at the recording's rate.
+        track: (seconds, angle) of every chunk in which it was heard; empty where voices stay.
+    """
+
+    angle: float
+    energy: float
+    clip: Clip
+    track: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,24 +99,47 @@ class Result:
     """The end of a run.
 
     Args:
-        clip: the restored audio.
-        baselines: name -> clip, what the obvious methods make of the same evidence.
-        metrics: of the clip against the truth; values are None where there is no truth.
-        baseline_metrics: name -> metrics.
-        report: what `--report` writes, without the file names.
-        observed: the input as the prior saw it, playable at the result's rate.
-        truth: the reference, where there is one.
+        sounds: what was made, by name; sources add up to the mixture.
+        observed: the input as the task saw it; what microphone 0 hears of an array's.
+        report: what `--report` writes, without the file names; see `core.tasks.report`.
+        truths: the references, by the names of the sounds; empty where there are none.
+        baselines: method -> what it makes of the same evidence.
+        figures: of every sound against its truth (of a localization of every true voice); values are None where there
+            is no truth.
+        baseline_figures: method -> the same.
+        voices: of a localization, from loud to quiet, in the order of the sounds.
         notes: plain sentences a user should read (the file ended early, the input was silent...).
     """
 
-    clip: Clip
-    baselines: Mapping[str, Clip]
-    metrics: Mapping[str, float | None]
-    baseline_metrics: Mapping[str, Mapping[str, float | None]]
-    report: Mapping
+    sounds: Sounds
     observed: Clip
-    truth: Clip | None = None
-    notes: tuple[str, ...] = field(default=())
+    report: Mapping
+    truths: Sounds = field(default_factory=dict)
+    baselines: Mapping[str, Sounds] = field(default_factory=dict)
+    figures: Mapping[str, Figures] = field(default_factory=dict)
+    baseline_figures: Mapping[str, Mapping[str, Figures]] = field(default_factory=dict)
+    voices: tuple[Voice, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def clip(self) -> Clip:
+        """The sound of a task that makes one."""
+        return self.sounds[SOUND]
+
+    @property
+    def truth(self) -> Clip | None:
+        """Its reference, where there is one."""
+        return self.truths.get(SOUND)
+
+    @property
+    def metrics(self) -> Figures:
+        """The figures of all sounds together."""
+        return self.report["metrics"]
+
+    @property
+    def baseline_metrics(self) -> Mapping[str, Figures]:
+        """Method -> the same."""
+        return self.report["baselines"]
 
 
 Run = Iterator[Progress | Result]

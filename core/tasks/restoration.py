@@ -1,11 +1,9 @@
-"""What the restoration tasks share: blocks of a long clip, their levels, the chain in each, and progress on the way.
+"""What the restoration tasks share: evidence, a prior and a sampler become a chain in every block of a clip.
 
-A task says what was measured (`Problem`); `restore` draws audio that agrees with it and the prior, block after block,
-so that memory does not grow with the clip.
+A task says what was measured (`Problem`); `restore` draws audio that agrees with it and the prior.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,21 +12,25 @@ import torch
 from torch import Tensor
 
 from core import zoo
-from core.errors import InputError
-from core.samplers.presets import Plan, choose_plan
+from core.samplers.diffusion import reverse_diffusion
+from core.samplers.langevin import annealed_langevin
+from core.samplers.pnf import pnf_langevin
+from core.samplers.presets import BUDGETS, DRAWS, PNF_STEP, PNF_STEPS, Plan
+from core.samplers.schedules import karras, staircase
 from core.signal.clip import Clip
 from core.signal.companding import Domain
-from core.tasks.blocks import SILENCE, Clock, join, overlap_of, silent, split_blocks
-from core.tasks.progress import Progress, Settings
-from core.tasks.windows import run_windows
+from core.tasks.blocks import Span, silent
+from core.tasks.drawing import Drawn, Work, draw
+from core.tasks.levels import level_gain
+from core.tasks.progress import SOUND, Progress, Sounds
+from core.tasks.report import Outcome
+from core.tasks.settings import Settings
 from core.types import Condition, Iterate, Observation, Prior
 
-MOST_WORKERS = 64
-SHORTEST_WINDOW_SECONDS = 0.1
-HEADROOM = 0.98  # peak in domains that end at full scale
 NOTHING_TO_DO = (
     "There was nothing to restore (silence, a constant, or no sample that is missing), so it came back as it is."
 )
+PHASES_OPEN_STOCHASTICITY = 0.7  # of a single draw, where several cannot be averaged
 
 
 @dataclass(frozen=True)
@@ -37,18 +39,18 @@ class Problem:
 
     Args:
         start: what the simplest method makes of the evidence, [channels, frames].
-        regions: (first, last + 1) frames to work on, sorted, apart from each other.
+        regions: spans of frames to work on, sorted, apart from each other.
         observe: (first, last + 1, gain [channels, 1], domain) -> observation of these frames, multiplied by gain; it
             can be pickled.
         grid: blocks start at multiples of this.
-        hardness: by how much more the original sampler spends on a question like this.
+        hardness: by how much more PnF's sampler spends on a question like this (2 for 8x, 4 for 16x and long gaps).
         openness: by how much louder than usual the noise is that the chain starts from; over 1 where the evidence
             leaves a whole band to imagine.
         averaged: whether draws may be averaged; not where the evidence leaves phases open.
     """
 
     start: np.ndarray
-    regions: list[tuple[int, int]]
+    regions: list[Span]
     observe: Callable[[int, int, Tensor, Domain], Observation]
     grid: int = 1
     hardness: int = 1
@@ -56,153 +58,111 @@ class Problem:
     averaged: bool = True
 
 
-@dataclass
-class Restored:
-    """What `restore` ends with: the waveform [channels, frames], and what it took."""
+def restore(
+    problem: Problem, prior: Prior, settings: Settings, present: Callable[[np.ndarray], Sounds] | None = None
+) -> Generator[Progress, None, Drawn]:
+    """Runs the chain over every block.
 
-    waveform: np.ndarray
-    score_evaluations: int
-    seconds: float
-    sampler: str
-    notes: tuple[str, ...]
+    Args:
+        present: makes sounds of a waveform that is being drawn; None takes it as it is.
 
-
-def load_prior(task: str, settings: Settings, default: str) -> Prior:
-    """The prior that the settings ask for, on their device.
+    Yields:
+        Progress: after every update.
 
     Raises:
-        InputError: no such prior or device, or a prior that cannot do this task.
+        InputError: a setting out of range.
     """
-    name = settings.prior or default
-    entries = {entry.name: entry for entry in zoo.catalogue()}
-    able = sorted(n for n, entry in entries.items() if task in entry.task)
-    if name in entries and name not in able:
-        raise InputError(f"The prior {name} can't {task}; choose one of {', '.join(able)}.")
-    return zoo.load(name, resolve_devices(settings)[0])
+    plan = choose_plan(problem, prior, settings)
+    chain, load = partial(_restore_block, problem, plan, settings.seed), partial(zoo.load, prior.name)
+    work = Work(problem.start, problem.regions, chain, load, prior.name, plan.name, problem.grid)
+    return (yield from draw(work, prior, settings, present or partial(sound_of, prior.sample_rate)))
 
 
-def resolve_devices(settings: Settings) -> list[str]:
-    """Where windows are worked on, one entry for each process.
+def restoration_outcome(
+    task: str,
+    restored: Clip,
+    drawn: Drawn,
+    *,
+    observed: Clip,
+    truth: Clip | None,
+    baselines: Mapping[str, Clip],
+    facts: Mapping,
+) -> Outcome:
+    """The outcome of a task that makes one sound.
 
-    Raises:
-        InputError: a device that this machine does not have, or a number of processes that makes no sense.
+    Args:
+        baselines: method -> the sound that it makes.
     """
-    if not 1 <= settings.workers <= MOST_WORKERS:
-        raise InputError(f"The number of workers must lie between 1 and {MOST_WORKERS}, not {settings.workers}.")
-    if settings.device == "all":
-        devices = [f"cuda:{k}" for k in range(torch.cuda.device_count())] or ["cpu"]
-    else:
-        devices = [resolve_device(settings.device)]
-    if settings.workers > 1 and devices != ["cpu"]:
-        raise InputError("Workers are processes on a CPU; for GPUs choose the device all, or leave workers out.")
-    return devices * settings.workers
-
-
-def resolve_device(name: str) -> str:
-    """ "auto" is the first GPU where there is one.
-
-    Raises:
-        InputError: a device that this machine does not have.
-    """
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    count = torch.cuda.device_count()
-    if name in ["cpu", *(["cuda"] if count else []), *(f"cuda:{k}" for k in range(count))]:
-        return name
-    have = f"cpu or cuda:0 to cuda:{count - 1}" if count else "only cpu"
-    raise InputError(f"There is no device {name} here; this machine has {have}.")
-
-
-def restore(problem: Problem, prior: Prior, settings: Settings) -> Iterator[Progress | Restored]:
-    """Runs the chain over every block; yields Progress after every update and Restored in the end."""
-    plan = choose_plan(
-        prior,
-        settings.quality,
-        settings.sampler,
-        settings.steps,
-        hardness=problem.hardness,
-        openness=problem.openness,
-        averaged=problem.averaged,
-        window=own_window(settings, prior.sample_rate),
-        batch=settings.batch,
+    return Outcome(
+        task,
+        {SOUND: restored},
+        observed,
+        drawn.provenance,
+        truths={} if truth is None else {SOUND: truth},
+        baselines={name: {SOUND: clip} for name, clip in baselines.items()},
+        facts=facts,
+        notes=() if drawn.worked else (NOTHING_TO_DO,),
     )
-    blocks = split_blocks(problem.regions, prior.sample_rate, problem.grid, block_seconds(settings, plan.name))
-    loud = [n for n, (first, last) in enumerate(blocks) if not silent(problem.start[:, first:last]).all()]
-    join_all = partial(_joined, problem.start, blocks, prior.sample_rate)
-    clock, latest, asked = Clock(len(loud)), {}, {}
-    work, load = partial(_restore_block, problem, plan, settings.seed), partial(zoo.load, prior.name)
-    for moment in run_windows(work, [blocks[n] for n in loud], prior, load, resolve_devices(settings)):
-        number = loud[moment.number]
-        seconds, left = clock.tick(number, moment.iterate)
-        latest[number], asked[number] = moment.heard, moment.asked
-        clips = [partial(join_all, latest | {number: part}) for part in (moment.heard, moment.chain)]
-        yield Progress(*clips, moment.iterate, seconds, left)
-    samples = problem.start.shape[0] * sum(last - first for first, last in blocks)
-    evaluations = round(sum(asked.values()) / max(samples, 1))
-    notes = () if loud else (NOTHING_TO_DO,)
-    yield Restored(join_all(latest).samples, evaluations, clock.seconds, plan.name, notes)
 
 
-def block_seconds(settings: Settings, sampler: str) -> float | None:
-    """Length of the blocks that are chains of their own; the original sampler's windows lie within them."""
-    return None if sampler == "original" else settings.window_seconds
+def sound_of(sample_rate: int, waveform: np.ndarray) -> Sounds:
+    """A waveform [channels, frames] as the one sound of a task."""
+    return {SOUND: Clip(waveform, sample_rate)}
 
 
-def own_window(settings: Settings, sample_rate: int) -> int | None:
-    """Samples of the original sampler's windows, where they are set.
+def choose_plan(problem: Problem, prior: Prior, settings: Settings) -> Plan:
+    """The sampler that the settings ask for, spending what their quality affords.
 
     Raises:
-        InputError: no length of a window.
+        InputError: see `Settings.check_chain`.
     """
-    if settings.window_seconds is None:
-        return None
-    if not SHORTEST_WINDOW_SECONDS <= settings.window_seconds < math.inf:
-        raise InputError(f"A window must last at least {SHORTEST_WINDOW_SECONDS:g} s, not {settings.window_seconds:g}.")
-    return round(settings.window_seconds * sample_rate)
+    name, quality, steps = settings.check_chain(), settings.quality, settings.steps
+    if name == "original":
+        steps = steps or PNF_STEPS * problem.hardness
+        chain = {"sigmas": prior.levels, "steps": steps, "step_scale": PNF_STEP}
+        return Plan(name, pnf_langevin, steps, chain | settings.pnf_windows(prior.sample_rate), PNF_STEP)
+    start = min(prior.start_level * problem.openness, prior.levels[0])
+    affordable = BUDGETS[quality] - 1  # one evaluation is the estimate's
+    if name == "langevin":
+        steps = steps or affordable
+        return Plan(name, annealed_langevin, steps, {"sigmas": staircase(prior.levels, steps, start)})
+    draws = DRAWS[quality] if problem.averaged else 1
+    steps = steps or affordable // draws
+    chain = {"sigmas": karras(start, prior.levels[-1], steps), "draws": draws}
+    chain |= {} if problem.averaged else {"stochasticity": PHASES_OPEN_STOCHASTICITY}
+    return Plan(name, reverse_diffusion, steps, chain)
 
 
 def _restore_block(
     problem: Problem, plan: Plan, seed: int, prior: Prior, first: int, last: int
 ) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
-    """One chain; yields each iterate with what it hears and what it is, as waveforms at the input's level."""
+    """One chain; yields each iterate with its estimate and its state, as waveforms at the input's level."""
     start = problem.start[:, first:last]
-    gain = gain_of(start, prior)
+    gain = torch.from_numpy(level_gain(start, prior)).to(prior.device)
     observation = problem.observe(first, last, gain, prior.domain)
     generator = torch.Generator().manual_seed(seed + 7919 * first)  # each block has its own noise
     for iterate in _chain(prior, observation, plan, generator):
-        heard, chain = (_at_input_level(prior.decode(x), gain, start) for x in (iterate.denoised, iterate.x))
-        yield replace(iterate, residual=iterate.residual / gain.mean().item()), heard, chain
+        estimate, state = (_at_input_level(prior.decode(x), gain, start) for x in (iterate.denoised, iterate.x))
+        yield replace(iterate, residual=iterate.residual / gain.mean().item()), estimate, state
 
 
 def _chain(prior: Prior, observation: Observation, plan: Plan, generator: torch.Generator) -> Iterator[Iterate]:
     """What the chain starts from, as step 0, then the sampler's iterates.
 
-    The start is the best one-step estimate: of the simplest method, or of a prior that can look at the evidence.
+    The start is the best one-step estimate: of the simplest method, or of a prior that can look at the evidence. PnF's
+    sampler does not look.
     """
     condition, estimate = observation.condition(), None
     if isinstance(condition, Condition):
-        estimate = _estimate(prior, condition) if plan.looks else None
+        estimate = prior.estimate(condition) if plan.pull is None else None
         condition = None if estimate is None else replace(condition, estimate=estimate)
     if estimate is None:
         guess = x = observation.initialise(generator)
     else:
         observation, guess = observation.expecting(estimate), prior.encode(estimate)
         x = observation.project(guess)
-    yield Iterate(x, x, prior.levels[0], 0, plan.settings["steps"], None, observation.residual(guess))
-    settings = plan.settings_for(x.shape[1])
-    yield from plan.sampler(prior, observation, x, condition=condition, generator=generator, **settings)
-
-
-def _estimate(prior: Prior, condition: Condition) -> Tensor | None:
-    return prior.estimate(condition) if condition.estimate is None else condition.estimate
-
-
-def gain_of(waveform: np.ndarray, prior: Prior) -> Tensor:
-    """What brings each row to the prior's level, or under full scale where its domain ends, [channels, 1], float64."""
-    samples = waveform.astype(np.float64)
-    gain = prior.rms / np.maximum(np.sqrt(np.mean(samples**2, axis=1, keepdims=True)), SILENCE)
-    peak = np.maximum(np.abs(samples).max(axis=1, keepdims=True), SILENCE)
-    return torch.from_numpy(np.minimum(gain, HEADROOM / peak) if prior.domain.bounded else gain).to(prior.device)
+    yield Iterate(x, x, prior.levels[0], 0, plan.steps, None, observation.residual(guess))
+    yield from plan.start(prior, observation, x, generator, condition)
 
 
 def _at_input_level(waveform: Tensor, gain: Tensor, start: np.ndarray) -> np.ndarray:
@@ -210,13 +170,3 @@ def _at_input_level(waveform: Tensor, gain: Tensor, start: np.ndarray) -> np.nda
     samples = (waveform.double() / gain).cpu().numpy().astype(np.float32)
     samples[silent(start)] = start[silent(start)]
     return samples
-
-
-def _joined(
-    start: np.ndarray, blocks: list[tuple[int, int]], sample_rate: int, latest: Mapping[int, np.ndarray]
-) -> Clip:
-    """The start with what there is of the blocks put in."""
-    waveform = start.astype(np.float32)
-    for number in sorted(latest):
-        join(waveform, latest[number], blocks[number][0], overlap_of(blocks, number))
-    return Clip(waveform, sample_rate)

@@ -1,7 +1,6 @@
 """Separation: sources with a prior each are drawn so that they add up to the mixture (PnF, sec. 4.2)."""
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -9,27 +8,43 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import zoo
+from core.choices import FORMS
 from core.errors import InputError
-from core.observations.mixture import Mixture, Remainder, SharedSum
+from core.observations.mixture import PNF_STRENGTH, Mixture, SharedSum
 from core.priors.independent import Independent
-from core.samplers.presets import SeparationPlan, choose_separation_plan
+from core.priors.remainder import Remainder
+from core.samplers.diffusion import reverse_diffusion
+from core.samplers.langevin import annealed_langevin
+from core.samplers.pnf_separation import pnf_separation_between_borders
+from core.samplers.presets import PNF_STEP, PNF_STEPS, Plan
+from core.samplers.schedules import karras, staircase
 from core.signal.clip import Clip
 from core.signal.limits import check_clip
-from core.signal.resampling import resample
-from core.tasks.blocks import Clock, at_rate, join, overlap_of, silent, split_blocks
-from core.tasks.progress import Settings
-from core.tasks.restoration import HEADROOM, block_seconds, own_window, resolve_devices
-from core.tasks.separation_outcome import conclude, matching_references
-from core.tasks.stems import SeparationRun, StemsProgress
-from core.tasks.windows import run_windows
-from core.types import Iterate, Prior
+from core.tasks.blocks import at_rate
+from core.tasks.drawing import Work, draw
+from core.tasks.levels import level_gain
+from core.tasks.loading import load_independent, load_sources
+from core.tasks.mixing import check_levels
+from core.tasks.progress import Run
+from core.tasks.report import Outcome, conclude
+from core.tasks.separation_baselines import make_baselines, matching_references, separation_metrics
+from core.tasks.settings import Settings, resolve_devices
+from core.tasks.stems import stem_names, stems_of
+from core.types import Iterate, MixtureCondition, Observation, Prior
 
 TASK = "separate"
 DEFAULT_PRIORS = ("piano-16k", "voice-16k")
 MOST_SOURCES = 8
-LOUDEST_DB = 60.0
 SILENT_MIXTURE = "The mixture is silent or a constant, so every stem is its equal share."
+RHO = 3.0  # more steps at high noise, where it is settled who a loud note belongs to
+DRAWS = {"draft": 1, "standard": 4, "fine": 8}
+STEPS = {"draft": 24, "standard": 40, "fine": 60}
+SHARPNESS = 1.4  # of the exact posterior: 0.9 dB more than 1, single draws of three held-out mixtures
+END = 0.003  # of the first level: where the exact sum makes finer levels an idle quarrel of the priors
+SHARED_DRAWS = {"draft": 1, "standard": 2, "fine": 4}
+SHARED_STEPS = {"draft": 6, "standard": 16, "fine": 24}
+SHARED_START = 2.0  # times the loudest level: sources are told apart in the mixture, not in what a chain begins with
+SHARED_END = 0.02  # of the loudest level
 
 
 def separate(
@@ -40,7 +55,7 @@ def separate(
     form: str | None = None,
     levels_db: Sequence[float] | None = None,
     references: Sequence[Clip] | None = None,
-) -> SeparationRun:
+) -> Run:
     """Takes a mixture apart into one stem for each prior; the stems add up to it.
 
     What is over the priors' band (in a clip of a higher rate) goes to the stems by their share of the upper half of
@@ -50,159 +65,128 @@ def separate(
         priors: a prior's name for each source; one may serve several.
         settings: their `prior` is not looked at.
         form: "shared", in which priors look at the mixture and share what they miss, "exact", in which the last source
-            is what the others leave, or "soft", the original's pull; None takes the first that priors and sampler fit.
+            is what the others leave, or "soft", PnF's pull; None takes the first that priors and sampler fit.
         levels_db: how loud each source is expected to be, relative to the first; equally loud where not given.
         references: the truth of each source, in the priors' order, for metrics.
 
     Yields:
-        StemsProgress after every update, then one Separation at the mixture's rate.
+        Progress after every update, then one Result at the mixture's rate.
 
     Raises:
         InputError: priors that cannot be added, a setting out of range, references that do not fit.
     """
     check_clip("The mixture", mixture)
-    names, levels = _check_levels_of(priors, levels_db)
-    truths = None if references is None else matching_references(references, mixture, names)
-    prior = load_sources(priors, resolve_devices(settings)[0])
-    gains, rate = tuple(10 ** (level / 20) for level in levels), prior.sample_rate
-    windows = {"window": own_window(settings, rate), "batch": settings.batch}
-    plan = choose_separation_plan(prior, settings.quality, settings.sampler, settings.steps, form, gains, **windows)
-    known = at_rate(mixture, rate)
-    stems = partial(_complete, mixture, known, names)
-    for moment in _run(known.samples, prior, plan, settings):
-        if isinstance(moment, _Separated):
-            break
-        heard, chain, iterate, seconds, left = moment
-        yield StemsProgress(names, partial(stems, heard), partial(stems, chain), iterate, seconds, left)
-    extras = {"form": plan.form, "levels_db": levels}
-    yield conclude(TASK, names, stems(moment.sources), mixture, moment, prior, settings, truths, extras)
-
-
-def mix(sources: Sequence[Clip], levels_db: Sequence[float]) -> tuple[Clip, list[Clip], tuple[str, ...]]:
-    """Sources at chosen levels, and their sum.
-
-    All are brought to the first one's rate and channels (mono becomes stereo where another is), shorter ones end in
-    silence, and each stands `levels_db` over the first in root mean square.
-
-    Returns:
-        The mixture, the sources as they are in it, and notes.
-
-    Raises:
-        InputError: a silent source, whose level cannot be set, or levels that do not fit.
-    """
-    if len(sources) < 2:
-        raise InputError("A mixture has at least two sources; give another one.")
-    rate, channels = sources[0].sample_rate, max(source.channels for source in sources)
-    brought = [_with_channels(resample(source, rate), channels) for source in sources]
-    frames, notes = max(clip.frames for clip in brought), []
-    if min(clip.frames for clip in brought) < frames:
-        notes.append("The sources differ in length; the shorter ones end in silence.")
-    levels = [0.0, *levels_db]
-    if len(levels) != len(sources):
-        raise InputError(f"{len(sources)} sources need {len(sources) - 1} levels relative to the first.")
-    _check_levels(levels)
-    first = _rms(brought[0].samples)
-    placed = []
-    for clip, level in zip(brought, levels, strict=True):
-        rms = _rms(clip.samples)
-        if min(rms, first) < 1e-7:
-            raise InputError("A source is silent, so its level cannot be set; choose another sound.")
-        samples = np.zeros((channels, frames), dtype=np.float32)
-        samples[:, : clip.frames] = clip.samples * (first / rms * 10 ** (level / 20))
-        placed.append(samples)
-    peak = float(np.abs(sum(placed)).max())
-    if peak > 1:
-        notes.append(f"The mixture would have clipped, so all of it was turned down by {20 * np.log10(peak):.1f} dB.")
-        placed = [samples / np.float32(peak) for samples in placed]
-    return Clip(sum(placed), rate), [Clip(samples, rate) for samples in placed], tuple(notes)
-
-
-def load_sources(names: Sequence[str], device: str) -> Independent:
-    """The priors of that name as one prior over sources.
-
-    Raises:
-        InputError: an unknown prior, one that cannot separate, or priors that cannot be added.
-    """
-    entries = {entry.name: entry for entry in zoo.catalogue()}
-    prior = _load_priors(names, device)
-    for name in names:
-        if TASK not in entries[name].task:
-            able = ", ".join(sorted(n for n, entry in entries.items() if TASK in entry.task))
-            raise InputError(f"The prior {name} can't {TASK}; choose some of {able}.")
-    return prior
-
-
-def _load_priors(names: Sequence[str], device: str) -> Independent:
-    return Independent([zoo.load(name, device) for name in names])
-
-
-def stem_names(priors: Sequence[str]) -> tuple[str, ...]:
-    """A stem is called as its prior; a second one of the same prior gets "-2"."""
-    names: list[str] = []
-    for prior in priors:
-        numbered = (f"{prior}-{n}" for n in itertools.count(2))
-        names.append(next(name for name in itertools.chain([prior], numbered) if name not in names))
-    return tuple(names)
+    names, levels = _names_and_levels(priors, levels_db)
+    truths = {} if references is None else matching_references(references, mixture, names)
+    prior = load_sources(TASK, priors, resolve_devices(settings)[0])
+    plan = choose_plan(prior, settings, form, tuple(10 ** (level / 20) for level in levels))
+    known = at_rate(mixture, prior.sample_rate)
+    power = sum(gain**2 for gain in plan.gains)
+    own_names = [own.name for own in prior.priors]
+    work = Work(
+        np.stack([known.samples * (gain**2 / power) for gain in plan.gains]).astype(np.float32),
+        [(0, known.frames)],
+        partial(_separate_block, known.samples, level_gain(known.samples, prior, power=power, together=True).item(),
+                plan, settings.seed),
+        partial(load_independent, own_names),
+        own_names,
+        plan.name,
+        align=partial(_matching_order, own_names),
+    )  # fmt: skip
+    present = partial(stems_of, mixture, known, names)
+    drawn = yield from draw(work, prior, settings, present)
+    stems = present(drawn.waveform)
+    misses = float(np.abs(sum(stem.samples for stem in stems.values()) - mixture.samples).max())
+    outcome = Outcome(
+        TASK,
+        stems,
+        mixture,
+        drawn.provenance,
+        truths=truths,
+        baselines=make_baselines(mixture, truths) if truths else {},
+        facts={"misses_mixture_by": misses, "form": plan.form, "levels_db": levels},
+        notes=() if drawn.worked else (SILENT_MIXTURE,),
+    )
+    yield conclude(outcome, separation_metrics())
 
 
 @dataclass(frozen=True)
-class _Separated:
-    """What `_run` ends with: the sources [sources, channels, frames] at the prior's rate, and what it took."""
+class SeparationPlan(Plan):
+    """A sampler of sources with its settings.
 
-    sources: np.ndarray
-    score_evaluations: int
-    seconds: float
-    sampler: str
-    notes: tuple[str, ...]
+    Args:
+        form: how the mixture binds the sources, one of `FORMS`; see `separate`.
+        gains: of the sources in the mixture.
+        strength: of the soft form's pull (see `core.observations.mixture.Mixture`).
+        sharpness: of the exact form's posterior (see `core.priors.remainder.Remainder`).
+    """
+
+    form: str = "shared"
+    gains: tuple[float, ...] = ()
+    strength: float = PNF_STRENGTH
+    sharpness: float = 1.0
 
 
-def _check_levels_of(priors: Sequence[str], levels_db: Sequence[float] | None) -> tuple[tuple[str, ...], list[float]]:
+def choose_plan(prior: Independent, settings: Settings, form: str | None, gains: tuple[float, ...]) -> SeparationPlan:
+    """The sampler that the settings ask for, and how the mixture binds the sources.
+
+    Args:
+        form: one of `FORMS`; None takes the soft one for PnF's sampler, else the shared one where all priors look at
+            mixtures, else the exact one.
+
+    Raises:
+        InputError: see `Settings.check_chain`; an unknown form, or PnF's sampler with an exact mixture or with priors
+            that are not autoregressive.
+    """
+    name, quality, steps = settings.check_chain(), settings.quality, settings.steps
+    looks, loudest = MixtureCondition in prior.conditions, prior.levels[0]
+    form = form or ("soft" if name == "original" else "shared" if looks else "exact")
+    if form not in FORMS:
+        raise InputError(f"There is no form {form} of a mixture; choose one of {', '.join(FORMS)}.")
+    power = sum(gain**2 for gain in gains)
+    bound = {"form": form, "gains": gains, "strength": 1 / power}  # moves sources that miss the mixture onto it
+    if name == "original":
+        if form != "soft" or not prior.autoregressive:
+            raise InputError(
+                "The original sampler pulls WaveNets' sources softly towards the mixture; choose the soft form and "
+                "priors with linear classes, or another sampler."
+            )
+        steps, strength = steps or PNF_STEPS, 2 * PNF_STRENGTH / power
+        chain = {"sigmas": prior.levels, "steps": steps, "border": prior.receptive_field, "step_scale": PNF_STEP}
+        chain |= settings.pnf_windows(prior.sample_rate)
+        pull = PNF_STEP * strength * power  # every source goes its share of the way to the mixture
+        return SeparationPlan(
+            name, pnf_separation_between_borders, steps, chain, pull, **bound | {"strength": strength}
+        )
+    if name == "langevin":
+        steps = steps or STEPS[quality]
+        return SeparationPlan(name, annealed_langevin, steps, {"sigmas": staircase(prior.levels, steps)}, **bound)
+    if form == "shared":
+        steps = steps or SHARED_STEPS[quality]
+        sigmas = karras(loudest * (SHARED_START if looks else 1.0), loudest * SHARED_END, steps, RHO)
+        return SeparationPlan(
+            name, reverse_diffusion, steps, {"sigmas": sigmas, "draws": SHARED_DRAWS[quality]}, **bound
+        )
+    steps = steps or STEPS[quality]
+    chain = {"sigmas": karras(loudest, loudest * END, steps, RHO), "draws": DRAWS[quality]}
+    return SeparationPlan(name, reverse_diffusion, steps, chain, **bound, sharpness=SHARPNESS)
+
+
+def _names_and_levels(priors: Sequence[str], levels_db: Sequence[float] | None) -> tuple[tuple[str, ...], list[float]]:
     """The stems' names, and how loud each is expected to be."""
     if len(priors) > MOST_SOURCES:
         raise InputError(f"A mixture is taken apart into at most {MOST_SOURCES} sources, not {len(priors)}.")
     levels = [0.0] * len(priors) if levels_db is None else [float(level) for level in levels_db]
     if len(levels) != len(priors):
         raise InputError(f"{len(priors)} priors need as many expected levels, not {len(levels)}.")
-    _check_levels(levels)
+    check_levels(levels)
     return stem_names(priors), levels
-
-
-def _check_levels(levels: Sequence[float]) -> None:
-    for level in levels:
-        if not abs(level) <= LOUDEST_DB:
-            raise InputError(f"A level must lie within {LOUDEST_DB:g} dB of the first source's, not at {level:g} dB.")
-
-
-def _run(mixture: np.ndarray, prior: Independent, plan: SeparationPlan, settings: Settings):
-    """Runs a chain over every block of the mixture [channels, frames] at the prior's rate.
-
-    Yields:
-        (what is heard, what the chain is: each a function that makes [sources, channels, frames], iterate, seconds,
-        seconds left), and last a _Separated.
-    """
-    power = sum(g**2 for g in plan.gains)
-    start = np.stack([mixture * (g**2 / power) for g in plan.gains]).astype(np.float32)
-    blocks = split_blocks([(0, mixture.shape[1])], prior.sample_rate, seconds=block_seconds(settings, plan.name))
-    blocks = [] if silent(mixture).all() else blocks
-    join_all = partial(_joined, start, blocks, [own.name for own in prior.priors])
-    clock, latest, asked = Clock(len(blocks)), {}, {}
-    work = partial(_separate_block, mixture, _gain(mixture, prior, power), plan, settings.seed)
-    load = partial(_load_priors, [own.name for own in prior.priors])
-    for moment in run_windows(work, blocks, prior, load, resolve_devices(settings)):
-        number = moment.number
-        seconds, left = clock.tick(number, moment.iterate)
-        latest[number], asked[number] = moment.heard, moment.asked
-        joined = (partial(join_all, latest | {number: part}) for part in (moment.heard, moment.chain))
-        yield *joined, moment.iterate, seconds, left
-    evaluations = round(sum(asked.values()) / (len(plan.gains) * max(mixture.size, 1)))
-    notes = () if blocks else (SILENT_MIXTURE,)
-    yield _Separated(join_all(latest), evaluations, clock.seconds, plan.name, notes)
 
 
 def _separate_block(
     mixture: np.ndarray, gain: float, plan: SeparationPlan, seed: int, prior: Prior, first: int, last: int
 ) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
-    """One chain; yields each iterate with the sources that it hears and is, [sources, channels, frames]."""
+    """One chain; yields each iterate with its estimate and its state, [sources, channels, frames]."""
     gains, generator = plan.gains, torch.Generator().manual_seed(seed + 7919 * first)
     observed = torch.from_numpy(mixture[:, first:last].astype(np.float64) * gain).float().to(prior.device)
     binding = (SharedSum if plan.form == "shared" else Mixture)(observed, gains, prior.domain, plan.strength)
@@ -210,9 +194,9 @@ def _separate_block(
     if plan.form == "exact":
         remainder = Remainder(prior, observed, gains, plan.sharpness)
         free = start.view(len(observed), len(gains), -1)[:, :-1].flatten(0, 1)
-        chain, complete = plan.start(remainder, remainder.observation, free, generator), remainder.complete
+        chain, complete = plan.start(remainder, Observation(), free, generator), remainder.complete
     else:
-        chain, complete = plan.start(prior, binding, start, generator), lambda x: x
+        chain, complete = plan.start(prior, binding, start, generator, binding.condition()), lambda x: x
 
     def sources(x: Tensor) -> np.ndarray:
         waveforms = prior.decode(complete(x)).double().view(len(observed), len(gains), -1).transpose(0, 1)
@@ -224,76 +208,12 @@ def _separate_block(
         yield iterate, sources(iterate.denoised), sources(iterate.x)
 
 
-def _gain(mixture: np.ndarray, prior: Prior, power: float) -> float:
-    """What brings the whole mixture to the level that independent sources at the priors' level would have."""
-    gain = prior.rms * np.sqrt(power) / max(_rms(mixture), 1e-7)
-    return float(min(gain, HEADROOM / max(np.abs(mixture).max(), 1e-7)) if prior.domain.bounded else gain)
-
-
-def _joined(
-    start: np.ndarray, blocks: list[tuple[int, int]], priors: Sequence[str], latest: Mapping[int, np.ndarray]
-) -> np.ndarray:
-    """The sources with what there is of the blocks put in; those of one prior may have changed places in a block, and
-    change back."""
-    sources = start.copy()
-    for number in sorted(latest):
-        block, first, overlap = latest[number], blocks[number][0], overlap_of(blocks, number)
-        order = _matching_order(sources[:, :, first : first + overlap], block[:, :, :overlap], priors)
-        for row, n in zip(sources, order, strict=True):
-            join(row, block[n], first, overlap)
-    return sources
-
-
-def _matching_order(before: np.ndarray, after: np.ndarray, priors: Sequence[str]) -> list[int]:
+def _matching_order(priors: Sequence[str], before: np.ndarray, after: np.ndarray) -> list[int]:
     """For every source the one of the block that goes on with it: of the same prior, and most alike in the overlap."""
     free, order = set(range(len(priors))), []
     for n, prior in enumerate(priors):
         same = [m for m in sorted(free) if priors[m] == prior]
-        best = max(same, key=lambda m: float(np.sum(before[n] * after[m]))) if before.shape[-1] else n
+        best = max(same, key=lambda m: float(np.sum(before[n] * after[m])))
         free.discard(best)
         order.append(best)
     return order
-
-
-def _complete(mixture: Clip, known: Clip, names: tuple[str, ...], sources) -> tuple[Clip, ...]:
-    """Stems at the mixture's rate that add up to it.
-
-    Args:
-        known: the mixture at the prior's rate.
-        sources: [sources, channels, frames] at the prior's rate, or a function that makes them.
-    """
-    sources = sources() if callable(sources) else sources
-    if mixture.sample_rate == known.sample_rate:
-        stems = [source.copy() for source in sources]
-    else:
-        lower = [resample(Clip(s, known.sample_rate), mixture.sample_rate, frames=mixture.frames) for s in sources]
-        stems = [clip.samples.copy() for clip in lower]
-    if mixture.sample_rate > known.sample_rate:
-        over = mixture.samples - resample(known, mixture.sample_rate, frames=mixture.frames).samples
-        shares = _shares_of_the_upper_band(stems, mixture.sample_rate, known.sample_rate)
-        stems = [stem + over * share for stem, share in zip(stems, shares, strict=True)]
-    # rounding leaves a little: the last stem takes it
-    stems[-1] = mixture.samples - sum(stems[:-1])
-    return tuple(Clip(stem, mixture.sample_rate) for stem in stems)
-
-
-def _shares_of_the_upper_band(sources: Sequence[np.ndarray], sample_rate: int, prior_rate: int) -> np.ndarray:
-    """Each source's share of the power in the upper half of the prior's band over time, [sources, 1, frames]."""
-    from scipy.ndimage import uniform_filter1d
-    from scipy.signal import butter, sosfiltfilt
-
-    highpass = butter(4, prior_rate / 4, "highpass", fs=sample_rate, output="sos")
-    pad = min(sources[0].shape[-1] - 1, 512)
-    powers = np.stack([np.square(sosfiltfilt(highpass, s, padlen=pad)).mean(axis=0, keepdims=True) for s in sources])
-    smooth = uniform_filter1d(powers, max(1, sample_rate // 20), mode="nearest", axis=-1) + 1e-12
-    return (smooth / smooth.sum(axis=0)).astype(np.float32)
-
-
-def _with_channels(clip: Clip, channels: int) -> Clip:
-    if clip.channels == channels:
-        return clip
-    return Clip(np.broadcast_to(clip.mono().samples, (channels, clip.frames)), clip.sample_rate)
-
-
-def _rms(samples: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if samples.size else 0.0

@@ -8,17 +8,18 @@ import numpy as np
 
 from core.errors import InputError
 from core.signal.clip import Clip
-from core.signal.companding import Waveform
 from core.signal.griffin_lim import griffin_lim
 from core.signal.limits import check_clip
 from core.signal.mel import FRONT_ENDS, MelFrontEnd, mel_spectrogram, name_of, shift_pitch, stretch_time
 from core.signal.resampling import resample
 from core.signal.spectrogram_files import MelSpectrogram
-from core.tasks.outcome import conclude, match_reference
-from core.tasks.progress import Progress, Result, Run, Settings
-from core.tasks.restoration import load_prior
-from core.tasks.vocoding_runs import Moments, draw, impose, tell
-from core.types import Prior
+from core.tasks.loading import load_prior
+from core.tasks.progress import Run
+from core.tasks.report import Metrics, conclude, lsd_or_nan, match_reference
+from core.tasks.restoration import restoration_outcome
+from core.tasks.settings import Settings
+from core.tasks.vocoding_runs import Drawing, condition_on, draw_by_samples, impose
+from core.types import MelCondition, Prior
 
 TASK = "vocode"
 DEFAULT_PRIOR = "voice-16k"
@@ -62,18 +63,21 @@ def vocode(
     baseline = Clip(griffin_lim(spectrogram), prior.sample_rate)
     if truth is not None:  # one that does not fit is refused before the work
         truth = match_reference(_as_long(resample(truth.mono(), prior.sample_rate), baseline), baseline)
-    for moment in run(spectrogram, baseline, prior, settings):
-        if isinstance(moment, Progress):
-            yield moment
-    made = Clip(moment.waveform, prior.sample_rate)
-    extras = {"front_end": name_of(spectrogram.front_end), "stretch": stretch, "semitones": semitones}
-    observed = origin or baseline
-    result = conclude(TASK, made, moment, prior, settings, {BASELINE: baseline}, observed, truth, extras)
-    yield _with_own_figures(result, spectrogram)
+    drawn = yield from run(spectrogram, baseline, prior, settings)
+    outcome = restoration_outcome(
+        TASK,
+        Clip(drawn.waveform, prior.sample_rate),
+        drawn,
+        observed=origin or baseline,
+        truth=truth,
+        baselines={BASELINE: baseline},
+        facts={"front_end": name_of(spectrogram.front_end), "stretch": stretch, "semitones": semitones},
+    )
+    yield conclude(outcome, _metrics(spectrogram))
 
 
 def front_end_of(prior: Prior) -> MelFrontEnd:
-    """Of the spectrograms that a prior is told; for one that is told none, that of its rate.
+    """Of the spectrograms that a prior is conditioned on; for one that is on none, that of its rate.
 
     Raises:
         InputError: there is no front-end of this rate.
@@ -135,17 +139,17 @@ def mel_error(truth: np.ndarray, estimate: np.ndarray) -> float:
     return float(np.abs(np.maximum(truth, floor) - np.maximum(estimate, floor)).mean())
 
 
-def _engine(prior: Prior, settings: Settings, temperature: float) -> Callable[..., Moments]:
+def _engine(prior: Prior, settings: Settings, temperature: float) -> Callable[..., Drawing]:
     """How this prior makes waveforms of spectrograms with that sampler."""
-    if isinstance(prior.domain, Waveform):
+    if MelCondition in prior.conditions:
+        run = partial(draw_by_samples, temperature=temperature) if settings.sampler == "ancestral" else condition_on
+    else:
         if settings.sampler in ("original", "ancestral"):
             raise InputError(
                 f"The prior {prior.name} is no WaveNet, so it cannot be sampled by {settings.sampler}; choose "
                 "diffusion, langevin, or a WaveNet that is told spectrograms."
             )
         run = impose
-    else:
-        run = partial(draw, temperature=temperature) if settings.sampler == "ancestral" else tell
     if settings.sampler == "ancestral":
         _check_one_by_one(settings)
     elif temperature != 1:
@@ -164,20 +168,19 @@ def _check_one_by_one(settings: Settings) -> None:
         )
 
 
-def _with_own_figures(result: Result, spectrogram: MelSpectrogram) -> Result:
+def _metrics(spectrogram: MelSpectrogram) -> Metrics:
     """The figures that say something here; how far from the spectrogram it was given is known without a truth, too."""
     wanted = spectrogram.decades
 
-    def own(figures, clip: Clip) -> dict:
+    def error(clip: Clip) -> dict[str, float]:
         made = spectrogram_of(clip, spectrogram.front_end).decades
         frames = min(made.shape[1], wanted.shape[1])
-        error = round(mel_error(wanted[:, :frames], made[:, :frames]), 4)
-        return {"lsd_db": figures.get("lsd_db"), "mel_error": error}
+        return {"mel_error": round(mel_error(wanted[:, :frames], made[:, :frames]), 4)}
 
-    metrics = own(result.metrics, result.clip)
-    baselines = {name: own(result.baseline_metrics[name], clip) for name, clip in result.baselines.items()}
-    report = {**result.report, "metrics": metrics, "baselines": baselines}
-    return replace(result, metrics=metrics, baseline_metrics=baselines, report=report)
+    def measure(reference: np.ndarray, estimate: np.ndarray, _observed: np.ndarray) -> dict[str, float]:
+        return {"lsd_db": lsd_or_nan(reference, estimate)}
+
+    return Metrics(("lsd_db",), measure, error)
 
 
 def _as_long(truth: Clip, made: Clip) -> Clip:

@@ -1,12 +1,13 @@
-"""The three ways from a mel spectrogram to a waveform: impose it on a prior, tell a WaveNet, or let that draw.
+"""Three ways from a mel spectrogram to a waveform: impose it on a prior, condition one on it, draw sample by sample.
 
 A denoiser knows nothing of spectrograms, so its estimates are given the one that is wanted at every step. A WaveNet
-that was trained with spectrograms is told it, and is sampled by a chain or sample by sample; the reverse diffusion,
-whose estimates are clean, imposes it as well.
+that was trained with spectrograms is conditioned on it, and is sampled by a chain or sample by sample; the reverse
+diffusion, whose estimates are clean, imposes it as well.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,50 +15,50 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
-from core.observations.conditioned import ToldSpectrogram
+from core.observations.conditioned import ConditioningSpectrogram
 from core.observations.mel import MelMagnitudes
-from core.priors.wavenet import WaveNetLadder, WaveNetPrior
 from core.samplers.ancestral import ancestral
 from core.signal.clip import Clip
 from core.signal.companding import Domain
 from core.signal.mel import LOGARITHMS, MelFrontEnd, mel_filters
 from core.signal.spectrogram_files import MelSpectrogram
-from core.tasks.progress import Progress, Settings
-from core.tasks.restoration import Problem, Restored, gain_of, restore
+from core.tasks.drawing import Drawn, provenance
+from core.tasks.levels import level_gain
+from core.tasks.progress import Progress, Sounds
+from core.tasks.restoration import Problem, restore, sound_of
+from core.tasks.settings import Settings
 from core.types import MelCondition, Prior
 
 OPENNESS = 16.0  # times the noise that restoration starts from: Griffin-Lim's phases are to be forgotten
 HOTTEST = 2.0
 
-Moments = Iterator[Progress | Restored]
+Drawing = Generator[Progress, None, Drawn]
 
 
-def impose(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings) -> Moments:
+def impose(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings) -> Drawing:
     """Samples of a prior over waveforms, to which the spectrogram is evidence."""
     observe, grid = partial(_imposed, spectrogram, start.samples), spectrogram.front_end.hop_length
     problem = Problem(start.samples, [(0, start.frames)], observe, grid=grid, openness=OPENNESS, averaged=False)
     return restore(problem, prior, settings)
 
 
-def tell(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings) -> Moments:
-    """Samples of a WaveNet that is told the spectrogram, by any chain; those of Langevin dynamics are its own alone."""
+def condition_on(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings) -> Drawing:
+    """Samples of a prior that is conditioned on the spectrogram, by any chain; those of Langevin dynamics are its own
+    alone."""
     # a chain moves whole frames and one sample before them, which is the past of the first
     waveform = np.pad(start.samples, ((0, 0), (1, 0)))
     also_imposed = settings.sampler in (None, "diffusion")
-    observe = partial(_told, spectrogram, waveform, _padding(prior), also_imposed)
+    observe = partial(_conditioned, spectrogram, waveform, prior.frame_context, also_imposed)
     grid = spectrogram.front_end.hop_length
     problem = Problem(waveform, [(0, waveform.shape[1])], observe, grid=grid, openness=OPENNESS, averaged=False)
-    for moment in restore(problem, prior, settings):
-        if isinstance(moment, Progress):
-            clips = (partial(_without_past, make) for make in (moment.make_clip, moment.make_chain))
-            yield Progress(*clips, moment.iterate, moment.seconds, moment.seconds_left)
-        else:
-            moment.waveform = moment.waveform[:, 1:]
-            yield moment
+    drawn = yield from restore(problem, prior, settings, partial(_without_past, prior.sample_rate))
+    return replace(drawn, waveform=drawn.waveform[:, 1:])
 
 
-def draw(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings, temperature: float) -> Moments:
-    """One sample after the other, each given those before and the spectrogram; what is drawn is heard at once.
+def draw_by_samples(
+    spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings, temperature: float
+) -> Drawing:
+    """One sample after the other, each given those before and the spectrogram; what is drawn can be heard at once.
 
     Raises:
         InputError: a temperature out of range.
@@ -65,10 +66,10 @@ def draw(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Setti
     if not 0 < temperature <= HOTTEST:
         raise InputError(f"The temperature must lie between 0 and {HOTTEST:g}, not at {temperature:g}.")
     network = prior.quietest
-    frames, gain = spectrogram.mel.shape[1] - 1, gain_of(start.samples, prior).item()
-    told = told_frames(spectrogram, gain, 0, frames, _padding(prior))
+    frames, gain = spectrogram.mel.shape[1] - 1, level_gain(start.samples, prior).item()
+    mel = mel_condition(spectrogram, gain, 0, frames, prior.frame_context).to(prior.device)
     with torch.no_grad():
-        condition = network.upsample(told_to(told, prior.device).mel)
+        condition = network.upsample(mel.mel)
     silence = prior.encode(torch.zeros(1, 1))
     generator, began, waveform = torch.Generator().manual_seed(settings.seed), time.monotonic(), start.samples * 0
     chunks = ancestral(
@@ -82,9 +83,10 @@ def draw(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Setti
     for iterate in chunks:
         drawn = (prior.decode(iterate.x) / gain).numpy()
         waveform = np.concatenate([drawn, waveform[:, drawn.shape[1] :]], axis=1).astype(np.float32)
-        make, seconds = partial(Clip, waveform, start.sample_rate), time.monotonic() - began
-        yield Progress(make, make, iterate, seconds, seconds * (iterate.total_steps / iterate.step - 1))
-    yield Restored(waveform, 1, time.monotonic() - began, "ancestral", ())
+        make, seconds = partial(sound_of, start.sample_rate, waveform), time.monotonic() - began
+        left = seconds * (iterate.total_steps / iterate.step - 1)
+        yield Progress(seconds, left, iterate, None, make, make)
+    return Drawn(waveform, provenance(prior.name, "ancestral", settings, prior.device, 1, time.monotonic() - began))
 
 
 def _imposed(
@@ -98,45 +100,36 @@ def _imposed(
     return MelMagnitudes(magnitudes * scale[:, :, None], filters, hop, start * scale)
 
 
-def _told(
+def _conditioned(
     spectrogram: MelSpectrogram,
     waveform: np.ndarray,
-    padding: int,
+    frame_context: int,
     also_imposed: bool,
     first: int,
     last: int,
     gain: Tensor,
     domain: Domain,
-) -> ToldSpectrogram:
+) -> ConditioningSpectrogram:
     hop = spectrogram.front_end.hop_length
     frames = -(-(last - first - 1) // hop)
-    told = told_frames(spectrogram, gain.item(), first // hop, first // hop + frames, padding)
+    condition = mel_condition(spectrogram, gain.item(), first // hop, first // hop + frames, frame_context)
     own = torch.from_numpy(waveform[:, first:last].copy()).to(gain.device) * gain.float()
     magnitudes = _imposed(spectrogram, waveform[:, 1:], first, last - 1, gain, domain) if also_imposed else None
-    return ToldSpectrogram(told_to(told, gain.device), own.clamp(-1, 1), domain, magnitudes)
+    return ConditioningSpectrogram(condition.to(gain.device), own.clamp(-1, 1), domain, magnitudes)
 
 
-def told_frames(spectrogram: MelSpectrogram, gain: float, first: int, last: int, padding: int) -> MelCondition:
-    """The frames first to last (exclusive) of the spectrogram multiplied by gain, with what stands around them."""
+def mel_condition(spectrogram: MelSpectrogram, gain: float, first: int, last: int, frame_context: int) -> MelCondition:
+    """The frames first to last (exclusive) of the spectrogram multiplied by gain, with the frames around them."""
     front_end = spectrogram.front_end
     louder = spectrogram.mel + np.log(gain) / LOGARITHMS[front_end.log]
-    wanted = np.clip(np.arange(first - padding, last + padding), 0, louder.shape[1] - 1)  # the ends are repeated
-    mel = np.maximum(louder[:, wanted], _floor(front_end)).astype(np.float32)
-    return MelCondition(torch.from_numpy(mel)[None], front_end.hop_length, padding)
-
-
-def told_to(told: MelCondition, device: torch.device) -> MelCondition:
-    return MelCondition(told.mel.to(device), told.hop_length, told.padding)
+    frames = np.arange(first - frame_context, last + frame_context).clip(0, louder.shape[1] - 1)  # repeats the ends
+    mel = np.maximum(louder[:, frames], _floor(front_end)).astype(np.float32)
+    return MelCondition(torch.from_numpy(mel)[None], front_end.hop_length, frame_context)
 
 
 def _floor(front_end: MelFrontEnd) -> float:
     return np.log(front_end.floor) / LOGARITHMS[front_end.log]
 
 
-def _padding(prior: WaveNetPrior | WaveNetLadder) -> int:
-    return prior.quietest.config.frame_padding
-
-
-def _without_past(make) -> Clip:
-    clip = make()
-    return Clip(clip.samples[:, 1:], clip.sample_rate)
+def _without_past(sample_rate: int, waveform: np.ndarray) -> Sounds:
+    return sound_of(sample_rate, waveform[:, 1:])

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.arrays.doa.tracking import VoiceTrack
-from core.arrays.finding import Chunked, Finder, Look
+from core.arrays.finding import Chunked, Finder, SearchStep
 from core.arrays.geometry import ArrayGeometry
 from core.errors import InputError
 from core.generators import mapped
 from core.signal.clip import Clip
 from core.signal.resampling import resample
 from core.tasks.blocks import at_rate, join, overlap_of, silent
-from core.tasks.voices import LocalizationProgress, Voice
+from core.tasks.progress import DirectionsLook, Progress, Voice
 
 OVERLAPS = {False: 0.25, True: 0.5}  # of chunks, as a share of their length: where voices stay, and where they move
 
@@ -71,14 +71,14 @@ class Microphones:
 
 def find_voices(
     microphones: Microphones, finder: Finder, sample_rate: int, request: Request
-) -> Generator[LocalizationProgress, None, tuple[Voice, ...]]:
+) -> Generator[Progress, None, tuple[Voice, ...]]:
     """Looks for voices chunk by chunk.
 
     Args:
         sample_rate: that the finder works at, in Hz.
 
     Yields:
-        LocalizationProgress: for every look.
+        Progress: for every step.
 
     Returns:
         The voices, from loud to quiet.
@@ -89,18 +89,18 @@ def find_voices(
     spans = _spans(clip.frames, round(request.chunk_seconds * sample_rate), OVERLAPS[request.moving])
     heard = Chunked(clip.samples, sample_rate, microphones.geometry, spans)
     if request.angles is None:
-        looks = finder.find(heard, request.voices, request.moving)
+        steps = finder.find(heard, request.voices, request.moving)
     else:
-        looks = finder.listen(heard, request.angles)
+        steps = finder.separate_at(heard, request.angles)
     started = time.monotonic()
 
-    def progress(look: Look) -> LocalizationProgress:
+    def progress(step: SearchStep) -> Progress:
         seconds = time.monotonic() - started
-        first, last = (frame / sample_rate for frame in spans[look.chunk])
-        left = seconds * (1 - look.done) / look.done
-        return LocalizationProgress(look.chunk, len(spans), (first, last), look.stage, look.power, seconds, left)
+        first, last = (frame / sample_rate for frame in spans[step.chunk])
+        look = DirectionsLook(step.chunk, len(spans), (first, last), step.stage, step.power)
+        return Progress(seconds, seconds * (1 - step.done) / step.done, look=look)
 
-    tracks = yield from mapped(looks, progress)
+    tracks = yield from mapped(steps, progress)
     return tuple(_voice(track, heard, microphones.clip, request.moving) for track in tracks)
 
 

@@ -78,7 +78,7 @@ class RenderedScenes:
         scene = self._read(self._folders[number])
         if scene.sample_rate != self.sample_rate:
             raise InputError(f"The scenes differ in their sample rate ({self._folders[number]}); render them again.")
-        room = max(scene.tracks[0].image.shape[1] - length, 0)
+        room = max(scene.images[0].samples.shape[1] - length, 0)
         start = int(torch.randint(room + 1, (1,), generator=generator))
         return _apart(scene, start, length)
 
@@ -97,7 +97,7 @@ def _apart(scene: "RecordedScene", start: int, length: int) -> Scene:
         part = torch.tensor(image[:, start : start + length], dtype=torch.float32)
         return torch.nn.functional.pad(part, (0, length - part.shape[1]))
 
-    images = torch.stack([cut(voice.image) for voice in scene.voices])
-    rest = [cut(track.image) for track in scene.tracks if track not in scene.voices]
+    images = torch.stack([cut(voice.samples) for voice in scene.voices])
+    rest = [cut(image.samples) for image in scene.images if image not in scene.voices]
     background = sum(rest, torch.zeros_like(images[0]))
     return Scene(images, np.array([voice.angle for voice in scene.voices]), background)

@@ -1,83 +1,69 @@
-"""From a name to a prior or a separator: the file's hash is verified, and what was built is kept for the next run."""
+"""From a name to a model: the files' hashes are verified, and what was built is kept for the next run."""
 
 from collections import OrderedDict
-from functools import partial
 from threading import Lock
+from typing import Any
 
-from core.arrays.cone import separator
 from core.arrays.cone.separator import ConeSeparator
 from core.errors import InputError
-from core.priors import denoiser, wavenet
 from core.types import Prior
 from core.zoo.checkpoint import load_checkpoint
-from core.zoo.manifest import Entry, find, parts_of, sha256
+from core.zoo.families import FAMILIES, OTHER_KINDS, PRIOR, SEPARATOR
+from core.zoo.manifest import Entry, find, fingerprint, parts_of, sha256
 
-BUILDERS = {
-    "spectral": denoiser.from_checkpoint,
-    "wavenet": wavenet.from_checkpoint,
-    "wavenet-ladder": wavenet.from_checkpoint,
-    "cone": separator.from_checkpoint,
-    "cone-mask": partial(separator.from_checkpoint, architecture="cone-mask"),
-}
 KEPT_MODELS = 6
 
-Model = Prior | ConeSeparator
-
-_kept: OrderedDict[tuple[str, str, str], Model] = OrderedDict()
+_kept: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
 _lock = Lock()
 
 
 def load(name: str, device: str = "cpu") -> Prior:
-    """The prior of that name on a device; the least recently used ones are let go.
+    """The prior of that name on a device; as `load_model`."""
+    return load_model(PRIOR, name, device)
+
+
+def load_separator(name: str, device: str = "cpu") -> ConeSeparator:
+    """The separator of that name on a device; as `load_model`."""
+    return load_model(SEPARATOR, name, device)
+
+
+def load_model(kind: str, name: str, device: str = "cpu") -> Any:
+    """The model of that name on a device; the least recently used ones are let go.
 
     Args:
+        kind: of `core.zoo.families`.
         name: one that `catalogue` lists.
         device: what torch calls it, "cpu" or "cuda:K".
 
     Raises:
         InputError: unknown name, missing file, a file that is not the one in the manifest, weights that do not fit, or
-            no prior.
+            a model of another kind.
     """
-    model = _load(name, device)
-    if isinstance(model, ConeSeparator):
-        raise InputError(f"{name!r} tells directions apart and is no prior; choose another one, or use it to localize.")
-    return model
-
-
-def load_separator(name: str, device: str = "cpu") -> ConeSeparator:
-    """The separator of that name on a device; arguments and errors as `load`."""
-    model = _load(name, device)
-    if not isinstance(model, ConeSeparator):
-        raise InputError(f"{name!r} is a prior of single channels and cannot localize; choose a separator.")
-    return model
-
-
-def _load(name: str, device: str) -> Model:
-    """Of that name; kept for the next call."""
     entry = find(name)
-    entries = [entry, *parts_of(entry)]
-    key = (entry.name, "".join(part.sha256 for part in entries), str(device))
+    family = FAMILIES.get(entry.architecture)
+    if family is None:
+        raise InputError(f"{name!r} holds the architecture {entry.architecture!r}; known are: {', '.join(FAMILIES)}.")
+    if family.kind != kind:
+        raise InputError(f"{name!r} {OTHER_KINDS[family.kind]}.")
+    key = (entry.name, fingerprint(entry), str(device))
     with _lock:
         if key not in _kept:
-            _kept[key] = _build(entries, device)
+            _kept[key] = _build(entry, device)
         _kept.move_to_end(key)
         while len(_kept) > KEPT_MODELS:
             _kept.popitem(last=False)
         return _kept[key]
 
 
-def _build(entries: list[Entry], device: str) -> Model:
+def _build(entry: Entry, device: str) -> Any:
     """Of an entry and its parts."""
-    for part in entries:
-        _verify(part)
-    entry, checkpoint = entries[0], load_checkpoint(*(part.path for part in entries))
-    if checkpoint.architecture not in BUILDERS:
-        raise InputError(
-            f"{entry.name!r} holds the architecture {checkpoint.architecture!r}; known are: {', '.join(BUILDERS)}."
-        )
+    files = [entry, *parts_of(entry)]
+    for file in files:
+        _verify(file)
+    checkpoint = load_checkpoint(*(file.path for file in files))
     config = checkpoint.config | {"sample_rate": entry.sample_rate}
     try:
-        return BUILDERS[checkpoint.architecture](entry.name, config, checkpoint.state, device)
+        return FAMILIES[entry.architecture].build(entry.name, config, checkpoint.state, device)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"The weights of {entry.name!r} do not fit their configuration ({reason}).") from None

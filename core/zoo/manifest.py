@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
@@ -20,9 +20,9 @@ from filelock import FileLock
 from core.errors import InputError
 from core.signal.output import replacing
 from core.zoo.checkpoint import load_checkpoint
+from core.zoo.families import FAMILIES, tasks_of
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
-RESTORATION = ("super-resolve", "inpaint", "declip")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -33,7 +33,7 @@ class Entry:
     Args:
         name: what `--prior` and the menus call it.
         task: the commands it serves.
-        architecture: what builds it ("spectral", "wavenet", "wavenet-ladder", "cone", "cone-mask").
+        architecture: its family, a key of `core.zoo.families.FAMILIES`.
         sample_rate: in Hz.
         data: what it was trained on.
         steps: updates of its training.
@@ -44,8 +44,8 @@ class Entry:
         sha256: of the file; a file with another hash is not loaded.
         bytes: size of the file.
         file: its name inside its folder.
-        parts: names of other entries of its folder that hold further networks of it, so that no file is large; they
-            are not on offer by themselves.
+        parts: role -> name of another entry of its folder, which holds a further network of it, so that no file is
+            large; they are not on offer by themselves.
         bundled: ships with the project, or is the user's own.
     """
 
@@ -62,8 +62,13 @@ class Entry:
     date: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     licence: str = ""
-    parts: tuple[str, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)
     bundled: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Of its model; empty where its family is not known."""
+        return FAMILIES[self.architecture].kind if self.architecture in FAMILIES else ""
 
     @property
     def path(self) -> Path:
@@ -85,11 +90,12 @@ def own_enabled() -> bool:
     return os.environ.get("RESOUND_OWN_CHECKPOINTS", "0" if "SPACE_ID" in os.environ else "1") != "0"
 
 
-def catalogue(task: str | None = None) -> list[Entry]:
+def catalogue(task: str | None = None, kind: str | None = None) -> list[Entry]:
     """Every checkpoint on offer, bundled ones first.
 
     Args:
         task: a command's name; only the checkpoints that serve it.
+        kind: of `core.zoo.families`; only the checkpoints of models of that kind.
 
     Raises:
         InputError: a manifest that cannot be read.
@@ -98,8 +104,9 @@ def catalogue(task: str | None = None) -> list[Entry]:
     if own_enabled():
         taken = {entry.name for entry in entries}
         entries += [entry for entry in read_manifest(own_folder()) if entry.name not in taken]
-    parts = {part for entry in entries for part in entry.parts}
-    return [entry for entry in entries if entry.name not in parts and (task is None or task in entry.task)]
+    parts = {part for entry in entries for part in entry.parts.values()}
+    offered = [entry for entry in entries if entry.name not in parts and (task is None or task in entry.task)]
+    return [entry for entry in offered if kind is None or entry.kind == kind]
 
 
 def parts_of(entry: Entry) -> list[Entry]:
@@ -109,10 +116,10 @@ def parts_of(entry: Entry) -> list[Entry]:
         InputError: the manifest lacks one.
     """
     beside = {other.name: other for other in read_manifest(entry.path.parent, bundled=entry.bundled)}
-    missing = [part for part in entry.parts if part not in beside]
+    missing = [part for part in entry.parts.values() if part not in beside]
     if missing:
         raise InputError(f"The manifest has no entry {missing[0]!r}, which {entry.name!r} needs; register it again.")
-    return [beside[part] for part in entry.parts]
+    return [beside[part] for part in entry.parts.values()]
 
 
 def fingerprint(entry: Entry) -> str:
@@ -194,18 +201,6 @@ def add_entry(folder: Path, entry_fields: Mapping, source: Path) -> Entry:
     return replace(entry, bundled=folder == BUNDLED_FOLDER)
 
 
-def tasks_of(architecture: str, config: Mapping) -> tuple[str, ...]:
-    """The commands that a checkpoint can serve: sources add up in waveforms and linear classes alone, and a WaveNet
-    that is told a spectrogram can do without it nowhere (and with it, where it is known how to make one)."""
-    if architecture in ("cone", "cone-mask"):
-        return ("localize",)
-    if config.get("bands"):
-        return ("vocode",) if config.get("front_end") else ()
-    if architecture == "spectral":
-        return (*RESTORATION, "separate", "vocode")
-    return (*RESTORATION, "separate") if config.get("domain") == "linear" else RESTORATION
-
-
 def read_manifest(folder: Path, *, bundled: bool = False) -> list[Entry]:
     """The entries of a folder; none where it has no manifest.
 
@@ -237,7 +232,12 @@ def _entry(given: Mapping, bundled: bool) -> Entry:
         raise InputError(f"The file of {entry.name!r} must be called {entry.name}.safetensors")
     if not isinstance(entry.sample_rate, int) or entry.sample_rate <= 0:
         raise InputError(f"The checkpoint {entry.name!r} states no sample rate; give one in Hz")
-    return replace(entry, task=tuple(entry.task), parts=tuple(entry.parts))
+    return replace(entry, task=tuple(entry.task), parts=_by_role(entry.parts))
+
+
+def _by_role(parts: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
+    """Parts by their roles; older manifests list their names alone, which end in the role."""
+    return dict(parts) if isinstance(parts, Mapping) else {part.rpartition(".")[2]: part for part in parts}
 
 
 def _check_spelling(name: str) -> None:

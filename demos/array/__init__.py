@@ -1,1 +1,1 @@
-"""What the localization tab is made of: the array and what it hears, live views, the relay, the channel check."""
+"""Parts of the localization tab: the array's input and recordings, live views, the relay, the channel check."""

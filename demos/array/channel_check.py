@@ -1,20 +1,20 @@
-"""The check of an array's channels: how loud they are, and which of them hear the taps on each microphone."""
+"""The channel check as HTML: levels, and the order of the channels by taps on the microphones."""
 
 from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
-from core.arrays.channel_check import Finding, check_levels, check_order, tapped_channels
+from core.arrays.channel_check import ChannelFault, check_levels, check_order, tapped_channels
 from core.arrays.geometry import ArrayGeometry
 from demos.page.html import seconds_text
 
-LEVEL_SECONDS = 3.0  # of live sound that its levels are taken from
+LEVEL_SECONDS = 3.0  # of live sound for its levels
 PATIENCE_SECONDS = 18.0  # for taps on all microphones
 
 
 def levels_html(samples: np.ndarray, sample_rate: int) -> str:
-    """How loud every microphone is, and what is wrong with it.
+    """The level of every microphone, and its faults.
 
     Args:
         samples: [mics, frames].
@@ -23,21 +23,21 @@ def levels_html(samples: np.ndarray, sample_rate: int) -> str:
     meters = "".join(_meter(k, level) for k, level in enumerate(levels))
     seconds = seconds_text(samples.shape[1] / sample_rate)
     well = f"All {len(samples)} microphones sound as they should, in {seconds} of it."
-    return f'<ul class="meters">{meters}</ul>{_said(check_levels(samples), well)}'
+    return f'<ul class="meters">{meters}</ul>{_faults_html(check_levels(samples), well)}'
 
 
 def order_html(samples: np.ndarray, sample_rate: int, stream: ArrayGeometry) -> str:
-    """Whether taps on microphones 0, 1, 2, ... were heard in that order.
+    """Whether taps on microphones 0, 1, 2, ... were loudest on these channels.
 
     Args:
-        stream: the array, with the channels that its microphones were taken from.
+        stream: the array, with `raw_channels` of the stream.
     """
     well = f"The taps were heard in order, 0 to {stream.count - 1}: every channel is the microphone that it should be."
-    return _said(check_order(samples, sample_rate, stream), well)
+    return _faults_html(check_order(samples, sample_rate, stream), well)
 
 
 def taps_html(heard: Sequence[int], count: int) -> str:
-    """How far the tapping has come, and which microphone is next.
+    """The taps so far, and the next microphone.
 
     Args:
         heard: the loudest channel of every tap so far.
@@ -47,14 +47,14 @@ def taps_html(heard: Sequence[int], count: int) -> str:
 
 
 def taps_in(samples: np.ndarray, sample_rate: int) -> list[int]:
-    """The loudest channel of every tap; none while there is too little to tell taps from the rest."""
+    """The loudest channel of every tap; none from less than half a second."""
     return tapped_channels(samples, sample_rate) if samples.shape[1] > sample_rate // 2 else []
 
 
-def _said(findings: Sequence[Finding], well: str) -> str:
-    if not findings:
+def _faults_html(faults: Sequence[ChannelFault], well: str) -> str:
+    if not faults:
         return f'<p class="finding well">{escape(well)}</p>'
-    return "".join(f'<p class="finding">{escape(finding.sentence)}</p>' for finding in findings)
+    return "".join(f'<p class="finding">{escape(fault.sentence)}</p>' for fault in faults)
 
 
 def _meter(number: int, level_db: float) -> str:

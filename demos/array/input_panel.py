@@ -1,4 +1,4 @@
-"""The input of the localization tab: which array, and what it hears: a simulated room, a recording or live sound."""
+"""The input of the localization tab: the array, and the simulated room, a recording or live sound."""
 
 import logging
 import uuid
@@ -10,11 +10,11 @@ import gradio as gr
 
 from core.arrays.geometry import ARRAYS, ArrayGeometry, read_array
 from core.errors import InputError
-from demos.array import input_sound, polar
-from demos.array.input_sound import Heard
+from demos.array import array_recording, polar
+from demos.array.array_recording import ArrayRecording
 from demos.array.layout import LIVE, RECORDING, ROOM
-from demos.array.live_routes import LiveDoor
-from demos.array.room import FIRST, Arrangement, Placed, read_voices
+from demos.array.live_routes import LiveRoutes
+from demos.array.room import FIRST_VOICES, Arrangement, PlacedVoice, read_voices
 from demos.array.room_plan import plan
 from demos.page import html
 from demos.page.job import SOUNDS
@@ -22,91 +22,92 @@ from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload
 from demos.page.source import SHOWN_SECONDS
 
-DEFAULT_SECONDS = 30.0  # of a long recording that are worked on at first
+DEFAULT_SECONDS = 30.0  # initial length of a part of a long recording
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Example:
-    """A chip: voices in the simulated room, or a recording of an array."""
+class ArrayExample:
+    """An example, shown as a chip: voices in the simulated room, or a recording of an array."""
 
     label: str
-    voices: tuple[Placed, ...] = ()
+    voices: tuple[PlacedVoice, ...] = ()
     recording: str = ""
     array: str = "respeaker-4"
 
 
 EXAMPLES = (
-    Example("Two voices in a room", FIRST),
-    Example(
+    ArrayExample("Two voices in a room", FIRST_VOICES),
+    ArrayExample(
         "Four voices, six microphones",
         (
-            Placed(1.1, 0.9, "speech"),
-            Placed(-1.5, 1.2, "speech-garden"),
-            Placed(-1.2, -1.3, "speech-train"),
-            Placed(1.6, -1.1, "speech-kettle"),
+            PlacedVoice(1.1, 0.9, "speech"),
+            PlacedVoice(-1.5, 1.2, "speech-garden"),
+            PlacedVoice(-1.2, -1.3, "speech-train"),
+            PlacedVoice(1.6, -1.1, "speech-kettle"),
         ),
         array="circle-6",
     ),
-    Example("A four-channel recording", recording="two-voices-respeaker-4"),
+    ArrayExample("A four-channel recording", recording="two-voices-respeaker-4"),
 )
 
 
 class ArrayPanel:
-    """The input's widgets and what they do.
+    """The widgets of the input, and their events.
 
     Args:
         ui: the tab's widgets.
-        live: holds the visitors' live views; they end where what they listen to is no longer chosen.
+        live: the visitors' live sessions; they end when another input is chosen.
     """
 
-    def __init__(self, ui: SimpleNamespace, live: LiveDoor):
+    def __init__(self, ui: SimpleNamespace, live: LiveRoutes):
         self.ui, self._live = ui, live
         shown = {ui.scope, ui.caption, ui.polar}
         for chip, example in zip(ui.chips, EXAMPLES, strict=True):
             given = {ui.kind, ui.voices, ui.plan, ui.t60, ui.loaded, ui.array, ui.length}
-            chip.click(self._example_loader(example), ui.heard, given | shown | self._groups, **QUIET)
-        ui.kind.input(self._choose_kind, ui.heard, shown | self._groups, **QUIET)
-        ui.plan.edit(self._edit, ui.heard, {ui.voices} | shown, trigger_mode="always_last", **QUIET)
+            chip.click(self._example_loader(example), ui.sound_inputs, given | shown | self._groups, **QUIET)
+        ui.kind.input(self._choose_kind, ui.sound_inputs, shown | self._groups, **QUIET)
+        ui.plan.edit(self._edit, ui.sound_inputs, {ui.voices} | shown, trigger_mode="always_last", **QUIET)
         room = [ui.t60.input, ui.noise.input]
-        gr.on(room, self._rearrange, ui.heard, shown, trigger_mode="always_last", **QUIET)
-        ui.door.upload(self._load_own, ui.heard | {ui.door}, {ui.loaded, ui.door, ui.length} | shown, **QUIET)
+        gr.on(room, self._rearrange, ui.sound_inputs, shown, trigger_mode="always_last", **QUIET)
+        uploaded = {ui.loaded, ui.upload_area, ui.length} | shown
+        ui.upload_area.upload(self._load_own, ui.sound_inputs | {ui.upload_area}, uploaded, **QUIET)
         part = [ui.start.input, ui.length.input, ui.channels.input]
-        gr.on(part, self._show_part, ui.heard, {ui.scope, ui.caption}, trigger_mode="always_last", **QUIET)
-        ui.array.input(self._choose_array, ui.heard, shown, **QUIET)
-        ui.own_array.upload(self._open_array, ui.heard | {ui.own_array}, {ui.own, ui.array} | shown, **QUIET)
+        gr.on(part, self._show_part, ui.sound_inputs, {ui.scope, ui.caption}, trigger_mode="always_last", **QUIET)
+        ui.array.input(self._choose_array, ui.sound_inputs, shown, **QUIET)
+        ui.own_array.upload(self._open_array, ui.sound_inputs | {ui.own_array}, {ui.own, ui.array} | shown, **QUIET)
 
     def array(self, values: dict) -> ArrayGeometry:
-        """The array that is chosen."""
+        """The chosen array."""
         own = values[self.ui.own]
         return own if own is not None and own.name == values[self.ui.array] else ARRAYS[values[self.ui.array]]
 
     def arrangement(self, values: dict) -> Arrangement:
-        """The simulated room."""
+        """The settings of the simulated room."""
         ui = self.ui
         return Arrangement(values[ui.voices], values[ui.t60], values[ui.noise])
 
-    def heard(self, values: dict, visitor: str, most: float | None = SHOWN_SECONDS) -> Heard:
-        """What the array heard, by what is chosen.
+    def recording(self, values: dict, visitor: str, most: float | None = SHOWN_SECONDS) -> ArrayRecording:
+        """The chosen recording, or the last seconds of live sound.
 
         Args:
-            most: seconds that are taken of a recording's part; None for all of it.
+            most: seconds of a file's part; None for all of it.
 
         Raises:
-            InputError: there is nothing, nothing of this array, or more than is worked on at once.
+            InputError: there is none, it is not of this array, or it is too large.
         """
         ui, array = self.ui, self.array(values)
         if values[ui.kind] == ROOM:
-            return input_sound.from_room(self.arrangement(values), array)
-        channels = input_sound.parse_channels(values[ui.channels])
+            return array_recording.from_room(self.arrangement(values), array)
+        channels = array_recording.parse_channels(values[ui.channels])
         if values[ui.kind] == LIVE:
-            return input_sound.from_listening(self._live.of(visitor), channels)
+            return array_recording.from_session(self._live.session(visitor), channels)
         loaded, length = values[ui.loaded], values[ui.length] or None
         if loaded is not None and most is not None:
             length = min(length or loaded.seconds, most)
-        return input_sound.from_recording(loaded, array, channels, values[ui.start] or 0.0, length)
+        return array_recording.from_file(loaded, array, channels, values[ui.start] or 0.0, length)
 
     # ---- choosing ----------------------------------------------------------------------------------------------
 
@@ -120,19 +121,20 @@ class ArrayPanel:
         shown = {group: gr.Column(visible=kind == own) for own, group in groups.items()}
         return shown | {ui.sound: gr.Column(visible=kind != LIVE)}
 
-    def _example_loader(self, example: Example):
+    def _example_loader(self, example: ArrayExample):
         def choose(values: dict, request: gr.Request) -> dict:
             ui, kind = self.ui, RECORDING if example.recording else ROOM
             given = {ui.kind: kind, ui.array: example.array}
             if example.recording:
                 path = str(SOUNDS / f"{example.recording}.flac")
-                loaded = input_sound.load_recording(path, ARRAYS[example.array], None, example.label)
+                loaded = array_recording.load_recording(path, ARRAYS[example.array], None, example.label)
                 given |= {ui.loaded: loaded, ui.length: round(loaded.seconds, 3)}
             else:
                 given |= {ui.voices: example.voices, ui.plan: plan(example.voices)}
             self._live.close(request.session_hash)
-            heard = self.heard(values | given | {ui.start: 0.0, ui.channels: ""}, request.session_hash)
-            return given | self._shown_group(kind) | self._preview(replace(heard, name=example.label), autoplay=True)
+            recording = self.recording(values | given | {ui.start: 0.0, ui.channels: ""}, request.session_hash)
+            preview = self._preview(replace(recording, name=example.label), autoplay=True)
+            return given | self._shown_group(kind) | preview
 
         return choose
 
@@ -159,22 +161,22 @@ class ArrayPanel:
         return given | {ui.array: gr.Dropdown([*ARRAYS, array.name], value=array.name)} | shown
 
     def _load_own(self, values: dict, request: gr.Request) -> dict:
-        ui, path = self.ui, values[self.ui.door]
+        ui, path = self.ui, values[self.ui.upload_area]
         if path is None:
-            return {ui.door: gr.skip()}
+            return {ui.upload_area: gr.skip()}
         try:
-            channels = input_sound.parse_channels(values[ui.channels])
-            loaded = input_sound.load_recording(path, self.array(values), channels, Path(path).name)
+            channels = array_recording.parse_channels(values[ui.channels])
+            loaded = array_recording.load_recording(path, self.array(values), channels, Path(path).name)
             given = {ui.loaded: loaded, ui.length: round(min(loaded.seconds, DEFAULT_SECONDS), 3)}
-            heard = self.heard(values | given | {ui.start: 0.0}, request.session_hash)
+            recording = self.recording(values | given | {ui.start: 0.0}, request.session_hash)
             self._live.close(request.session_hash)
-            return given | {ui.door: None} | self._preview(heard)
+            return given | {ui.upload_area: None} | self._preview(recording)
         except InputError as error:
             gr.Warning(str(error))
         except Exception:
             log.exception("loading failed")
             gr.Warning(APOLOGY)
-        return {ui.door: None}
+        return {ui.upload_area: None}
 
     # ---- changing ----------------------------------------------------------------------------------------------
 
@@ -187,43 +189,43 @@ class ArrayPanel:
         return {self.ui.voices: voices} | self._rearrange(values | {self.ui.voices: voices}, request)
 
     def _rearrange(self, values: dict, request: gr.Request) -> dict:
-        """The room has changed; a live view of it changes with it, and goes on. What was found before is gone."""
-        listening, shown = self._live.of(request.session_hash), self._previewed(values, request)
+        """Shows the changed room; a live view of it goes on. A result of the former room is cleared."""
+        session, shown = self._live.session(request.session_hash), self._previewed(values, request)
         if not self._live.is_open(request.session_hash):
             return shown
-        if listening.room:
-            listening.room.arrange(self.arrangement(values))
+        if session.room:
+            session.room.arrange(self.arrangement(values))
         return self._sound_of(shown)
 
     def _show_part(self, values: dict, request: gr.Request) -> dict:
-        """Nothing while a number is half typed; Separate says what is wrong."""
+        """Previews a part of a recording; invalid numbers, which may be half typed, are reported by Separate alone."""
         ui = self.ui
         if values[ui.kind] != RECORDING or values[ui.loaded] is None:
             return {ui.scope: gr.skip()}
         try:
-            return self._sound_of(self._preview(self.heard(values, request.session_hash)))
+            return self._sound_of(self._preview(self.recording(values, request.session_hash)))
         except InputError:
             return {ui.scope: gr.skip()}
 
     def _sound_of(self, shown: dict) -> dict:
-        """What is shown but the array: a live view, or a result, stays."""
+        """The sound's part of a preview, which leaves a live view or a result in place."""
         return {widget: shown[widget] for widget in (self.ui.scope, self.ui.caption)}
 
     def _previewed(self, values: dict, request: gr.Request) -> dict:
-        """As `_preview`; the array alone where there is nothing to be heard, and why where that needs a sentence."""
+        """As `_preview`; the array alone, with a warning on errors, where there is no recording."""
         ui = self.ui
-        nothing = {ui.scope: None, ui.caption: html.caption_html(), ui.polar: polar.at_rest(self.array(values))}
+        nothing = {ui.scope: None, ui.caption: html.caption_html(), ui.polar: polar.rest_view(self.array(values))}
         if values[ui.kind] == LIVE or (values[ui.kind] == RECORDING and values[ui.loaded] is None):
             return nothing
         try:
-            return self._preview(self.heard(values, request.session_hash))
+            return self._preview(self.recording(values, request.session_hash))
         except InputError as error:
             gr.Warning(str(error))
             return nothing
 
-    def _preview(self, heard: Heard, autoplay: bool = False) -> dict:
-        """What microphone 0 hears, and the array at rest."""
-        ui, first = self.ui, heard.first
-        view = View([Track("Microphone 0", first)], uuid.uuid4().hex, offset=heard.start, autoplay=autoplay)
-        caption = html.caption_html(heard.name, heard.seconds or first.seconds, heard.clip)
-        return {ui.scope: payload(view), ui.caption: caption, ui.polar: polar.at_rest(heard.array)}
+    def _preview(self, recording: ArrayRecording, autoplay: bool = False) -> dict:
+        """A player of microphone 0, and the array at rest."""
+        ui, first = self.ui, recording.first
+        view = View([Track("Microphone 0", first)], uuid.uuid4().hex, offset=recording.start, autoplay=autoplay)
+        caption = html.caption_html(recording.name, recording.seconds or first.seconds, recording.clip)
+        return {ui.scope: payload(view), ui.caption: caption, ui.polar: polar.rest_view(recording.array)}

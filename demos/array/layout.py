@@ -1,4 +1,4 @@
-"""Where the widgets of the localization tab stand; what they do is in `demos/tabs/localization.py`."""
+"""The layout of the localization tab's widgets; their events are in `demos/tabs/localization.py`."""
 
 from types import SimpleNamespace
 
@@ -6,9 +6,9 @@ import gradio as gr
 
 from core.arrays.geometry import ARRAYS
 from core.tasks.localization import TASK
-from demos.array.live_sources import EVERYWHERE, STAND_IN
+from demos.array.live_sources import EVERYWHERE, SIMULATED
 from demos.array.polar import polar
-from demos.array.room import FIRST, NOISE, T60
+from demos.array.room import FIRST_VOICES, NOISE, T60
 from demos.array.room_plan import room_plan
 from demos.page import html, layout
 from demos.page.scope import scope
@@ -37,25 +37,25 @@ def build(sentence: str, chips: list[str], how: str, about: str) -> SimpleNamesp
     made["about"] = layout.build_folds(how, about)
     ui = SimpleNamespace(**made)
     given = {ui.kind, ui.voices, ui.t60, ui.noise, ui.loaded, ui.source, ui.array, ui.own}
-    ui.heard = given | {ui.start, ui.length, ui.channels}
-    ui.inputs = ui.heard | {ui.count, ui.method, ui.prior, ui.moving}
+    ui.sound_inputs = given | {ui.start, ui.length, ui.channels}
+    ui.inputs = ui.sound_inputs | {ui.count, ui.method, ui.prior, ui.moving}
     return ui
 
 
 def _build_input() -> dict:
     made = {
-        "voices": gr.State(FIRST, time_to_live=24 * 3600),
+        "voices": gr.State(FIRST_VOICES, time_to_live=24 * 3600),
         "loaded": gr.State(None, time_to_live=24 * 3600),
         "own": gr.State(None, time_to_live=24 * 3600),
         "kind": gr.Radio(KINDS, value=ROOM, label="What the array hears", show_label=False, container=False),
     }
     with gr.Column(elem_classes="input") as made["room_input"]:
-        made["plan"] = room_plan(FIRST)
+        made["plan"] = room_plan(FIRST_VOICES)
         with gr.Row(elem_classes="settings"):
             made["t60"] = gr.Radio(list(T60), value="Living room", label="Reverberation", min_width=208)
             made["noise"] = gr.Radio(list(NOISE), value="Faint", label="Noise", min_width=176)
     with gr.Column(elem_classes="input", visible=False) as made["recording_input"]:
-        made["door"] = gr.Audio(
+        made["upload_area"] = gr.Audio(
             sources=["upload"], type="filepath", label="Recording", show_label=False, elem_classes="door"
         )
     with gr.Column(elem_classes="input", visible=False) as made["live_input"]:
@@ -73,9 +73,9 @@ def _build_input() -> dict:
 def _build_live() -> dict:
     made = {}
     with gr.Row(elem_classes="settings sources"):
-        made["source"] = gr.Dropdown(EVERYWHERE, value=STAND_IN, label="Listen to", min_width=160, scale=4)
-        made["again"] = gr.Button("Look again", size="sm", min_width=96, scale=1)
-    made["said"] = gr.HTML()
+        made["source"] = gr.Dropdown(EVERYWHERE, value=SIMULATED, label="Listen to", min_width=160, scale=4)
+        made["refresh_sources"] = gr.Button("Look again", size="sm", min_width=96, scale=1)
+    made["source_note"] = gr.HTML()
     made["command"] = gr.Textbox(
         label="Run this on the machine with the array",
         info="The token is yours alone, for two hours.",
@@ -93,7 +93,7 @@ def _build_advanced() -> dict:
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
         with gr.Row():
             made["method"] = gr.Dropdown(METHODS, value=AUTOMATIC, label="Method", min_width=128)
-            names = [AUTOMATIC, *layout.prior_names(TASK)]
+            names = [AUTOMATIC, *layout.model_names(TASK)]
             made["prior"] = gr.Dropdown(names, value=AUTOMATIC, label="Separator", min_width=128)
             made["beamformer"] = gr.Dropdown(BEAMS, value=MVDR, label="A clicked direction", min_width=128)
         with gr.Row():

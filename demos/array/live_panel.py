@@ -1,4 +1,4 @@
-"""Listening on the localization tab: live views of whatever the array hears, and single directions that are clicked."""
+"""Live views of the localization tab, and beamformers towards clicked directions."""
 
 import logging
 import uuid
@@ -9,13 +9,13 @@ import gradio as gr
 from core.arrays.beamforming import delay_and_sum, mvdr
 from core.errors import InputError
 from core.signal.clip import Clip
-from demos.array import input_sound, live_sources, polar
+from demos.array import array_recording, live_sources, polar
+from demos.array.array_recording import ArrayRecording
 from demos.array.input_panel import QUIET, ArrayPanel
-from demos.array.input_sound import Heard
 from demos.array.layout import LIVE, ROOM, SUM
-from demos.array.live_routes import LiveDoor
-from demos.array.live_session import Listening
-from demos.array.relay_routes import RelayDoor
+from demos.array.live_routes import LiveRoutes
+from demos.array.live_session import LiveSession
+from demos.array.relay_routes import RelayRoutes
 from demos.page import html, plots
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload
@@ -24,53 +24,53 @@ log = logging.getLogger(__name__)
 
 
 class LivePanel:
-    """What the polar view's button and clicks do, and where live sound comes from.
+    """The polar view's button and clicks, and the choice of live sources.
 
     Args:
         ui: the tab's widgets.
-        given: the input.
-        relay, live: where arrays elsewhere come in, and live views go out.
-        concurrency: arguments of the beamformer's event that bound how many run at once.
+        panel: the tab's input.
+        relay, live: routes of relayed arrays and of live views.
+        concurrency: arguments of the beamformer's event that limit how many run at once.
     """
 
-    def __init__(self, ui: SimpleNamespace, given: ArrayPanel, relay: RelayDoor, live: LiveDoor, concurrency: dict):
-        self.ui, self._given, self._relay, self._live = ui, given, relay, live
+    def __init__(self, ui: SimpleNamespace, panel: ArrayPanel, relay: RelayRoutes, live: LiveRoutes, concurrency: dict):
+        self.ui, self._input, self._relay, self._live = ui, panel, relay, live
         self._tokens: dict[str, str] = {}  # of the relay, by visitor
-        ui.polar.listen(self._listen, ui.heard, ui.polar, **QUIET)
+        ui.polar.listen(self._start, ui.sound_inputs, ui.polar, **QUIET)
         once = {"trigger_mode": "always_last"} | concurrency
-        ui.polar.select(self._beam, ui.heard | {ui.beamformer}, ui.beam, **once, **QUIET)
-        sources = [ui.kind.input, ui.again.click, ui.source.input, ui.array.input]
-        gr.on(sources, self._look, ui.heard, {ui.source, ui.said, ui.command}, **QUIET)
+        ui.polar.select(self._beam, ui.sound_inputs | {ui.beamformer}, ui.beam, **once, **QUIET)
+        sources = [ui.kind.input, ui.refresh_sources.click, ui.source.input, ui.array.input]
+        gr.on(sources, self._refresh_sources, ui.sound_inputs, {ui.source, ui.source_note, ui.command}, **QUIET)
 
     def forget(self, visitor: str) -> None:
-        """Ends everything of a visitor who has left."""
+        """Ends the live view and the relay of a visitor who has left."""
         self._live.close(visitor)
         token = self._tokens.pop(visitor, None)
         if token:
             self._relay.revoke(token)
 
-    def _look(self, values: dict, request: gr.Request) -> dict:
-        """What can be listened to now; for the relay, the command with the visitor's token."""
+    def _refresh_sources(self, values: dict, request: gr.Request) -> dict:
+        """Lists the sources; for the relay, shows the command with the visitor's token."""
         ui = self.ui
         if values[ui.kind] != LIVE:
-            return {ui.said: gr.skip()}
+            return {ui.source_note: gr.skip()}
         self._live.close(request.session_hash)
-        options, said = live_sources.choices(live_sources.may_use_devices(request))
+        options, note = live_sources.choices(live_sources.may_use_devices(request))
         names = [value for _, value in options]
         chosen = values[ui.source] if values[ui.source] in names else names[0]
         command = gr.Textbox(visible=False)
         if chosen == live_sources.RELAY:
             try:
                 token = self._relay_token(request.session_hash)
-                text = live_sources.relay_command(request, token, self._given.array(values))
+                text = live_sources.relay_command(request, token, self._input.array(values))
                 command = gr.Textbox(text, visible=True)
             except InputError as error:
-                said = str(error)
-        said = html.notes_html([said] if said else [])
-        return {ui.source: gr.Dropdown(options, value=chosen), ui.said: said, ui.command: command}
+                note = str(error)
+        note = html.notes_html([note] if note else [])
+        return {ui.source: gr.Dropdown(options, value=chosen), ui.source_note: note, ui.command: command}
 
     def _relay_token(self, visitor: str) -> str:
-        """The visitor's own, a new one where the last has ended.
+        """The visitor's token, a new one if it has expired.
 
         Raises:
             InputError: too many are in use.
@@ -80,13 +80,13 @@ class LivePanel:
             token = self._tokens[visitor] = self._relay.issue()
         return token
 
-    def _listen(self, values: dict, request: gr.Request):
+    def _start(self, values: dict, request: gr.Request):
         """Opens a live view."""
         ui, visitor = self.ui, request.session_hash
         try:
-            live_sources.check_array(self._given.array(values))
-            heard = None if values[ui.kind] == LIVE else self._beginning(values, visitor)
-            token = self._live.open(visitor, self._listening(values, heard, request))
+            live_sources.check_array(self._input.array(values))
+            recording = None if values[ui.kind] == LIVE else self._beginning(values, visitor)
+            token = self._live.open(visitor, self._session(values, recording, request))
         except InputError as error:
             gr.Warning(str(error))
             return gr.skip()
@@ -94,46 +94,47 @@ class LivePanel:
             log.exception("listening failed")
             gr.Warning(APOLOGY)
             return gr.skip()
-        sound = heard.first if heard else None
-        return polar.live(self._given.array(values), token, sound, movable=values[ui.kind] == ROOM)
+        sound = recording.first if recording else None
+        return polar.live_view(self._input.array(values), token, sound, movable=values[ui.kind] == ROOM)
 
-    def _listening(self, values: dict, heard: Heard | None, request: gr.Request) -> Listening:
-        ui, array = self.ui, self._given.array(values)
+    def _session(self, values: dict, recording: ArrayRecording | None, request: gr.Request) -> LiveSession:
+        ui, array = self.ui, self._input.array(values)
         if values[ui.kind] == ROOM:
-            return live_sources.listen_to_room(self._given.arrangement(values), array)
-        if heard is not None:
-            return live_sources.listen_to_recording(heard)
+            return live_sources.room_session(self._input.arrangement(values), array)
+        if recording is not None:
+            return live_sources.recording_session(recording)
         source = values[ui.source]
-        if source == live_sources.STAND_IN:
-            return live_sources.listen_to_stand_in(array)
+        if source == live_sources.SIMULATED:
+            return live_sources.simulated_session(array)
         if source == live_sources.RELAY:
-            return live_sources.listen_to_relay(self._relay, self._relay_token(request.session_hash))
+            return live_sources.relay_session(self._relay, self._relay_token(request.session_hash))
         if not live_sources.may_use_devices(request):
             raise InputError("The microphones of this host are not on offer from elsewhere; relay an array of yours.")
-        return live_sources.listen_to_device(source, array, input_sound.parse_channels(values[ui.channels]))
+        return live_sources.device_session(source, array, array_recording.parse_channels(values[ui.channels]))
 
-    def _beginning(self, values: dict, visitor: str) -> Heard:
-        """What the array heard, as much of it as is worked on while one waits; says so where that is not all.
+    def _beginning(self, values: dict, visitor: str) -> ArrayRecording:
+        """The chosen recording, or as much of its beginning as is worked on at once; then it says so.
 
         Raises:
-            InputError: as `ArrayPanel.heard`.
+            InputError: as `ArrayPanel.recording`.
         """
-        heard = self._given.heard(values, visitor)
-        beginning = input_sound.beginning_of(heard)
-        if beginning is not heard:
-            seconds, channels = html.seconds_text(beginning.clip.seconds), heard.clip.channels
-            gr.Info(f"Of so many channels ({channels} at {heard.clip.sample_rate} Hz) the first {seconds} are heard.")
+        recording = self._input.recording(values, visitor)
+        beginning, clip = array_recording.beginning_of(recording), recording.clip
+        if beginning is not recording:
+            seconds = html.seconds_text(beginning.clip.seconds)
+            gr.Info(f"Of so many channels ({clip.channels} at {clip.sample_rate} Hz) the first {seconds} are heard.")
         return beginning
 
     def _beam(self, values: dict, event: gr.EventData, request: gr.Request):
-        """What comes from a direction that was clicked, beside what microphone 0 hears."""
+        """The sound from a clicked direction, beside microphone 0."""
         try:
-            heard, angle = self._beginning(values, request.session_hash), float(event.angle) % 360
+            recording, angle = self._beginning(values, request.session_hash), float(event.angle) % 360
         except (InputError, TypeError) as error:
             gr.Warning(str(error))
             return gr.skip()
         beamform = delay_and_sum if values[self.ui.beamformer] == SUM else mvdr
-        samples = beamform(heard.clip.samples, heard.array, angle * html.RADIAN, heard.clip.sample_rate)
-        tracks = [Track(f"{angle:.0f}°", Clip(samples, heard.clip.sample_rate)), Track("Microphone 0", heard.first)]
-        top_db = plots.loudest_db(heard.first)
-        return payload(View(tracks, uuid.uuid4().hex, top_db, offset=heard.start, autoplay=True))
+        clip, first = recording.clip, recording.first
+        samples = beamform(clip.samples, recording.array, angle * html.RADIAN, clip.sample_rate)
+        tracks = [Track(f"{angle:.0f}°", Clip(samples, clip.sample_rate)), Track("Microphone 0", first)]
+        top_db = plots.loudest_db(first)
+        return payload(View(tracks, uuid.uuid4().hex, top_db, offset=recording.start, autoplay=True))

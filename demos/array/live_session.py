@@ -1,4 +1,4 @@
-"""A live view of what an array hears: any source, listened to for a while, and the sound that it gave last."""
+"""A live view of an array's sound: the localizer's views of any source as messages, and the last seconds of sound."""
 
 import base64
 import logging
@@ -17,7 +17,7 @@ from core.signal.clip import Clip
 from demos.array.room import RoomSource
 from demos.page.runner import APOLOGY
 
-RECENT_SECONDS, RECENT_BYTES = 20.0, 16 * 2**20  # that are kept at most
+RECENT_SECONDS, RECENT_BYTES = 20.0, 16 * 2**20  # limits of the sound that is kept
 LONGEST_SECONDS = 600.0
 WAITING_SECONDS = 0.25
 TIME_IS_UP = f"Live views end after {LONGEST_SECONDS / 60:g} minutes; listen again to go on."
@@ -25,8 +25,8 @@ TIME_IS_UP = f"Live views end after {LONGEST_SECONDS / 60:g} minutes; listen aga
 log = logging.getLogger(__name__)
 
 
-class Ear:
-    """A source that keeps what it heard last; see `AudioSource`."""
+class BufferedSource:
+    """A source that keeps its last seconds of sound; see `AudioSource`."""
 
     def __init__(self, source: AudioSource):
         self.geometry, self.sample_rate, self._source = source.geometry, source.sample_rate, source
@@ -35,12 +35,12 @@ class Ear:
 
     @property
     def status(self) -> SourceStatus:
-        """The source's, as long as it is listened to."""
+        """The source's, until it is released."""
         return self._source.status if self._source else SourceStatus()
 
     @property
-    def heard(self) -> int:
-        """Samples so far."""
+    def frames(self) -> int:
+        """Samples per microphone so far."""
         return self._recent.written
 
     def blocks(self) -> Iterator[np.ndarray]:
@@ -51,61 +51,64 @@ class Ear:
                 yield block
 
     def latest(self, seconds: float = RECENT_SECONDS) -> np.ndarray:
-        """What was heard last, [mics, frames]."""
+        """The last seconds of sound, [mics, frames]."""
         return self._recent.latest(round(seconds * self.sample_rate))
 
     def since(self, position: int) -> np.ndarray:
-        """What was heard after so many samples, as far as it is kept, [mics, frames]."""
-        return self._recent.latest(self.heard - position)
+        """The samples from a position on, as far as they are kept, [mics, frames]."""
+        return self._recent.latest(self.frames - position)
 
-    def let_go(self) -> None:
-        """Forgets the source, which may hold a whole recording; what was heard last stays."""
+    def release(self) -> None:
+        """Drops the source, which may hold a whole recording; the last seconds of sound stay."""
         self._source = None
 
 
-class Listening:
-    """One visitor's live view; ends by itself after ten minutes, and then keeps nothing but what was heard last.
+class LiveSession:
+    """A visitor's live view, at most ten minutes; afterwards it keeps only the last seconds of sound.
 
     Args:
-        find: gives the source; None while there is none yet.
-        waiting: what is said meanwhile.
-        room: where the source is a simulated one, so that its voices can be moved meanwhile.
-        again: whether to look for a source again when one has ended, as an array elsewhere may come back.
+        open_source: returns the source, or None while there is none yet.
+        waiting: the message meanwhile.
+        room: the source if it is the simulated room, so that its voices can be moved.
+        reopen: call `open_source` again when a source has ended, as a relayed array may come back.
+
+    Attributes:
+        source: the buffered source; None before there is one.
     """
 
     def __init__(
         self,
-        find: Callable[[], AudioSource | None],
+        open_source: Callable[[], AudioSource | None],
         *,
         waiting: str = "",
         room: RoomSource | None = None,
-        again: bool = False,
+        reopen: bool = False,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ):
-        self.room, self.ear = room, None
-        self._find, self._waiting, self._again = find, waiting, again
+        self.room, self.source = room, None
+        self._open_source, self._waiting, self._reopen = open_source, waiting, reopen
         self._now, self._sleep, self._over = now, sleep, False
 
     def stop(self) -> None:
         """Ends the view; may be called from another thread."""
-        self._over, self._find = True, _nowhere
+        self._over, self._open_source = True, _no_source
 
     def recent(self) -> Clip | None:
-        """The sound that was heard last; None where nothing was."""
-        samples = self.ear.latest() if self.ear else np.zeros((1, 0))
-        return Clip(samples, self.ear.sample_rate) if samples.shape[1] else None
+        """The last seconds of sound; None if there was none."""
+        samples = self.source.latest() if self.source else np.zeros((1, 0))
+        return Clip(samples, self.source.sample_rate) if samples.shape[1] else None
 
-    def moments(self) -> Iterator[Mapping]:
-        """What the page is sent: the array, every view, sentences; last why it ended."""
+    def messages(self) -> Iterator[Mapping]:
+        """The messages to the page: the array, every view, notes; the last one says why the session ended."""
         end = self._now() + LONGEST_SECONDS
         try:
-            with closing(self._moments()) as moments:
-                for moment in moments:
+            with closing(self._messages()) as messages:
+                for message in messages:
                     if self._over:
                         yield {"end": ""}
                         return
-                    yield moment
+                    yield message
                     if self._now() > end:
                         yield {"end": TIME_IS_UP}
                         return
@@ -116,39 +119,39 @@ class Listening:
             log.exception("listening failed")
             yield {"end": APOLOGY}
         finally:
-            self._find = _nowhere
-            if self.ear:
-                self.ear.let_go()
+            self._open_source = _no_source
+            if self.source:
+                self.source.release()
 
-    def _moments(self) -> Iterator[Mapping]:
-        find = self._find
+    def _messages(self) -> Iterator[Mapping]:
+        open_source = self._open_source
         while True:
-            source = find()
+            source = open_source()
             if source is None:
                 yield {"message": self._waiting}
                 self._sleep(WAITING_SECONDS)
                 continue
-            self.ear = Ear(source)
-            yield {"array": described(source.geometry)}
-            with closing(LiveLocalizer(self.ear).views()) as views:
-                yield from map(sent, views)
-            if not self._again:
+            self.source = BufferedSource(source)
+            yield {"array": array_message(source.geometry)}
+            with closing(LiveLocalizer(self.source).views()) as views:
+                yield from map(view_message, views)
+            if not self._reopen:
                 return
             self._sleep(WAITING_SECONDS)
 
 
-def _nowhere() -> None:
-    """Where a view that is over finds its source."""
+def _no_source() -> None:
+    """Replaces `open_source` of a session that is over, which may hold a whole recording."""
 
 
-def described(array: ArrayGeometry) -> Mapping:
-    """An array as the page draws it: positions of the microphones, the farthest one at 1."""
+def array_message(array: ArrayGeometry) -> Mapping:
+    """An array for the page: positions of the microphones, scaled to a radius of 1."""
     radius = array.radius or 1.0
     return {"name": array.name, "mics": [[round(x / radius, 4), round(y / radius, 4)] for x, y in array.positions]}
 
 
-def sent(view: LiveView) -> Mapping:
-    """A view as the page draws it: a byte for each angle's energy, angles in degrees, levels in dB."""
+def view_message(view: LiveView) -> Mapping:
+    """A view for the page: a byte for each angle's energy, angles in degrees, levels in dB."""
     return {
         "seconds": round(view.seconds, 2),
         "energy": packed(view.energy),

@@ -1,4 +1,4 @@
-"""Where live sound may come from on this host, and who may listen to it."""
+"""The sources of live sound on offer, and who may use this host's devices."""
 
 import os
 import shlex
@@ -16,35 +16,35 @@ from core.arrays.live.sources import Clock, RecordingSource, SimulatedSource, So
 from core.errors import InputError
 from core.signal.files import read_clip
 from core.signal.resampling import resample
-from demos.array.input_sound import Heard
-from demos.array.live_session import Listening
-from demos.array.relay_routes import RelayDoor
+from demos.array.array_recording import ArrayRecording
+from demos.array.live_session import LiveSession
+from demos.array.relay_routes import RelayRoutes
 from demos.array.room import HIGHEST_RATE, MOST_MICROPHONES, Arrangement, RoomSource
 from demos.page.job import SOUNDS
 
-STAND_IN, RELAY = "stand-in", "relay"
-EVERYWHERE = [("Stand-in: two voices, one walks around", STAND_IN), ("An array elsewhere, by relay", RELAY)]
+SIMULATED, RELAY = "stand-in", "relay"
+EVERYWHERE = [("Stand-in: two voices, one walks around", SIMULATED), ("An array elsewhere, by relay", RELAY)]
 WAITING = "Waiting for the array: start the command on the machine that it is plugged into."
 HERE = {"127.0.0.1", "::1", "localhost"}
 PROXIED = {"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"}
-OWN_FILE = "FILE.json"  # stands for the visitor's own description of an array
-STAND_IN_SPEECH, STAND_IN_ANGLES, STAND_IN_NOISE = ("speech", "speech-garden"), (60.0, 250.0), 1e-3
+OWN_FILE = "FILE.json"  # placeholder for the visitor's own description of an array
+SIMULATED_SPEECH, SIMULATED_ANGLES, SIMULATED_NOISE = ("speech", "speech-garden"), (60.0, 250.0), 1e-3
 WALKS = np.deg2rad(20)  # radians a second
 
 
-class StandIn:
-    """Two voices far away, one of which walks around the array; shows the live view where there is no array."""
+class SimulatedArray:
+    """Two far voices, one of which walks around the array: a demonstration without an array."""
 
     def __init__(self, array: ArrayGeometry, clock: Clock | None = None):
-        sounds = [read_clip(SOUNDS / f"{name}.flac").clip for name in STAND_IN_SPEECH]
+        sounds = [read_clip(SOUNDS / f"{name}.flac").clip for name in SIMULATED_SPEECH]
         sounds = [0.3 * resample(sound, array.sample_rate).samples[0] for sound in sounds]
-        angles = np.deg2rad(STAND_IN_ANGLES)
-        self._voices = SimulatedSource(array, sounds, angles, noise=STAND_IN_NOISE, clock=clock)
+        angles = np.deg2rad(SIMULATED_ANGLES)
+        self._voices = SimulatedSource(array, sounds, angles, noise=SIMULATED_NOISE, clock=clock)
         self.geometry, self.sample_rate = array, array.sample_rate
 
     @property
     def status(self) -> SourceStatus:
-        """A simulation loses nothing."""
+        """Nothing is ever lost."""
         return self._voices.status
 
     def blocks(self) -> Iterator[np.ndarray]:
@@ -56,10 +56,10 @@ class StandIn:
 
 
 def may_use_devices(request: gr.Request) -> bool:
-    """Whether a visitor may listen to this host's microphones: who sits at it, and others where the host allows it.
+    """Whether a visitor may use this host's microphones: by default only a browser on this very machine.
 
-    `RESOUND_DEVICES=1` allows everybody, 0 nobody. Who comes through a proxy that says so, or by another name than this
-    machine calls itself, is not taken for somebody who sits here. A proxy may hide all that: behind one, set 0.
+    `RESOUND_DEVICES=1` allows everybody, 0 nobody. Requests with a proxy's headers, or to another name than this
+    machine's own, do not count as local. A proxy may hide both: behind one, set 0.
     """
     allowed = os.environ.get("RESOUND_DEVICES")
     if allowed is not None:
@@ -70,7 +70,7 @@ def may_use_devices(request: gr.Request) -> bool:
 
 
 def _is_local_page(headers: Mapping[str, str]) -> bool:
-    """Whether the page was opened by a local name: another site whose name leads here (DNS rebinding) has its own."""
+    """Whether the page was opened by a local name, unlike another site whose name resolves here (DNS rebinding)."""
     pages = [headers[name] for name in ("origin", "referer") if name in headers]
     return all(_host_of(address) in HERE for address in (f"//{headers.get('host', '')}", *pages))
 
@@ -83,10 +83,10 @@ def _host_of(address: str) -> str | None:
 
 
 def choices(devices: bool) -> tuple[list[tuple[str, str]], str]:
-    """What can be listened to, as (label, value), and a sentence where devices cannot be listed.
+    """The sources on offer, as (label, value), and a sentence if there are no devices.
 
     Args:
-        devices: whether those of this host are on offer.
+        devices: whether this host's are on offer.
     """
     if not devices:
         return EVERYWHERE, ""
@@ -99,7 +99,7 @@ def choices(devices: bool) -> tuple[list[tuple[str, str]], str]:
 
 
 def check_array(array: ArrayGeometry) -> None:
-    """Refuses an array whose live view would take too much memory, which grows with its pairs and its rate.
+    """Refuses an array whose live view would take too much memory, which grows with its pairs and rate.
 
     Raises:
         InputError: too many microphones, or too high a rate.
@@ -111,43 +111,43 @@ def check_array(array: ArrayGeometry) -> None:
         )
 
 
-def listen_to_room(arrangement: Arrangement, array: ArrayGeometry) -> Listening:
-    """The simulated room, whose voices can be moved meanwhile."""
+def room_session(arrangement: Arrangement, array: ArrayGeometry) -> LiveSession:
+    """A session with the simulated room, whose voices can be moved meanwhile."""
     room = RoomSource(arrangement, array)
-    return Listening(lambda: room, room=room)
+    return LiveSession(lambda: room, room=room)
 
 
-def listen_to_recording(heard: Heard) -> Listening:
-    """A recording in real time, again and again."""
-    clip = resample(heard.clip, heard.array.sample_rate)
-    return Listening(lambda: RecordingSource(clip.samples, heard.array, clip.sample_rate, loop=True))
+def recording_session(recording: ArrayRecording) -> LiveSession:
+    """A session with a recording, looped in real time."""
+    clip = resample(recording.clip, recording.array.sample_rate)
+    return LiveSession(lambda: RecordingSource(clip.samples, recording.array, clip.sample_rate, loop=True))
 
 
-def listen_to_device(name: str, array: ArrayGeometry, channels: Sequence[int] | None) -> Listening:
-    """A device of this host."""
-    return Listening(lambda: DeviceSource(name, array, channels=channels))
+def device_session(name: str, array: ArrayGeometry, channels: Sequence[int] | None) -> LiveSession:
+    """A session with a device of this host."""
+    return LiveSession(lambda: DeviceSource(name, array, channels=channels))
 
 
-def listen_to_stand_in(array: ArrayGeometry) -> Listening:
-    """What is always there."""
-    return Listening(lambda: StandIn(array))
+def simulated_session(array: ArrayGeometry) -> LiveSession:
+    """A session with the simulated array."""
+    return LiveSession(lambda: SimulatedArray(array))
 
 
-def listen_to_relay(door: RelayDoor, token: str) -> Listening:
-    """An array elsewhere, waited for and listened to whenever it comes."""
-    return Listening(_open_stream(door, token), waiting=WAITING, again=True)
+def relay_session(routes: RelayRoutes, token: str) -> LiveSession:
+    """A session with an array elsewhere, which is waited for whenever it is not there."""
+    return LiveSession(_stream_opener(routes, token), waiting=WAITING, reopen=True)
 
 
-def _open_stream(door: RelayDoor, token: str) -> Callable[[], RelaySource | None]:
-    def find() -> RelaySource | None:
-        source = door.source(token)
+def _stream_opener(routes: RelayRoutes, token: str) -> Callable[[], RelaySource | None]:
+    def open_source() -> RelaySource | None:
+        source = routes.source(token)
         return source if source is not None and not source.closed else None
 
-    return find
+    return open_source
 
 
 def relay_command(request: gr.Request, token: str, array: ArrayGeometry) -> str:
-    """What a visitor runs beside the array; an array of theirs is described by a file that they have."""
+    """The command to run on the machine with the array; an array of the visitor's own is given by its file."""
     headers = request.headers or {}
     url = headers.get("origin") or f"http://{headers.get('host', '127.0.0.1:7860')}"
     known = array.name if array.name in ARRAYS else OWN_FILE

@@ -1,7 +1,7 @@
-"""The polar view: what comes from where around an array, live or while a search narrows down, on one canvas.
+"""The polar view: directions around an array, live or during a run, on one canvas.
 
-`assets/polar.js` draws it and says which direction was clicked; `assets/live.js` keeps the connection of a live view.
-Angles are in degrees here, counter-clockwise from +x; microphones as `demos.array.live_session.described` has them.
+`assets/polar.js` draws it and sends clicked directions; `assets/live.js` keeps the connection of a live view.
+Angles are in degrees here, counter-clockwise from +x; microphones as `demos.array.live_session.array_message` has them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ from gradio.utils import get_upload_folder
 from core.arrays.finding import Stage
 from core.arrays.geometry import ArrayGeometry
 from core.signal.clip import Clip
-from core.tasks.voices import LocalizationProgress, Voice
-from demos.array.live_session import described, packed
+from core.tasks.progress import DirectionsLook, Voice
+from demos.array.live_session import array_message, packed
 from demos.page.scope import wav_bytes
 
-FAINTEST_DB = -40.0  # of windows, against the loudest one of their stage
-MOST_LOOKS = 200  # that can be gone through after a run
+FAINTEST_DB = -40.0  # of windows, relative to the loudest one of their stage
+MOST_LOOKS = 200  # steps that can be replayed after a run
 SILENCE = 1e-6
 
 _ASSETS = Path(__file__).parents[2] / "assets"
@@ -30,56 +30,56 @@ _TEMPLATE = '<div class="polar" data-updates="0" data-looks="0"></div>'
 
 
 def polar(array: ArrayGeometry) -> gr.HTML:
-    """A polar view; its value is what the functions below make.
+    """The component; its value is made by the functions below.
 
-    Its events: `listen`, the button for a live view; `select` with `angle`, a direction that was chosen.
+    Its events: `listen`, the button for a live view; `select` with `angle`, a direction that was clicked.
     """
     return gr.HTML(
         html_template=_TEMPLATE,
         js_on_load=_SCRIPT,
         apply_default_css=False,
-        value=at_rest(array),
+        value=rest_view(array),
     )
 
 
-def at_rest(array: ArrayGeometry) -> dict:
+def rest_view(array: ArrayGeometry) -> dict:
     """The array alone."""
-    return {"kind": "rest", "array": described(array)}
+    return {"kind": "rest", "array": array_message(array)}
 
 
-def live(array: ArrayGeometry, token: str, sound: Clip | None = None, movable: bool = False) -> dict:
-    """A view that the page opens with a token.
+def live_view(array: ArrayGeometry, token: str, sound: Clip | None = None, movable: bool = False) -> dict:
+    """A live view that the page opens with a token.
 
     Args:
-        sound: what is played again and again meanwhile; None where the visitor sits beside the array.
-        movable: whether the voices of the simulated room are heard, and follow when they are dragged.
+        sound: is played meanwhile, looped; None for live microphones.
+        movable: the source is the simulated room, whose voices can be dragged.
     """
-    heard = None if sound is None else _audio(sound)
-    return {"kind": "live", "array": described(array), "token": token, "sound": heard, "movable": movable}
+    audio = None if sound is None else _audio(sound)
+    return {"kind": "live", "array": array_message(array), "token": token, "sound": audio, "movable": movable}
 
 
-def looking(array: ArrayGeometry, moment: LocalizationProgress, key: str) -> dict:
-    """What a run looks at."""
-    return {"kind": "look", "array": described(array), "key": key, "look": look_of(moment)}
+def progress_view(array: ArrayGeometry, look: DirectionsLook, key: str) -> dict:
+    """A step of a run."""
+    return {"kind": "look", "array": array_message(array), "key": key, "look": step_payload(look)}
 
 
-def found(
+def result_view(
     array: ArrayGeometry,
     voices: Mapping[int, Voice],
     looks: Sequence[Mapping],
     truth: Sequence[float],
     key: str,
 ) -> dict:
-    """What a run ended with.
+    """The result of a run.
 
     Args:
-        voices: by their numbers, which give them their colours.
-        looks: of the run, to be gone through.
-        truth: true angles in radians, where they are known.
+        voices: by number; numbers determine colours.
+        looks: the run's steps, for replay.
+        truth: true angles in radians, if they are known.
     """
     return {
         "kind": "found",
-        "array": described(array),
+        "array": array_message(array),
         "key": key,
         "looks": list(looks[:MOST_LOOKS]),
         "voices": [
@@ -95,15 +95,15 @@ def found(
     }
 
 
-def look_of(moment: LocalizationProgress) -> dict:
-    """Windows of the search, with how loud they are from 0 to 1, or a map of powers."""
-    look = {"chunk": moment.chunk, "chunks": moment.chunks, "stage": None, "power": None}
-    if moment.stage is not None:
-        return look | {"stage": _stage(moment.stage)}
-    if moment.power is None:
-        return look
-    power = moment.power - moment.power.min()
-    return look | {"power": packed(power / max(power.max(), SILENCE))}
+def step_payload(look: DirectionsLook) -> dict:
+    """A step's windows, with levels from 0 to 1, or its map of powers."""
+    drawn = {"chunk": look.chunk, "chunks": look.chunks, "stage": None, "power": None}
+    if look.stage is not None:
+        return drawn | {"stage": _stage(look.stage)}
+    if look.power is None:
+        return drawn
+    power = look.power - look.power.min()
+    return drawn | {"power": packed(power / max(power.max(), SILENCE))}
 
 
 def level_db(clip: Clip) -> float:

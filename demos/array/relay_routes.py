@@ -1,6 +1,6 @@
-"""Where arrays elsewhere knock: the routes of the relay, and the tokens that the page gives its sessions.
+"""The routes of the relay, and the tokens that the page issues.
 
-A token opens one stream at a time and ends after a while. Only who has the token sees the stream.
+A token admits one stream at a time and expires. Only its holder gets the stream.
 """
 
 import hmac
@@ -23,25 +23,24 @@ from core.arrays.live.relay import (
 )
 from core.arrays.live.relay_source import RelaySource
 from core.errors import InputError
-from demos.array.routes import Refusal, answered, digest_of, new_token, read_body
+from demos.array.routes import Refusal, as_endpoint, digest_of, new_token, read_body
 
 TOKEN_SECONDS = 2 * 3600.0
 MOST_TOKENS = 64
-BURST_SECONDS = 10.0  # of sound that may come at once, after the line was down
+BURST_SECONDS = 10.0  # of sound that may come at once, after the connection failed
 FASTER = 1.25  # than real time, at most
 
 
 @dataclass
-class Pass:
-    """What a token stands for.
+class RelayToken:
+    """A token and its stream.
 
     Args:
-        digest: of the token, which itself is not kept.
-        expires: when it ends, by the door's clock.
-        stream: the name of the stream that it opened.
-        source: what is heard of it.
-        allowance: samples per microphone that may come now.
-        counted: when that was so.
+        digest: of the token, which itself is not stored.
+        expires: time, by the clock of `RelayRoutes`.
+        stream: name of its stream.
+        source: of its stream.
+        allowance: samples per microphone that may come at time `counted`.
     """
 
     digest: bytes
@@ -52,8 +51,8 @@ class Pass:
     counted: float = 0.0
 
 
-class RelayDoor:
-    """Gives tokens, and takes streams from who has one.
+class RelayRoutes:
+    """Issues tokens, and accepts streams from their holders.
 
     Args:
         now: a clock, in seconds.
@@ -61,10 +60,10 @@ class RelayDoor:
 
     def __init__(self, now: Callable[[], float] = time.monotonic):
         self._now, self._lock = now, threading.RLock()
-        self._passes: list[Pass] = []
+        self._tokens: list[RelayToken] = []
 
     def issue(self) -> str:
-        """A new token for a session.
+        """Returns a new token.
 
         Raises:
             InputError: too many are in use.
@@ -72,18 +71,18 @@ class RelayDoor:
         token = new_token()
         with self._lock:
             self._forget_expired()
-            if len(self._passes) >= MOST_TOKENS:
+            if len(self._tokens) >= MOST_TOKENS:
                 raise InputError("Too many arrays are connected to this page; try again later.")
-            self._passes.append(Pass(digest_of(token), self._now() + TOKEN_SECONDS))
+            self._tokens.append(RelayToken(digest_of(token), self._now() + TOKEN_SECONDS))
         return token
 
     def knows(self, token: str) -> bool:
-        """Whether a token has not ended yet."""
+        """Whether a token is valid."""
         with self._lock:
             return self._find(token) is not None
 
     def source(self, token: str) -> RelaySource | None:
-        """What is heard of a token's array; None where none has come yet, or the token has ended."""
+        """The source of a token's stream; None before it begins, or if the token is not valid."""
         with self._lock:
             known = self._find(token)
             return known.source if known else None
@@ -96,11 +95,11 @@ class RelayDoor:
                 self._end(known, "The page has ended the stream.")
 
     def routes(self) -> list[Route]:
-        """What the page's server has to route here."""
+        """For the page's server."""
         return [
-            Route(HELLO_PATH, answered(self._hello), methods=["POST"]),
-            Route(HELLO_PATH, answered(self._goodbye), methods=["DELETE"]),
-            Route(BLOCKS_PATH, answered(self._blocks), methods=["POST"]),
+            Route(HELLO_PATH, as_endpoint(self._hello), methods=["POST"]),
+            Route(HELLO_PATH, as_endpoint(self._goodbye), methods=["DELETE"]),
+            Route(BLOCKS_PATH, as_endpoint(self._blocks), methods=["POST"]),
         ]
 
     async def _hello(self, request: Request) -> None:
@@ -125,7 +124,7 @@ class RelayDoor:
     async def _goodbye(self, request: Request) -> None:
         self._stream(self._admitted(request), request).close()
 
-    def _admitted(self, request: Request) -> Pass:
+    def _admitted(self, request: Request) -> RelayToken:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         with self._lock:
             known = self._find(token) if scheme.lower() == "bearer" else None
@@ -133,15 +132,15 @@ class RelayDoor:
             raise Refusal(401, "This token is not known, or has expired.")
         return known
 
-    def _stream(self, known: Pass, request: Request) -> RelaySource:
+    def _stream(self, known: RelayToken, request: Request) -> RelaySource:
         """The open stream that the request belongs to."""
         same = hmac.compare_digest(known.stream.encode(), request.headers.get(STREAM_HEADER, "").encode())
         if known.source is None or known.source.closed or not same:
             raise Refusal(410, "This stream is closed; begin with a hello.")
         return known.source
 
-    def _charge(self, known: Pass, frames: int, sample_rate: int) -> None:
-        """A leaky bucket: no more sound than time passes, but for a burst."""
+    def _charge(self, known: RelayToken, frames: int, sample_rate: int) -> None:
+        """A leaky bucket: no more sound than time passes, except for a burst."""
         refill = FASTER * sample_rate * (self._now() - known.counted)
         known.allowance = min(known.allowance + refill, BURST_SECONDS * sample_rate)
         known.counted = self._now()
@@ -149,20 +148,20 @@ class RelayDoor:
             raise Refusal(429, "The sound comes faster than it is played.")
         known.allowance -= frames
 
-    def _find(self, token: str) -> Pass | None:
-        """Compares with every token, so that the time tells nothing of them."""
+    def _find(self, token: str) -> RelayToken | None:
+        """The token's record; compares with all tokens, so that timing reveals nothing."""
         self._forget_expired()
         digest, found = digest_of(token), None
-        for known in self._passes:
+        for known in self._tokens:
             if hmac.compare_digest(known.digest, digest):
                 found = known
         return found
 
     def _forget_expired(self) -> None:
-        for known in [known for known in self._passes if known.expires <= self._now()]:
+        for known in [known for known in self._tokens if known.expires <= self._now()]:
             self._end(known, "The token has expired.")
 
-    def _end(self, known: Pass, message: str) -> None:
-        self._passes.remove(known)
+    def _end(self, known: RelayToken, message: str) -> None:
+        self._tokens.remove(known)
         if known.source:
             known.source.close(message)

@@ -1,4 +1,4 @@
-"""The simulated room: where its voices stand, and what an array in the middle hears of them, once or live."""
+"""The simulated room of the page: its voices, and the recording of an array in its middle, rendered or live."""
 
 import json
 import math
@@ -10,9 +10,9 @@ import numpy as np
 
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.live.sources import BLOCK_SECONDS, Clock, SourceStatus, in_real_time
-from core.arrays.scenes.files import BACKGROUND, RecordedScene, Track, recorded
+from core.arrays.scenes.files import BACKGROUND, RecordedScene, SourceImage, recorded
 from core.arrays.scenes.random_scene import shoebox
-from core.arrays.scenes.scene import Scene, Source, render
+from core.arrays.scenes.scene import Scene, SoundSource, render
 from core.errors import InputError
 from core.signal.files import read_clip
 from core.signal.limits import ARRAY_LIMITS
@@ -22,22 +22,22 @@ from demos.page.job import SOUNDS
 SIZE = (6.0, 4.5, 2.7)  # metres
 CENTRE = (3.0, 2.25, 0.9)  # the array, on a table
 LIFT = 0.3  # of the voices over the array, in metres
-WALL_METRES, NEAREST_METRES = 0.3, 0.4  # what a voice keeps from walls and from the array
+WALL_METRES, NEAREST_METRES = 0.3, 0.4  # least distances of a voice to walls and array
 SECONDS = 4.0
 PEAK = 0.5  # of a voice one metre away
 MOST_VOICES = 4
 MOST_MICROPHONES, HIGHEST_RATE = ARRAY_LIMITS.channels, 48_000  # bound the memory of live sound
 KEPT_SCENES = 6
 
-# file -> what the voice speaks of
+# file -> label
 SPEECH = {"speech": "Harbour", "speech-garden": "Garden", "speech-train": "Train", "speech-kettle": "Kettle"}
 T60 = {"Dry": 0.15, "Living room": 0.3, "Hall": 0.5}  # seconds
 NOISE = {"None": -math.inf, "Faint": -60.0, "Loud": -45.0}  # dB of full scale, at every microphone
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A voice: where it stands, in metres from the array, and the file of what it says."""
+class PlacedVoice:
+    """A voice: (x, y) in metres from the array, and the name of its sound file."""
 
     x: float
     y: float
@@ -46,25 +46,25 @@ class Placed:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """All that a visitor chooses of the room.
+    """The visitor's settings of the room.
 
     Args:
         t60, noise: names in `T60` and `NOISE`.
     """
 
-    voices: tuple[Placed, ...]
+    voices: tuple[PlacedVoice, ...]
     t60: str = "Living room"
     noise: str = "Faint"
 
 
-FIRST = (Placed(1.0, 1.0, "speech"), Placed(-1.4, -0.8, "speech-garden"))
+FIRST_VOICES = (PlacedVoice(1.0, 1.0, "speech"), PlacedVoice(-1.4, -0.8, "speech-garden"))
 
 
-def read_voices(content: object) -> tuple[Placed, ...]:
-    """Voices as the page sends them, `[{"x": ..., "y": ..., "sound": ...}, ...]`, brought inside the room.
+def read_voices(content: object) -> tuple[PlacedVoice, ...]:
+    """Parses voices from the page, `[{"x": ..., "y": ..., "sound": ...}, ...]`, and moves them inside the room.
 
     Raises:
-        InputError: none or too many of them, or no voices at all.
+        InputError: none or too many voices, or not such a list.
     """
     if not isinstance(content, list) or not 1 <= len(content) <= MOST_VOICES:
         raise InputError(f"The room holds 1 to {MOST_VOICES} voices.")
@@ -74,8 +74,8 @@ def read_voices(content: object) -> tuple[Placed, ...]:
         raise InputError("The room's voices need a place each, and something to say.") from None
 
 
-def decode_voices(body: bytes) -> tuple[Placed, ...]:
-    """The same from JSON."""
+def decode_voices(body: bytes) -> tuple[PlacedVoice, ...]:
+    """As `read_voices`, from JSON."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -83,11 +83,11 @@ def decode_voices(body: bytes) -> tuple[Placed, ...]:
     return read_voices(content)
 
 
-def heard_in(arrangement: Arrangement, array: ArrayGeometry) -> RecordedScene:
-    """What an array in the room's middle hears: every voice, and the microphones' own noise as the background.
+def render_room(arrangement: Arrangement, array: ArrayGeometry) -> RecordedScene:
+    """A recording of an array in the room's middle: every voice, and the microphones' noise as background.
 
     Raises:
-        InputError: an array of too many microphones, or of too high a rate.
+        InputError: the array has too many microphones, or too high a rate.
     """
     if array.count > MOST_MICROPHONES or array.sample_rate > HIGHEST_RATE:
         raise InputError(
@@ -97,7 +97,7 @@ def heard_in(arrangement: Arrangement, array: ArrayGeometry) -> RecordedScene:
 
 
 class RoomSource:
-    """The room in real time, again and again; what is moved while one listens is heard elsewhere after a block.
+    """The room in real time, looped; changes are cross-faded within a block.
 
     Args:
         array: in the middle of the room.
@@ -109,16 +109,16 @@ class RoomSource:
 
     @property
     def arrangement(self) -> Arrangement:
-        """The room as it is wanted."""
+        """The present settings."""
         return self._wanted
 
     @property
     def status(self) -> SourceStatus:
-        """A simulation loses nothing."""
+        """Nothing is ever lost."""
         return SourceStatus()
 
     def arrange(self, arrangement: Arrangement) -> None:
-        """The room as it is from now on; may be called from another thread."""
+        """Changes the room; may be called from another thread."""
         self._wanted = arrangement
 
     def blocks(self) -> Iterator[np.ndarray]:
@@ -127,19 +127,19 @@ class RoomSource:
 
     def _cut(self) -> Iterator[np.ndarray]:
         step, place, shown = round(BLOCK_SECONDS * self.sample_rate), 0, self._wanted
-        samples, fade = heard_in(shown, self.geometry).mixture, np.linspace(0, 1, step, dtype=np.float32)
+        samples, fade = render_room(shown, self.geometry).mixture, np.linspace(0, 1, step, dtype=np.float32)
         while True:
             wanted, places = self._wanted, np.arange(place, place + step) % samples.shape[1]
             block = samples[:, places]
             if wanted != shown:
-                shown, samples = wanted, heard_in(wanted, self.geometry).mixture
+                shown, samples = wanted, render_room(wanted, self.geometry).mixture
                 block = (1 - fade) * block + fade * samples[:, places]
             yield block
             place = (place + step) % samples.shape[1]
 
 
-def _placed(x: float, y: float, sound: str) -> Placed:
-    """A voice in the room, apart from the array and the walls."""
+def _placed(x: float, y: float, sound: str) -> PlacedVoice:
+    """A voice moved inside the room, away from the array and the walls."""
     if not (math.isfinite(x) and math.isfinite(y) and sound in SPEECH):
         raise ValueError
     distance = math.hypot(x, y)
@@ -149,22 +149,24 @@ def _placed(x: float, y: float, sound: str) -> Placed:
         min(max(value, WALL_METRES - centre), side - WALL_METRES - centre)
         for value, centre, side in zip((x, y), CENTRE, SIZE, strict=False)
     )
-    return Placed(round(x, 3), round(y, 3), sound)
+    return PlacedVoice(round(x, 3), round(y, 3), sound)
 
 
 @lru_cache(maxsize=KEPT_SCENES)
 def _rendered(arrangement: Arrangement, array: ArrayGeometry) -> RecordedScene:
     room, frames = shoebox(SIZE, CENTRE, T60[arrangement.t60]), round(SECONDS * array.sample_rate)
     sources = tuple(
-        Source(f"voice{k:02d}", room, ((voice.x, voice.y, LIFT),), PEAK / math.hypot(voice.x, voice.y), voice.sound)
+        SoundSource(
+            f"voice{k:02d}", room, ((voice.x, voice.y, LIFT),), PEAK / math.hypot(voice.x, voice.y), voice.sound
+        )
         for k, voice in enumerate(arrangement.voices)
     )
     scene = Scene(array, sources, frames, array.sample_rate)
     voices = recorded(scene, render(scene, [_speech(voice.sound, array.sample_rate) for voice in arrangement.voices]))
     level = 10 ** (NOISE[arrangement.noise] / 20)
     noise = level * np.random.default_rng(0).standard_normal((array.count, frames))
-    behind = Track(BACKGROUND, noise.astype(np.float32), ((0.0, 0.0),))
-    return RecordedScene((*voices.tracks, behind), array.sample_rate)
+    behind = SourceImage(BACKGROUND, noise.astype(np.float32), ((0.0, 0.0),))
+    return RecordedScene((*voices.images, behind), array.sample_rate)
 
 
 @lru_cache(maxsize=2 * len(SPEECH))

@@ -1,6 +1,6 @@
-"""The plan of the simulated room: a top view in which voices are dragged, added and taken away.
+"""The plan of the simulated room: a top view in which voices are dragged, added and removed.
 
-`assets/room.js` draws it; where a voice may stand is the server's business (`demos.array.room.read_voices`).
+`assets/room.js` draws it; the server bounds the positions (`demos.array.room.read_voices`).
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from demos.array import room
 _SCRIPT = (Path(__file__).parents[2] / "assets" / "room.js").read_text(encoding="utf-8")
 
 
-def room_plan(voices: Sequence[room.Placed]) -> gr.HTML:
-    """A plan; its value is what `plan` makes. Its event `edit` carries `voices`, whenever a voice was let go."""
+def room_plan(voices: Sequence[room.PlacedVoice]) -> gr.HTML:
+    """The component; its value is made by `plan`. Its event `edit` carries `voices` after every change."""
     return gr.HTML(
         html_template='<div class="room"></div>',
         js_on_load=_SCRIPT,
@@ -29,6 +29,6 @@ def room_plan(voices: Sequence[room.Placed]) -> gr.HTML:
     )
 
 
-def plan(voices: Sequence[room.Placed]) -> dict:
-    """What `assets/room.js` gets."""
+def plan(voices: Sequence[room.PlacedVoice]) -> dict:
+    """The value for `assets/room.js`."""
     return {"voices": [asdict(voice) for voice in voices]}

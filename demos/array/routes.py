@@ -1,4 +1,4 @@
-"""What the page's own routes share: tokens, and requests that are answered or refused with a sentence."""
+"""Shared by the page's own routes: tokens, refusals and bounded request bodies."""
 
 import hashlib
 import secrets
@@ -13,11 +13,11 @@ TOKEN_BYTES = 32
 
 
 class Refusal(Exception):
-    """A request that is not taken.
+    """A request is refused.
 
     Args:
         status: of HTTP.
-        reason: one sentence for the other side.
+        reason: one sentence for the client.
     """
 
     def __init__(self, status: int, reason: str):
@@ -26,17 +26,17 @@ class Refusal(Exception):
 
 
 def new_token() -> str:
-    """A secret that nobody guesses, as it stands in an address or a command: it never begins with a hyphen."""
+    """A random secret in hexadecimal: it may stand in an address or a command."""
     return secrets.token_hex(TOKEN_BYTES)
 
 
 def digest_of(token: str) -> bytes:
-    """What is kept of a token, and compared in constant time."""
+    """The digest of a token that is stored, and compared in constant time."""
     return hashlib.sha256(token.encode()).digest()
 
 
-def answered(handle: Callable[[Request], Awaitable[Response | None]]):
-    """An endpoint: what a handler refuses becomes the status of the answer."""
+def as_endpoint(handle: Callable[[Request], Awaitable[Response | None]]):
+    """Makes an endpoint of a handler: a `Refusal` or `InputError` becomes an HTTP error with one sentence."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -51,7 +51,7 @@ def answered(handle: Callable[[Request], Awaitable[Response | None]]):
 
 
 async def read_body(request: Request, most: int) -> bytes:
-    """A request's content, refused before it is taken in where it is too large."""
+    """A request's content; refused before it is read if it is larger than `most` bytes."""
     too_large = Refusal(413, f"A request may have {most} bytes.")
     if not request.headers.get("content-length", "0").isdecimal():
         raise Refusal(400, "The length of the request is no number.")

@@ -2,25 +2,25 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from core.signal.clip import Clip
-from core.tasks.progress import Progress
-from core.tasks.stems import StemsProgress
+from core.tasks.progress import Progress, Sounds
 
-TAKE_BYTES = 48 * 2**20
-TAKE_MOMENTS = 160
-SHELF_BYTES = 384 * 2**20
+RUN_BYTES = 48 * 2**20
+RUN_ITERATES = 160
+HISTORIES_BYTES = 384 * 2**20
 
 
 @dataclass(frozen=True)
-class Moment:
+class KeptIterate:
     """One kept iterate: audio as int16 `[channels, frames]`, one for each stem, and where on the ladder it stood."""
 
-    estimates: tuple[np.ndarray, ...]
-    chains: tuple[np.ndarray, ...]
+    estimates: Mapping[str, np.ndarray]
+    chains: Mapping[str, np.ndarray]
     sample_rate: int
     step: int
     total_steps: int
@@ -29,12 +29,12 @@ class Moment:
     log_prob: float | None
 
     @classmethod
-    def of(cls, progress: Progress | StemsProgress) -> "Moment":
+    def of(cls, progress: Progress) -> "KeptIterate":
         at = progress.iterate
         return cls(
-            tuple(map(_int16, progress.clips)),
-            tuple(map(_int16, progress.chains)),
-            progress.clips[0].sample_rate,
+            {name: _int16(clip) for name, clip in progress.sounds.items()},
+            {name: _int16(clip) for name, clip in progress.chains.items()},
+            next(iter(progress.sounds.values())).sample_rate,
             at.step,
             at.total_steps,
             at.level,
@@ -44,12 +44,14 @@ class Moment:
 
     @property
     def nbytes(self) -> int:
-        return sum(audio.nbytes for audio in (*self.estimates, *self.chains))
+        return sum(audio.nbytes for audio in (*self.estimates.values(), *self.chains.values()))
 
-    def clips(self) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+    def sounds(self) -> tuple[Sounds, Sounds]:
         """The estimates and the chains."""
-        groups = (self.estimates, self.chains)
-        return tuple(tuple(Clip(audio / np.float32(32767), self.sample_rate) for audio in group) for group in groups)
+        return self._clips(self.estimates), self._clips(self.chains)
+
+    def _clips(self, kept: Mapping[str, np.ndarray]) -> Sounds:
+        return {name: Clip(audio / np.float32(32767), self.sample_rate) for name, audio in kept.items()}
 
 
 def _int16(clip: Clip) -> np.ndarray:
@@ -57,76 +59,74 @@ def _int16(clip: Clip) -> np.ndarray:
 
 
 @dataclass
-class Take:
+class RunHistory:
     """The iterates of one run: all, or when they outgrow the limits every second, fourth, ... and always the newest.
 
     Args:
         key: names the run, for the scopes that show it.
         top_db: the dB range of everything that belongs to the run; None lets every picture have its own.
         offset: seconds of the file at which the run's part begins.
-        names: of the stems, where there are several.
-        chain: whether the chains of the stems are shown, and not what the sampler hears in them.
+        chain: whether chains are shown instead of estimates, where not both are.
     """
 
     key: str
     top_db: float | None
     offset: float = 0.0
-    names: tuple[str, ...] = ()
     chain: bool = False
-    limit: int = TAKE_BYTES
-    _kept: list[tuple[int, Moment]] = field(default_factory=list)  # (number of the update, moment)
-    _newest: Progress | StemsProgress | None = None  # where it is not among the kept ones
+    limit: int = RUN_BYTES
+    _kept: list[tuple[int, KeptIterate]] = field(default_factory=list)  # (number of the update, iterate)
+    _newest: Progress | None = None  # where it is not among the kept ones
     _seen: int = 0
     _stride: int = 1
 
     @property
-    def moments(self) -> list[Moment]:
-        kept = [moment for _, moment in self._kept]
-        return kept if self._newest is None else [*kept, Moment.of(self._newest)]
+    def iterates(self) -> list[KeptIterate]:
+        kept = [iterate for _, iterate in self._kept]
+        return kept if self._newest is None else [*kept, KeptIterate.of(self._newest)]
 
     @property
     def nbytes(self) -> int:
-        return sum(moment.nbytes for _, moment in self._kept)
+        return sum(iterate.nbytes for _, iterate in self._kept)
 
-    def add(self, progress: Progress | StemsProgress) -> None:
+    def add(self, progress: Progress) -> None:
         number, self._seen, self._newest = self._seen, self._seen + 1, progress
         if number % self._stride:
             return
-        self._kept.append((number, Moment.of(progress)))
+        self._kept.append((number, KeptIterate.of(progress)))
         self._newest = None
-        while len(self._kept) > 2 and (self.nbytes > self.limit or len(self._kept) > TAKE_MOMENTS):
+        while len(self._kept) > 2 and (self.nbytes > self.limit or len(self._kept) > RUN_ITERATES):
             self._stride *= 2
             self._kept = [item for item in self._kept if item[0] % self._stride == 0]
             self._newest = None if number % self._stride == 0 else progress
 
 
-class Shelf:
-    """The last take of every session and tab; beyond `limit` bytes the ones touched longest ago go first."""
+class Histories:
+    """Of every session and tab the last run; beyond `limit` bytes the ones touched longest ago go first."""
 
-    def __init__(self, limit: int = SHELF_BYTES):
+    def __init__(self, limit: int = HISTORIES_BYTES):
         self._limit = limit
-        self._takes: OrderedDict[tuple[str, str], Take] = OrderedDict()
+        self._runs: OrderedDict[tuple[str, str], RunHistory] = OrderedDict()
         self._lock = threading.Lock()
 
-    def put(self, session: str, tab: str, take: Take) -> None:
+    def put(self, session: str, tab: str, run: RunHistory) -> None:
         with self._lock:
-            self._takes[session, tab] = take
-            self._takes.move_to_end((session, tab))
+            self._runs[session, tab] = run
+            self._runs.move_to_end((session, tab))
             self._shrink()
 
-    def get(self, session: str, tab: str) -> Take | None:
+    def get(self, session: str, tab: str) -> RunHistory | None:
         with self._lock:
-            take = self._takes.get((session, tab))
-            if take is not None:
-                self._takes.move_to_end((session, tab))
-            return take
+            run = self._runs.get((session, tab))
+            if run is not None:
+                self._runs.move_to_end((session, tab))
+            return run
 
     def drop(self, session: str) -> None:
         """Forgets everything of a session."""
         with self._lock:
-            for key in [key for key in self._takes if key[0] == session]:
-                del self._takes[key]
+            for key in [key for key in self._runs if key[0] == session]:
+                del self._runs[key]
 
     def _shrink(self) -> None:
-        while len(self._takes) > 1 and sum(take.nbytes for take in self._takes.values()) > self._limit:
-            self._takes.popitem(last=False)
+        while len(self._runs) > 1 and sum(run.nbytes for run in self._runs.values()) > self._limit:
+            self._runs.popitem(last=False)

@@ -8,10 +8,8 @@ from html import escape
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.progress import Progress, Result
-from core.tasks.stems import Separation, StemsProgress
-from core.tasks.voices import Localization, LocalizationProgress
 from core.zoo import Entry
-from demos.page.history import Moment
+from demos.page.history import KeptIterate
 
 # key -> (name, unit, whether more is better)
 METRICS = {
@@ -49,7 +47,7 @@ def status_html(state: str, text: str, share: float = 0.0) -> str:
     )
 
 
-def progress_html(progress: Progress | StemsProgress) -> str:
+def progress_html(progress: Progress) -> str:
     at = progress.iterate
     text = f"{_step_html(at.step, at.total_steps, at.level)}<span>{seconds_text(progress.seconds_left)} left</span>"
     total = progress.seconds + progress.seconds_left
@@ -61,7 +59,7 @@ def _step_html(step: int, total_steps: int, level: float) -> str:
     return f"<b>Step {step} of {total_steps}</b><span>noise {level:.3g}</span>" if step else "<b>First estimate</b>"
 
 
-def result_html(result: Result | Separation) -> str:
+def result_html(result: Result) -> str:
     report = result.report
     facts = [
         f"<b>Done in {seconds_text(report['seconds'])}</b>",
@@ -72,21 +70,21 @@ def result_html(result: Result | Separation) -> str:
     return status_html("done", "".join(facts), 1.0)
 
 
-def looking_html(moment: LocalizationProgress) -> str:
+def looking_html(progress: Progress) -> str:
     """The status line while voices are looked for."""
-    part = f"Part {moment.chunk + 1} of {moment.chunks}" if moment.chunks > 1 else "Looking around"
-    facts = [f"<b>{part}</b>"]
-    if moment.stage is not None:
-        windows = moment.stage.candidates
-        width = round(moment.stage.window / RADIAN, 1)
+    look = progress.look
+    facts = [f"<b>{f'Part {look.chunk + 1} of {look.chunks}' if look.chunks > 1 else 'Looking around'}</b>"]
+    if look.stage is not None:
+        windows = look.stage.candidates
+        width = round(look.stage.window / RADIAN, 1)
         kept = sum(window.kept for window in windows)
         facts.append(f"<span>{kept} of {len(windows)} windows of {width:g}° hold sound</span>")
-    facts.append(f"<span>{seconds_text(moment.seconds_left)} left</span>")
-    total = moment.seconds + moment.seconds_left
-    return status_html("running", "".join(facts), moment.seconds / total if total else 0.0)
+    facts.append(f"<span>{seconds_text(progress.seconds_left)} left</span>")
+    total = progress.seconds + progress.seconds_left
+    return status_html("running", "".join(facts), progress.seconds / total if total else 0.0)
 
 
-def found_html(result: Localization) -> str:
+def found_html(result: Result) -> str:
     """The status line after voices were looked for."""
     report, count = result.report, len(result.voices)
     voices = "No voice" if not count else "1 voice" if count == 1 else f"{count} voices"
@@ -100,10 +98,10 @@ def _priors(names: str | Sequence[str]) -> str:
     return names if isinstance(names, str) else " + ".join(names)
 
 
-def moment_html(moment: Moment) -> str:
+def iterate_html(iterate: KeptIterate) -> str:
     """The status line while an iterate of the past is on show."""
-    text = _step_html(moment.step, moment.total_steps, moment.level)
-    return status_html("done", text, moment.step / moment.total_steps)
+    text = _step_html(iterate.step, iterate.total_steps, iterate.level)
+    return status_html("done", text, iterate.step / iterate.total_steps)
 
 
 def caption_html(name: str = "", seconds: float = 0.0, clip: Clip | None = None) -> str:
@@ -120,7 +118,7 @@ def card_html(entry: Entry) -> str:
     facts = {
         "Name": entry.name,
         "Kind": f"{entry.architecture}, {entry.sample_rate / 1000:g} kHz, {entry.bytes / 2**20:.1f} MB",
-        "Further files": ", ".join(f"{part}.safetensors" for part in entry.parts),
+        "Further files": ", ".join(f"{part}.safetensors" for part in entry.parts.values()),
         "Trained on": entry.data,
         "Training": ", ".join(filter(None, [f"{entry.steps:,} steps" if entry.steps else "", entry.hardware])),
         "Finished": entry.date,
@@ -140,19 +138,19 @@ def metrics_html(result: Result) -> str:
     return table_html(rows, missing)
 
 
-def separation_html(result: Separation) -> str:
+def separation_html(result: Result) -> str:
     """How much nearer to the truth each stem is than the mixture, of the result, the baselines and the oracles."""
-    methods = {"Result": result.metrics} | {title(name): stems for name, stems in result.baseline_metrics.items()}
+    methods = {"Result": result.figures} | {title(name): stems for name, stems in result.baseline_figures.items()}
     rows = {
         method: {name: figures["si_sdr_improvement_db"] for name, figures in stems.items()}
         for method, stems in methods.items()
     }
-    names = {name: (name, "SI-SDR gain, dB", True) for name in result.stems}
+    names = {name: (name, "SI-SDR gain, dB", True) for name in result.sounds}
     missing = "No figures: there is no truth to compare with. Mix two sounds here, and there is."
     return table_html(rows, missing, names)
 
 
-def localization_html(result: Localization) -> str:
+def localization_html(result: Result) -> str:
     """Means over the true voices, of the result, the untouched microphone, the baselines and the oracles."""
     rows = {"Result": result.metrics}
     of_result, gain = result.metrics.get("si_sdr_db"), result.metrics.get("si_sdr_improvement_db")

@@ -7,7 +7,8 @@ from typing import Any
 
 from gradio.components import Component
 
-from core.tasks.progress import Run, Settings
+from core.tasks.progress import Run
+from core.tasks.settings import Settings
 from demos.page.source import Source
 
 SAMPLERS = ("diffusion", "langevin", "original")

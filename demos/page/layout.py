@@ -111,7 +111,7 @@ def _build_input(job: Job) -> dict:
     made["scope"] = scope(placeholder=welcome, size="small", selectable=job.selects)
     made["door"] = build_door("Your sound")
     choices = dict(job.choices())
-    names = prior_names(job.task)
+    names = model_names(job.task)
     with gr.Row(elem_classes="settings"):
         first = job.prior if job.prior in names else (names[0] if names else None)
         made["prior"] = gr.Dropdown(names, value=first, label="Prior", min_width=160)
@@ -178,10 +178,10 @@ def build_comparison(download: str) -> dict:
     return {"compare": compare, "metrics": metrics, "notes": notes, "download": button}
 
 
-def prior_names(task: str | None = None) -> list[str]:
-    """The priors on offer for a task (None: for any), bundled ones first."""
+def model_names(task: str | None = None, kind: str | None = None) -> list[str]:
+    """The models on offer, bundled ones first; of a task or a kind alone where one is given, as `zoo.catalogue`."""
     try:
-        return [entry.name for entry in zoo.catalogue(task)]
+        return [entry.name for entry in zoo.catalogue(task, kind)]
     except InputError:
         log.exception("the catalogue cannot be read")
         return []

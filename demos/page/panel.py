@@ -10,10 +10,10 @@ import gradio as gr
 from gradio.components import Component
 
 from core.errors import InputError
-from core.tasks.progress import Progress, Settings
-from core.tasks.stems import StemsProgress
+from core.tasks.progress import Progress, Result, Run, Sounds
+from core.tasks.settings import Settings
 from demos.page import html, layout, plots
-from demos.page.history import Moment, Shelf, Take
+from demos.page.history import Histories, KeptIterate, RunHistory
 from demos.page.runner import APOLOGY, Runner
 from demos.page.source import Loaded, load
 from demos.page.stream import throttled
@@ -42,27 +42,27 @@ class Panel(Runner):
         ui: its widgets: run, stop, status, monitor, ladder, scrubber, compare, metrics, notes, download and those of
             the settings.
         task: the command's name.
-        shelf: holds the iterates of every session.
+        histories: hold the iterates of every session.
     """
 
-    def __init__(self, ui: Any, task: str, shelf: Shelf):
+    def __init__(self, ui: Any, task: str, histories: Histories):
         super().__init__(ui, task)
-        self._shelf = shelf
+        self._histories = histories
 
     @abstractmethod
-    def start(self, values: dict) -> tuple[Any, Take, Any]:
-        """A run, the take that keeps its iterates, and whatever `conclude` needs.
+    def start(self, values: dict) -> tuple[Run, RunHistory, Any]:
+        """A run, the history that keeps its iterates, and whatever `conclude` needs.
 
         Raises:
             InputError: what the visitor can mend.
         """
 
     @abstractmethod
-    def show(self, clips: tuple, chains: tuple, take: Take) -> dict | None:
-        """The monitor's payload for what the sampler hears and what its chain is."""
+    def show(self, sounds: Sounds, chains: Sounds, history: RunHistory) -> dict | None:
+        """The monitor's payload for the sampler's estimates and the states of its chains."""
 
     @abstractmethod
-    def conclude(self, result: Any, take: Take, context: Any) -> dict:
+    def conclude(self, result: Result, history: RunHistory, context: Any) -> dict:
         """What the page shows of the result."""
 
     @property
@@ -70,7 +70,7 @@ class Panel(Runner):
         """Widgets of one tab alone that follow its runs, see `besides`."""
         return set()
 
-    def besides(self, clips: tuple, take: Take) -> dict:
+    def besides(self, sounds: Sounds, history: RunHistory) -> dict:
         """What the further widgets show beside the monitor."""
         return {}
 
@@ -96,52 +96,54 @@ class Panel(Runner):
     # ---- the run -----------------------------------------------------------------------------------------------
 
     def updates(self, values: dict, session: str) -> Iterator[dict]:
-        run, take, context = self.start(values)
-        self._shelf.put(session, self.task, take)
-        with closing(throttled(run, take.add)) as updates:
+        run, history, context = self.start(values)
+        self._histories.put(session, self.task, history)
+        with closing(throttled(run, history.add)) as updates:
             for item in updates:
-                if isinstance(item, Progress | StemsProgress):
-                    yield self._update(item, take)
+                if isinstance(item, Progress):
+                    yield self._update(item, history)
                 else:
-                    yield self.buttons(running=False) | self._scrubber(take) | self.conclude(item, take, context)
-        self._shelf.put(session, self.task, take)
+                    shown = self.conclude(item, history, context)
+                    yield self.buttons(running=False) | self._scrubber(history) | shown
+        self._histories.put(session, self.task, history)
 
-    def _update(self, progress: Progress | StemsProgress, take: Take) -> dict:
+    def _update(self, progress: Progress, history: RunHistory) -> dict:
         return {
             self.ui.status: html.progress_html(progress),
-            self.ui.monitor: self.show(progress.clips, progress.chains, take),
-            self.ui.ladder: _ladder(take.moments),
+            self.ui.monitor: self.show(progress.sounds, progress.chains, history),
+            self.ui.ladder: _ladder(history.iterates),
             self.ui.scrubber: gr.Slider(visible=False),
             self.ui.compare: None,  # only now: a run that is refused leaves the last result alone
-            **self.besides(progress.clips, take),
+            **self.besides(progress.sounds, history),
         }
 
     # ---- afterwards --------------------------------------------------------------------------------------------
 
     def stopped(self, session: str) -> dict:
-        take = self._shelf.get(session, self.task)
+        history = self._histories.get(session, self.task)
         text = "Stopped"
-        if take and take.moments:
-            text = f"<b>Stopped</b><span>step {take.moments[-1].step} of {take.moments[-1].total_steps}</span>"
-        return {self.ui.status: html.status_html("stopped", text)} | (self._scrubber(take) if take else {})
+        if history and history.iterates:
+            last = history.iterates[-1]
+            text = f"<b>Stopped</b><span>step {last.step} of {last.total_steps}</span>"
+        return {self.ui.status: html.status_html("stopped", text)} | (self._scrubber(history) if history else {})
 
-    def _scrubber(self, take: Take) -> dict:
-        count = len(take.moments)
+    def _scrubber(self, history: RunHistory) -> dict:
+        count = len(history.iterates)
         return {self.ui.scrubber: gr.Slider(minimum=1, maximum=max(count, 2), value=count, visible=count > 1)}
 
     def _scrub(self, number: float, request: gr.Request) -> dict:
-        take = self._shelf.get(request.session_hash, self.task)
-        if take is None or not take.moments:
+        history = self._histories.get(request.session_hash, self.task)
+        if history is None or not history.iterates:
             gr.Warning("The iterates of this run are no longer kept: run it again.")
             return {self.ui.status: gr.skip()}
-        moments = take.moments
-        position = min(max(int(number), 1), len(moments)) - 1
-        clips, chains = moments[position].clips()
+        iterates = history.iterates
+        position = min(max(int(number), 1), len(iterates)) - 1
+        sounds, chains = iterates[position].sounds()
         return {
-            self.ui.monitor: self.show(clips, chains, take),
-            self.ui.ladder: _ladder(moments, position),
-            self.ui.status: html.moment_html(moments[position]),
-            **self.besides(clips, take),
+            self.ui.monitor: self.show(sounds, chains, history),
+            self.ui.ladder: _ladder(iterates, position),
+            self.ui.status: html.iterate_html(iterates[position]),
+            **self.besides(sounds, history),
         }
 
 
@@ -157,10 +159,10 @@ def checked_seed(value: float | None) -> int:
     return seed
 
 
-def _ladder(moments: list[Moment], position: int | None = None):
+def _ladder(iterates: list[KeptIterate], position: int | None = None):
     """The ladder as far as it has been climbed; a start (step 0) stands on no rung."""
-    rungs = [m for m in moments if m.step]
+    rungs = [iterate for iterate in iterates if iterate.step]
     if position is not None:
-        position = max(sum(m.step > 0 for m in moments[: position + 1]) - 1, 0)
-    columns = ([getattr(m, name) for m in rungs] for name in ("level", "residual", "log_prob"))
+        position = max(sum(iterate.step > 0 for iterate in iterates[: position + 1]) - 1, 0)
+    columns = ([getattr(rung, name) for rung in rungs] for name in ("level", "residual", "log_prob"))
     return plots.ladder_figure(*columns, position)

@@ -6,10 +6,10 @@ import uuid
 import gradio as gr
 
 from core.errors import InputError
-from core.tasks.progress import Result
+from core.tasks.progress import SOUND, Result, Sounds
 from demos.page import html, layout, plots
 from demos.page.downloads import restored_file
-from demos.page.history import Shelf, Take
+from demos.page.history import Histories, RunHistory
 from demos.page.job import Example, Job
 from demos.page.panel import Panel
 from demos.page.runner import APOLOGY
@@ -25,12 +25,12 @@ class RunPanel(Panel):
     """A tab's widgets and what they do; build it inside a `gr.Tab`.
 
     Args:
-        shelf: holds the iterates of every session.
+        histories: hold the iterates of every session.
         concurrency: arguments of the run's event that bound how many run at once.
     """
 
-    def __init__(self, job: Job, shelf: Shelf, concurrency: dict):
-        super().__init__(layout.build(job), job.task, shelf)
+    def __init__(self, job: Job, histories: Histories, concurrency: dict):
+        super().__init__(layout.build(job), job.task, histories)
         self.job = job
         self._wire_input()
         self.wire_run(self.ui.inputs, concurrency)
@@ -52,7 +52,7 @@ class RunPanel(Panel):
     def _example_loader(self, example: Example):
         def choose():
             loaded = load(example.path, example.label, example.reference)
-            known = example.prior in layout.prior_names(self.job.task)
+            known = example.prior in layout.model_names(self.job.task)
             chosen = gr.Dropdown(value=example.prior) if known else gr.skip()
             fresh = self._fresh_input(loaded, example.seconds or loaded.seconds, autoplay=True)
             return *fresh, chosen, *example.choices.values()
@@ -102,23 +102,24 @@ class RunPanel(Panel):
             raise InputError("There is no model for this task here: train or import one, then reload the page.")
         chosen = {name: values[widget] for name, widget in ui.choices.items()}
         run = self.job.start(source, self.settings(values, values[ui.prior]), chosen)
-        take = Take(uuid.uuid4().hex, plots.loudest_db(source.clip), source.start)
-        return run, take, (source.notes, values[ui.loaded])
+        history = RunHistory(uuid.uuid4().hex, plots.loudest_db(source.clip), source.start)
+        return run, history, (source.notes, values[ui.loaded])
 
-    def show(self, clips: tuple, chains: tuple, take: Take) -> dict:
-        tracks = [Track(ESTIMATE, *clips), Track(CHAIN, *chains)]
-        return payload(View(tracks, take.key, take.top_db, offset=take.offset))
+    def show(self, sounds: Sounds, chains: Sounds, history: RunHistory) -> dict:
+        tracks = [Track(ESTIMATE, sounds[SOUND]), Track(CHAIN, chains[SOUND])]
+        return payload(View(tracks, history.key, history.top_db, offset=history.offset))
 
-    def conclude(self, result: Result, take: Take, context) -> dict:
+    def conclude(self, result: Result, history: RunHistory, context) -> dict:
         ui, (notes, loaded) = self.ui, context
+        baselines = {method: sounds[SOUND] for method, sounds in result.baselines.items()}
         tracks = [Track("Input", result.observed), Track("Result", result.clip)]
-        if any(result.observed is clip for clip in result.baselines.values()):
+        if any(result.observed is clip for clip in baselines.values()):
             tracks = tracks[1:]  # what came in cannot be heard itself
-        tracks += [Track(html.title(name), clip) for name, clip in result.baselines.items()]
+        tracks += [Track(html.title(name), clip) for name, clip in baselines.items()]
         tracks += [Track("Truth", result.truth)] if result.truth is not None else []
         heard = next(n for n, track in enumerate(tracks) if track.clip is result.clip)
-        view = View(tracks, take.key, take.top_db, offset=take.offset, initial=heard)
-        gaps = [[start + take.offset, stop + take.offset] for start, stop in result.report.get("gaps", ())]
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=heard)
+        gaps = [[start + history.offset, stop + history.offset] for start, stop in result.report.get("gaps", ())]
         return {
             ui.status: html.result_html(result),
             ui.compare: gr.update(value=payload(view), regions=gaps),

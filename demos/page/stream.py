@@ -4,13 +4,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from core.tasks.progress import Progress, Result, Run
-from core.tasks.stems import Separation, SeparationRun, StemsProgress
-from core.tasks.voices import Localization, LocalizationProgress, LocalizationRun
 
 INTERVAL_SECONDS = 0.25
 SHOWING_SHARE = 0.25
-
-Moment = Progress | StemsProgress | LocalizationProgress
 
 
 class Throttle:
@@ -39,8 +35,8 @@ class Throttle:
 
 
 def throttled(
-    run: Run | SeparationRun | LocalizationRun, keep: Callable[[Moment], None], throttle: Throttle | None = None
-) -> Iterator[Moment | Result | Separation | Localization]:
+    run: Run, keep: Callable[[Progress], None], throttle: Throttle | None = None
+) -> Iterator[Progress | Result]:
     """The updates of a run that are worth showing, and its result; closing it closes the run.
 
     Args:
@@ -50,7 +46,7 @@ def throttled(
     waiting = None
     try:
         for item in run:
-            if not isinstance(item, Moment):
+            if isinstance(item, Result):
                 if waiting is not None:
                     yield waiting
                 yield item

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import gradio as gr
 
 from core.tasks.declipping import declip
-from core.tasks.progress import Run, Settings
+from core.tasks.progress import Run
+from core.tasks.settings import Settings
 from demos.page.job import Example, Job
 from demos.page.source import Source
 

@@ -6,7 +6,8 @@ import gradio as gr
 
 from core.errors import InputError
 from core.tasks.inpainting import inpaint
-from core.tasks.progress import Run, Settings
+from core.tasks.progress import Run
+from core.tasks.settings import Settings
 from demos.page import html
 from demos.page.job import Example, Job
 from demos.page.source import Source

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.signal.stft import HOP_LENGTH, N_FFT
-from core.tasks.inspection import LEAST_DB, Hearing, Prediction
+from core.tasks.inspection import LEAST_DB, Denoising, Prediction
 from demos.page.plots import AMBER, STEEL
 
 HIGHEST_FRAMES = 1500  # columns of a curve
@@ -20,7 +20,7 @@ LAYOUT = {
 }
 
 
-def expectation(view: Prediction | Hearing, offset: float = 0.0) -> go.Figure:
+def expectation(view: Prediction | Denoising, offset: float = 0.0) -> go.Figure:
     """The heat map: of the classes' probabilities with the true path on it, or of the filter's gain.
 
     Args:
@@ -29,7 +29,7 @@ def expectation(view: Prediction | Hearing, offset: float = 0.0) -> go.Figure:
     return _probabilities(view, offset) if isinstance(view, Prediction) else _gain(view, offset)
 
 
-def over_time(view: Prediction | Hearing, offset: float = 0.0) -> go.Figure:
+def over_time(view: Prediction | Denoising, offset: float = 0.0) -> go.Figure:
     """Bits a sample over time; of a denoiser the error of its estimate, both averaged over short whiles."""
     if isinstance(view, Prediction):
         values, title = view.bits, "bits a sample"
@@ -38,14 +38,14 @@ def over_time(view: Prediction | Hearing, offset: float = 0.0) -> go.Figure:
         values, title = (heard - clean) ** 2 / np.mean(clean**2), "error, dB"
     width = max(1, len(values) // HIGHEST_FRAMES)
     means = np.nanmean(values[: len(values) // width * width].reshape(-1, width), axis=1)
-    if isinstance(view, Hearing):
+    if isinstance(view, Denoising):
         means = 10 * np.log10(means + 1e-9)
     times = offset + (np.arange(len(means)) + 0.5) * width / view.clean.sample_rate
     figure = _figure(152, "time, s", title)
     return figure.add_scatter(x=times, y=means.astype(np.float32), line={"color": AMBER, "width": 1.2}, mode="lines")
 
 
-def over_ladder(curve: Sequence[tuple[float, float]], view: Prediction | Hearing) -> go.Figure:
+def over_ladder(curve: Sequence[tuple[float, float]], view: Prediction | Denoising) -> go.Figure:
     """The figure at levels of the whole ladder, with a marker where the view stands."""
     title = "bits a sample" if isinstance(view, Prediction) else "error, dB"
     figure = _figure(152, "noise level", title)
@@ -67,7 +67,7 @@ def _probabilities(view: Prediction, offset: float) -> go.Figure:
     return figure.add_scatter(x=times, y=view.path, line=line, mode="lines", hovertemplate=hover)
 
 
-def _gain(view: Hearing, offset: float) -> go.Figure:
+def _gain(view: Denoising, offset: float) -> go.Figure:
     rate = view.clean.sample_rate
     bins, frames = view.gain_db.shape
     times = (offset + np.arange(frames) * HOP_LENGTH / rate).round(4)

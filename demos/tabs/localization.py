@@ -1,4 +1,4 @@
-"""The localization tab: voices around a microphone array are found, followed live, separated and listened to."""
+"""The localization tab: finds, tracks and separates the voices around a microphone array."""
 
 import uuid
 from collections.abc import Iterator
@@ -9,17 +9,17 @@ import gradio as gr
 from core.arrays.geometry import ARRAYS, ArrayGeometry
 from core.errors import InputError
 from core.tasks.localization import TASK, choose_separator, localize
-from core.tasks.progress import Settings
-from core.tasks.voices import Localization, LocalizationProgress
+from core.tasks.progress import Progress, Result
+from core.tasks.settings import Settings
 from demos.array import polar
+from demos.array.array_recording import ArrayRecording
 from demos.array.channel_panel import ChannelPanel
 from demos.array.input_panel import EXAMPLES, QUIET, ArrayPanel
-from demos.array.input_sound import Heard
 from demos.array.layout import AUTOMATIC, FIRST_ARRAY, build
 from demos.array.live_panel import LivePanel
-from demos.array.live_routes import LiveDoor
-from demos.array.relay_routes import RelayDoor
-from demos.array.results import compared, numbered, stems_of, voice_metrics_html
+from demos.array.live_routes import LiveRoutes
+from demos.array.relay_routes import RelayRoutes
+from demos.array.results import comparison_view, numbered_voices, stems_view, voice_metrics_html
 from demos.page import html, layout
 from demos.page.downloads import stems_archive
 from demos.page.runner import Runner
@@ -59,64 +59,64 @@ H. Sawada et al.: *Multichannel extensions of non-negative matrix factorization 
 
 
 class LocalizationPanel(Runner):
-    """The tab's widgets and what they do; build it inside a `gr.Tab`.
+    """The tab's widgets and their events; build it inside a `gr.Tab`.
 
     Args:
-        relay, live: where arrays elsewhere come in, and live views go out; the page's server has to route their routes.
-        concurrency: arguments of the events that compute for long, which bound how many run at once.
+        relay, live: routes of relayed arrays and of live views; the page's server must serve them.
+        concurrency: arguments of the long events that limit how many run at once.
     """
 
-    def __init__(self, relay: RelayDoor, live: LiveDoor, concurrency: dict):
+    def __init__(self, relay: RelayRoutes, live: LiveRoutes, concurrency: dict):
         ui = build(SENTENCE, [example.label for example in EXAMPLES], HOW, _about(AUTOMATIC, ARRAYS[FIRST_ARRAY]))
         super().__init__(ui, TASK)
-        self._given = ArrayPanel(ui, live)
-        self._listening = LivePanel(ui, self._given, relay, live, concurrency)
-        ChannelPanel(ui, self._given, live)
+        self._input = ArrayPanel(ui, live)
+        self._live_panel = LivePanel(ui, self._input, relay, live, concurrency)
+        ChannelPanel(ui, self._input, live)
         described = [ui.prior.change, ui.array.change]
         gr.on(described, self._describe, {ui.prior, ui.array, ui.own}, ui.about, **QUIET)
         self.wire_buttons(ui.inputs, {ui.polar, ui.stems, ui.compare, ui.metrics, ui.notes, ui.download}, concurrency)
 
     def forget(self, visitor: str) -> None:
-        """Ends everything of a visitor who has left."""
-        self._listening.forget(visitor)
+        """Ends the live view and the relay of a visitor who has left."""
+        self._live_panel.forget(visitor)
 
     def updates(self, values: dict, session: str) -> Iterator[dict]:
         ui = self.ui
-        heard, looks, key = self._given.heard(values, session, None), [], uuid.uuid4().hex
+        recording, looks, key = self._input.recording(values, session, None), [], uuid.uuid4().hex
         count = _chosen(values[ui.count])
         run = localize(
-            heard.clip,
-            heard.array,
+            recording.clip,
+            recording.array,
             settings=Settings(_chosen(values[ui.prior])),
             method=_chosen(values[ui.method]),
             voices=int(count) if count else None,
             moving=bool(values[ui.moving]),
-            truth=heard.truth,
+            truth=recording.truth,
         )
-        with closing(throttled(run, lambda moment: looks.append(polar.look_of(moment)))) as moments:
-            for moment in moments:
-                if isinstance(moment, LocalizationProgress):
-                    shown = polar.looking(heard.array, moment, key)
-                    yield {ui.status: html.looking_html(moment), ui.polar: shown, ui.stems: None, ui.compare: None}
+        with closing(throttled(run, lambda progress: looks.append(polar.step_payload(progress.look)))) as updates:
+            for item in updates:
+                if isinstance(item, Progress):
+                    shown = polar.progress_view(recording.array, item.look, key)
+                    yield {ui.status: html.looking_html(item), ui.polar: shown, ui.stems: None, ui.compare: None}
                 else:
-                    yield self.buttons(running=False) | self._conclude(moment, heard, looks, key)
+                    yield self.buttons(running=False) | self._conclude(item, recording, looks, key)
 
-    def _conclude(self, result: Localization, heard: Heard, looks: list, key: str) -> dict:
-        ui, voices = self.ui, numbered(result, heard.truth)
-        truth = [path[0] for path in heard.truth.paths] if heard.truth else []
+    def _conclude(self, result: Result, recording: ArrayRecording, looks: list, key: str) -> dict:
+        ui, voices = self.ui, numbered_voices(result, recording.truth)
+        truth = [path[0] for path in recording.truth.paths] if recording.truth else []
         stems = {f"voice-{number}": voice.clip for number, voice in voices.items()}
         return {
             ui.status: html.found_html(result),
-            ui.polar: polar.found(heard.array, voices, looks, truth, key),
-            ui.stems: payload(stems_of(voices, heard, key)) if voices else None,
-            ui.compare: payload(compared(voices, heard, key)),
-            ui.metrics: html.localization_html(result) + voice_metrics_html(result, heard.truth_names),
-            ui.notes: html.notes_html(dict.fromkeys((*heard.notes, *result.notes))),
-            ui.download: stems_archive(stems, heard.name, "voices") if voices else None,
+            ui.polar: polar.result_view(recording.array, voices, looks, truth, key),
+            ui.stems: payload(stems_view(voices, recording, key)) if voices else None,
+            ui.compare: payload(comparison_view(voices, recording, key)),
+            ui.metrics: html.localization_html(result) + voice_metrics_html(result, recording.truth_names),
+            ui.notes: html.notes_html(dict.fromkeys((*recording.notes, *result.notes))),
+            ui.download: stems_archive(stems, recording.name, "voices") if voices else None,
         }
 
     def _describe(self, values: dict) -> str:
-        return _about(values[self.ui.prior], self._given.array(values))
+        return _about(values[self.ui.prior], self._input.array(values))
 
 
 def _chosen(value: str | None) -> str | None:
@@ -124,7 +124,7 @@ def _chosen(value: str | None) -> str | None:
 
 
 def _about(prior: str | None, array: ArrayGeometry) -> str:
-    """The card of the separator that would be used."""
+    """The card of the separator that a run would use."""
     if _chosen(prior):
         return layout.about_html(prior)
     try:

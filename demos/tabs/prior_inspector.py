@@ -8,6 +8,7 @@ import gradio as gr
 
 from core.errors import InputError
 from core.tasks.inspection import LONGEST_SECONDS, Prediction, inspect, over_levels, rungs
+from core.zoo.families import PRIOR
 from demos.page import html, layout
 from demos.page.job import SOUNDS
 from demos.page.panel import LARGEST_SEED, accept
@@ -58,7 +59,7 @@ def build(concurrency: dict) -> None:
 
 def _build() -> SimpleNamespace:
     made = {"chips": layout.build_lead(SENTENCE, list(EXAMPLES)), "loaded": gr.State(None, time_to_live=24 * 3600)}
-    names = layout.prior_names()
+    names = layout.model_names(kind=PRIOR)
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=4, min_width=320, elem_classes="pane"):
             made["scope"] = scope(placeholder="Choose an example above, or bring your own.", size="small")

@@ -8,11 +8,12 @@ import gradio as gr
 
 from core.errors import InputError
 from core.signal.clip import Clip
-from core.tasks.separation import DEFAULT_PRIORS, TASK, mix, separate, stem_names
-from core.tasks.stems import Separation
+from core.tasks.mixing import mix
+from core.tasks.progress import Result, Sounds
+from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
 from demos.page import html, layout, plots
 from demos.page.downloads import stems_archive
-from demos.page.history import Shelf, Take
+from demos.page.history import Histories, RunHistory
 from demos.page.job import SOUNDS
 from demos.page.panel import Panel, accept
 from demos.page.scope import Track, View, payload, scope
@@ -73,8 +74,8 @@ EXAMPLES = (
 class SeparationPanel(Panel):
     """The tab's widgets and what they do; arguments as `demos.page.restoration_panel.RunPanel` has them."""
 
-    def __init__(self, shelf: Shelf, concurrency: dict):
-        super().__init__(_build(), TASK, shelf)
+    def __init__(self, histories: Histories, concurrency: dict):
+        super().__init__(_build(), TASK, histories)
         self._wire_input()
         self.wire_run(self.ui.inputs, concurrency)
 
@@ -111,26 +112,26 @@ class SeparationPanel(Panel):
             levels_db=levels,
             references=truths,
         )
-        names = stem_names(priors)
-        take = Take(uuid.uuid4().hex, plots.loudest_db(mixture), offset, names, chain=values[ui.heard] == CHAINS)
-        return run, take, (values[ui.first].name, notes)
+        history = RunHistory(uuid.uuid4().hex, plots.loudest_db(mixture), offset, chain=values[ui.heard] == CHAINS)
+        return run, history, (values[ui.first].name, notes)
 
-    def show(self, clips: tuple, chains: tuple, take: Take) -> dict:
-        tracks = [Track(name, clip) for name, clip in zip(take.names, chains if take.chain else clips, strict=True)]
-        return payload(View(tracks, take.key, take.top_db, offset=take.offset))
+    def show(self, sounds: Sounds, chains: Sounds, history: RunHistory) -> dict:
+        tracks = [Track(name, clip) for name, clip in (chains if history.chain else sounds).items()]
+        return payload(View(tracks, history.key, history.top_db, offset=history.offset))
 
-    def conclude(self, result: Separation, take: Take, context) -> dict:
+    def conclude(self, result: Result, history: RunHistory, context) -> dict:
         ui, (name, notes) = self.ui, context
-        tracks = [Track("Mixture", result.mixture), *(Track(name, clip) for name, clip in result.stems.items())]
-        tracks += [Track(f"{name}, truth", clip) for name, clip in (result.truths or {}).items()]
-        view = View(tracks, take.key, take.top_db, offset=take.offset, initial=1)
-        adds_up = f"Together the stems miss the mixture by at most {result.misses:.1g} of full scale."
+        tracks = [Track("Mixture", result.observed), *(Track(name, clip) for name, clip in result.sounds.items())]
+        tracks += [Track(f"{name}, truth", clip) for name, clip in result.truths.items()]
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1)
+        misses = result.report["misses_mixture_by"]
+        adds_up = f"Together the stems miss the mixture by at most {misses:.1g} of full scale."
         return {
             ui.status: html.result_html(result),
             ui.compare: payload(view),
             ui.metrics: html.separation_html(result),
             ui.notes: html.notes_html(dict.fromkeys((*notes, *result.notes, adds_up))),
-            ui.download: stems_archive(result.stems, name, self.task),
+            ui.download: stems_archive(result.sounds, name, self.task),
         }
 
 
@@ -164,7 +165,7 @@ def _build_input() -> dict:
         elem_classes="door",
     )
     made["level"] = gr.Slider(-20, 20, value=0, step=1, label="Second sound louder by (dB)", visible=False)
-    names = layout.prior_names(TASK)
+    names = layout.model_names(TASK)
     with gr.Row(elem_classes="settings"):
         firsts = [name if name in names else (names[0] if names else None) for name in DEFAULT_PRIORS]
         priors = [

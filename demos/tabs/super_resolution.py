@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import gradio as gr
 
-from core.tasks.progress import Run, Settings
+from core.tasks.progress import Run
+from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
 from demos.page.job import Example, Job
 from demos.page.source import Source

@@ -13,7 +13,8 @@ from core.errors import InputError
 from core.signal.files import read_clip
 from core.signal.mel import MelFrontEnd
 from core.signal.spectrogram_files import SUFFIXES, MelSpectrogram, read_spectrogram
-from core.tasks.progress import Run, Settings
+from core.tasks.progress import SOUND, Run, Sounds
+from core.tasks.settings import Settings
 from core.tasks.vocoding import (
     DEFAULT_PRIOR,
     SEMITONES,
@@ -25,7 +26,7 @@ from core.tasks.vocoding import (
 )
 from demos.page import html, plots
 from demos.page.downloads import spectrogram_file
-from demos.page.history import Shelf, Take
+from demos.page.history import Histories, RunHistory
 from demos.page.job import SAMPLERS, Example, Job
 from demos.page.restoration_panel import RunPanel
 from demos.page.source import DEFAULT_PART_SECONDS, Loaded, Source, read_source
@@ -104,7 +105,7 @@ JOB = Job(
 
 
 @dataclass
-class MelTake(Take):
+class MelHistory(RunHistory):
     """Knows, too, which spectrogram its iterates are to be seen as."""
 
     front_end: MelFrontEnd | None = None
@@ -113,8 +114,8 @@ class MelTake(Take):
 class VocodingPanel(RunPanel):
     """Beside the skeleton's: spectrograms as pictures, and as files that are opened and taken along."""
 
-    def __init__(self, shelf: Shelf, concurrency: dict):
-        super().__init__(JOB, shelf, concurrency)
+    def __init__(self, histories: Histories, concurrency: dict):
+        super().__init__(JOB, histories, concurrency)
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         further, choices = ui.further, [ui.choices["stretch"], ui.choices["semitones"]]
         fresh = [ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption]
@@ -128,24 +129,24 @@ class VocodingPanel(RunPanel):
     def further(self) -> set:
         return {self.ui.further["heard"]}
 
-    def besides(self, clips: tuple, take: MelTake) -> dict:
-        heard = spectrogram_of(clips[0], take.front_end)
+    def besides(self, sounds: Sounds, history: MelHistory) -> dict:
+        heard = spectrogram_of(sounds[SOUND], history.front_end)
         return {self.ui.further["heard"]: _figure("Heard", heard)}
 
     def start(self, values: dict):
         ui, loaded = self.ui, values[self.ui.loaded]
         settings = self.settings(values, values[ui.prior])
         if not _is_spectrogram(loaded):
-            run, take, context = super().start(values)
-            take = MelTake(take.key, take.top_db, take.offset, front_end=front_end_for(settings))
-            return run, take, context
+            run, history, context = super().start(values)
+            front_end = front_end_for(settings)
+            return run, MelHistory(history.key, history.top_db, history.offset, front_end=front_end), context
         start, length = values[ui.start] or 0.0, values[ui.length] or None
         spectrogram = read_spectrogram(Path(loaded.path), front_end_for(settings)).cut(start, length)
         changes = _changes({name: values[widget] for name, widget in ui.choices.items()})
-        take = MelTake(uuid.uuid4().hex, None, start, front_end=spectrogram.front_end)
+        history = MelHistory(uuid.uuid4().hex, None, start, front_end=spectrogram.front_end)
         path = values[ui.reference]
         reference = read_clip(path, start=start, length=length).clip if path else None
-        return vocode(spectrogram, settings=settings, reference=reference, **changes), take, ((), loaded)
+        return vocode(spectrogram, settings=settings, reference=reference, **changes), history, ((), loaded)
 
     def _open(self, path: str | None, prior: str):
         """A spectrogram file, checked for the prior that is chosen."""

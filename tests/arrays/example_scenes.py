@@ -4,7 +4,7 @@ import numpy as np
 
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.scenes.random_scene import shoebox
-from core.arrays.scenes.scene import Scene, Source, render
+from core.arrays.scenes.scene import Scene, SoundSource, render
 from tests.arrays.sounds import RATE, RESPEAKER, babble
 
 ROOM = shoebox((5.0, 4.0, 2.6), (2.4, 1.9, 0.9), 0.2)
@@ -14,7 +14,7 @@ def voices(*degrees: float | range, seconds: float = 3.0, array: ArrayGeometry =
     """Voices 1.2 m from an array in a mild room, [voices, mics, frames]; a range is the path of one that moves."""
     paths = [list(own) if isinstance(own, range) else [own] for own in degrees]
     sources = [
-        Source(f"voice{k:02d}", ROOM, tuple(_place(angle) for angle in path), 0.3) for k, path in enumerate(paths)
+        SoundSource(f"voice{k:02d}", ROOM, tuple(_place(angle) for angle in path), 0.3) for k, path in enumerate(paths)
     ]
     scene = Scene(array, tuple(sources), int(seconds * RATE), RATE)
     return render(scene, [babble(k + 1, seconds) for k in range(len(paths))])

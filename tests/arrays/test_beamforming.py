@@ -5,7 +5,7 @@ import pytest
 
 from core.arrays.beamforming import delay_and_sum, direction_masks, directional_mvdr, mvdr
 from core.arrays.oracles import ideal_binary_mask, ideal_ratio_mask, multichannel_wiener_filter
-from core.arrays.scenes.scene import Room, Scene, Source, render
+from core.arrays.scenes.scene import Room, Scene, SoundSource, render
 from core.arrays.spectra import stft
 from core.signal.metrics import si_sdr_db
 from tests.arrays.sounds import RATE, RESPEAKER, babble, plane_wave
@@ -19,7 +19,7 @@ def scene() -> Scene:
     """Two voices 2 m away and 110 degrees apart, without any reverberation."""
     places = {"voice00": 0.4, "voice01": 0.4 + np.deg2rad(110)}
     voices = [
-        Source(name, FREE_FIELD, ((2 * np.cos(angle), 2 * np.sin(angle), 0.0),), peak=0.3)
+        SoundSource(name, FREE_FIELD, ((2 * np.cos(angle), 2 * np.sin(angle), 0.0),), peak=0.3)
         for name, angle in places.items()
     ]
     return Scene(RESPEAKER, tuple(voices), 2 * RATE, RATE)

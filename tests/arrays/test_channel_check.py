@@ -33,46 +33,46 @@ def test_a_sound_array_has_no_findings(sound):
 
 def test_a_silent_channel_is_named(sound):
     sound[2] = 0
-    (finding,) = check_levels(sound)
-    assert (finding.kind, finding.microphones) == ("dead", (2,))
-    assert finding.sentence.startswith("Microphone 2 is silent")
+    (fault,) = check_levels(sound)
+    assert (fault.kind, fault.microphones) == ("dead", (2,))
+    assert fault.sentence.startswith("Microphone 2 is silent")
 
 
 def test_a_muted_array_is_said_to_be():
-    (finding,) = check_levels(np.zeros((4, RATE)))
-    assert finding.microphones == (0, 1, 2, 3) and "No microphone hears anything" in finding.sentence
+    (fault,) = check_levels(np.zeros((4, RATE)))
+    assert fault.microphones == (0, 1, 2, 3) and "No microphone hears anything" in fault.sentence
 
 
 def test_a_faint_channel_is_named(sound):
     sound[0] *= 0.01
-    (finding,) = check_levels(sound)
-    assert (finding.kind, finding.microphones) == ("faint", (0,))
+    (fault,) = check_levels(sound)
+    assert (fault.kind, fault.microphones) == ("faint", (0,))
 
 
 def test_clipping_channels_are_named(sound):
     sound[[1, 3]] = np.clip(50 * sound[[1, 3]], -1, 1)
-    kinds = {finding.kind: finding for finding in check_levels(sound)}
+    kinds = {fault.kind: fault for fault in check_levels(sound)}
     assert kinds["clipping"].microphones == (1, 3)
     assert kinds["clipping"].sentence.startswith("Microphones 1 and 3 are clipping")
 
 
 def test_copies_are_named(sound):
     sound[3] = sound[1]
-    (finding,) = check_levels(sound)
-    assert (finding.kind, finding.microphones) == ("copied", (1, 3))
+    (fault,) = check_levels(sound)
+    assert (fault.kind, fault.microphones) == ("copied", (1, 3))
 
 
 def test_swapped_channels_are_named_with_the_right_order():
-    (finding,) = check_order(taps([0, 2, 1, 3]), RATE, RESPEAKER)
-    assert (finding.kind, finding.microphones) == ("swapped", (1, 2))
-    assert "a tap on 1 was heard as 2" in finding.sentence and "1,3,2,4" in finding.sentence
+    (fault,) = check_order(taps([0, 2, 1, 3]), RATE, RESPEAKER)
+    assert (fault.kind, fault.microphones) == ("swapped", (1, 2))
+    assert "a tap on 1 was heard as 2" in fault.sentence and "1,3,2,4" in fault.sentence
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [0, 1, 1, 3], []])
 def test_taps_that_say_nothing_are_asked_for_again(order):
-    (finding,) = check_order(taps(order), RATE, RESPEAKER)
-    assert finding.kind == "unclear" and "once" in finding.sentence
-    assert set(finding.microphones) == set(range(4)) - set(order)
+    (fault,) = check_order(taps(order), RATE, RESPEAKER)
+    assert fault.kind == "unclear" and "once" in fault.sentence
+    assert set(fault.microphones) == set(range(4)) - set(order)
 
 
 def test_taps_are_heard_in_their_order():

@@ -3,21 +3,23 @@
 import pytest
 import torch
 
-from core.observations.mixture import Mixture, Remainder, SharedSum
+from core.observations.mixture import Mixture, SharedSum
 from core.priors.independent import Independent
+from core.priors.remainder import Remainder
 from core.samplers.diffusion import reverse_diffusion
 from core.samplers.langevin import annealed_langevin
+from core.samplers.schedules import karras
 from core.signal.companding import Linear, Waveform
-from core.types import Observation, Score
+from core.types import MixtureCondition, Observation, Prior, Score
 
 FRAMES, GAINS = 50, (1.0, 0.5, 2.0)
 
 
-class White:
+class White(Prior):
     """Independent samples around a mean, as a prior."""
 
-    sample_rate, domain, rms, device, receptive_field = 16000, Waveform(), 1.0, torch.device("cpu"), 0
-    levels, start_level, hears_mixtures = (0.5, 0.2, 0.05), 0.5, False
+    sample_rate, domain, rms, device = 16000, Waveform(), 1.0, torch.device("cpu")
+    levels, start_level = (0.5, 0.2, 0.05), 0.5
 
     def __init__(self, mean: float, variance: float):
         self.name, self.mean, self.variance = f"white-{mean}", mean, variance
@@ -87,13 +89,12 @@ def test_the_residual_is_by_how_much_the_priors_disagree_about_the_sum():
     priors = [White(0.1, 1.0), White(-0.3, 0.2)]
     remainder = Remainder(Independent(priors), observed, (1.0, 0.5))
     free = noise(1, FRAMES, seed=1)
-    remainder.score(free, level)
-    heard = [
+    estimates = [
         x + level**2 * p.score(x, level).gradient
         for x, p in zip(remainder.complete(free).split(1), priors, strict=True)
     ]
-    expected = (heard[0] + 0.5 * heard[1] - observed).square().mean().sqrt().item()
-    assert remainder.observation.residual(free) == pytest.approx(expected, rel=1e-4)
+    expected = (estimates[0] + 0.5 * estimates[1] - observed).square().mean().sqrt().item()
+    assert remainder.score(free, level).residual == pytest.approx(expected, rel=1e-4)
 
 
 def test_langevin_on_the_remainder_reaches_the_gaussian_posterior():
@@ -104,7 +105,7 @@ def test_langevin_on_the_remainder_reaches_the_gaussian_posterior():
     remainder = Remainder(prior, torch.full((1, frames), y), (1.0, 1.0))
     start, generator = torch.full((1, frames), y / 2), torch.Generator().manual_seed(0)
     *_, last = annealed_langevin(
-        remainder, Observation(), start, steps=900, step_scale=20.0, start_level=0.06, generator=generator
+        remainder, Observation(), start, sigmas=[0.05] * 900, step_scale=20.0, generator=generator
     )
     a, b = (v + 0.05**2 for v in variances)
     expected = means[0] + a / (a + b) * (y - sum(means))
@@ -125,9 +126,9 @@ def test_what_estimates_miss_is_shared_by_least_squares(domain):
 
 
 class Hearer(White):
-    """White noise that another white noise is mixed with, and a prior that knows both: it hears in mixtures."""
+    """White noise that another white noise is mixed with, and a prior that knows both: it looks at mixtures."""
 
-    hears_mixtures = True
+    conditions = frozenset({MixtureCondition})
 
     def __init__(self, mean, variance, other_mean, other_variance):
         super().__init__(mean, variance)
@@ -151,9 +152,7 @@ def test_draws_of_a_shared_sum_have_the_posterior_mean():
         prior,
         shared,
         shared.initialise(torch.Generator()),
-        steps=80,
-        start_level=20.0,
-        end_level=0.02,
+        sigmas=karras(20.0, 0.02, 80),
         condition=shared.condition(),
         generator=torch.Generator().manual_seed(0),
     )

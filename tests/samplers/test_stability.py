@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from core.errors import InputError
-from core.observations.mixture import ORIGINAL_STRENGTH, Mixture
+from core.observations.mixture import PNF_STRENGTH, Mixture
 from core.priors.independent import Independent
-from core.samplers.pnf_separation import original_separation
+from core.samplers.pnf_separation import pnf_separation
 from core.samplers.stability import windows_at_once
 from core.signal.companding import Linear
 from tests.observations.test_mixture import White
@@ -19,11 +19,19 @@ class LinearWhite(White):
 def misfit(batch: int) -> float:
     """By how much two sources miss their mixture after thirty updates of windows that cover all of it."""
     observed = 0.2 * torch.sin(torch.arange(400) / 9.0)[None]
-    mixture = Mixture(observed, (1.0, 1.0), Linear(), ORIGINAL_STRENGTH)
+    mixture = Mixture(observed, (1.0, 1.0), Linear(), PNF_STRENGTH)
     prior, generator = Independent([LinearWhite(127.5, 1e4)] * 2), torch.Generator().manual_seed(0)
     x = torch.full((2, 400 + 20), 127.5)
-    *_, last = original_separation(
-        prior, mixture, x, steps=30 * batch, generator=generator, border=10, window=400, batch=batch
+    *_, last = pnf_separation(
+        prior,
+        mixture,
+        x,
+        sigmas=prior.levels,
+        steps=30 * batch,
+        generator=generator,
+        border=10,
+        window=400,
+        batch=batch,
     )
     return mixture.residual(last.x[:, 10:-10])
 
@@ -33,7 +41,7 @@ def test_two_windows_over_all_of_a_mixture_blow_up_and_one_does_not():
 
 
 def test_the_batch_is_what_a_clip_has_room_for():
-    pull = 0.05 * ORIGINAL_STRENGTH * 2  # PnF's separation
+    pull = 0.05 * PNF_STRENGTH * 2  # PnF's separation
     assert windows_at_once(None, 20000, 16000, pull) == 1
     assert windows_at_once(None, 20000, 48000, pull) == 2
     assert windows_at_once(3, 20000, 48000, pull) == 3

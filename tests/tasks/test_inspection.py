@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from core import zoo
 from core.errors import InputError
 from core.signal.clip import Clip
-from core.tasks.inspection import LEAST_DB, RUNGS, Hearing, Prediction, inspect, over_levels, rungs
+from core.tasks.inspection import LEAST_DB, RUNGS, Denoising, Prediction, inspect, over_levels, rungs
 from demos.tabs import inspector_plots
 
 WAVENET = "piano-16k-wavenet"
@@ -42,7 +42,7 @@ def test_the_window_holds_distributions_and_the_path_through_them():
 
 def test_a_denoisers_gain_and_error(tiny_prior):
     view = inspect(tone(0.6), tiny_prior, rung=20)
-    assert isinstance(view, Hearing) and view.gain_db.min() >= LEAST_DB
+    assert isinstance(view, Denoising) and view.gain_db.min() >= LEAST_DB
     heard, clean = view.estimate.samples, view.clean.samples
     assert view.figure == pytest.approx(10 * np.log10(np.mean((heard - clean) ** 2) / np.mean(clean**2)), abs=0.01)
     assert inspect(tone(0.6), tiny_prior, rung=1).figure < view.figure < 0

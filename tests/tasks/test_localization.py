@@ -12,9 +12,10 @@ from core.signal.clip import Clip
 from core.signal.resampling import resample
 from core.tasks.localization import localize
 from core.tasks.localization_outcome import BASELINE, RATIO, WIENER
-from core.tasks.progress import Settings
+from core.tasks.progress import Progress, Result
+from core.tasks.settings import Settings
 from core.tasks.voice_search import Microphones, Request, find_voices
-from core.tasks.voices import Localization, LocalizationProgress, Truth
+from core.tasks.voices import Truth
 from tests.arrays.example_scenes import voices
 from tests.arrays.sounds import RATE, RESPEAKER, babble
 from tests.runs import gathered
@@ -33,13 +34,13 @@ def known(images: np.ndarray, *paths, rate: int = RATE) -> Truth:
     return Truth(tuple(Clip(image, rate) for image in images), tuple(tuple(np.deg2rad(path)) for path in paths))
 
 
-def finish(run) -> Localization:
+def finish(run) -> Result:
     *moments, result = run
-    assert all(isinstance(moment, LocalizationProgress) for moment in moments) and isinstance(result, Localization)
+    assert all(isinstance(moment, Progress) for moment in moments) and isinstance(result, Result)
     return result
 
 
-def degrees(result: Localization) -> list[float]:
+def degrees(result: Result) -> list[float]:
     return sorted(np.rad2deg([voice.angle for voice in result.voices]))
 
 
@@ -51,7 +52,7 @@ def test_two_voices_are_found_and_separated(pair, method, within, count):
     assert degrees(result) == pytest.approx([40, 200], abs=within)
     assert result.metrics["precision"] == result.metrics["recall"] == 1
     assert result.metrics["angular_error_degrees"] < within
-    assert all(row["si_sdr_improvement_db"] > 3 for row in result.voice_metrics)
+    assert all(row["si_sdr_improvement_db"] > 3 for row in result.figures.values())
     assert result.voices[0].energy >= result.voices[1].energy > 0
     assert all(voice.clip.samples.shape == (1, pair.shape[-1]) and not voice.track for voice in result.voices)
     oracles = [result.baseline_metrics[name]["si_sdr_improvement_db"] for name in (RATIO, WIENER)]
@@ -102,8 +103,8 @@ def test_a_whole_stream_is_recognised(pair):
 
 def test_progress_shows_the_map(pair):
     *moments, _ = localize(Clip(pair.sum(axis=0), RATE), RESPEAKER, method="srp-phat", voices=2)
-    assert all(moment.power.shape == (360,) and moment.stage is None for moment in moments)
-    assert moments[0].span == (0, 3) and moments[-1].seconds_left == 0
+    assert all(moment.look.power.shape == (360,) and moment.look.stage is None for moment in moments)
+    assert moments[0].look.span == (0, 3) and moments[-1].seconds_left == 0
 
 
 def test_silence_gives_no_voice():
@@ -127,7 +128,7 @@ class Quiet:
 
     levels = 5
 
-    def hear(self, mixture, steering):
+    def encode(self, mixture, steering):
         return lambda angles, level: steering.towards(mixture, angles) / 100
 
 
@@ -137,8 +138,8 @@ def test_the_cone_narrows(pair, register_separator):
     clip = Clip(pair.sum(axis=0)[:, : RATE // 2], RATE)
     *moments, result = localize(clip, RESPEAKER, truth=known(pair[:, :, : RATE // 2], [40], [200]))
     assert result.report["method"] == "cone" and result.report["prior"] == "mine"
-    assert all(isinstance(moment.stage, Stage) and moment.power is None for moment in moments)
-    assert moments[0].stage.candidates[0].energy >= 0 and BASELINE in result.baseline_metrics
+    assert all(isinstance(moment.look.stage, Stage) and moment.look.power is None for moment in moments)
+    assert moments[0].look.stage.candidates[0].energy >= 0 and BASELINE in result.baseline_metrics
 
 
 def test_a_second_look_with_a_lower_cutoff(pair):
@@ -147,12 +148,12 @@ def test_a_second_look_with_a_lower_cutoff(pair):
     request = Request(1, False, 3.0, None)
 
     moments, found = gathered(find_voices(microphones, ConeFinder(Quiet()), RATE, request))
-    assert len(found) == 1 and [m.stage.level for m in moments] == [0, 0, 1, 2, 3, 4]
+    assert len(found) == 1 and [m.look.stage.level for m in moments] == [0, 0, 1, 2, 3, 4]
     quiet = microphones.first.samples / 100
     assert np.abs(found[0].clip.samples - quiet).max() < 1e-6, "at the recording's level, as microphone 0 hears it"
     request = Request(None, False, 3.0, None)
     moments, found = gathered(find_voices(microphones, ConeFinder(Quiet()), RATE, request))
-    assert found == () and [m.stage.level for m in moments] == [0]
+    assert found == () and [m.look.stage.level for m in moments] == [0]
 
 
 def test_voices_at_angles_that_are_known(pair, register_separator):

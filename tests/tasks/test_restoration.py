@@ -12,7 +12,8 @@ from core.signal.clip import Clip
 from core.tasks.blocks import split_blocks
 from core.tasks.declipping import declip, find_thresholds
 from core.tasks.inpainting import inpaint, join_gaps
-from core.tasks.progress import Progress, Result, Settings
+from core.tasks.progress import Progress, Result
+from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
 from core.zoo import manifest
 

@@ -15,10 +15,11 @@ from core.signal.clip import Clip
 from core.signal.griffin_lim import griffin_lim
 from core.signal.mel import FRONT_ENDS, LOGARITHMS, shift_pitch, stretch_time
 from core.signal.spectrogram_files import read_spectrogram
-from core.tasks.progress import Progress, Settings
+from core.tasks.progress import Progress
+from core.tasks.settings import Settings
 from core.tasks.vocoding import front_end_for, mel_error, vocode
 from core.tasks.vocoding import spectrogram_of as spectrogram_at
-from core.tasks.vocoding_runs import told_frames
+from core.tasks.vocoding_runs import mel_condition
 
 FRONT_END = FRONT_ENDS["pnf-16k"]
 
@@ -110,9 +111,9 @@ def test_a_long_spectrogram_is_told_in_blocks(told):
 
 def test_frames_around_what_is_told_are_the_spectrograms_own():
     spectrogram = spectrogram_of(glide())
-    middle = told_frames(spectrogram, 1.0, 10, 14, 2)
+    middle = mel_condition(spectrogram, 1.0, 10, 14, 2)
     np.testing.assert_allclose(middle.mel[0], spectrogram.mel[:, 8:16])
-    louder = told_frames(spectrogram, 10.0, 0, 3, 2).mel[0]
+    louder = mel_condition(spectrogram, 10.0, 0, 3, 2).mel[0]
     np.testing.assert_allclose(louder[:, 2:], spectrogram.mel[:, :5] + 1, atol=1e-5)
     assert torch.equal(louder[:, 0], louder[:, 2]), "the ends are repeated"
 

@@ -11,7 +11,7 @@ import torch
 from core import zoo
 from core.arrays.angles import WINDOWS, angular_distance
 from core.arrays.geometry import ARRAYS
-from core.arrays.scenes.files import RecordedScene, Track, find_scenes, read_scene, scene_folder, write_scene
+from core.arrays.scenes.files import RecordedScene, SourceImage, find_scenes, read_scene, scene_folder, write_scene
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.training.data import PackedData, pack_data
@@ -115,11 +115,11 @@ class Fixed:
     def __init__(self, share: float):
         self.share = share
 
-    def listen(self, mixtures):
+    def encode(self, mixtures):
         return mixtures
 
-    def answer(self, heard, delays, windows):
-        return self.share * heard[:, None].expand(-1, windows.shape[1], -1, -1)
+    def separate(self, encoding, delays, windows):
+        return self.share * encoding[:, None].expand(-1, windows.shape[1], -1, -1)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, math.log(FLOOR)), (1.0, math.log(1 + FLOOR))])
@@ -213,7 +213,7 @@ def test_a_trained_network_is_loaded_as_a_separator_and_starts_one_for_another_a
     entry = zoo.register("four", out, {"sample_rate": 16000})
     separator = zoo.load_separator("four")
     assert entry.task == ("localize",) and separator.array == "respeaker-4" and separator.pre_shift == "exact"
-    assert separator.hear(voices(4), STEERING)([0.0, 1.0], 0).shape == (2, 4, 8000)
+    assert separator.encode(voices(4), STEERING)([0.0, 1.0], 0).shape == (2, 4, 8000)
 
     six = {"model.array": "circle-6", "model.microphones": "6", "training.learning_rate": "0.0"}
     train("cone", pack, 0.005, tmp_path / "six.safetensors", init=out, overrides=TRAINING | six)
@@ -233,8 +233,10 @@ def scenes(tmp_path):
     for index in range(3):
         images = 0.05 * rng.standard_normal((3, 4, 12000)).astype(np.float32)
         places = [((np.cos(a), np.sin(a)),) for a in (0.5, -2.0)]
-        tracks = [Track(f"voice{k:02d}", images[k], places[k], f"s{k}") for k in range(2)]
-        write_scene(scene_folder(folder, index), RecordedScene((*tracks, Track("bg", images[2], ((3.0, 0.0),))), 16000))
+        drawn = [SourceImage(f"voice{k:02d}", images[k], places[k], f"s{k}") for k in range(2)]
+        write_scene(
+            scene_folder(folder, index), RecordedScene((*drawn, SourceImage("bg", images[2], ((3.0, 0.0),))), 16000)
+        )
     return folder
 
 

@@ -11,6 +11,7 @@ from core import zoo
 from core.errors import InputError
 from core.zoo import loading, manifest
 from core.zoo.checkpoint import load_checkpoint, save_checkpoint, split_checkpoint
+from core.zoo.families import FAMILIES, PRIOR, Family
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def built(monkeypatch):
         return built[-1]
 
     monkeypatch.setattr(loading, "_kept", OrderedDict())
-    monkeypatch.setitem(loading.BUILDERS, "for-tests", from_checkpoint)
+    family = Family(PRIOR, from_checkpoint, lambda config: ())
+    monkeypatch.setitem(FAMILIES, "for-tests", family)
     return built
 
 

@@ -149,6 +149,10 @@ def test_bundled_manifest_describes_its_files():
         assert entry.sha256 == manifest.sha256(entry.path)
         assert entry.bytes == entry.path.stat().st_size < 4e6
         assert entry.data and entry.licence and entry.hardware and entry.date and entry.steps and entry.metrics
-        assert entry.task or any(entry.name in other.parts for other in entries), "what serves nothing is a part"
+        assert entry.task or any(entry.name in other.parts.values() for other in entries), (
+            "what serves nothing is a part"
+        )
         assert len(manifest.parts_of(entry)) == len(entry.parts)
+    parts = {part for entry in entries for part in entry.parts.values()}
+    assert {entry.name for entry in entries if not entry.task} == parts, "what serves nothing is a part"
     assert sum(entry.bytes for entry in entries) < 30e6

@@ -1,10 +1,10 @@
-"""Separation refined by what the microphones themselves say: sources differ in the ways that they reach an array.
+"""Refinement of separated voices by a spatial model of the mixture that is fitted to the recording itself.
 
 Local Gaussian model (Duong, Vincent & Gribonval 2010): in every bin, source j is a zero-mean complex normal vector with
-covariance v_j R_j. Its power v_j [bins, times] is free, its spatial covariance R_j [bins, mics, mics], of full rank, is
-the same as long as nobody moves: it holds the room's echoes. Rough guesses of the sources say which is which; from
-there the likelihood is raised by majorisation and minimisation (Sawada et al. 2013, eq. 41 to 47, with free powers),
-and the sources are what a multichannel Wiener filter leaves of the mixture. They add up to it.
+covariance v_j R_j. Its power v_j [bins, times] is free, its spatial covariance R_j [bins, mics, mics], of full rank,
+is constant for sources that do not move, and includes the room's echoes. Both are initialised from rough estimates of
+the sources; majorisation and minimisation raises the likelihood (Sawada et al. 2013, eq. 41 to 47, with free powers).
+A multichannel Wiener filter then estimates the sources, which add up to the mixture.
 
 Hermitian matrices of many bins and times are kept as mics^2 real planes: the diagonal, then root two times the real and
 the imaginary parts above it. The trace of a product of two is the inner product of their planes, so that all sums over
@@ -19,8 +19,8 @@ import numpy as np
 from core.arrays.energy import rms
 from core.arrays.spectra import istft, stft
 
-WINDOW_SECONDS = 0.256  # as long as the loud part of a room's echo
-FEWEST_WINDOWS = 4  # that a signal holds, side by side: shorter ones get shorter windows
+WINDOW_SECONDS = 0.256  # about the length of early echoes
+FEWEST_WINDOWS = 4  # side by side in a signal; short signals get shorter windows
 ITERATIONS = 20
 LOADING = 1e-3  # of covariances, relative to their mean
 ROOT = np.float32(math.sqrt(2))  # of planes off the diagonal, which count twice in a trace
@@ -28,15 +28,15 @@ FAINTEST = 1e-7  # power of a source in a bin, relative to the mixture's mean
 
 
 def refine(signals: np.ndarray, images: np.ndarray, sample_rate: int, iterations: int = ITERATIONS) -> np.ndarray:
-    """Sources as every microphone hears them.
+    """Refined images of the sources.
 
     Args:
-        signals: [mics, frames].
-        images: a guess of every source, [sources, mics, frames].
+        signals: the mixture, [mics, frames].
+        images: an estimate of every source's, [sources, mics, frames].
         sample_rate: in Hz.
 
     Returns:
-        float32 [sources, mics, frames]; of a single source, or of silence, the guess.
+        float32 [sources, mics, frames]; `images` unchanged where there is one source or silence.
     """
     if len(images) < 2 or not np.any(signals):
         return images.astype(np.float32)
@@ -55,7 +55,7 @@ class _Model:
 
     Args:
         mixture: [bins, mics, times], complex64.
-        guesses: one of each source, the same shape.
+        guesses: an estimate of each source, the same shape.
     """
 
     def __init__(self, mixture: np.ndarray, guesses: list[np.ndarray]):
@@ -64,7 +64,7 @@ class _Model:
         self.covariances = np.stack([_of_mean_one(guess @ np.swapaxes(guess.conj(), 1, 2))[0] for guess in guesses])
 
     def improve(self) -> None:
-        """One round of updates, of which none lowers the likelihood."""
+        """One round of updates; none lowers the likelihood."""
         inverse, whitened = self._whitened()
         outer = _outer(whitened)
         planes = _planes(self.covariances).swapaxes(0, 1)  # [bins, sources, mics^2]
@@ -80,7 +80,7 @@ class _Model:
         self.powers = np.maximum(self.powers * gain * levels.T[..., None], self.floor)
 
     def sources(self) -> np.ndarray:
-        """What the filter leaves of the mixture for each, [sources, mics, bins, times]."""
+        """Images of the sources by the multichannel Wiener filter, [sources, mics, bins, times]."""
         _, whitened = self._whitened()
         images = (self.covariances @ whitened) * self.powers.swapaxes(0, 1)[:, :, None]
         return images.swapaxes(1, 2)
@@ -98,7 +98,7 @@ def _spectra(signals: np.ndarray, n_fft: int) -> np.ndarray:
 
 
 def _of_mean_one(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Hermitian covariances with diagonals of mean 1, loaded, and what that mean was, [bins]."""
+    """Covariances made Hermitian, scaled to a mean diagonal of 1 and loaded; and their former mean diagonal, [bins]."""
     mics = covariance.shape[-1]
     level = np.maximum(np.trace(covariance, axis1=1, axis2=2).real / mics, 1e-30).astype(np.float32)
     covariance = (covariance + np.swapaxes(covariance.conj(), 1, 2)) / (2 * level[:, None, None])
@@ -158,9 +158,9 @@ def _times(planes: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 
 def _inverse(planes: np.ndarray) -> np.ndarray:
-    """Of positive matrices, as planes [bins, mics^2, times]: swept one row after the other (Goodnight 1979).
+    """Of positive matrices, as planes [bins, mics^2, times], by the sweep operator (Goodnight 1979).
 
-    Ten times faster than inverting them one by one; all on the way are Hermitian, so that half of them is enough.
+    Ten times faster than inverting them one by one; intermediate matrices are Hermitian, so half of each is enough.
     """
     diagonal, above = _entries(planes)
     mics = len(diagonal)
@@ -181,7 +181,7 @@ def _inverse(planes: np.ndarray) -> np.ndarray:
 
 
 def _entries(planes: np.ndarray) -> tuple[list[np.ndarray], dict[tuple[int, int], np.ndarray]]:
-    """The diagonal, and what stands above it by its place, of planes [bins, mics^2, times]: [bins, times] each."""
+    """The diagonal, and the entries above it by row and column, of planes [bins, mics^2, times]: [bins, times] each."""
     mics = math.isqrt(planes.shape[1])
     above = list(itertools.combinations(range(mics), 2))  # in the order of `np.triu_indices`
     real, imaginary = planes[:, mics : mics + len(above)], planes[:, mics + len(above) :]

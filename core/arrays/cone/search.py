@@ -1,8 +1,8 @@
 """Separation by localization: the circle is searched for voices, window by window (Jenrungrot et al. 2020, sec. 3.3).
 
-Four windows of 90 degrees cover the circle. A network is asked what comes from inside each; windows that hold sound
-are halved, and what is left at the finest level, each voice once, are the sources. All windows of a width are asked
-about together.
+Four windows of 90 degrees cover the circle. A network separates the voices inside each; windows over an energy cutoff
+are halved, and the detections of the narrowest windows, without duplicates, are the sources. All windows of a width
+are separated together.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -22,29 +22,33 @@ from core.arrays.geometry import ArrayGeometry
 from core.arrays.steering import PreShift, Steering
 from core.errors import InputError
 
-MOVING_LEVELS = 3  # sources that move are not looked for any finer
+MOVING_LEVELS = 3  # widths of the search for moving sources
 FRAMES_AT_ONCE = 2**21  # of all candidates in a batch: bounds the memory
 
 
 class Extractor(Protocol):
-    """What can say which voices come from inside a window, such as `ConeSeparator`; `levels`: widths that it knows."""
+    """Separates the voices inside windows of angles, such as `ConeSeparator`; `levels`: widths of windows it knows."""
 
     levels: int
 
-    def hear(self, mixture: Tensor, steering: Steering) -> Callable[[Sequence[float], int], Tensor]:
-        """Listens to a mixture `[mics, frames]`; what is returned answers for centres of windows, in radians, and the
-        level of their width with the voices inside each, aligned to its centre, `[angles, mics, frames]`."""
+    def encode(self, mixture: Tensor, steering: Steering) -> Callable[[Sequence[float], int], Tensor]:
+        """Encodes a mixture `[mics, frames]`.
+
+        Returns:
+            A function of windows' centres, in radians, and the level of their width: the voices inside each window,
+            aligned to its centre, `[angles, mics, frames]`.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """The choices of a search; the defaults are the original's.
+    """The settings of a search; the defaults are those of the Cone of Silence.
 
     Args:
-        energy_cutoff: level over which a window holds sound.
+        energy_cutoff: level over which a window is kept.
         similarity_cutoff_db, suppression_radius: of `suppress`; the radius in radians.
-        rms: what the level of several channels is, as `mean_rms` takes it.
+        rms: how levels are measured, see `mean_rms`.
         moving: sources may move, so the search ends with windows of 22.5 degrees.
         pre_shift: channels are aligned to whole samples ("original") or to fractions ("exact").
     """
@@ -64,7 +68,7 @@ def search(
     extractor: Extractor,
     settings: SearchSettings = SearchSettings(),
 ) -> Generator[Stage, None, list[Detection]]:
-    """Looks for voices around the array.
+    """Searches the circle around an array for voices.
 
     Args:
         mixture: `[mics, frames]`.
@@ -77,7 +81,7 @@ def search(
         The sources, from loud to quiet.
 
     Raises:
-        InputError: the mixture is not one of this array, or empty.
+        InputError: the mixture has other channels than the array, or no frames.
     """
     mics, frames = mixture.shape
     if mics != geometry.count or not frames:
@@ -87,14 +91,14 @@ def search(
     mixture = torch.as_tensor(mixture, dtype=torch.float32)
     steering = Steering(geometry, sample_rate, settings.pre_shift)
     levels = min(extractor.levels, MOVING_LEVELS) if settings.moving else extractor.levels
-    ask = extractor.hear(mixture, steering)
+    separate = extractor.encode(mixture, steering)
     at_once = max(1, FRAMES_AT_ONCE // frames)
     angles, found = tiling(width(0)).tolist(), []
     for level, window in enumerate(map(width, range(levels))):
         kept = []
         for start in range(0, len(angles), at_once):
             batch = angles[start : start + at_once]
-            voices = ask(batch, level)
+            voices = separate(batch, level)
             candidates = _candidates(batch, voices, settings)
             kept += [candidate.angle for candidate in candidates if candidate.kept]
             if level == levels - 1:
@@ -105,13 +109,13 @@ def search(
 
 
 def _candidates(angles: list[float], voices: Tensor, settings: SearchSettings) -> tuple[Candidate, ...]:
-    """The windows around the angles, by the voices inside them, `[angles, mics, frames]`."""
+    """The windows around the angles, with the level of the voices inside them, `[angles, mics, frames]`."""
     energies = mean_rms(voices.numpy(), settings.rms).tolist()
     return tuple(Candidate(a, e, e > settings.energy_cutoff) for a, e in zip(angles, energies, strict=True))
 
 
 def _detections(candidates: tuple[Candidate, ...], voices: Tensor, steering: Steering) -> list[Detection]:
-    """Those of the candidates that hold sound, with their voices `[candidates, mics, frames]`."""
+    """The candidates that are kept, with their voices `[candidates, mics, frames]`."""
     return [
         Detection(candidate.angle, candidate.energy, steering.back(voice, candidate.angle).numpy())
         for candidate, voice in zip(candidates, voices, strict=True)

@@ -1,8 +1,8 @@
-"""Which of the directions that a search keeps are voices.
+"""Selection: which of the directions that a search found are voices.
 
-A network leaks: it hears a loud voice faintly from elsewhere, too. Refined beside the others (`refinement.py`) what
-leaked grows fainter still, and the map of what the array heard has no peak there. So the weakest candidates are given
-up, the others are refined anew without them, and so on, until all that are left count as voices.
+A network leaks: a loud voice is also detected faintly in other directions. Refinement together with the others
+(`refinement.py`) attenuates such leakage further, and SRP-PHAT's map of the recording has no peak there. So the weakest
+candidates are dropped, the others are refined anew, and so on, until all that remain count as voices.
 """
 
 from collections.abc import Sequence
@@ -16,28 +16,28 @@ from core.arrays.doa.spatial_spectra import STEP_DEGREES, SteeredResponse, grid
 from core.arrays.energy import rms
 from core.arrays.spectra import stft
 
-NEAR = np.deg2rad(30)  # how far off a voice may be heard while others disturb
-BESIDE = np.deg2rad(12)  # how near two refined voices are one
-AROUND = np.deg2rad(8)  # of a direction, where its peak in the map is looked for
-PEAK_WEIGHT_DB, LOWEST = 5.0, 0.0025  # how much weaker a peak of a tenth of the height is, and lower ones are alike
-WEAKEST_DB = -17.0  # under the strongest, that still is a voice
-SHADOW, SHADOWED_DB = np.deg2rad(45), -10.0  # of a stronger one, where what it leaks is loudest: the least there
-HOPELESS_DB = -20.0  # under the loudest, that is none even where voices are missing
+NEAR = np.deg2rad(30)  # largest error of a direction before refinement
+BESIDE = np.deg2rad(12)  # nearer than this, two refined voices are one
+AROUND = np.deg2rad(8)  # range around a direction in which its peak is looked up in the map
+PEAK_WEIGHT_DB, LOWEST = 5.0, 0.0025  # per factor of ten in the height of a peak; a floor of it
+WEAKEST_DB = -17.0  # least strength of a voice, relative to the strongest
+SHADOW, SHADOWED_DB = np.deg2rad(45), -10.0  # so near a stronger one, which leaks most there: least strength
+HOPELESS_DB = -20.0  # relative to the loudest: no voice, even where voices are missing
 ROUNDS = 8  # of refinement before candidates are compared
-SILENCE = 1e-6  # level of what nobody hears beside the recording
+SILENCE = 1e-6  # level, relative to the recording
 
-Guess = tuple[float, np.ndarray]  # an angle in radians, and what every microphone hears from there, [mics, frames]
+Guess = tuple[float, np.ndarray]  # an angle in radians, and the image of the sound from there, [mics, frames]
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A direction beside the others.
+class DirectionCandidate:
+    """A direction that may be a voice's.
 
     Args:
-        number: of the direction, as it was given.
-        angle: in radians, where it is loudest.
-        level_db: of what comes from there, under the recording's.
-        peak: height of the map there, as a share of its highest peak.
+        number: index of the direction in the search's result.
+        angle: refined, in radians.
+        level_db: of its image, relative to the recording's.
+        peak: height of the map there, relative to its highest peak.
     """
 
     number: int
@@ -47,7 +47,7 @@ class Candidate:
 
     @property
     def strength_db(self) -> float:
-        """What candidates are compared by."""
+        """Level and peak combined: the measure that candidates are compared by."""
         return self.level_db + PEAK_WEIGHT_DB * np.log10(self.peak + LOWEST)
 
 
@@ -58,16 +58,16 @@ def select(
     sample_rate: int,
     voices: int | None = None,
 ) -> list[Guess]:
-    """The voices among what a network heard, refined, at the directions that they are loudest from.
+    """The voices among the detections of a search, refined, at their refined directions.
 
     Args:
-        signals: what the array heard, [mics, frames].
+        signals: the recording, [mics, frames].
         response: of the array.
         sample_rate: of the signals, in Hz.
-        voices: how many there are; None where nobody knows.
+        voices: how many there are; None if that is unknown.
 
     Returns:
-        In the order of `found`; at least one where there is any, and at most `voices`.
+        In the order of `found`; at least one if `found` has any, and at most `voices`.
     """
     peaks, found = response.power_of_turns(stft(signals)), list(found)
     loudness = max(rms(signals), np.finfo(np.float64).tiny)
@@ -85,13 +85,13 @@ def select(
     return []
 
 
-def keep(candidates: Sequence[Candidate], voices: int | None) -> list[int]:
+def keep(candidates: Sequence[DirectionCandidate], voices: int | None) -> list[int]:
     """The numbers of those that stay: of two at one place the louder, and but for the weaker half of the weak ones.
 
     Weak are, where it is known how many voices there are, all that are too many or hopeless; elsewhere those that are
     far weaker than the strongest.
     """
-    apart: list[Candidate] = []
+    apart: list[DirectionCandidate] = []
     for candidate in sorted(candidates, key=lambda candidate: -candidate.level_db):
         if all(angular_distance(candidate.angle, other.angle) >= BESIDE for other in apart):
             apart.append(candidate)
@@ -105,7 +105,7 @@ def keep(candidates: Sequence[Candidate], voices: int | None) -> list[int]:
     return sorted(candidate.number for candidate in apart if candidate.number not in given_up)
 
 
-def _is_weak(candidate: Candidate, stronger: Sequence[Candidate]) -> bool:
+def _is_weak(candidate: DirectionCandidate, stronger: Sequence[DirectionCandidate]) -> bool:
     """Whether something is no voice beside stronger ones, of which the strongest is the last."""
     if not stronger:
         return False
@@ -116,10 +116,10 @@ def _is_weak(candidate: Candidate, stronger: Sequence[Candidate]) -> bool:
 
 def _candidate(
     number: int, angle: float, image: np.ndarray, level: float, peaks: np.ndarray, response: SteeredResponse
-) -> Candidate:
+) -> DirectionCandidate:
     around = grid(STEP_DEGREES)
     if level > SILENCE:
         near = angular_distance(around, angle) < NEAR
         angle = float(around[np.where(near, response.power_of_turns(stft(image)), -np.inf).argmax()])
     peak = float(peaks[angular_distance(around, angle) < AROUND].max())
-    return Candidate(number, angle, 20 * np.log10(level + SILENCE), peak)
+    return DirectionCandidate(number, angle, 20 * np.log10(level + SILENCE), peak)

@@ -1,4 +1,4 @@
-"""A trained network as the search asks it: which voices come from inside a window of angles?"""
+"""A trained network as the search uses it: separates the voices inside windows of angles."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,19 +10,19 @@ from core.arrays.steering import PreShift, Steering
 from core.models.cone import ConeConfig, ConeNetwork
 from core.models.cone_mask import ConeMask, ConeMaskConfig
 
-RECORDINGS = ("array", "sample_rate", "pre_shift")  # what a configuration says of a network's training
+RECORDINGS = ("array", "sample_rate", "pre_shift")  # keys of a configuration that describe the training data
 
 ConeModel = ConeNetwork | ConeMask
-Ask = Callable[[Sequence[float], Sequence[int]], Tensor]
+SeparateWindows = Callable[[Sequence[float], Sequence[int]], Tensor]
 
 
-def hear(network: ConeModel, mixture: Tensor, steering: Steering) -> Ask:
-    """Listens to a mixture `[mics, frames]`, and can be asked what comes from inside windows of angles.
+def encode_mixture(network: ConeModel, mixture: Tensor, steering: Steering) -> SeparateWindows:
+    """Encodes a mixture `[mics, frames]`, of which any windows can then be separated.
 
     Returns:
-        From the windows' centres, in radians, and the numbers of their widths to the voices inside them, each aligned
-        to its window's centre, `[windows, mics, frames]`. The small network listens here, once; the original's does
-        for every window.
+        A function of windows' centres, in radians, and the numbers of their widths: the voices inside each window,
+        aligned to its centre, `[windows, mics, frames]`. `ConeMask` encodes the mixture once; `ConeNetwork` has no
+        such encoder and is run for every window.
     """
 
     def window_by_window(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
@@ -30,24 +30,24 @@ def hear(network: ConeModel, mixture: Tensor, steering: Steering) -> Ask:
 
     if isinstance(network, ConeNetwork):
         return window_by_window
-    heard = network.listen(mixture[None])
+    encoding = network.encode(mixture[None])
 
-    def after_listening(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
+    def separate(angles: Sequence[float], widths: Sequence[int]) -> Tensor:
         delays = torch.as_tensor(steering.delays(np.asarray(angles)), dtype=torch.float32, device=mixture.device)
-        return network.answer(heard, delays[None], torch.tensor(widths, device=mixture.device)[None])[0]
+        return network.separate(encoding, delays[None], torch.tensor(widths, device=mixture.device)[None])[0]
 
-    return after_listening
+    return separate
 
 
 class ConeSeparator:
-    """Cone of Silence's network, or the small one that stands in for it, with what is known of its training.
+    """A separation network, `ConeNetwork` or `ConeMask`, and the data it was trained for.
 
     Args:
         name: of the checkpoint.
-        network: on the device that does the work.
-        array: name of the geometry it was trained for.
-        sample_rate: of its recordings, in Hz.
-        pre_shift: how channels were aligned; it hears best what is aligned in the same way.
+        network: on the device that computes.
+        array: name of the geometry.
+        sample_rate: of the training data, in Hz.
+        pre_shift: how their channels were aligned; mixtures should be aligned in the same way.
     """
 
     def __init__(self, name: str, network: ConeModel, array: str, sample_rate: int, pre_shift: PreShift = "original"):
@@ -56,17 +56,17 @@ class ConeSeparator:
 
     @property
     def levels(self) -> int:
-        """How many widths of windows it knows, from 90 degrees down."""
+        """How many widths of windows it was trained with, from 90 degrees down."""
         return self.network.config.windows
 
     @property
     def microphones(self) -> int:
         return self.network.config.microphones
 
-    def hear(self, mixture: Tensor, steering: Steering) -> Callable[[Sequence[float], int], Tensor]:
-        """As `hear`, of windows of one width; on the mixture's device and at its level."""
-        ask = hear(self.network, mixture.float().to(next(self.network.parameters()).device), steering)
-        return lambda angles, level: ask(angles, [level] * len(angles)).to(mixture.device)
+    def encode(self, mixture: Tensor, steering: Steering) -> Callable[[Sequence[float], int], Tensor]:
+        """As `encode_mixture`, for windows of one width; the voices are on the mixture's device and at its level."""
+        separate = encode_mixture(self.network, mixture.float().to(next(self.network.parameters()).device), steering)
+        return lambda angles, level: separate(angles, [level] * len(angles)).to(mixture.device)
 
 
 def build(architecture: str, sizes: dict) -> ConeModel:

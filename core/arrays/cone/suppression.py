@@ -1,4 +1,4 @@
-"""Non-maximum suppression: one voice seen under several angles is kept once (Jenrungrot et al. 2020, sec. 3.3)."""
+"""Non-maximum suppression: a voice detected at several angles is kept once (Jenrungrot et al. 2020, sec. 3.3)."""
 
 import math
 from collections.abc import Iterable
@@ -14,22 +14,22 @@ SIMILARITY_CUTOFF_DB = -7.0
 def suppress(
     candidates: Iterable[Detection], radius: float = RADIUS, similarity_cutoff_db: float = SIMILARITY_CUTOFF_DB
 ) -> list[Detection]:
-    """The loudest candidate, without those it explains, then the loudest of the others, and so on.
+    """Keeps the loudest candidate and removes its duplicates, then the loudest of the others, and so on.
 
-    A candidate is explained that is not farther away than the radius and sounds the same: the SI-SDR of channel 0,
-    means and all, is not under the cutoff.
+    A duplicate lies within the radius (in radians), and the SI-SDR of its channel 0, means included, is not under the
+    cutoff.
 
     Returns:
-        From loud to quiet; equally loud ones in their own order.
+        From loud to quiet; equally loud ones in the given order.
     """
 
-    def explained(by: Detection, candidate: Detection) -> bool:
-        near = not angular_distance(by.angle, candidate.angle) > radius
-        return near and not si_sdr_with_means_db(by.signal[0], candidate.signal[0]) < similarity_cutoff_db
+    def duplicates(louder: Detection, candidate: Detection) -> bool:
+        near = not angular_distance(louder.angle, candidate.angle) > radius
+        return near and not si_sdr_with_means_db(louder.signal[0], candidate.signal[0]) < similarity_cutoff_db
 
     remaining, kept = sorted(candidates, key=lambda candidate: -candidate.energy), []
     while remaining:
         loudest, *others = remaining
         kept.append(loudest)
-        remaining = [candidate for candidate in others if not explained(loudest, candidate)]
+        remaining = [candidate for candidate in others if not duplicates(loudest, candidate)]
     return kept

@@ -1,4 +1,4 @@
-"""What a network for separation by direction learns: of a mixture, the voices inside a window of angles."""
+"""Training data of the Cone of Silence: a mixture, and the voices inside a window of angles as its target."""
 
 import numpy as np
 import torch
@@ -13,11 +13,11 @@ def training_pair(
 ) -> tuple[Tensor, Tensor]:
     """A mixture aligned to an angle, and the voices inside the window around it (Cone of Silence, sec. 3.2).
 
-    Distances are not taken around the circle, as in the original: no window of the search reaches over pi. An array
-    of two microphones cannot tell a direction from its mirror image, so that counts, too.
+    As in the original code, distances are not taken around the circle: no window of the search reaches over pi. An
+    array of two microphones cannot tell a direction from its mirror image, so both count.
 
     Args:
-        sources: every source at every microphone, `[sources, mics, frames]`: the voices, then what else there is.
+        sources: images of the voices, then of any other sources, `[sources, mics, frames]`.
         directions: of the voices in radians, in (-pi, pi].
         angle, window: centre and width of the window in radians.
         sample_rate: of the sources, in Hz.

@@ -1,1 +1,1 @@
-"""Directions of arrival: powers for every direction, their peaks, tracks of them, and which are right."""
+"""Directions of arrival: spatial spectra, a finder that uses them, tracks, and matching to the truth."""

@@ -1,4 +1,4 @@
-"""Which found directions are which true ones: the counts behind precision and recall of localization."""
+"""Matching of found directions to true ones: the counts behind precision and recall of localization."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TOLERANCE = math.pi / 18  # radians: 10 degrees
 
 @dataclass(frozen=True)
 class Matching:
-    """pairs: (index of a true direction, index of the found one). misses, false_alarms: directions without a pair."""
+    """pairs: (index of a true direction, index of the found one). misses, false_alarms: counts of the others."""
 
     pairs: tuple[tuple[int, int], ...]
     misses: int
@@ -21,20 +21,20 @@ class Matching:
 
     @property
     def precision(self) -> float:
-        """Share of what was found that is true; NaN where nothing was found."""
+        """Share of the found directions that are true; NaN without any."""
         return _share(len(self.pairs), self.false_alarms)
 
     @property
     def recall(self) -> float:
-        """Share of what is true that was found; NaN where there was nothing."""
+        """Share of the true directions that were found; NaN without any."""
         return _share(len(self.pairs), self.misses)
 
 
 def match_angles(truth, found, tolerance: float = TOLERANCE) -> Matching:
     """Pairs directions less than `tolerance` apart: as many as possible, and of these the closest.
 
-    The original (Cone of Silence) goes through all permutations and takes the first one with the most pairs, which
-    gives the same counts.
+    The Cone of Silence's evaluation takes the first of all permutations with the most pairs, which gives the same
+    counts.
 
     Args:
         truth, found: in radians.

@@ -1,4 +1,4 @@
-"""Where sounds come from: a power for every direction of the plane, and the peaks of it.
+"""Spatial spectra: the power of every direction of the plane (SRP-PHAT, MUSIC), and its peaks.
 
 Angles are in radians, counter-clockwise from +x. A map of powers has one value for each of equally spaced angles
 from 0 on, all around.
@@ -15,24 +15,24 @@ from core.arrays.geometry import ArrayGeometry
 from core.arrays.spectra import N_FFT, bin_frequencies, steering_vectors
 
 STEP_DEGREES = 1.0
-BAND_HZ = (300.0, 4500.0)  # below, small arrays tell no directions apart; above, their microphones are too far apart
-SEPARATION = np.pi / 9
+BAND_HZ = (300.0, 4500.0)  # below, small arrays cannot resolve directions; above, they alias
+SEPARATION = np.pi / 9  # radians between two peaks
 SILENCE = 1e-12
-TURN, CLARITY = 2, 8  # times in a block, and the exponent of its powers
+TURN, CLARITY = 2, 8  # times of a block, and the exponent of its powers
 
 
 class SteeredResponse:
     """Steered response power with phase transform, SRP-PHAT (DiBiase, Silverman & Brandstein 2001).
 
     P(angle) = mean over bins, times and pairs i < j of Re[X_i X_j* / |X_i X_j*| a_i* a_j], a the steering vector: 1
-    where every phase is a plane wave's from there. All that depends on the array alone is computed once; powers are
-    means over times, so those of blocks may be averaged further.
+    for a single plane wave from there. What depends on the array alone is computed once; powers are means over times,
+    so those of blocks may be averaged further.
 
     Args:
         sample_rate: of the signals, in Hz.
         n_fft: of their spectra.
         step_degrees: between two angles.
-        band_hz: lowest and highest frequency that counts.
+        band_hz: lowest and highest frequency used.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SteeredResponse:
 
     @cached_property
     def diffuse(self) -> float:
-        """The power that noise from all around has everywhere; the nearer the microphones, the higher."""
+        """The power of diffuse noise in every direction; the nearer the microphones, the higher."""
         return float((self._expected @ self._expected.mean(axis=0)).max() / (self._expected.shape[1] // 2))
 
     def _table(self, geometry: ArrayGeometry, frequencies: np.ndarray) -> np.ndarray:
@@ -77,13 +77,13 @@ class SteeredResponse:
         phases = spectra / np.maximum(np.abs(spectra), SILENCE)
         cross = np.einsum("pbt,pbt->bp", phases[self._first], phases[self._second].conj()).ravel()
         measured = np.concatenate([cross.real, cross.imag]).astype(np.float32)
-        with self._blas.limit(limits=1, user_api="blas"):  # threads would wait for each other forty times as long
+        with self._blas.limit(limits=1, user_api="blas"):  # with more threads, forty times slower
             return self._expected @ measured / (cross.size * max(spectra.shape[-1], 1))
 
     def power_of_turns(self, spectra: np.ndarray) -> np.ndarray:
-        """The map of several voices: the sum of all turns, the maximum scaled to 1.
+        """The map of several voices: the sum of `turns`, scaled to a maximum of 1.
 
-        Finds two voices where the mean over all times has one peak for both.
+        Resolves two voices where the mean over all times has one peak for both.
 
         Args:
             spectra: [mics, bins, times].
@@ -92,9 +92,9 @@ class SteeredResponse:
         return total / max(total.max(), SILENCE)
 
     def turns(self, spectra: np.ndarray, least: float = 0.0) -> Iterator[np.ndarray]:
-        """A map for every short block, sqrt(level) P^8 where P is over the least that counts; they may be added up.
+        """Yields a map for every short block, sqrt(level) P^8 where P > least, else 0; the maps may be added up.
 
-        Voices take turns by the syllable, so that a block is mostly one's own; the exponent counts how clear it is.
+        Voices take turns from syllable to syllable, so most blocks hold a single one; the exponent favours those.
 
         Args:
             spectra: [mics, bins, times].
@@ -146,10 +146,10 @@ def find_peaks(power: np.ndarray, count: int, separation: float = SEPARATION, fl
         power: [angles], all around.
         count: most peaks.
         separation: least angle between two of them, in radians.
-        floor: least height of a peak, as a share of the way from the map's lowest value to its highest.
+        floor: least height of a peak, as a share of the map's range.
 
     Returns:
-        Angles in [0, 2 pi), highest peak first; fewer than count where the map has no more.
+        At most `count` angles in [0, 2 pi), highest peak first.
     """
     before, after = np.roll(power, 1), np.roll(power, -1)
     high = power >= power.min() + floor * np.ptp(power)

@@ -1,4 +1,4 @@
-"""Tracks: one voice in chunk after chunk of a recording, known by the direction that it comes from."""
+"""Tracks: the detections of one voice in the chunks of a recording, linked by their directions."""
 
 import math
 from collections.abc import Sequence
@@ -8,18 +8,18 @@ import numpy as np
 
 from core.arrays.doa.matching import match_angles
 
-GATE = math.pi / 12  # radians that a voice may be off its place
-MOVING_GATE = math.pi / 4  # radians that it may walk from one chunk to the next
+GATE = math.pi / 12  # largest distance of a detection to a track's mean angle, in radians
+MOVING_GATE = math.pi / 4  # largest movement from one chunk to the next, in radians
 
 
 @dataclass(frozen=True)
 class Detection:
-    """A voice that was found in one direction.
+    """A voice that was detected in one direction.
 
     Args:
         angle: in radians, counter-clockwise from +x.
         energy: level, as `mean_rms` gives it.
-        signal: as the microphones hear it, `[mics, frames]`.
+        signal: its image, `[mics, frames]`.
     """
 
     angle: float
@@ -29,35 +29,35 @@ class Detection:
 
 @dataclass
 class VoiceTrack:
-    """detections: of one voice, by the number of the chunk; chunks in which it is silent are left out."""
+    """detections: of one voice, by the number of the chunk; chunks in which it is silent have none."""
 
     detections: dict[int, Detection] = field(default_factory=dict)
 
     @property
     def angle(self) -> float:
-        """Its mean direction in [0, 2 pi): loud chunks count more."""
+        """Mean direction in [0, 2 pi), weighted by energy."""
         angles, energies = zip(*((found.angle, found.energy) for found in self.detections.values()), strict=True)
         weights = np.array(energies) if any(energies) else np.ones(len(energies))
         return float(np.angle(np.sum(weights * np.exp(1j * np.array(angles)))) % (2 * math.pi))
 
     @property
     def last_angle(self) -> float:
-        """Where it was heard last."""
+        """Of the last detection."""
         return self.detections[max(self.detections)].angle
 
     @property
     def energy(self) -> float:
-        """The sum over chunks."""
+        """Sum over chunks."""
         return sum(found.energy for found in self.detections.values())
 
 
 def link(found: Sequence[Sequence[Detection]], moving: bool = False) -> list[VoiceTrack]:
-    """Links what was found in every chunk to tracks, as many and as close as possible, within a gate.
+    """Links the detections of all chunks to tracks, as many and as close as possible, within a gate.
 
-    A voice that pauses goes on where it was: at its mean direction, or where it was heard last if voices move.
+    Distances are to a track's mean direction, or to its last one if voices move.
 
     Args:
-        found: for every chunk, in order of time.
+        found: the detections of every chunk, in order of time.
 
     Returns:
         From loud to quiet.

@@ -1,1 +1,1 @@
-"""Arrays while one listens: devices, the relay, and directions that are followed."""
+"""Live arrays: devices, the relay, and the localizer that tracks directions."""

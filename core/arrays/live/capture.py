@@ -1,4 +1,4 @@
-"""A microphone array that is plugged in, as a source: its own channels at its own rate, unplugged or not."""
+"""A microphone array that is plugged into this machine, as a source."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from core.signal.limits import ARRAY_LIMITS
 
 BUFFER_SECONDS = 4.0
 PATIENCE_SECONDS = 0.1  # how long a block is waited for
-AWAY_SECONDS = 2.0  # a device that is silent for so long has gone
+AWAY_SECONDS = 2.0  # without samples, after which a device counts as unplugged
 RETRY_SECONDS = 0.5
 
 
@@ -27,14 +27,14 @@ class StreamFormat:
 
 
 class DeviceSource:
-    """The microphones of a device; when it is unplugged, it is waited for and opened again.
+    """The microphones of a device; when it is unplugged, the source waits for it and opens it again.
 
-    A device that does not know the array's sample rate is opened at its own, and resampled.
+    A device without the array's sample rate is opened at its own rate, and resampled.
 
     Args:
         device: its number, name or a part of its name; None takes the only one that fits, see `device_for`.
         channels: which channel of the stream each microphone is, see `microphones_of`.
-        whole_stream: give all channels that the device delivers instead of the microphones.
+        whole_stream: deliver all channels of the device instead of the microphones.
 
     Raises:
         InputError: PortAudio is missing, there is no such device, or it has too few channels.
@@ -55,18 +55,18 @@ class DeviceSource:
         self._wanted = device if lasting else found.name
         self._map, self._whole_stream, self._clock = channels, whole_stream, clock or Clock()
         self._format = _stream_format(found, geometry, channels)
-        self._nothing()  # refuses a wrong map at once
+        self._empty_block()  # checks `channels` at once
         self._buffer = RingBuffer(self._format.channels, int(BUFFER_SECONDS * self._format.sample_rate))
         self._device_overflows, self._message = 0, ""
 
     @property
     def channels(self) -> int:
         """Rows of a block: the microphones, or the whole stream."""
-        return len(self._nothing())
+        return len(self._empty_block())
 
     @property
     def status(self) -> SourceStatus:
-        """Overflows of the device and of the listener; what the device lost by itself nobody can count."""
+        """Overflows of the device and of this buffer; samples that the device itself lost cannot be counted."""
         overflows = self._buffer.overflows + self._device_overflows
         return SourceStatus(overflows, self._buffer.lost, self._message)
 
@@ -76,18 +76,18 @@ class DeviceSource:
         Raises:
             InputError: the device does not open the first time.
         """
-        yield from self._heard(find_device(self._wanted))
+        yield from self._captured(find_device(self._wanted))
         while True:
             self._message = f"{self.name} has gone; plug it in again, it is listened to as soon as it is back."
             self._clock.sleep(RETRY_SECONDS)
-            yield self._nothing()
+            yield self._empty_block()
             try:
-                yield from self._heard(self._same_device())
+                yield from self._captured(self._same_device())
             except InputError:
                 continue
 
-    def _heard(self, device: Device) -> Iterator[np.ndarray]:
-        """Blocks until the device goes."""
+    def _captured(self, device: Device) -> Iterator[np.ndarray]:
+        """Blocks until the device is unplugged."""
         position, resampler = self._buffer.written, self._resampler()
         with input_stream(device, self._format.channels, self._format.sample_rate, self._take) as stream:
             last = self._clock.now()
@@ -98,10 +98,10 @@ class DeviceSource:
                 yield resampler(self._mapped(samples))
 
     def _same_device(self) -> Device:
-        """The device as it is now.
+        """The device with its present number.
 
         Raises:
-            InputError: it is not back yet, or is another one.
+            InputError: it is not plugged in, or is another one.
         """
         device = find_device(self._wanted)
         if _stream_format(device, self.geometry, self._map) != self._format:
@@ -115,11 +115,11 @@ class DeviceSource:
     def _mapped(self, samples: np.ndarray) -> np.ndarray:
         return samples if self._whole_stream else microphones_of(samples, self.geometry, self._map)
 
-    def _nothing(self) -> np.ndarray:
+    def _empty_block(self) -> np.ndarray:
         return self._mapped(np.zeros((self._format.channels, 0), dtype=np.float32))
 
     def _resampler(self):
-        """From blocks [channels, frames] at the device's rate to blocks at the array's."""
+        """A function from blocks [channels, frames] at the device's rate to blocks at the array's."""
         if self._format.sample_rate == self.sample_rate:
             return lambda samples: samples
         import soxr
@@ -129,7 +129,7 @@ class DeviceSource:
 
 
 def device_for(geometry: ArrayGeometry, channels: Sequence[int] | None = None) -> Device:
-    """The only device that looks like the array; where none does, the only one that has channels enough.
+    """The only device that looks like the array; if none does, the only one with enough channels.
 
     Args:
         channels: as for `DeviceSource`.
@@ -155,7 +155,7 @@ def _has_channels(device: Device, geometry: ArrayGeometry, channels: Sequence[in
 
 
 def _stream_channels(device: Device, geometry: ArrayGeometry, channels: Sequence[int] | None) -> int:
-    """How many channels of a device are needed: its microphones where it has no more, else the array's whole stream."""
+    """How many channels to open: the microphones if the device has no others, else the array's whole stream."""
     present = geometry.stream_channels or max(geometry.raw_channels, default=geometry.count - 1) + 1
     needed = geometry.count if device.channels == geometry.count else present
     return max([needed, *(channel + 1 for channel in channels or ())])

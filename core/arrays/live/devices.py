@@ -1,6 +1,6 @@
-"""Sound devices by PortAudio: which there are, and streams of their channels.
+"""Sound devices through PortAudio: their list, and input streams.
 
-PortAudio is looked for only when a device is asked for, so that everything else works where it is missing.
+PortAudio is loaded only when a device is used, so that everything else works without it.
 """
 
 import threading
@@ -13,7 +13,7 @@ import numpy as np
 from core.arrays.geometry import ARRAYS
 from core.errors import InputError
 
-LOOKS_LIKE = {"respeaker": "respeaker-4"}  # part of a device's name, and the array that it is
+LOOKS_LIKE = {"respeaker": "respeaker-4"}  # part of a device's name -> array
 SHOWN_NAMES = 8
 BLOCK_SECONDS = 0.05
 
@@ -23,13 +23,13 @@ _open_streams = 0
 
 @dataclass(frozen=True)
 class Device:
-    """Something that can be listened to.
+    """A sound device with inputs.
 
     Args:
-        index: PortAudio's number of it, until a device comes or goes.
-        host: the system that drives it, such as ALSA.
-        channels: most that it delivers.
-        sample_rate: its own, in Hz.
+        index: PortAudio's number; changes when devices are plugged or unplugged.
+        host: the audio system, such as ALSA.
+        channels: inputs.
+        sample_rate: default, in Hz.
         array: the known array that it looks like; empty if none.
     """
 
@@ -42,24 +42,24 @@ class Device:
 
 
 def list_devices() -> list[Device]:
-    """All devices that can be listened to now.
+    """All devices with inputs.
 
     Raises:
         InputError: PortAudio is missing or broken.
     """
     sounddevice = _portaudio()
     with _portaudio_lock:
-        _look_again(sounddevice)
+        _refresh(sounddevice)
         try:
             hosts = [host["name"] for host in sounddevice.query_hostapis()]
             found = list(sounddevice.query_devices())
         except sounddevice.PortAudioError as error:
-            raise InputError(f"The sound devices cannot be listed: {_said(error)}.") from error
+            raise InputError(f"The sound devices cannot be listed: {_reason(error)}.") from error
     return [_device(info, hosts) for info in found if info["max_input_channels"] > 0]
 
 
 def find_device(name: str) -> Device:
-    """A device by its number, its name or a part of its name that no other has.
+    """A device by its number, its name or a part of its name that is unique.
 
     Raises:
         InputError: none or several of that name, or as `list_devices`.
@@ -81,7 +81,7 @@ def find_device(name: str) -> Device:
 
 
 def best_rate(device: Device, channels: int, wanted: int) -> int:
-    """The wanted sample rate where the device has it with so many channels, else its own."""
+    """The wanted sample rate if the device supports it with so many channels, else its default."""
     sounddevice = _portaudio()
     try:
         sounddevice.check_input_settings(device.index, channels=channels, dtype="float32", samplerate=wanted)
@@ -95,11 +95,11 @@ def input_stream(device: Device, channels: int, sample_rate: int, take: Callable
     """A running stream of a device's first channels.
 
     Args:
-        take: is given every block, [channels, frames], valid only within the call, and whether the device lost
+        take: called with every block, [channels, frames], valid only within the call, and whether the device lost
             samples before it; runs in PortAudio's thread and must not wait.
 
     Yields:
-        The stream; its `active` turns false when the device fails.
+        The stream; `active` becomes false when the device fails.
 
     Raises:
         InputError: the device does not open.
@@ -138,7 +138,7 @@ def _opened(sounddevice, device: Device, channels: int, sample_rate: int, callba
             raise
     except sounddevice.PortAudioError as error:
         raise InputError(
-            f"{device.name} cannot be listened to with {channels} channels at {sample_rate} Hz: {_said(error)}. "
+            f"{device.name} cannot be listened to with {channels} channels at {sample_rate} Hz: {_reason(error)}. "
             "Is another program using it?"
         ) from error
     return stream
@@ -154,8 +154,8 @@ def _portaudio():
     return sounddevice
 
 
-def _look_again(sounddevice) -> None:
-    """PortAudio lists the devices once, when it starts; starting it again would end streams that are open."""
+def _refresh(sounddevice) -> None:
+    """Restarts PortAudio, which lists devices only when it starts; not while a stream is open, as that would end it."""
     if not _open_streams:
         sounddevice._terminate()
         sounddevice._initialize()
@@ -174,5 +174,5 @@ def _names(devices: list[Device]) -> str:
     return ", ".join(names) + (", ..." if len(devices) > SHOWN_NAMES else "")
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(error.args[0] if error.args else error).rstrip(".")

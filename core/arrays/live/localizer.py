@@ -1,7 +1,7 @@
-"""Directions while one listens: maps of a live source, and the voices followed on them.
+"""Live localization: maps of a live source's directions, and tracks of their peaks.
 
-Every update adds the steered responses of its turns (`SteeredResponse.turns`) to a map that forgets what is older than
-a few syllables; the map's peaks are followed by a `Tracker`.
+Every update adds the steered responses of its blocks (`SteeredResponse.turns`) to a map that decays within a few
+syllables; a `Tracker` follows the map's peaks.
 """
 
 import math
@@ -18,23 +18,23 @@ from core.arrays.spectra import HOP_LENGTH, N_FFT, bin_frequencies, steering_vec
 
 UPDATE_SECONDS = 0.08
 STEP_DEGREES = 2.0
-MEMORY_SECONDS = 0.3  # how long a turn stays on the map
-LOUDEST_MEMORY_SECONDS = 4.0  # how long the map is drawn as faint as its loudest moment asks
-QUIET_DB = -75.0  # of full scale; what is below is no sound
-CLEARER = 0.13  # than noise from all around, that a direction must be to count
-FAINTEST = 0.02  # of the loudest moment, that still is a peak
+MEMORY_SECONDS = 0.3  # time constant of the map
+LOUDEST_MEMORY_SECONDS = 4.0  # time constant of the maximum that the map is scaled by
+QUIET_DB = -75.0  # of full scale; quieter updates count as silence
+CLEARER = 0.13  # least power of a direction, over that of diffuse noise
+FAINTEST = 0.02  # least height of a peak, relative to the recent maximum
 MOST_SOURCES = 4
 SILENCE = 1e-12
 
 
 @dataclass(frozen=True)
 class LiveSource:
-    """A source as it is now.
+    """A tracked source at one time.
 
     Args:
-        number: that it keeps as long as it is followed, counted from 1.
+        number: constant as long as it is tracked, from 1.
         angle: in radians, 0 to 2 pi.
-        level_db: of what comes from there, in dB of full scale.
+        level_db: of the sound from there, in dB of full scale.
         trail: its last angles, oldest first, in radians.
     """
 
@@ -46,14 +46,13 @@ class LiveSource:
 
 @dataclass(frozen=True)
 class LiveView:
-    """What is heard around the array now.
+    """The directions of sound around the array at one time.
 
     Args:
-        seconds: heard so far.
-        energy: how much comes from each of equally spaced angles from 0 on, 0 to 1 of the loudest moment lately; the
-            square root, for the eye.
+        seconds: of sound so far.
+        energy: square root of the map at equally spaced angles from 0 on, relative to its recent maximum, 0 to 1.
         level_db: at the microphones, in dB of full scale.
-        sources: those that are followed, the longest known first.
+        sources: that are tracked, by number.
         status: of the capture.
     """
 
@@ -65,10 +64,10 @@ class LiveView:
 
 
 class LiveLocalizer:
-    """Follows the sources around an array while it is listened to.
+    """Tracks the sources around a live array.
 
     Args:
-        source: whose sound is looked at as it comes.
+        source: its sound.
     """
 
     def __init__(self, source: AudioSource):
@@ -78,16 +77,16 @@ class LiveLocalizer:
         self._beams = _Beams(source.geometry, rate)
         self._tracker = Tracker()
         self._step = max(round(UPDATE_SECONDS * rate / HOP_LENGTH), 1) * HOP_LENGTH
-        self._heard, self._sources, self._level_db = 0, (), -math.inf
+        self._frames, self._sources, self._level_db = 0, (), -math.inf
         self._energy, self._loudest = np.zeros(len(self._response.angles)), SILENCE
 
     @property
     def updates_per_second(self) -> float:
-        """How often the directions are looked for."""
+        """How often directions are estimated."""
         return self.source.sample_rate / self._step
 
     def views(self) -> Iterator[LiveView]:
-        """A view for every update, and the last one again where the source has nothing; ends with the source."""
+        """A view for every update, and the last one again where the source has no sound; ends with the source."""
         window = np.zeros((self.source.geometry.count, N_FFT - HOP_LENGTH), dtype=np.float32)
         length = window.shape[1] + self._step
         for block in self.source.blocks():
@@ -100,8 +99,8 @@ class LiveLocalizer:
                 yield self._view()
 
     def _update(self, window: np.ndarray) -> None:
-        """Takes in the newest step of [mics, frames]."""
-        self._heard += self._step
+        """Adds the newest step of a window [mics, frames]."""
+        self._frames += self._step
         self._level_db = _decibel(np.mean(np.square(window[:, -self._step :])))
         spectra = stft_inside(window)
         self._energy *= math.exp(-self._elapsed / MEMORY_SECONDS)
@@ -133,17 +132,17 @@ class LiveLocalizer:
 
     @property
     def _seconds(self) -> float:
-        return self._heard / self.source.sample_rate
+        return self._frames / self.source.sample_rate
 
 
 class _Beams:
-    """Delay and sum towards any direction, for levels alone."""
+    """Levels of delay-and-sum beams."""
 
     def __init__(self, geometry: ArrayGeometry, sample_rate: int):
         self._geometry, self._frequencies = geometry, bin_frequencies(sample_rate)
 
     def gain_db(self, spectra: np.ndarray, angle: float) -> float:
-        """How loud a direction is against the microphones' mean, at most 0 dB; spectra are [mics, bins, times]."""
+        """Level of a direction relative to the microphones' mean, at most 0 dB; spectra are [mics, bins, times]."""
         vectors = steering_vectors(self._geometry, np.array([angle]), self._frequencies)[0].astype(np.complex64)
         beam = np.einsum("mbt,bm->bt", spectra, vectors.conj()) / self._geometry.count
         return _decibel(np.mean(np.abs(beam) ** 2) / max(np.mean(np.abs(spectra) ** 2), SILENCE))

@@ -1,9 +1,9 @@
-"""The protocol of relays: a microphone array at one place, listened to at another.
+"""The protocol of relays: a microphone array on one machine streams to a page on another.
 
-The side that has the array begins with a hello (JSON: version, a name of its stream, array, sample rate), then posts
-what it hears in short requests, a few blocks each, so that any proxy lets them pass, and says goodbye. A block is a
-header and its samples, int16, little-endian, interleaved; its sequence number tells what was lost and what came twice.
-Every request carries the token that the other side gave, `Authorization: Bearer TOKEN`. Microphones alone are sent.
+The side with the array begins with a hello (JSON: version, name of the stream, array, sample rate), then posts short
+requests of a few blocks each, which pass any proxy, and ends with a goodbye. A block is a header and its samples
+(int16, little-endian, interleaved); its sequence number reveals lost and repeated blocks. Every request carries the
+page's token, `Authorization: Bearer TOKEN`. Only the microphones' channels are sent.
 """
 
 import json
@@ -44,10 +44,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Hello:
-    """What a stream begins with.
+    """The first request of a stream.
 
     Args:
-        stream: its name, chosen at random by the side that has the array.
+        stream: its name, chosen at random by the side with the array.
         geometry: of the array, with the sample rate of the blocks.
     """
 
@@ -63,7 +63,7 @@ def encode_hello(hello: Hello) -> bytes:
 
 
 def decode_hello(body: bytes) -> Hello:
-    """The inverse.
+    """The inverse of `encode_hello`.
 
     Raises:
         InputError: another version, too large, or no array that could be used.
@@ -98,10 +98,10 @@ def decode_blocks(body: bytes, channels: int) -> list[Block]:
     """The blocks of a request.
 
     Args:
-        channels: that the stream has.
+        channels: of the stream.
 
     Raises:
-        InputError: too large, cut, or of other channels; nothing of it is decoded then.
+        InputError: too large, cut, or of other channels; then nothing is decoded.
     """
     if len(body) > LARGEST_BODY:
         raise InputError(f"A request of a relay has over {LARGEST_BODY} bytes.")

@@ -1,4 +1,4 @@
-"""The side of a relay that has the array: sends what is heard, and waits for a line that fails."""
+"""The sending side of a relay: posts an array's sound, and retries when the connection fails."""
 
 import secrets
 import threading
@@ -29,7 +29,7 @@ QUEUED_SECONDS = 5.0
 TIMEOUT_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds between two attempts
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
-LONGEST_REASON = 200  # characters of the other side's words that are shown
+LONGEST_REASON = 200  # characters of the page's reason that are shown
 REFUSALS = {
     401: "The other side does not know this token; it may have expired. Get a new one from its page.",
     404: "There is no relay at this address; give the address of a Resound page.",
@@ -39,12 +39,12 @@ GONE, TOO_MUCH = 410, 429
 
 
 class RelayClient:
-    """Sends a source's microphones. Where the line fails it tries again, ever less often, and drops the oldest blocks.
+    """Sends a source's microphones. When the connection fails it retries, ever less often, and drops the oldest blocks.
 
     Args:
-        url: of the page that listens.
-        token: that it gave.
-        plain_http: whether sound may go to other machines without encryption.
+        url: of the page.
+        token: issued by the page.
+        plain_http: allow unencrypted connections to other machines.
         transport: of httpx; None for the network.
 
     Raises:
@@ -52,8 +52,8 @@ class RelayClient:
 
     Attributes:
         sent: blocks that arrived.
-        dropped: blocks that were given up.
-        message: a plain sentence; empty while all is well.
+        dropped: blocks that were discarded.
+        message: one sentence on a problem; empty if there is none.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class RelayClient:
         """Sends until the source ends or this generator is closed; yields after every block of the source.
 
         Raises:
-            InputError: the other side refuses the stream, or as the source's blocks.
+            InputError: the page refuses the stream, or as the source's blocks.
         """
         sender = threading.Thread(target=self._send, name="relay", daemon=True)
         sender.start()
@@ -118,7 +118,7 @@ class RelayClient:
         self._queued_frames -= self._queue.popleft().samples.shape[1]
 
     def _send(self) -> None:
-        """The sender's thread: all that is queued, in as few requests as it takes."""
+        """The sender's thread: posts queued blocks in as few requests as possible."""
         with httpx.Client(**self._settings) as client:
             try:
                 self._deliver(client)
@@ -146,7 +146,7 @@ class RelayClient:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     def _next_blocks(self) -> list[Block]:
-        """What is queued, as much as a request may hold; waits for something, and is empty at the end."""
+        """Queued blocks, as many as fit a request; waits for the first one, and is empty at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._ended)
             blocks, size = [], 0
@@ -158,10 +158,10 @@ class RelayClient:
             return blocks
 
     def _accepted(self, response: httpx.Response) -> bool:
-        """Whether the other side took it; false where it may do so later.
+        """Whether the page accepted a request; False if it may later.
 
         Raises:
-            InputError: it never will.
+            InputError: it refuses for good.
         """
         status = response.status_code
         if response.is_success:

@@ -1,4 +1,4 @@
-"""The side of a relay that listens: what comes from an array elsewhere, as a source."""
+"""The receiving side of a relay: an array on another machine, as a source."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,12 +12,12 @@ from core.arrays.live.sources import SourceStatus
 
 BUFFER_SECONDS = 4.0
 PATIENCE_SECONDS = 0.1
-QUIET_SECONDS = 2.0  # until a listener is told that nothing comes
-IDLE_SECONDS = 30.0  # until the stream is closed
+QUIET_SECONDS = 2.0  # without blocks, until the status says so
+IDLE_SECONDS = 30.0  # without blocks, until the stream is closed
 
 
 class RelaySource:
-    """Microphones elsewhere. Blocks may be accepted in one thread and listened to in another.
+    """An array on another machine. Blocks may be accepted in one thread and read in another.
 
     Args:
         geometry: of the array, with the sample rate of its blocks.
@@ -32,7 +32,7 @@ class RelaySource:
 
     @property
     def status(self) -> SourceStatus:
-        """Blocks that never came count as overflows, as do samples that nobody read in time."""
+        """Overflows are missing blocks, and samples that were not read in time."""
         message = self._end
         if not message and self._idle_seconds > QUIET_SECONDS:
             message = "Nothing comes from the array any more; it is listened to again as soon as something does."
@@ -40,13 +40,13 @@ class RelaySource:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing is accepted any more: it was closed, or was idle for too long."""
+        """Whether the stream has ended: it was closed, or idle for too long."""
         if not self._end and self._idle_seconds > IDLE_SECONDS:
             self.close(f"The array was silent for {IDLE_SECONDS:g} s, so its stream was closed.")
         return bool(self._end)
 
     def accept(self, blocks: Sequence[Block]) -> None:
-        """Takes blocks in their order; those that came before are left out."""
+        """Appends blocks in their order; repeated ones are ignored."""
         self._last = self._now()
         for block in blocks:
             missing = block.sequence - self._expected
@@ -58,7 +58,7 @@ class RelaySource:
             self._buffer.write(block.samples)
 
     def close(self, message: str = "The array has ended its stream.") -> None:
-        """Ends the stream for its listeners, with a sentence that says why."""
+        """Ends the stream; `message` is one sentence that says why."""
         self._end = self._end or message
 
     def blocks(self) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""A ring buffer between a device, which cannot wait, and whoever listens to it."""
+"""A ring buffer between a device, which cannot wait, and the reader of its sound."""
 
 import threading
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class RingBuffer:
-    """The last samples of every channel. Writing never waits; a reader that comes too late loses the oldest samples.
+    """The last samples of every channel. Writing never waits; a late reader loses the oldest samples.
 
     Positions count samples from the first one ever written. Threads may write and read at once.
 
@@ -15,7 +15,7 @@ class RingBuffer:
         frames: samples per channel that are kept.
 
     Attributes:
-        overflows: how often a reader came too late.
+        overflows: how often a reader was late.
         lost: samples per channel that it missed.
     """
 
@@ -44,10 +44,10 @@ class RingBuffer:
 
         Args:
             since: the position after what was read before.
-            patience: seconds to wait for a sample where there is none yet.
+            patience: seconds to wait where there is no new sample.
 
         Returns:
-            A copy, [channels, frames], and the position after it. Samples that are gone are counted and left out.
+            A copy, [channels, frames], and the position after it. Samples already overwritten are counted as lost.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._written > since, patience)
@@ -58,11 +58,11 @@ class RingBuffer:
             return self._samples[:, self._places(max(since, oldest))], max(since, self._written)
 
     def latest(self, frames: int) -> np.ndarray:
-        """The newest samples, [channels, frames]; fewer where fewer were written or are kept."""
+        """The newest samples, [channels, at most frames]."""
         with self._changed:
             frames = min(frames, self._written, self._samples.shape[1])
             return self._samples[:, self._places(self._written - frames)]
 
     def _places(self, first: int) -> np.ndarray:
-        """Where the samples from a position to the newest stand."""
+        """Indices of the samples from a position to the newest."""
         return np.arange(first, self._written) % self._samples.shape[1]

@@ -1,40 +1,35 @@
-"""Where live sound comes from: what every source offers, and two that need no device.
+"""Sources of live sound: their interface, and two that need no device.
 
-A source is a generator of blocks, [mics, frames] each, as they come; closing it ends the capture.
+A source yields blocks, [mics, frames] each, as they are captured; closing the generator ends the capture.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from scipy.signal.windows import hann
 
-from core.arrays.geometry import SPEED_OF_SOUND, ArrayGeometry, microphones_of
+from core.arrays.geometry import SPEED_OF_SOUND, ArrayGeometry
 from core.arrays.spectra import bin_frequencies, steering_vectors
 from core.errors import InputError
-from core.signal.clip import Clip
-from core.signal.files import read_clip
-from core.signal.limits import ARRAY_LIMITS
-from core.signal.resampling import resample
 
 BLOCK_SECONDS = 0.05
-SLACK_SECONDS = 1.0
+SLACK_SECONDS = 1.0  # of delay that are caught up with after a pause
 HOP = 512  # samples between two positions of a simulated voice
-INTERPOLATION = 256  # samples to either side that a fractional delay spreads to
+INTERPOLATION = 256  # samples on either side for the filters of fractional delays
 
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """What a listener should know.
+    """The state of a capture.
 
     Args:
         overflows: how often samples were lost.
-        lost: samples per microphone, as far as they could be counted.
-        message: a plain sentence; empty while all is well.
+        lost: samples per microphone, as far as they can be counted.
+        message: one sentence on a problem; empty if there is none.
     """
 
     overflows: int = 0
@@ -43,10 +38,10 @@ class SourceStatus:
 
 
 class AudioSource(Protocol):
-    """Microphones that are being listened to.
+    """A microphone array that delivers sound as it comes.
 
     Attributes:
-        geometry: of the array; a block has one row for each of its microphones.
+        geometry: of the array; blocks have a row for each microphone.
         sample_rate: of the blocks, in Hz.
     """
 
@@ -55,25 +50,25 @@ class AudioSource(Protocol):
 
     @property
     def status(self) -> SourceStatus:
-        """How the capture is going."""
+        """The state of the capture."""
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The sound as it comes, float32 [mics, frames].
 
-        Never keeps the caller waiting for long: where nothing comes a block has no frames, and `status` says why.
+        Never blocks for long: where no sound comes, blocks have no frames and `status` says why.
         """
 
 
 @dataclass(frozen=True)
 class Clock:
-    """What real time is measured with."""
+    """Real time: seconds now, and sleep; tests give their own."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
 def in_real_time(blocks: Iterator[np.ndarray], sample_rate: int, clock: Clock) -> Iterator[np.ndarray]:
-    """Blocks no earlier than a device would deliver them; a caller that was away for long is not raced after."""
+    """Blocks no earlier than a device would deliver them; of a caller's pause only SLACK_SECONDS are caught up."""
     due = clock.now()
     for block in blocks:
         due = max(due + block.shape[1] / sample_rate, clock.now() - SLACK_SECONDS)
@@ -82,12 +77,12 @@ def in_real_time(blocks: Iterator[np.ndarray], sample_rate: int, clock: Clock) -
 
 
 class RecordingSource:
-    """A recording that is played to the listener in real time.
+    """A recording, delivered in real time.
 
     Args:
         samples: [mics, frames].
         sample_rate: in Hz.
-        loop: whether it starts again at its end.
+        loop: start again at the end.
     """
 
     def __init__(
@@ -104,11 +99,11 @@ class RecordingSource:
 
     @property
     def status(self) -> SourceStatus:
-        """A recording loses nothing."""
+        """Nothing is ever lost."""
         return SourceStatus()
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """See `AudioSource`; ends with the recording where it does not loop."""
+        """See `AudioSource`; without `loop` it ends with the recording."""
         return in_real_time(self._cut(), self.sample_rate, self._clock)
 
     def _cut(self) -> Iterator[np.ndarray]:
@@ -120,30 +115,12 @@ class RecordingSource:
                 return
 
 
-def open_recording(
-    path: str | Path, geometry: ArrayGeometry, *, channels: Sequence[int] | None = None, loop: bool = False
-) -> RecordingSource:
-    """A file of an array's channels as a source at the array's rate.
-
-    Args:
-        channels: which channel each microphone is, see `microphones_of`.
-
-    Raises:
-        InputError: not audio that can be read, outside the limits, or channels that are not the array's.
-    """
-    clip = read_clip(path, limits=ARRAY_LIMITS).clip
-    microphones = Clip(microphones_of(clip.samples, geometry, channels), clip.sample_rate)
-    return RecordingSource(
-        resample(microphones, geometry.sample_rate).samples, geometry, geometry.sample_rate, loop=loop
-    )
-
-
 class SimulatedSource:
-    """Voices far away in a free field, each repeated for ever, that can be moved while they are heard.
+    """Far voices in a free field, each repeated endlessly, that can be moved meanwhile.
 
     Args:
         sounds: of every voice, [frames] at the array's rate.
-        angles: where they are at first, in radians.
+        angles: of the voices at first, in radians.
         noise: root mean square of each microphone's own noise.
         seed: of the noise.
 
@@ -169,16 +146,16 @@ class SimulatedSource:
 
     @property
     def status(self) -> SourceStatus:
-        """A simulation loses nothing."""
+        """Nothing is ever lost."""
         return SourceStatus()
 
     @property
     def angles(self) -> tuple[float, ...]:
-        """Where the voices are, in radians."""
+        """Of the voices, in radians."""
         return tuple(self._angles)
 
     def move(self, voice: int, angle: float) -> None:
-        """Puts a voice elsewhere; it is faded across within two blocks."""
+        """Moves a voice to an angle in radians, cross-faded within two blocks."""
         self._angles[voice] = angle
 
     def blocks(self) -> Iterator[np.ndarray]:
@@ -186,17 +163,17 @@ class SimulatedSource:
         return in_real_time(self._simulated(), self.sample_rate, self._clock)
 
     def _simulated(self) -> Iterator[np.ndarray]:
-        """Overlap-add of delayed windows, which add up to one; all is late by the filters' length."""
+        """Overlap-add of delayed windows that add up to one; the sound is delayed by the filters' length."""
         margin = INTERPOLATION + int(np.ceil(self.geometry.radius / SPEED_OF_SOUND * self.sample_rate))
         size = 2 * HOP + 2 * margin
-        rng, heard = np.random.default_rng(self._seed), np.zeros((self.geometry.count, size))
+        rng, pending = np.random.default_rng(self._seed), np.zeros((self.geometry.count, size))
         for block in count():
-            heard = np.pad(heard[:, HOP:], ((0, 0), (0, HOP))) + self._window(block * HOP, margin, size)
+            pending = np.pad(pending[:, HOP:], ((0, 0), (0, HOP))) + self._window(block * HOP, margin, size)
             noise = self._noise * rng.standard_normal((self.geometry.count, HOP))
-            yield (heard[:, :HOP] + noise).astype(np.float32)
+            yield (pending[:, :HOP] + noise).astype(np.float32)
 
     def _window(self, start: int, margin: int, size: int) -> np.ndarray:
-        """All voices' samples start to start + 2 HOP, faded in and out, as the microphones hear them: [mics, size]."""
+        """Samples start to start + 2 HOP of all voices, windowed, at the microphones: [mics, size]."""
         emitted = np.zeros((len(self._sounds), size))
         for row, sound in zip(emitted, self._sounds, strict=True):
             row[margin : margin + 2 * HOP] = np.take(sound, range(start, start + 2 * HOP), mode="wrap")

@@ -1,4 +1,4 @@
-"""Sources that keep their numbers: directions found again and again become tracks with trails."""
+"""Tracking of directions from update to update: tracks with constant numbers and trails."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -8,23 +8,23 @@ import numpy as np
 
 from core.arrays.angles import angular_distance, wrap
 
-GATE = np.deg2rad(25)  # how far a source may have gone since it was found last
-FOLLOWING = 0.5  # share of the way to where it was found that a track goes
-SIGHTINGS = 4  # until a direction counts as a source
-HOLD_SECONDS = 1.0  # how long a source is kept that is not found any more
-DOUBT_SECONDS = 0.25  # the same of a direction that is no source yet
+GATE = np.deg2rad(25)  # largest step of a source between two detections
+FOLLOWING = 0.5  # share of the way from a track's angle to its detection
+SIGHTINGS = 4  # detections until a track counts as a source
+HOLD_SECONDS = 1.0  # how long a source is kept without a detection
+DOUBT_SECONDS = 0.25  # the same for a track that is no source yet
 TRAIL = 20  # updates
 
 
 @dataclass
 class LiveTrack:
-    """A source that is being followed.
+    """A source that is tracked, or a direction that may become one.
 
     Args:
-        number: of the source, counted from 1; kept as long as it is followed.
-        angle: where it is, in radians, 0 to 2 pi.
-        seen: when it was found last, in seconds.
-        sightings: how often it was found.
+        number: of the source, from 1; 0 of a direction that is no source yet.
+        angle: in radians, 0 to 2 pi.
+        seen: time of its last detection, in seconds.
+        sightings: how often it was detected.
         trail: its last angles, oldest first, in radians.
     """
 
@@ -36,18 +36,18 @@ class LiveTrack:
 
 
 class Tracker:
-    """Follows directions from update to update, the nearest first."""
+    """Assigns detected directions to tracks, the nearest pairs first."""
 
     def __init__(self):
         self._tracks: list[LiveTrack] = []
         self._numbers = 0
 
     def update(self, angles: Sequence[float], seconds: float) -> list[LiveTrack]:
-        """The sources there are now, oldest first.
+        """Returns the sources after an update, by number.
 
         Args:
-            angles: the directions found, in radians.
-            seconds: when.
+            angles: of the detections, in radians.
+            seconds: time of the update.
         """
         remaining = list(angles)
         pairs = [(angular_distance(track.angle, angle), track, angle) for track in self._tracks for angle in angles]

@@ -30,18 +30,18 @@ NAMES = re.compile(rf"voice\d\d|{BACKGROUND}")
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
-    """One voice or the background, as the array hears it alone.
+class SourceImage:
+    """The image of one voice or of the background at the microphones, without the others.
 
     Args:
         name: voice00, voice01, ... or bg.
-        image: float32 [mics, frames].
-        positions: as `Source`; several where it moves.
+        samples: float32 [mics, frames].
+        positions: as `SoundSource`; several where it moves.
         speaker: whose voice it is.
     """
 
     name: str
-    image: np.ndarray
+    samples: np.ndarray
     positions: tuple[tuple[float, ...], ...]
     speaker: str = ""
 
@@ -53,29 +53,29 @@ class Track:
 
 @dataclass(frozen=True, eq=False)
 class RecordedScene:
-    """A scene that was rendered or recorded: voices first, then the background where there is one."""
+    """A rendered or recorded scene: the images of its voices, then that of the background if there is one."""
 
-    tracks: tuple[Track, ...]
+    images: tuple[SourceImage, ...]
     sample_rate: int
 
     @property
-    def voices(self) -> tuple[Track, ...]:
-        return tuple(track for track in self.tracks if track.name != BACKGROUND)
+    def voices(self) -> tuple[SourceImage, ...]:
+        return tuple(image for image in self.images if image.name != BACKGROUND)
 
     @property
     def mixture(self) -> np.ndarray:
-        """What the array hears, float32 [mics, frames]."""
-        return np.sum([track.image for track in self.tracks], axis=0, dtype=np.float32)
+        """The sum of the images, float32 [mics, frames]."""
+        return np.sum([image.samples for image in self.images], axis=0, dtype=np.float32)
 
 
-def recorded(scene: Scene, images: np.ndarray) -> RecordedScene:
-    """A scene with its rendered images [names, mics, frames]; a background has the place of its first source."""
+def recorded(scene: Scene, rendered: np.ndarray) -> RecordedScene:
+    """A scene and its rendered images [names, mics, frames]; a background is located at its first source."""
     first = {source.name: source for source in reversed(scene.sources)}
-    tracks = [
-        Track(name, image, first[name].positions, first[name].speaker)
-        for name, image in zip(scene.names, images, strict=True)
+    images = [
+        SourceImage(name, samples, first[name].positions, first[name].speaker)
+        for name, samples in zip(scene.names, rendered, strict=True)
     ]
-    return RecordedScene(tuple(tracks), scene.sample_rate)
+    return RecordedScene(tuple(images), scene.sample_rate)
 
 
 def scene_folder(parent: Path, index: int) -> Path:
@@ -89,24 +89,24 @@ def find_scenes(parent: Path) -> list[Path]:
 
 
 def write_scene(folder: Path, scene: RecordedScene) -> None:
-    """Writes a scene's folder; it appears whole or not at all, and nothing that is there is overwritten.
+    """Writes a scene's folder, whole or not at all; never overwrites one.
 
     Raises:
-        InputError: the folder is there already, its parent is missing or cannot be written to, the disk is full.
+        InputError: the folder exists, its parent is missing or cannot be written to, the disk is full.
     """
     with _appearing(folder) as temporary:
-        images = {track.name: track.image for track in scene.tracks} | {MIXTURE: scene.mixture}
-        for name, image in images.items():
-            for mic, samples in enumerate(image):
+        sounds = {image.name: image.samples for image in scene.images} | {MIXTURE: scene.mixture}
+        for name, channels in sounds.items():
+            for mic, samples in enumerate(channels):
                 write_clip(temporary / _file_name(mic, name), Clip(samples, scene.sample_rate))
-        metadata = {track.name: _described(track) for track in scene.tracks}
+        metadata = {image.name: _described(image) for image in scene.images}
         (temporary / METADATA).write_text(json.dumps(metadata, indent=4) + "\n", encoding="utf-8")
 
 
 def read_scene(folder: Path) -> RecordedScene:
-    """Reads a scene's folder, the original's own included.
+    """Reads a scene's folder, also one that the Cone of Silence's own code wrote.
 
-    A recording of a single voice may have its mixture alone.
+    A recording of a single voice may consist of its mixture alone.
 
     Raises:
         InputError: no or unreadable metadata, a file that is missing or not audio, files that differ in length or rate.
@@ -117,15 +117,15 @@ def read_scene(folder: Path) -> RecordedScene:
     clips = {name: _read_image(folder, MIXTURE if alone else name) for name in names}
     if len({(clip.samples.shape, clip.sample_rate) for clip in clips.values()}) > 1:
         raise InputError(f"The sounds in {folder} differ in microphones, length or sample rate; render it again.")
-    tracks = [
-        Track(name, clips[name].samples, _positions(metadata[name]), metadata[name].get("speaker_id", ""))
+    images = [
+        SourceImage(name, clips[name].samples, _positions(metadata[name]), metadata[name].get("speaker_id", ""))
         for name in names
     ]
-    return RecordedScene(tuple(tracks), clips[names[0]].sample_rate)
+    return RecordedScene(tuple(images), clips[names[0]].sample_rate)
 
 
 def read_metadata(folder: Path) -> dict[str, dict]:
-    """What `metadata.json` says of each voice and the background; whatever else it says is left out.
+    """The entries of `metadata.json` for each voice and the background; other keys are ignored.
 
     Raises:
         InputError: it is missing, not JSON, names no voice, or gives no positions.
@@ -144,15 +144,15 @@ def _file_name(mic: int, name: str) -> str:
     return f"mic{mic:02d}_{name}.wav"
 
 
-def _described(track: Track) -> dict:
-    x, y, *height = track.positions[0]
+def _described(image: SourceImage) -> dict:
+    x, y, *height = image.positions[0]
     entry: dict = {"position": [x, y]}
-    if track.name != BACKGROUND:
-        entry["speaker_id"] = track.speaker
+    if image.name != BACKGROUND:
+        entry["speaker_id"] = image.speaker
     if height:
         entry["height"] = height[0]
-    if len(track.positions) > 1:
-        entry["path"] = [list(position[:2]) for position in track.positions]
+    if len(image.positions) > 1:
+        entry["path"] = [list(position[:2]) for position in image.positions]
     return entry
 
 
@@ -165,7 +165,7 @@ def _positions(entry: dict) -> tuple[tuple[float, ...], ...]:
 
 
 def _read_image(folder: Path, name: str) -> Clip:
-    """A clip with one channel per microphone."""
+    """[mics, frames] of a voice, of the background or of the mixture."""
     count = len(list(folder.glob(f"mic[0-9][0-9]_{name}.wav")))
     clips = [read_clip(folder / _file_name(mic, name)).clip for mic in range(max(count, 1))]
     if len({(clip.samples.shape, clip.sample_rate) for clip in clips}) > 1 or clips[0].channels > 1:
@@ -175,7 +175,7 @@ def _read_image(folder: Path, name: str) -> Clip:
 
 @contextmanager
 def _appearing(folder: Path) -> Iterator[Path]:
-    """A folder under a temporary name beside its own, which it takes when the block ends without an error."""
+    """A temporary folder that is renamed to its own name when the block ends without an error."""
     temporary = folder.with_name(f".{secrets.token_hex(8)}.part")
     try:
         temporary.mkdir()

@@ -1,4 +1,4 @@
-"""Scenes drawn at random: rooms like the original's, and rooms like those that people sit in."""
+"""Scenes drawn at random, in the Cone of Silence's rooms or in realistic ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,21 +7,22 @@ import numpy as np
 
 from core.arrays.angles import angular_distance
 from core.arrays.geometry import SPEED_OF_SOUND, ArrayGeometry
-from core.arrays.scenes.scene import Room, Scene, Source
+from core.arrays.scenes.scene import Room, Scene, SoundSource
 
 VOICE_PEAKS = (0.15, 0.4)
 MOVES = 8  # positions of a moving voice
-MOST_REFLECTIONS = 25  # later ones change a T60 of 0.5 s by a tenth and take ten times as long
+MOST_REFLECTIONS = 25  # more change a T60 of 0.5 s by a tenth and take ten times as long
 SABINE_MARGIN = 1.05
-WALL_METRES = 0.3  # what voices and microphones keep from walls
+WALL_METRES = 0.3  # least distance of voices and microphones to walls
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class OriginalRooms:
-    """The Cone of Silence's rooms: flat, wide, of any absorption; the background is far away in a wider room.
+class ConeOfSilenceRooms:
+    """The Cone of Silence's rooms (Jenrungrot et al. 2020): two-dimensional, wide, of any absorption; the background
+    is far away in a wider room.
 
     Args:
         walls, background_walls: from the array, in metres.
@@ -38,22 +39,22 @@ class OriginalRooms:
     order: int = 10
 
     def room(self, rng: np.random.Generator) -> Room:
-        """The room of the voices."""
+        """A room for the voices."""
         return self._shoebox(rng, self.walls, self.absorption)
 
     def position(self, rng: np.random.Generator, room: Room, angle: float) -> tuple[float, float]:
-        """Of a voice at an angle."""
+        """(x, y) of a voice at an angle, in metres from the array."""
         return _at(angle, rng.uniform(*self.distances))
 
     def angles(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Of the voices."""
+        """Of the voices, in radians."""
         return rng.uniform(0, 2 * np.pi, count)
 
-    def background(self, rng: np.random.Generator, room: Room) -> list[Source]:
-        """One far source."""
+    def background(self, rng: np.random.Generator, room: Room) -> list[SoundSource]:
+        """One source, far away."""
         far = _at(rng.uniform(0, 2 * np.pi), rng.uniform(*self.background_distances))
         wider = self._shoebox(rng, self.background_walls, self.background_absorption)
-        return [Source("bg", wider, (far,), float(rng.uniform(*self.background_peaks)))]
+        return [SoundSource("bg", wider, (far,), float(rng.uniform(*self.background_peaks)))]
 
     def _shoebox(self, rng: np.random.Generator, walls: Range, absorption: Range) -> Room:
         left, right, bottom, top = (float(wall) for wall in rng.uniform(*walls, 4))
@@ -62,15 +63,15 @@ class OriginalRooms:
 
 @dataclass(frozen=True)
 class RealisticRooms:
-    """Living rooms and offices: the array on a table, voices somewhat above it, a background from every corner.
+    """Living rooms and offices: the array on a table, voices slightly above it, a background from all four corners.
 
     Args:
         lengths, widths, heights: of the room, in metres.
         table_heights: of the array over the floor, in metres.
-        t60_seconds: reverberation time; where a room is too large for it, the shortest that Sabine's formula allows.
-        distances: of voices from the array, on the floor plan, in metres; walls may bring them nearer.
+        t60_seconds: reverberation time; at least the shortest that Sabine's formula allows for the room.
+        distances: horizontal, of voices from the array, in metres; less where a wall is nearer.
         lifts: of voices over the array, in metres.
-        separation: least angle between two voices, in radians, as far as they leave room for it.
+        separation: least angle between two voices, in radians; less where there are too many voices.
     """
 
     lengths: Range = (3.5, 8.0)
@@ -84,19 +85,19 @@ class RealisticRooms:
     separation: float = np.pi / 9
 
     def room(self, rng: np.random.Generator) -> Room:
-        """The array stands in the middle half of the floor."""
+        """A room with the array in the middle half of its floor."""
         size = tuple(float(rng.uniform(*side)) for side in (self.lengths, self.widths, self.heights))
         table = float(rng.uniform(*self.table_heights))
         centre = (*(side * float(rng.uniform(0.25, 0.75)) for side in size[:2]), table)
         return shoebox(size, centre, float(rng.uniform(*self.t60_seconds)))
 
     def position(self, rng: np.random.Generator, room: Room, angle: float) -> tuple[float, float, float]:
-        """Of a voice at an angle, inside the room."""
+        """(x, y, z) of a voice at an angle, inside the room, in metres from the array."""
         distance = min(rng.uniform(*self.distances), _room_ahead(room, angle))
         return (*_at(angle, distance), float(rng.uniform(*self.lifts)))
 
     def angles(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Of the voices, apart from each other."""
+        """Of the voices, at least `separation` apart as far as possible, in radians."""
         apart = min(self.separation, np.pi / count)
         while True:
             angles = rng.uniform(0, 2 * np.pi, count)
@@ -104,17 +105,19 @@ class RealisticRooms:
             if distances.min() >= apart:
                 return angles
 
-    def background(self, rng: np.random.Generator, room: Room) -> list[Source]:
-        """Four sources, one near each corner: with their echoes they come from everywhere."""
+    def background(self, rng: np.random.Generator, room: Room) -> list[SoundSource]:
+        """Four sources, one near each corner: with their echoes an almost diffuse field."""
         x, y, _ = room.size
         corners = [(abs(x * right - WALL_METRES), abs(y * top - WALL_METRES)) for right, top in CORNERS]
         lift, peak = float(rng.uniform(*self.lifts)), float(rng.uniform(*self.background_peaks))
-        return [Source("bg", room, ((cx - room.centre[0], cy - room.centre[1], lift),), peak) for cx, cy in corners]
+        return [
+            SoundSource("bg", room, ((cx - room.centre[0], cy - room.centre[1], lift),), peak) for cx, cy in corners
+        ]
 
 
 def draw_scene(
     rng: np.random.Generator,
-    rooms: OriginalRooms | RealisticRooms,
+    rooms: ConeOfSilenceRooms | RealisticRooms,
     array: ArrayGeometry,
     speakers: Sequence[str],
     *,
@@ -126,12 +129,14 @@ def draw_scene(
     """A scene of one voice for each speaker; the same generator state gives the same scene.
 
     Args:
-        speakers: whose voices.
-        moving: voices walk around the array, 30 to 90 degrees of a circle in either sense.
+        speakers: their names.
+        moving: voices walk 30 to 90 degrees around the array, in either direction.
     """
     room = rooms.room(rng)
     voices = [
-        Source(f"voice{k:02d}", room, _path(rng, rooms, room, angle, moving), float(rng.uniform(*VOICE_PEAKS)), speaker)
+        SoundSource(
+            f"voice{k:02d}", room, _path(rng, rooms, room, angle, moving), float(rng.uniform(*VOICE_PEAKS)), speaker
+        )
         for k, (angle, speaker) in enumerate(zip(rooms.angles(rng, len(speakers)), speakers, strict=True))
     ]
     behind = rooms.background(rng, room) if background else []
@@ -139,7 +144,7 @@ def draw_scene(
 
 
 def shoebox(size: tuple[float, float, float], centre: tuple[float, float, float], t60_seconds: float) -> Room:
-    """The room of a reverberation time, by Sabine's formula; the shortest possible one where that is too short."""
+    """A room of a given reverberation time, by Sabine's formula, or of the shortest possible one if that is longer."""
     from pyroomacoustics import inverse_sabine
 
     x, y, z = size
@@ -160,7 +165,7 @@ def _path(rng: np.random.Generator, rooms, room: Room, angle: float, moving: boo
 
 
 def _room_ahead(room: Room, angle: float) -> float:
-    """Metres from the array to where a voice may stand last before the wall."""
+    """Metres from the array in this direction to the last place before a wall that a voice may have."""
     ahead = [
         ((side - WALL_METRES if towards > 0 else WALL_METRES) - at) / towards
         for side, at, towards in zip(room.size, room.centre, (np.cos(angle), np.sin(angle)), strict=False)

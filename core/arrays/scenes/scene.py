@@ -1,4 +1,4 @@
-"""Simulated scenes: voices and a background in shoebox rooms, as the microphones of an array hear them.
+"""Simulated scenes: voices and a background in shoebox rooms, recorded by a microphone array.
 
 Rooms are simulated with pyroomacoustics (Scheibler, Bezzam & Dokmanic 2018) by the image source method (Allen & Berkley
 1979). The array's centre is the origin, angles are in radians, counter-clockwise from +x.
@@ -13,7 +13,7 @@ import numpy as np
 
 from core.arrays.geometry import ArrayGeometry
 
-FADE = 0.5  # of a position's time: how long a moving source takes to be at the next one
+FADE = 0.5  # of the time at a position: length of the cross-fade to the next one
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Room:
     """A shoebox.
 
     Args:
-        size: (x, y, z) in metres; (x, y) has neither floor nor ceiling, as the original's rooms.
-        centre: where the array's centre stands, in metres from the corner at the origin.
+        size: (x, y, z) in metres, or (x, y) without floor and ceiling, as in the Cone of Silence.
+        centre: of the array, in metres from the corner at the origin.
         absorption: of energy, at every wall, 0 to 1.
-        order: most reflections that are followed; 0 is a free field.
+        order: most reflections that are simulated; 0 is a free field.
     """
 
     size: tuple[float, ...]
@@ -34,15 +34,15 @@ class Room:
 
 
 @dataclass(frozen=True)
-class Source:
-    """What sounds, and where; its sound itself is given when it is rendered.
+class SoundSource:
+    """A source of sound and its position; `render` takes the sound itself.
 
     Args:
-        name: voice00, voice01, ... or bg; sources of the same name are heard as one.
-        room: that it stands in. Sources of one scene may stand in several, as the original's background does.
-        positions: (x, y) or (x, y, z), as the room has dimensions, in metres from the array's centre. A source that
-            moves has several and is at each of them for an equal part of the scene, faded across to the next.
-        peak: largest magnitude of its name's image at any microphone.
+        name: voice00, voice01, ... or bg; sources of one name make one image.
+        room: sources of one scene may stand in different rooms, as the Cone of Silence's background does.
+        positions: (x, y) or (x, y, z), like the room's size, in metres from the array's centre. A moving source has
+            several, each for an equal part of the scene, cross-faded.
+        peak: largest magnitude of the image of its name at any microphone.
         speaker: whose voice it is.
     """
 
@@ -60,7 +60,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Scene:
-    """All that a rendering depends on but the sounds.
+    """All that a rendering depends on except the sounds.
 
     Args:
         sources: voices first; those of one name stand together.
@@ -69,24 +69,24 @@ class Scene:
     """
 
     array: ArrayGeometry
-    sources: tuple[Source, ...]
+    sources: tuple[SoundSource, ...]
     frames: int
     sample_rate: int
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """What is heard apart from each other: the rows of the rendered images."""
+        """Of the rendered images, in their order."""
         return tuple(dict.fromkeys(source.name for source in self.sources))
 
 
 def render(scene: Scene, sounds: Sequence[np.ndarray]) -> np.ndarray:
-    """The image of every name at every microphone, with all reverberation; their sum is what the array records.
+    """The reverberant image of every name at every microphone; their sum is the array's recording.
 
     Args:
         sounds: of every source, [frames] at the scene's rate; shorter ones end in silence.
 
     Returns:
-        float32 [names, mics, frames]. Everything is late by the simulator's interpolation filter, 2.5 ms at 16 kHz.
+        float32 [names, mics, frames], delayed by the simulator's interpolation filter: 2.5 ms at 16 kHz.
     """
     images = np.zeros((len(scene.names), scene.array.count, scene.frames))
     peaks = np.zeros(len(scene.names))
@@ -98,34 +98,34 @@ def render(scene: Scene, sounds: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def scaled(images: np.ndarray, peaks: Sequence[float]) -> np.ndarray:
-    """Images [names, mics, frames] at the levels wanted, float32; silence stays silence."""
+    """Images [names, mics, frames] scaled to these peaks, float32; silence stays silence."""
     loudest = np.abs(images).max(axis=(1, 2))
     gains = np.divide(peaks, loudest, out=np.zeros(len(images)), where=loudest > 0)
     return (images * gains[:, None, None]).astype(np.float32)
 
 
-def _image(source: Source, sound: np.ndarray, scene: Scene) -> np.ndarray:
-    """[mics, frames], as loud as the room makes it."""
+def _image(source: SoundSource, sound: np.ndarray, scene: Scene) -> np.ndarray:
+    """[mics, frames], before it is scaled to its peak."""
     from scipy.signal import oaconvolve
 
     image = np.zeros((scene.array.count, scene.frames))
     weights = _presence(len(source.positions), scene.frames)[:, : len(sound)]
     for emitted, responses in zip(weights * sound, _impulse_responses(source, scene), strict=True):
-        heard = oaconvolve(responses, emitted[None], axes=-1)[:, : scene.frames]
-        image[:, : heard.shape[1]] += heard
+        received = oaconvolve(responses, emitted[None], axes=-1)[:, : scene.frames]
+        image[:, : received.shape[1]] += received
     return image
 
 
 def _presence(count: int, frames: int) -> np.ndarray:
-    """How much a source is at each of its positions, [positions, frames]: linear fades that sum to one."""
+    """Gain of a source at each of its positions, [positions, frames]: linear cross-fades that sum to one."""
     place = np.linspace(0, count, frames, endpoint=False)
     passed = [np.clip((place - k) / FADE + 0.5, 0, 1) for k in range(1, count)]
     passed = np.stack([np.ones(frames), *passed, np.zeros(frames)])
     return passed[:-1] - passed[1:]
 
 
-def _impulse_responses(source: Source, scene: Scene) -> list[np.ndarray]:
-    """From every position of a source to the microphones: [mics, taps] each."""
+def _impulse_responses(source: SoundSource, scene: Scene) -> list[np.ndarray]:
+    """Room impulse responses from every position of a source to the microphones, [mics, taps] each."""
     import pyroomacoustics as pra
 
     pra.constants.set("num_threads", 1)  # the sum over images would depend on how many there are

@@ -1,4 +1,4 @@
-"""A set of scenes: each is made from the set's settings and its own number alone, whoever makes it, and when."""
+"""A set of scenes: each depends on the set's settings and its own number alone, not on order or machine."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from typing import TypeVar
 import numpy as np
 
 from core.arrays.geometry import ArrayGeometry
-from core.arrays.scenes.files import RecordedScene, Track, read_scene, recorded, scene_folder, write_scene
-from core.arrays.scenes.random_scene import VOICE_PEAKS, OriginalRooms, RealisticRooms, draw_scene
+from core.arrays.scenes.files import RecordedScene, SourceImage, read_scene, recorded, scene_folder, write_scene
+from core.arrays.scenes.random_scene import VOICE_PEAKS, ConeOfSilenceRooms, RealisticRooms, draw_scene
 from core.arrays.scenes.scene import Scene, render, scaled
 from core.arrays.scenes.speech import Utterance, read_background, read_speech
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.resampling import resample
 
-SPARE = 4  # candidates for every voice: what cannot be read is replaced
-ROOMS = {"realistic": RealisticRooms(), "original": OriginalRooms()}
+SPARE = 4  # candidates for every voice, as some may be unreadable
+ROOMS = {"realistic": RealisticRooms(), "original": ConeOfSilenceRooms()}
 
 Candidate = TypeVar("Candidate", Utterance, Path)
 Read = TypeVar("Read")
@@ -25,7 +25,7 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class SceneSettings:
-    """What all scenes of a set have in common.
+    """The settings that all scenes of a set share.
 
     Args:
         voices: in a scene.
@@ -46,14 +46,14 @@ class SceneSettings:
 
 
 @dataclass(frozen=True)
-class SceneJob:
+class SceneRequest:
     """A scene to be made.
 
     Args:
         index: its number.
         parent: where its folder goes.
-        candidates: utterances, or folders of recorded scenes where those are mixed, in the order of trial.
-        backgrounds: files to be tried for the background; none leaves it out.
+        candidates: utterances, or folders of recorded scenes to be mixed, in the order in which they are tried.
+        backgrounds: files to be tried for the background; empty for no background.
     """
 
     settings: SceneSettings
@@ -64,12 +64,12 @@ class SceneJob:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a job.
+class SceneOutcome:
+    """The outcome of a request.
 
     Args:
-        failure: in a sentence; empty where the scene is there.
-        refused: sentences on what could not be read and was replaced.
+        failure: one sentence; empty where the scene was written.
+        refused: a sentence for every recording that could not be read and was replaced.
     """
 
     index: int
@@ -77,35 +77,35 @@ class Outcome:
     refused: tuple[str, ...]
 
 
-def jobs(
+def scene_requests(
     settings: SceneSettings,
     indices: Sequence[int],
     parent: Path,
     sources: Sequence[Candidate],
     backgrounds: Sequence[Path],
-) -> Iterator[SceneJob]:
-    """The jobs of some scenes of a set, each with candidates of its own."""
+) -> Iterator[SceneRequest]:
+    """The requests for some scenes of a set, each with candidates of its own."""
     for index in indices:
         rng = np.random.default_rng((settings.seed, index, 0))
         voices = _candidates(rng, sources, SPARE * settings.voices)
-        yield SceneJob(settings, index, parent, voices, _candidates(rng, backgrounds, SPARE))
+        yield SceneRequest(settings, index, parent, voices, _candidates(rng, backgrounds, SPARE))
 
 
-def run_job(job: SceneJob) -> Outcome:
-    """Makes one scene; what is wrong with it is a failure of this scene alone."""
+def save_scene(request: SceneRequest) -> SceneOutcome:
+    """Makes one scene and writes its folder; an error is recorded as this scene's failure, not raised."""
     refused: list[str] = []
     try:
-        write_scene(scene_folder(job.parent, job.index), make_scene(job, refused))
+        write_scene(scene_folder(request.parent, request.index), make_scene(request, refused))
         failure = ""
     except InputError as error:
         failure = str(error)
     except Exception as error:  # noqa: BLE001 (one bad scene never stops the rest)
         failure = f"Something went wrong on our side ({type(error).__name__}: {error})."
-    return Outcome(job.index, failure, tuple(refused))
+    return SceneOutcome(request.index, failure, tuple(refused))
 
 
-def make_scene(job: SceneJob, refused: list[str]) -> RecordedScene:
-    """The scene of a job.
+def make_scene(request: SceneRequest, refused: list[str]) -> RecordedScene:
+    """The scene of a request.
 
     Args:
         refused: gets a sentence for every candidate that could not be read.
@@ -113,14 +113,14 @@ def make_scene(job: SceneJob, refused: list[str]) -> RecordedScene:
     Raises:
         InputError: too few candidates could be read.
     """
-    rng = np.random.default_rng((job.settings.seed, job.index, 1))
-    return (_mixed if job.settings.composite else _rendered)(job, rng, refused)
+    rng = np.random.default_rng((request.settings.seed, request.index, 1))
+    return (_mixed if request.settings.composite else _rendered)(request, rng, refused)
 
 
-def _rendered(job: SceneJob, rng: np.random.Generator, refused: list[str]) -> RecordedScene:
-    s = job.settings
+def _rendered(request: SceneRequest, rng: np.random.Generator, refused: list[str]) -> RecordedScene:
+    s = request.settings
     spoken = _readable(
-        job.candidates, lambda u: read_speech(u.path, s.frames, s.sample_rate, rng, u.part), s.voices, refused
+        request.candidates, lambda u: read_speech(u.path, s.frames, s.sample_rate, rng, u.part), s.voices, refused
     )
     scene = draw_scene(
         rng,
@@ -129,56 +129,56 @@ def _rendered(job: SceneJob, rng: np.random.Generator, refused: list[str]) -> Re
         [utterance.speaker for utterance, _ in spoken],
         frames=s.frames,
         sample_rate=s.sample_rate,
-        background=bool(job.backgrounds),
+        background=bool(request.backgrounds),
         moving=s.moving,
     )
-    behind = _backgrounds(job, len(scene.sources) - s.voices, rng, refused)
+    behind = _backgrounds(request, len(scene.sources) - s.voices, rng, refused)
     return recorded(scene, render(scene, [*(sound for _, sound in spoken), *behind]))
 
 
-def _mixed(job: SceneJob, rng: np.random.Generator, refused: list[str]) -> RecordedScene:
-    """Recordings of single voices added up, at new levels; a background is rendered to them."""
-    s = job.settings
-    heard = _readable(job.candidates, lambda folder: _single_voice(folder, s, rng), s.voices, refused)
-    images = scaled(np.stack([track.image for _, track in heard]), rng.uniform(*VOICE_PEAKS, s.voices))
-    tracks = [
-        Track(f"voice{k:02d}", image, track.positions, track.speaker)
-        for k, (image, (_, track)) in enumerate(zip(images, heard, strict=True))
+def _mixed(request: SceneRequest, rng: np.random.Generator, refused: list[str]) -> RecordedScene:
+    """A sum of recordings of single voices at new levels, with a rendered background."""
+    s = request.settings
+    recordings = _readable(request.candidates, lambda folder: _single_voice(folder, s, rng), s.voices, refused)
+    images = scaled(np.stack([voice.samples for _, voice in recordings]), rng.uniform(*VOICE_PEAKS, s.voices))
+    mixed = [
+        SourceImage(f"voice{k:02d}", image, voice.positions, voice.speaker)
+        for k, (image, (_, voice)) in enumerate(zip(images, recordings, strict=True))
     ]
-    if job.backgrounds:
+    if request.backgrounds:
         rooms = ROOMS[s.rooms]
         scene = Scene(s.array, tuple(rooms.background(rng, rooms.room(rng))), s.frames, s.sample_rate)
-        behind = _backgrounds(job, len(scene.sources), rng, refused)
-        tracks += recorded(scene, render(scene, behind)).tracks
-    return RecordedScene(tuple(tracks), s.sample_rate)
+        behind = _backgrounds(request, len(scene.sources), rng, refused)
+        mixed += recorded(scene, render(scene, behind)).images
+    return RecordedScene(tuple(mixed), s.sample_rate)
 
 
-def _single_voice(folder: Path, settings: SceneSettings, rng: np.random.Generator) -> Track:
+def _single_voice(folder: Path, settings: SceneSettings, rng: np.random.Generator) -> SourceImage:
     """The voice of a recorded scene at the set's rate: a random excerpt, or all of it where it moves."""
     scene = read_scene(folder)
-    if len(scene.voices) != 1 or len(scene.voices[0].image) != settings.array.count:
+    if len(scene.voices) != 1 or len(scene.voices[0].samples) != settings.array.count:
         raise InputError(f"{folder} is no recording of one voice with {settings.array.count} microphones.")
     voice = scene.voices[0]
-    samples = resample(Clip(voice.image, scene.sample_rate), settings.sample_rate).samples
+    samples = resample(Clip(voice.samples, scene.sample_rate), settings.sample_rate).samples
     if len(voice.positions) > 1 and samples.shape[1] != settings.frames:
         raise InputError(f"{folder} holds a moving voice; mix it into scenes that are as long as it is.")
     start = int(rng.integers(max(samples.shape[1] - settings.frames, 0) + 1))
     image = np.zeros((len(samples), settings.frames), dtype=np.float32)
     excerpt = samples[:, start : start + settings.frames]
     image[:, : excerpt.shape[1]] = excerpt
-    return Track(voice.name, image, voice.positions, voice.speaker)
+    return SourceImage(voice.name, image, voice.positions, voice.speaker)
 
 
-def _backgrounds(job: SceneJob, count: int, rng: np.random.Generator, refused: list[str]) -> list[np.ndarray]:
-    """As many excerpts of one background as there are sources of it."""
+def _backgrounds(request: SceneRequest, count: int, rng: np.random.Generator, refused: list[str]) -> list[np.ndarray]:
+    """`count` excerpts of one background, one for each of its sources."""
     if not count:
         return []
-    s = job.settings
+    s = request.settings
 
     def read(path: Path) -> list[np.ndarray]:
         return [read_background(path, s.frames, s.sample_rate, rng) for _ in range(count)]
 
-    return _readable(job.backgrounds, read, 1, refused)[0][1]
+    return _readable(request.backgrounds, read, 1, refused)[0][1]
 
 
 def _readable(
@@ -199,7 +199,7 @@ def _readable(
 
 
 def _candidates(rng: np.random.Generator, sources: Sequence[Candidate], count: int) -> tuple[Candidate, ...]:
-    """Sources at random, of different speakers as long as there are any."""
+    """Random sources, of different speakers as far as possible."""
     speakers, first, others = set(), [], []
     for k in rng.permutation(len(sources)):
         speaker = getattr(sources[k], "speaker", k)

@@ -1,4 +1,4 @@
-"""Sounds for scenes: recordings of voices with their speakers, and excerpts of them."""
+"""Sounds for scenes: recordings of voices with their speakers, and random excerpts."""
 
 import csv
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Utterance:
     """A recording of one voice.
 
     Args:
-        part: which of how many equal parts of what is spoken; (0, 1) is all of it.
+        part: (k, n) for part k of n equal parts of the speech; (0, 1) is all of it.
     """
 
     path: Path
@@ -34,14 +34,14 @@ class Utterance:
 def find_speech(folder: Path, split: str | None = None) -> list[Utterance]:
     """The recordings under a folder, in sorted order.
 
-    A `metadata.csv` with the columns path, speaker and split says whose they are; elsewhere a speaker is the file's
-    name up to the first underscore, as in VCTK.
+    Speakers come from a `metadata.csv` with the columns path, speaker and split, or else from the files' names up to
+    the first underscore, as in VCTK.
 
     Args:
         split: only those that the table lists under it.
 
     Raises:
-        InputError: as `find_audio`, or a split is asked for that the table does not have.
+        InputError: as `find_audio`, or the table has no such split.
     """
     paths = find_audio(folder)
     listed = _table(folder)
@@ -53,7 +53,7 @@ def find_speech(folder: Path, split: str | None = None) -> list[Utterance]:
 
 
 def bundled_speech(voices: int) -> list[Utterance]:
-    """At least so many utterances of the example voices; over four they are heard again, at other places.
+    """At least so many utterances of the four example voices; more than four are different parts of the recordings.
 
     Raises:
         InputError: Resound was installed without its examples.
@@ -82,7 +82,7 @@ def find_audio(folder: Path) -> list[Path]:
 def read_speech(
     path: Path, frames: int, sample_rate: int, rng: np.random.Generator, part: tuple[int, int] = (0, 1)
 ) -> np.ndarray:
-    """A random excerpt of what is spoken, silence before and after it left out.
+    """A random excerpt of the speech, without the silence before and after it.
 
     Args:
         part: see `Utterance`.

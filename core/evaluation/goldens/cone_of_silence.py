@@ -25,9 +25,9 @@ from core.evaluation.parity import Check, Group, compare
 from core.generators import finished, mapped
 from core.models.cone import ConeConfig, normalise, unnormalise
 from core.signal.metrics import sdr_db, si_sdr_with_means_db
-from core.zoo.importers import read_original
 from core.zoo.importers.cone_of_silence import translate
 from core.zoo.importers.originals import load_original
+from core.zoo.importing import read_original
 
 SHIFTED_ARRAYS = {  # name in the goldens: the array, and its sample rate
     "4ch_r0.03231_sr44100": (circular("4", 4, 0.03231), 44100),

@@ -22,9 +22,9 @@ from core.samplers.pnf import original_langevin
 from core.samplers.pnf_separation import BORDER_CENTRE, original_separation
 from core.signal.companding import Linear, MuLaw
 from core.types import MelCondition, Observation
-from core.zoo.importers import read_original
 from core.zoo.importers.originals import load_original
 from core.zoo.importers.pnf_wavenet import fold_pnf
+from core.zoo.importing import read_original
 
 CHECKPOINT = "checkpoint_latest_ema.pth"
 

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from core.arrays.angles import wrap
-from core.arrays.cone.separator import RECORDINGS, ConeModel, build, hear
+from core.arrays.cone.separator import RECORDINGS, ConeModel, build, encode_mixture
 from core.arrays.geometry import read_array
 from core.arrays.steering import PreShift, Steering
 from core.errors import InputError
@@ -169,7 +169,7 @@ class ConeObjective:
         `[windows, mics, frames]`."""
         mixture = scene.images.sum(dim=0) + scene.background
         targets = torch.stack([target(scene, window, self.steering) for window in windows])
-        answers = hear(model, mixture, self.steering)([w.angle for w in windows], [w.number for w in windows])
+        answers = encode_mixture(model, mixture, self.steering)([w.angle for w in windows], [w.number for w in windows])
         return mixture.expand_as(targets), targets, answers
 
     def _pairs(self, waveforms: list[Tensor], generator: Generator) -> list[Scene]:

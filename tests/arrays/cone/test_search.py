@@ -1,4 +1,4 @@
-"""The search: sources that a known extractor hears are found, each once, and every stage is told on the way."""
+"""The search: sources that a known extractor separates are found, each once, and every stage is yielded."""
 
 import math
 
@@ -28,7 +28,7 @@ RNG = np.random.default_rng(0)
 
 
 class Oracle:
-    """Knows the sources and their directions: gives those inside the window, as the aligned microphones hear them."""
+    """Knows the sources and their directions: gives those inside the window, as images at the aligned microphones."""
 
     def __init__(self, sources: dict[float, np.ndarray], levels: int = len(WINDOWS)):
         self.levels, steering = levels, Steering(ARRAY, RATE, "exact")
@@ -37,11 +37,11 @@ class Oracle:
             for angle, source in sources.items()
         }
         self.mixture = torch.stack(list(self.sources.values())).sum(dim=0)
-        self.heard, self.batches = 0, []
+        self.encoded, self.batches = 0, []
 
-    def hear(self, mixture: torch.Tensor, steering: Steering):
+    def encode(self, mixture: torch.Tensor, steering: Steering):
         torch.testing.assert_close(mixture, self.mixture)
-        self.heard += 1
+        self.encoded += 1
 
         def ask(angles, level):
             self.batches.append((level, len(angles)))
@@ -74,7 +74,7 @@ def test_sources_are_found_where_they_are():
         np.testing.assert_allclose(source.signal, signal, atol=1e-5)
 
 
-def test_every_stage_is_told():
+def test_every_stage_is_yielded():
     known = oracle(0.3)
     stages, found = run(known)
     assert [(s.level, s.window, len(s.candidates), s.remaining) for s in stages] == [
@@ -83,7 +83,7 @@ def test_every_stage_is_told():
     for stage in stages:
         assert [c.kept for c in stage.candidates].count(True) == 1
         assert all((c.energy > 0.002) == c.kept for c in stage.candidates)
-    assert known.batches == [(0, 4), (1, 2), (2, 2), (3, 2), (4, 2)] and known.heard == 1
+    assert known.batches == [(0, 4), (1, 2), (2, 2), (3, 2), (4, 2)] and known.encoded == 1
     assert (found[0].angle, found[0].energy) in [(c.angle, c.energy) for c in stages[-1].candidates]
 
 

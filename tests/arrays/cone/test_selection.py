@@ -1,10 +1,10 @@
-"""What a network leaks is given up, voices stay, and what stays is heard better than before."""
+"""Selection: leakage is dropped, voices are kept, and their images improve."""
 
 import numpy as np
 import pytest
 
 from core.arrays.angles import angular_distance
-from core.arrays.cone.selection import Candidate, keep, select
+from core.arrays.cone.selection import DirectionCandidate, keep, select
 from core.arrays.doa.spatial_spectra import SteeredResponse
 from core.signal.metrics import si_sdr_db
 from tests.arrays.example_scenes import voices
@@ -60,8 +60,8 @@ def test_the_level_does_not_matter(pair, response):
     assert [round(np.rad2deg(angle)) for angle, _ in selected] == pytest.approx([40, 200], abs=3)
 
 
-def candidates(*levels: float, peak: float = 0.5, apart: float = 1.0) -> list[Candidate]:
-    return [Candidate(n, n * apart, level, peak) for n, level in enumerate(levels)]
+def candidates(*levels: float, peak: float = 0.5, apart: float = 1.0) -> list[DirectionCandidate]:
+    return [DirectionCandidate(n, n * apart, level, peak) for n, level in enumerate(levels)]
 
 
 def test_of_two_at_one_place_the_louder_stays():
@@ -82,9 +82,9 @@ def test_beside_a_stronger_one_voices_are_not_that_weak():
 
 
 def test_what_has_no_peak_is_weaker():
-    loud, without = Candidate(0, 0.0, 0.0, 1.0), Candidate(1, 2.0, -6.0, 0.0)
+    loud, without = DirectionCandidate(0, 0.0, 0.0, 1.0), DirectionCandidate(1, 2.0, -6.0, 0.0)
     assert keep([loud, without], None) == [0]
-    assert keep([loud, without], 2) == keep([loud, Candidate(1, 2.0, -6.0, 0.1)], None) == [0, 1]
+    assert keep([loud, without], 2) == keep([loud, DirectionCandidate(1, 2.0, -6.0, 0.1)], None) == [0, 1]
 
 
 def test_as_many_as_there_are_stay_but_for_hopeless_ones():

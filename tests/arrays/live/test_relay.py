@@ -20,7 +20,7 @@ from core.arrays.live.relay_source import RelaySource
 from core.arrays.live.sources import Clock, RecordingSource
 from core.errors import InputError
 from demos.array import relay_routes
-from demos.array.relay_routes import RelayDoor
+from demos.array.relay_routes import RelayRoutes
 from tests.arrays.sounds import RATE, RESPEAKER, plane_wave, speech
 
 AT_ONCE = Clock(lambda: 0.0, lambda seconds: None)
@@ -42,14 +42,14 @@ def time() -> Time:
 
 
 @pytest.fixture
-def door(time) -> RelayDoor:
-    return RelayDoor(time.now)
+def routes(time) -> RelayRoutes:
+    return RelayRoutes(time.now)
 
 
 @pytest.fixture
-def url(door) -> Iterator[str]:
-    """Where the door's routes are served."""
-    server = uvicorn.Server(uvicorn.Config(Starlette(routes=door.routes()), port=0, log_level="error"))
+def url(routes) -> Iterator[str]:
+    """Where the relay's routes are served."""
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes.routes()), port=0, log_level="error"))
     started = threading.Event()
     startup = server.startup
 
@@ -152,14 +152,14 @@ def test_what_was_lost_is_counted_and_what_comes_twice_is_heard_once():
     np.testing.assert_allclose(heard(source)[0, ::10], [0, 0.1, 0.2, 0.3, 0.6, 0.7], atol=1e-6)
 
 
-def test_sound_arrives_through_the_relay_and_is_located(door, url):
+def test_sound_arrives_through_the_relay_and_is_located(routes, url):
     sent = plane_wave(speech(3), RESPEAKER, np.deg2rad(120)).astype(np.float32)
-    token = door.issue()
-    assert door.source(token) is None
+    token = routes.issue()
+    assert routes.source(token) is None
     client = RelayClient(url, token, recording(sent))
     for _ in client.run():
         pass
-    source = door.source(token)
+    source = routes.source(token)
     assert (client.sent, client.dropped, client.message) == (60, 0, "")
     assert source.closed and "ended its stream" in source.status.message
     assert source.geometry.positions == RESPEAKER.positions
@@ -168,17 +168,17 @@ def test_sound_arrives_through_the_relay_and_is_located(door, url):
     assert abs(np.rad2deg(view.sources[0].angle) - 120) < 5
 
 
-def test_wrong_tokens_are_refused(door, url, time):
-    wrong, expired = door.issue()[:-1], door.issue()
+def test_wrong_tokens_are_refused(routes, url, time):
+    wrong, expired = routes.issue()[:-1], routes.issue()
     time.seconds += relay_routes.TOKEN_SECONDS
     for token in (wrong, expired, "nonsense"):
         with pytest.raises(InputError, match="does not know this token"):
             list(RelayClient(url, token, recording(np.zeros((4, RATE)))).run())
-    assert door.source(expired) is None
+    assert routes.source(expired) is None
 
 
-def test_nobody_without_the_token_gets_in(door, client):
-    token = door.issue()
+def test_nobody_without_the_token_gets_in(routes, client):
+    token = routes.issue()
     for authorization in ({}, {"Authorization": token}, {"Authorization": f"Basic {token}"}, headers(token + "x")):
         assert client.post(relay.HELLO_PATH, content=HELLO, headers=authorization).status_code == 401
     assert client.post(relay.HELLO_PATH, content=HELLO, headers=headers(token)).status_code == 204
@@ -186,46 +186,46 @@ def test_nobody_without_the_token_gets_in(door, client):
     assert client.post(relay.BLOCKS_PATH, content=silence(), headers=headers(token)).status_code == 204
 
 
-def test_sessions_hear_their_own_array_only(door, client):
-    tokens = [door.issue(), door.issue()]
+def test_sessions_hear_their_own_array_only(routes, client):
+    tokens = [routes.issue(), routes.issue()]
     for k, token in enumerate(tokens):
         client.post(relay.HELLO_PATH, content=encode_hello(Hello(f"s{k}", RESPEAKER)), headers=headers(token))
         body = encode_block(Block(0, np.full((4, 10), (k + 1) / 4)))
         assert client.post(relay.BLOCKS_PATH, content=body, headers=headers(token, f"s{k}")).status_code == 204
         assert client.post(relay.BLOCKS_PATH, content=body, headers=headers(token, "other")).status_code == 410
     for k, token in enumerate(tokens):
-        np.testing.assert_allclose(heard(door.source(token)), np.full((4, 10), (k + 1) / 4), atol=1e-4)
-    assert door.source("nonsense") is None
+        np.testing.assert_allclose(heard(routes.source(token)), np.full((4, 10), (k + 1) / 4), atol=1e-4)
+    assert routes.source("nonsense") is None
 
 
-def test_a_token_opens_one_stream_at_a_time(door, client, url):
-    token = door.issue()
+def test_a_token_opens_one_stream_at_a_time(routes, client, url):
+    token = routes.issue()
     client.post(relay.HELLO_PATH, content=HELLO, headers=headers(token))
-    source = door.source(token)
+    source = routes.source(token)
     assert client.post(relay.HELLO_PATH, content=HELLO, headers=headers(token)).status_code == 204  # sent once more
-    assert door.source(token) is source
+    assert routes.source(token) is source
     with pytest.raises(InputError, match="Another array already sends"):
         list(RelayClient(url, token, recording(np.zeros((4, RATE)))).run())
     assert not source.closed
     assert client.delete(relay.HELLO_PATH, headers=headers(token)).status_code == 204
     list(RelayClient(url, token, recording(np.zeros((4, RATE)))).run())
-    assert door.source(token) is not source and heard(door.source(token)).shape == (4, RATE)
+    assert routes.source(token) is not source and heard(routes.source(token)).shape == (4, RATE)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_oversize_requests_are_refused(door, client, chunked):
-    token = door.issue()
+def test_oversize_requests_are_refused(routes, client, chunked):
+    token = routes.issue()
     client.post(relay.HELLO_PATH, content=HELLO, headers=headers(token))
     for path, most in ((relay.BLOCKS_PATH, relay.LARGEST_BODY), (relay.HELLO_PATH, relay.LARGEST_HELLO)):
         body = bytes(most + 1)
         content = iter([body[: most // 2], body[most // 2 :]]) if chunked else body
         assert client.post(path, content=content, headers=headers(token)).status_code == 413
     assert client.post(relay.BLOCKS_PATH, content=silence(channels=6), headers=headers(token)).status_code == 400
-    assert heard(door.source(token)).shape == (4, 0)
+    assert heard(routes.source(token)).shape == (4, 0)
 
 
-def test_no_more_sound_than_time_passes(door, client, time):
-    token = door.issue()
+def test_no_more_sound_than_time_passes(routes, client, time):
+    token = routes.issue()
     client.post(relay.HELLO_PATH, content=HELLO, headers=headers(token))
 
     def send(sequence: int) -> int:
@@ -238,10 +238,10 @@ def test_no_more_sound_than_time_passes(door, client, time):
     assert send(30) == 204
 
 
-def test_idle_streams_are_closed(door, client, time):
-    token = door.issue()
+def test_idle_streams_are_closed(routes, client, time):
+    token = routes.issue()
     client.post(relay.HELLO_PATH, content=HELLO, headers=headers(token))
-    source = door.source(token)
+    source = routes.source(token)
     blocks = source.blocks()
     assert next(blocks).shape == (4, 0)
     client.post(relay.BLOCKS_PATH, content=silence(), headers=headers(token))
@@ -253,23 +253,23 @@ def test_idle_streams_are_closed(door, client, time):
     assert client.post(relay.BLOCKS_PATH, content=silence(), headers=headers(token)).status_code == 410
 
 
-def test_revoked_and_expired_tokens_end_their_streams(door, client, time):
-    for end in (door.revoke, lambda token: setattr(time, "seconds", time.seconds + relay_routes.TOKEN_SECONDS)):
-        token = door.issue()
+def test_revoked_and_expired_tokens_end_their_streams(routes, client, time):
+    for end in (routes.revoke, lambda token: setattr(time, "seconds", time.seconds + relay_routes.TOKEN_SECONDS)):
+        token = routes.issue()
         client.post(relay.HELLO_PATH, content=HELLO, headers=headers(token))
-        source = door.source(token)
+        source = routes.source(token)
         end(token)
-        assert door.source(token) is None and source.closed
-    door.revoke("nonsense")
+        assert routes.source(token) is None and source.closed
+    routes.revoke("nonsense")
 
 
-def test_tokens_are_bounded(door, time):
+def test_tokens_are_bounded(routes, time):
     for _ in range(relay_routes.MOST_TOKENS):
-        door.issue()
+        routes.issue()
     with pytest.raises(InputError, match="Too many"):
-        door.issue()
+        routes.issue()
     time.seconds += relay_routes.TOKEN_SECONDS
-    door.issue()
+    routes.issue()
 
 
 class FailingLine(httpx.BaseTransport):
@@ -288,15 +288,15 @@ class FailingLine(httpx.BaseTransport):
         return answer
 
 
-def test_a_line_that_fails_is_tried_again_and_nothing_comes_twice(door, url, monkeypatch):
+def test_a_line_that_fails_is_tried_again_and_nothing_comes_twice(routes, url, monkeypatch):
     monkeypatch.setattr(relay_client, "FIRST_PAUSE", 0.001)
-    sent, token = np.random.default_rng(0).uniform(-0.5, 0.5, (4, RATE)).astype(np.float32), door.issue()
+    sent, token = np.random.default_rng(0).uniform(-0.5, 0.5, (4, RATE)).astype(np.float32), routes.issue()
     client = RelayClient(url, token, Endless(sent), transport=FailingLine(3))
     run = client.run()
     while client.sent < 1:
         next(run)
     run.close()
-    source = door.source(token)
+    source = routes.source(token)
     assert client.dropped == 0 and source.status.lost == 0
     np.testing.assert_allclose(heard(source)[:, :RATE], sent, atol=1e-4)
 
@@ -342,9 +342,9 @@ def test_what_is_sent_without_encryption_must_be_asked_for():
         RelayClient("https://example.com", "line\nbreak", recording(np.zeros((4, 10))))
 
 
-def test_arrays_of_other_shapes_are_relayed(door, client):
-    token = door.issue()
+def test_arrays_of_other_shapes_are_relayed(routes, client):
+    token = routes.issue()
     hello = encode_hello(Hello("stream", ARRAYS["circle-6"]))
     client.post(relay.HELLO_PATH, content=hello, headers=headers(token))
     assert client.post(relay.BLOCKS_PATH, content=silence(channels=6), headers=headers(token)).status_code == 204
-    assert door.source(token).geometry.name == "circle-6"
+    assert routes.source(token).geometry.name == "circle-6"

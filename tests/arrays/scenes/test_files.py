@@ -7,22 +7,26 @@ import pytest
 import soundfile
 
 from core.arrays.scenes import files
-from core.arrays.scenes.files import RecordedScene, Track, find_scenes, read_scene, scene_folder, write_scene
+from core.arrays.scenes.files import RecordedScene, SourceImage, find_scenes, read_scene, scene_folder, write_scene
 from core.errors import InputError
 
 RATE = 16000
 
 
-def track(name: str, seed: int, positions=((1.0, 2.0, 0.3),), speaker: str = "") -> Track:
+def source_image(name: str, seed: int, positions=((1.0, 2.0, 0.3),), speaker: str = "") -> SourceImage:
     image = np.random.default_rng(seed).standard_normal((4, 1000)).astype(np.float32)
-    return Track(name, image, positions, speaker)
+    return SourceImage(name, image, positions, speaker)
 
 
 @pytest.fixture
 def scene() -> RecordedScene:
     walk = ((1.0, 0.0, 0.1), (0.0, 1.0, 0.1))
-    tracks = (track("voice00", 0, speaker="p225"), track("voice01", 1, walk, "p226"), track("bg", 2, ((-3.0, 4.0),)))
-    return RecordedScene(tracks, RATE)
+    images = (
+        source_image("voice00", 0, speaker="p225"),
+        source_image("voice01", 1, walk, "p226"),
+        source_image("bg", 2, ((-3.0, 4.0),)),
+    )
+    return RecordedScene(images, RATE)
 
 
 def test_a_scene_is_read_back_bit_for_bit(scene, tmp_path):
@@ -31,8 +35,8 @@ def test_a_scene_is_read_back_bit_for_bit(scene, tmp_path):
     again = read_scene(folder)
     assert folder.name == "00007" and find_scenes(tmp_path) == [folder]
     assert again.sample_rate == RATE and len(again.voices) == 2
-    for ours, theirs in zip(scene.tracks, again.tracks, strict=True):
-        assert np.array_equal(ours.image, theirs.image)
+    for ours, theirs in zip(scene.images, again.images, strict=True):
+        assert np.array_equal(ours.samples, theirs.samples)
         assert (ours.name, ours.positions, ours.speaker) == (theirs.name, theirs.positions, theirs.speaker)
     assert np.array_equal(again.mixture, scene.mixture)
 
@@ -60,8 +64,8 @@ def original(folder, names=("voice00",), mics: int = 2, frames: int = 500) -> No
 @pytest.mark.parametrize("name", ["voice00", "mixed"])
 def test_a_recording_of_one_voice_may_have_its_mixture_alone(tmp_path, name):
     original(tmp_path / "00000", [name])
-    (voice,) = read_scene(tmp_path / "00000").tracks
-    assert voice.image.shape == (2, 500) and voice.angle == pytest.approx(-np.pi / 2)
+    (voice,) = read_scene(tmp_path / "00000").images
+    assert voice.samples.shape == (2, 500) and voice.angle == pytest.approx(-np.pi / 2)
 
 
 def test_a_scene_that_cannot_be_finished_leaves_nothing_behind(scene, tmp_path, monkeypatch):

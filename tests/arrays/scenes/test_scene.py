@@ -6,12 +6,12 @@ import pytest
 from core.arrays.angles import angular_distance
 from core.arrays.doa.spatial_spectra import SteeredResponse, find_peaks
 from core.arrays.geometry import ARRAYS, SPEED_OF_SOUND
-from core.arrays.scenes.random_scene import OriginalRooms, RealisticRooms, draw_scene, shoebox
-from core.arrays.scenes.scene import Room, Scene, Source, render
+from core.arrays.scenes.random_scene import ConeOfSilenceRooms, RealisticRooms, draw_scene, shoebox
+from core.arrays.scenes.scene import Room, Scene, SoundSource, render
 from core.arrays.spectra import stft
 from tests.arrays.sounds import RATE, RESPEAKER, babble
 
-ROOMS = [RealisticRooms(), OriginalRooms()]
+ROOMS = [RealisticRooms(), ConeOfSilenceRooms()]
 FREE_FIELD = Room((20.0, 20.0), (10.0, 10.0), absorption=1.0, order=0)
 
 
@@ -53,7 +53,7 @@ def test_voices_are_as_far_apart_and_away_as_asked():
 def test_sound_travels_at_the_speed_of_sound():
     """In a free field the nearer microphone hears it earlier, and louder."""
     array = ARRAYS["circle-6"]
-    scene = Scene(array, (Source("voice00", FREE_FIELD, ((1.0, 0.5),), 0.5),), 2000, RATE)
+    scene = Scene(array, (SoundSource("voice00", FREE_FIELD, ((1.0, 0.5),), 0.5),), 2000, RATE)
     image = render(scene, [np.eye(1, 2000, 100)[0]])[0]
     distances = np.linalg.norm(array.xy - [1.0, 0.5], axis=1)
     spectra = np.fft.rfft(image)[:, 50:500]
@@ -67,7 +67,7 @@ def test_rooms_reverberate_as_long_as_asked():
     """The energy decay from -5 to -25 dB, by Schroeder's integral, times three."""
     for t60 in (0.2, 0.4):
         room = shoebox((5.0, 4.0, 2.7), (2.2, 1.8, 1.0), t60)
-        scene = Scene(RESPEAKER, (Source("voice00", room, ((1.0, 0.6, 0.2),), 0.5),), RATE, RATE)
+        scene = Scene(RESPEAKER, (SoundSource("voice00", room, ((1.0, 0.6, 0.2),), 0.5),), RATE, RATE)
         response = render(scene, [np.eye(1, RATE)[0]])[0, 0].astype(np.float64)
         energy = np.cumsum(response[::-1] ** 2)[::-1]
         decay = 10 * np.log10(energy / energy[0] + 1e-12)
@@ -81,7 +81,7 @@ def test_a_room_too_large_for_its_reverberation_time_gets_the_shortest_there_is(
 
 def test_a_moving_voice_is_where_it_is_said_to_be():
     positions = tuple((2 * np.cos(angle), 2 * np.sin(angle)) for angle in np.deg2rad([10.0, 40.0, 70.0]))
-    scene = Scene(RESPEAKER, (Source("voice00", FREE_FIELD, positions, 0.5),), 3 * RATE, RATE)
+    scene = Scene(RESPEAKER, (SoundSource("voice00", FREE_FIELD, positions, 0.5),), 3 * RATE, RATE)
     image = render(scene, [np.random.default_rng(0).standard_normal(3 * RATE)])[0]
     response = SteeredResponse(RESPEAKER, RATE)
     for k, degrees in enumerate([10.0, 40.0, 70.0]):

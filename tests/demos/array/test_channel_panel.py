@@ -1,4 +1,4 @@
-"""The tap check follows what is heard live, and ends: with a verdict, or with a sentence."""
+"""The tap check of a live session ends with a result or with a sentence."""
 
 from types import SimpleNamespace
 
@@ -11,8 +11,8 @@ from core.arrays.live.sources import Clock, RecordingSource
 from demos.array import channel_check, layout
 from demos.array.channel_panel import ChannelPanel
 from demos.array.input_panel import EXAMPLES, ArrayPanel
-from demos.array.live_routes import LiveDoor
-from demos.array.live_session import Ear, Listening
+from demos.array.live_routes import LiveRoutes
+from demos.array.live_session import BufferedSource, LiveSession
 
 AT_ONCE = Clock(lambda: 0.0, lambda seconds: None)
 VISITOR = SimpleNamespace(session_hash="anna")
@@ -23,18 +23,18 @@ MANY = circular("many", 16, 0.1, sample_rate=48_000)
 def panel(own_home) -> ChannelPanel:
     with gr.Blocks(), gr.Tabs(), gr.Tab("Localization"):
         ui = layout.build("", [example.label for example in EXAMPLES], "", "")
-        live = LiveDoor()
+        live = LiveRoutes()
         return ChannelPanel(ui, ArrayPanel(ui, live), live)
 
 
 def listen(panel: ChannelPanel, array, seconds: float) -> None:
-    """The visitor's view is open, and silence was heard for so long."""
+    """Opens the visitor's session, with so many seconds of silence."""
     block = RecordingSource(np.zeros((array.count, array.sample_rate // 2)), array, array.sample_rate, clock=AT_ONCE)
-    listening = Listening(lambda: block)
-    listening.ear = Ear(block)
+    session = LiveSession(lambda: block)
+    session.source = BufferedSource(block)
     for _ in range(round(2 * seconds)):
-        list(listening.ear.blocks())
-    panel._live.open("anna", listening)
+        list(session.source.blocks())
+    panel._live.open("anna", session)
 
 
 def tick(panel: ChannelPanel, typed: str = "") -> dict:

@@ -1,4 +1,4 @@
-"""A live view's messages: the array first, then views; waiting, refusals, limits and the sound that is kept."""
+"""A live session's messages: the array first, then views; waiting, refusals, limits and the sound that is kept."""
 
 import base64
 import weakref
@@ -11,7 +11,7 @@ from core.arrays.geometry import ARRAYS, circular
 from core.arrays.live.sources import Clock, RecordingSource
 from core.errors import InputError
 from demos.array import live_session
-from demos.array.live_session import Ear, Listening
+from demos.array.live_session import BufferedSource, LiveSession
 from demos.page.runner import APOLOGY
 from tests.arrays.sounds import RATE, RESPEAKER, plane_wave, speech
 
@@ -24,7 +24,7 @@ def source(seconds: float = 2.0, degrees: float = 90.0, loop: bool = False) -> R
 
 
 def test_a_view_names_its_array_and_says_what_is_heard():
-    first, *views, last = Listening(source).moments()
+    first, *views, last = LiveSession(source).messages()
     assert first["array"]["name"] == "respeaker-4" and np.allclose(first["array"]["mics"][1], [0, 1], atol=1e-3)
     assert last == {"end": "The sound has ended."}
     energy = np.frombuffer(base64.b64decode(views[-1]["energy"]), np.uint8)
@@ -35,67 +35,69 @@ def test_a_view_names_its_array_and_says_what_is_heard():
 
 
 def test_what_was_heard_last_is_kept():
-    listening = Listening(lambda: source(loop=True))
-    assert listening.recent() is None
-    list(islice(listening.moments(), 100))
-    recent = listening.recent()
+    session = LiveSession(lambda: source(loop=True))
+    assert session.recent() is None
+    list(islice(session.messages(), 100))
+    recent = session.recent()
     assert recent.channels == 4 and 7 < recent.seconds <= live_session.RECENT_SECONDS
-    position = listening.ear.heard
-    assert listening.ear.since(position - 100).shape == (4, 100)
+    position = session.source.frames
+    assert session.source.since(position - 100).shape == (4, 100)
 
 
 @pytest.mark.parametrize("opened", [True, False], ids=["opened", "never opened"])
 def test_a_view_that_is_over_keeps_what_was_heard_last_and_not_its_source(opened):
     """Of a recording that is up to a minute of sixteen channels."""
 
-    def listen() -> tuple[Listening, weakref.ref]:
+    def listen() -> tuple[LiveSession, weakref.ref]:
         kept = source(0.5)
-        return Listening(lambda: kept), weakref.ref(kept)
+        return LiveSession(lambda: kept), weakref.ref(kept)
 
-    listening, kept = listen()
+    session, kept = listen()
     if opened:
-        list(listening.moments())
-    listening.stop()
-    assert kept() is None and (listening.recent() is not None) == opened
-    assert list(listening.moments())[-1] == {"end": ""}
+        list(session.messages())
+    session.stop()
+    assert kept() is None and (session.recent() is not None) == opened
+    assert list(session.messages())[-1] == {"end": ""}
 
 
 def test_memory_is_bounded():
-    listening_to = Ear(source(loop=True))
-    for _ in islice(listening_to.blocks(), 800):
+    buffered = BufferedSource(source(loop=True))
+    for _ in islice(buffered.blocks(), 800):
         pass
-    assert listening_to.heard == 40 * RATE and listening_to.latest().shape == (4, live_session.RECENT_SECONDS * RATE)
+    assert buffered.frames == 40 * RATE and buffered.latest().shape == (4, live_session.RECENT_SECONDS * RATE)
     many = RecordingSource(np.zeros((16, 48000)), circular("many", 16, 0.1), 48000, loop=True, clock=AT_ONCE)
-    listening_to = Ear(many)
-    for _ in islice(listening_to.blocks(), 400):
+    buffered = BufferedSource(many)
+    for _ in islice(buffered.blocks(), 400):
         pass
-    assert listening_to.latest().nbytes <= live_session.RECENT_BYTES
+    assert buffered.latest().nbytes <= live_session.RECENT_BYTES
 
 
 def test_a_source_that_is_not_there_yet_is_waited_for():
     sources = iter([None, None, source(0.5), None])
-    moments = Listening(lambda: next(sources), waiting="Not yet.", again=True, sleep=lambda seconds: None).moments()
+    messages = LiveSession(
+        lambda: next(sources), waiting="Not yet.", reopen=True, sleep=lambda seconds: None
+    ).messages()
     seen = []
-    for moment in moments:
-        seen.append(next(iter(moment)))
+    for message in messages:
+        seen.append(next(iter(message)))
         if seen[-1] == "message" and "array" in seen:
             break
     assert seen[:3] == ["message", "message", "array"] and seen[-1] == "message", "it may come back"
-    moments.close()
+    messages.close()
 
 
 def test_time_is_up_after_a_while():
     clock = iter(range(0, 10**6, 100))
-    *_, last = Listening(lambda: source(loop=True), now=lambda: next(clock)).moments()
+    *_, last = LiveSession(lambda: source(loop=True), now=lambda: next(clock)).messages()
     assert last == {"end": live_session.TIME_IS_UP} and "10 minutes" in live_session.TIME_IS_UP
 
 
 def test_a_view_that_is_stopped_ends_without_a_word():
-    listening = Listening(lambda: source(loop=True))
-    moments = listening.moments()
-    next(moments)
-    listening.stop()
-    assert list(moments) == [{"end": ""}]
+    session = LiveSession(lambda: source(loop=True))
+    messages = session.messages()
+    next(messages)
+    session.stop()
+    assert list(messages) == [{"end": ""}]
 
 
 def test_what_can_be_mended_is_said_and_our_own_mistakes_are_not(caplog):
@@ -105,10 +107,10 @@ def test_what_can_be_mended_is_said_and_our_own_mistakes_are_not(caplog):
     def broken():
         raise RuntimeError("secret detail")
 
-    assert list(Listening(refused).moments()) == [{"end": "There is no sound device 'x'; choose one of y."}]
-    assert list(Listening(broken).moments()) == [{"end": APOLOGY}] and "secret detail" in caplog.text
+    assert list(LiveSession(refused).messages()) == [{"end": "There is no sound device 'x'; choose one of y."}]
+    assert list(LiveSession(broken).messages()) == [{"end": APOLOGY}] and "secret detail" in caplog.text
 
 
 def test_every_array_can_be_drawn():
     for array in ARRAYS.values():
-        assert np.hypot(*np.array(live_session.described(array)["mics"]).T) == pytest.approx(1, abs=1e-3)
+        assert np.hypot(*np.array(live_session.array_message(array)["mics"]).T) == pytest.approx(1, abs=1e-3)

@@ -1,4 +1,4 @@
-"""The simulated room: what the page may ask of it, what is heard in it, and that voices can be moved meanwhile."""
+"""The simulated room: checks of the page's input, the recording of an array in it, and voices that are moved live."""
 
 import math
 
@@ -9,11 +9,20 @@ from core.arrays.geometry import ARRAYS
 from core.arrays.live.localizer import LiveLocalizer
 from core.arrays.live.sources import Clock
 from core.errors import InputError
-from demos.array.room import NEAREST_METRES, SIZE, Arrangement, Placed, RoomSource, decode_voices, heard_in, read_voices
+from demos.array.room import (
+    NEAREST_METRES,
+    SIZE,
+    Arrangement,
+    PlacedVoice,
+    RoomSource,
+    decode_voices,
+    read_voices,
+    render_room,
+)
 
 AT_ONCE = Clock(lambda: 0.0, lambda seconds: None)
 RESPEAKER = ARRAYS["respeaker-4"]
-EAST, NORTH = Placed(1.5, 0.0, "speech"), Placed(0.0, 1.5, "speech")
+EAST, NORTH = PlacedVoice(1.5, 0.0, "speech"), PlacedVoice(0.0, 1.5, "speech")
 
 
 def described(x: float, y: float, sound: str = "speech") -> dict:
@@ -53,13 +62,13 @@ def test_what_is_no_json_gets_a_sentence(body):
 
 
 def test_the_truth_of_a_room_is_known():
-    scene = heard_in(Arrangement((EAST, Placed(-1.0, -1.0, "speech-garden")), noise="Loud"), RESPEAKER)
+    scene = render_room(Arrangement((EAST, PlacedVoice(-1.0, -1.0, "speech-garden")), noise="Loud"), RESPEAKER)
     assert [math.degrees(voice.angle) for voice in scene.voices] == pytest.approx([0, -135])
-    assert np.abs(scene.mixture - sum(track.image for track in scene.tracks)).max() < 1e-6
-    noise = scene.tracks[-1].image
+    assert np.abs(scene.mixture - sum(image.samples for image in scene.images)).max() < 1e-6
+    noise = scene.images[-1].samples
     assert 20 * np.log10(noise.std()) == pytest.approx(-45, abs=0.2)
-    nearer = heard_in(Arrangement((Placed(0.75, 0.0, "speech"),)), RESPEAKER)
-    assert np.abs(nearer.voices[0].image).max() == pytest.approx(2 * np.abs(scene.voices[0].image).max(), rel=1e-3)
+    nearer = render_room(Arrangement((PlacedVoice(0.75, 0.0, "speech"),)), RESPEAKER)
+    assert np.abs(nearer.voices[0].samples).max() == pytest.approx(2 * np.abs(scene.voices[0].samples).max(), rel=1e-3)
 
 
 def test_a_voice_that_is_moved_is_heard_elsewhere():

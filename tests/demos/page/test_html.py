@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import InputError
 from core.signal.clip import Clip
-from core.tasks.progress import Progress, Result
+from core.tasks.progress import SOUND, Progress, Result
 from core.types import Iterate
 from demos.page import html
 
@@ -49,13 +49,13 @@ def test_seconds_are_readable(seconds, text):
 
 def test_progress_says_step_noise_and_time_left():
     iterate = Iterate(None, None, 0.03125, 3, 40, None, 0.1)
-    shown = html.progress_html(Progress(lambda: CLIP, lambda: CLIP, iterate, 1.0, 3.0))
+    shown = html.progress_html(Progress(1.0, 3.0, iterate))
     assert "Step 3 of 40" in shown and "noise 0.0312" in shown and "3.0 s left" in shown and "width:25.0%" in shown
 
 
 def result(metrics, baselines) -> Result:
     report = {"seconds": 2.0, "prior": "<b>", "score_evaluations": 40, "seed": 0}
-    return Result(CLIP, {}, metrics, baselines, report, CLIP)
+    return Result({SOUND: CLIP}, CLIP, report | {"metrics": metrics, "baselines": baselines})
 
 
 def test_metrics_have_units_and_the_best_is_marked():

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from core.signal.clip import Clip
-from core.tasks.progress import Progress, Result
+from core.tasks.progress import SOUND, Progress, Result
 from core.types import Iterate
-from demos.page.history import TAKE_MOMENTS, Shelf, Take
+from demos.page.history import RUN_ITERATES, Histories, RunHistory
 from demos.page.stream import Throttle, throttled
 
 
 def progress(step: int, total: int = 40, frames: int = 64) -> Progress:
     clip = Clip(np.full((1, frames), step / 1000, np.float32), 16000)
     iterate = Iterate(None, None, 1 / step, step, total, None, 0.1)
-    return Progress(lambda: clip, lambda: clip, iterate, step, total - step)
+    return Progress(step, total - step, iterate, None, lambda: {SOUND: clip}, lambda: {SOUND: clip})
 
 
 class Clock:
@@ -30,7 +30,7 @@ def shown_steps(clock: Clock, *, each: float, show: float, total: int = 40) -> l
         for step in range(1, total + 1):
             clock.seconds += each
             yield progress(step, total)
-        yield Result(None, {}, {}, {}, {}, None)
+        yield Result({}, None, {})
 
     shown = []
     for item in throttled(run(), lambda item: None, Throttle(0.25, clock)):
@@ -76,53 +76,53 @@ def test_closing_stops_the_run_and_keeps_what_there_was():
     assert stopped and len(kept) == 1
 
 
-def test_a_take_holds_every_iterate_while_there_is_room():
-    take = Take("key", 0.0)
+def test_a_history_holds_every_iterate_while_there_is_room():
+    history = RunHistory("key", 0.0)
     for step in range(1, 41):
-        take.add(progress(step))
-    assert [moment.step for moment in take.moments] == list(range(1, 41))
-    (estimate,), (chain,) = take.moments[9].clips()
-    assert estimate.samples[0, 0] == pytest.approx(0.01, abs=1 / 32767) and chain.sample_rate == 16000
+        history.add(progress(step))
+    assert [iterate.step for iterate in history.iterates] == list(range(1, 41))
+    sounds, chains = history.iterates[9].sounds()
+    assert sounds[SOUND].samples[0, 0] == pytest.approx(0.01, abs=1 / 32767) and chains[SOUND].sample_rate == 16000
 
 
-def test_a_take_thins_evenly_and_keeps_first_and_newest():
-    take = Take("key", 0.0, limit=10 * 256)
+def test_a_history_thins_evenly_and_keeps_first_and_newest():
+    history = RunHistory("key", 0.0, limit=10 * 256)
     for step in range(1, 100):
-        take.add(progress(step))
-        assert take.moments[0].step == 1 and take.moments[-1].step == step
-        assert take.nbytes <= 10 * 256
-    gaps = np.diff([moment.step for moment in take.moments])
+        history.add(progress(step))
+        assert history.iterates[0].step == 1 and history.iterates[-1].step == step
+        assert history.nbytes <= 10 * 256
+    gaps = np.diff([iterate.step for iterate in history.iterates])
     assert len(set(gaps[:-1])) == 1
 
 
-def test_a_take_is_bounded_in_number():
-    take = Take("key", 0.0)
+def test_a_history_is_bounded_in_number():
+    history = RunHistory("key", 0.0)
     for step in range(1, 1000):
-        take.add(progress(step))
-    assert len(take.moments) <= TAKE_MOMENTS + 1
-    assert take.moments[-1].step == 999
+        history.add(progress(step))
+    assert len(history.iterates) <= RUN_ITERATES + 1
+    assert history.iterates[-1].step == 999
 
 
-def filled(key: str) -> Take:
-    take = Take(key, 0.0)
-    take.add(progress(1))
-    return take
+def filled(key: str) -> RunHistory:
+    history = RunHistory(key, 0.0)
+    history.add(progress(1))
+    return history
 
 
-def test_a_session_sees_only_its_own_takes_and_leaves_none():
-    shelf = Shelf()
-    shelf.put("anna", "inpaint", filled("a"))
-    shelf.put("ben", "inpaint", filled("b"))
-    assert shelf.get("ben", "inpaint").key == "b" and shelf.get("ben", "declip") is None
-    shelf.drop("anna")
-    assert shelf.get("anna", "inpaint") is None and shelf.get("ben", "inpaint").key == "b"
+def test_a_session_sees_only_its_own_runs_and_leaves_none():
+    histories = Histories()
+    histories.put("anna", "inpaint", filled("a"))
+    histories.put("ben", "inpaint", filled("b"))
+    assert histories.get("ben", "inpaint").key == "b" and histories.get("ben", "declip") is None
+    histories.drop("anna")
+    assert histories.get("anna", "inpaint") is None and histories.get("ben", "inpaint").key == "b"
 
 
-def test_the_shelf_lets_the_one_touched_longest_ago_go():
-    shelf = Shelf(limit=2 * 256)
+def test_the_history_touched_longest_ago_goes_first():
+    histories = Histories(limit=2 * 256)
     for session in ("anna", "ben"):
-        shelf.put(session, "inpaint", filled(session))
-    shelf.get("anna", "inpaint")
-    shelf.put("cleo", "inpaint", filled("cleo"))
-    assert shelf.get("ben", "inpaint") is None
-    assert shelf.get("anna", "inpaint") and shelf.get("cleo", "inpaint")
+        histories.put(session, "inpaint", filled(session))
+    histories.get("anna", "inpaint")
+    histories.put("cleo", "inpaint", filled("cleo"))
+    assert histories.get("ben", "inpaint") is None
+    assert histories.get("anna", "inpaint") and histories.get("cleo", "inpaint")

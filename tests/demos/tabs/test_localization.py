@@ -12,16 +12,17 @@ import soundfile
 from core.arrays.geometry import circular
 from core.signal.clip import Clip
 from core.signal.limits import ARRAY_LIMITS
-from core.tasks.voices import Localization, Truth, Voice
-from demos.array import input_sound, live_sources
+from core.tasks.progress import Result, Voice
+from core.tasks.voices import Truth
+from demos.array import array_recording, live_sources
+from demos.array.array_recording import load_recording
 from demos.array.input_panel import EXAMPLES
-from demos.array.input_sound import load_recording
 from demos.array.layout import LIVE, RECORDING
-from demos.array.live_routes import LiveDoor
-from demos.array.live_session import Listening
-from demos.array.polar import found, look_of
-from demos.array.relay_routes import RelayDoor
-from demos.array.results import numbered
+from demos.array.live_routes import LiveRoutes
+from demos.array.live_session import LiveSession
+from demos.array.polar import result_view, step_payload
+from demos.array.relay_routes import RelayRoutes
+from demos.array.results import numbered_voices
 from demos.array.room import NOISE, SPEECH, T60
 from demos.array.routes import new_token
 from demos.tabs.localization import LocalizationPanel
@@ -31,7 +32,7 @@ HOME = {"host": "127.0.0.1:7860", "origin": "http://127.0.0.1:7860"}
 VISITOR = SimpleNamespace(
     session_hash="anna", client=SimpleNamespace(host="127.0.0.1"), headers={"origin": "https://lab.example"}
 )
-SOURCES = (live_sources.STAND_IN, live_sources.RELAY, "hw:0")
+SOURCES = (live_sources.SIMULATED, live_sources.RELAY, "hw:0")
 SAMPLING = {"concurrency_id": "sampling", "concurrency_limit": 2}
 
 
@@ -48,7 +49,7 @@ def said(monkeypatch) -> list[str]:
 def panel(own_home, tmp_path, monkeypatch) -> LocalizationPanel:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     with gr.Blocks() as page, gr.Tabs(), gr.Tab("Localization"):
-        panel = LocalizationPanel(RelayDoor(), LiveDoor(), SAMPLING)
+        panel = LocalizationPanel(RelayRoutes(), LiveRoutes(), SAMPLING)
     panel.page = page
     return panel
 
@@ -97,11 +98,11 @@ def test_a_part_that_is_too_long_is_refused_and_not_cut(panel, said, tmp_path, m
     """What a run leaves out unsaid would be taken for silence; its preview shows a minute, and says how long all is."""
     soundfile.write(tmp_path / "long.wav", np.zeros((4 * RATE, 4)), RATE)
     loaded = load_recording(str(tmp_path / "long.wav"), RESPEAKER, None, None)
-    monkeypatch.setattr(input_sound, "ARRAY_LIMITS", replace(ARRAY_LIMITS, seconds=3.0))
+    monkeypatch.setattr(array_recording, "ARRAY_LIMITS", replace(ARRAY_LIMITS, seconds=3.0))
     asked = values(panel, kind=RECORDING, loaded=loaded, length=None)
     *_, last = panel._perform(asked, "anna")
     assert "at most 3 s are worked on at once, so choose a shorter part" in said[0] and panel.ui.stems not in last
-    assert panel._given.heard(asked, "anna", most=2.0).clip.seconds == 2.0
+    assert panel._input.recording(asked, "anna", most=2.0).clip.seconds == 2.0
 
 
 def test_examples_and_choices_are_there():
@@ -114,17 +115,19 @@ def voice(degrees: float) -> Voice:
 
 
 def test_voices_have_the_numbers_of_the_true_ones_beside_them():
-    result = Localization(tuple(map(voice, (200, 120, 42))), Clip(np.zeros((1, 100)), 16000), {}, (), {}, {}, {})
+    result = Result({}, Clip(np.zeros((1, 100)), 16000), {}, voices=tuple(map(voice, (200, 120, 42))))
     truth = Truth(paths=((np.deg2rad(40),), (np.deg2rad(205),)))
-    assert {k: round(np.rad2deg(v.angle)) for k, v in numbered(result, truth).items()} == {1: 42, 2: 200, 3: 120}
-    assert list(numbered(result, None)) == [1, 2, 3] and numbered(result, None)[1].angle == voice(200).angle
-    shown = found(RESPEAKER, numbered(result, truth), [], [], "key")
+    assert {k: round(np.rad2deg(v.angle)) for k, v in numbered_voices(result, truth).items()} == {1: 42, 2: 200, 3: 120}
+    assert (
+        list(numbered_voices(result, None)) == [1, 2, 3] and numbered_voices(result, None)[1].angle == voice(200).angle
+    )
+    shown = result_view(RESPEAKER, numbered_voices(result, truth), [], [], "key")
     assert shown["voices"][1] == {"number": 2, "angle": 200.0, "level": -20.0, "track": []}
 
 
 def test_a_map_is_drawn_from_its_lowest_to_its_highest():
     moment = SimpleNamespace(chunk=0, chunks=1, stage=None, power=np.array([-1.0, 0.0, 3.0]))
-    assert look_of(moment)["power"] == "AED/", "bytes 0, 64 and 255"
+    assert step_payload(moment)["power"] == "AED/", "bytes 0, 64 and 255"
 
 
 def test_the_host_s_microphones_are_for_who_sits_at_it(monkeypatch):
@@ -168,19 +171,19 @@ def seen_from(host: str, headers: dict) -> SimpleNamespace:
 
 def test_a_device_that_is_not_offered_cannot_be_asked_for(panel, said, monkeypatch):
     monkeypatch.setenv("RESOUND_DEVICES", "0")
-    panel._listening._listen(values(panel, kind=LIVE, source="hw:0"), VISITOR)
+    panel._live_panel._start(values(panel, kind=LIVE, source="hw:0"), VISITOR)
     assert "not on offer" in said[0]
 
 
 def test_each_visitor_has_a_token_of_their_own_and_it_ends_with_them(panel):
-    ui, listening = panel.ui, panel._listening
+    ui, live_panel = panel.ui, panel._live_panel
     asked = values(panel, kind=LIVE, source=live_sources.RELAY)
-    commands = [listening._look(asked, who)[ui.command].value for who in (VISITOR, VISITOR, other("ben"))]
+    commands = [live_panel._refresh_sources(asked, who)[ui.command].value for who in (VISITOR, VISITOR, other("ben"))]
     assert commands[0] == commands[1] != commands[2] and "core relay https://lab.example " in commands[0]
     token = commands[0].split()[-1]
-    assert listening._relay.knows(token)
+    assert live_panel._relay.knows(token)
     panel.forget("anna")
-    assert not listening._relay.knows(token) and listening._relay.knows(commands[2].split()[-1])
+    assert not live_panel._relay.knows(token) and live_panel._relay.knows(commands[2].split()[-1])
 
 
 @pytest.mark.parametrize(
@@ -205,34 +208,34 @@ def other(name: str) -> SimpleNamespace:
 
 
 def test_a_live_view_is_the_visitor_s_alone(panel):
-    live, asked = panel._listening._live, values(panel)
-    shown = panel._listening._listen(asked, VISITOR)
+    live, asked = panel._live_panel._live, values(panel)
+    shown = panel._live_panel._start(asked, VISITOR)
     assert shown["kind"] == "live" and shown["movable"] and live.is_open("anna") and not live.is_open("ben")
-    assert live.of("ben") is None and isinstance(live.of("anna"), Listening)
+    assert live.session("ben") is None and isinstance(live.session("anna"), LiveSession)
     panel.forget("anna")
-    assert live.of("anna") is None
+    assert live.session("anna") is None
 
 
 @pytest.mark.parametrize("many", [circular("many", 17, 0.1), circular("many", 4, 0.1, sample_rate=96_000)])
 @pytest.mark.parametrize("chosen", [{}, {"kind": RECORDING}, *({"kind": LIVE, "source": source} for source in SOURCES)])
 def test_arrays_that_would_take_too_much_memory_are_not_listened_to(panel, said, many, chosen):
-    panel._listening._listen(values(panel, own=many, array="many", **chosen), VISITOR)
+    panel._live_panel._start(values(panel, own=many, array="many", **chosen), VISITOR)
     assert f"at most 16 microphones and 48000 Hz, but many has {many.count}" in said[0] and len(said) == 1
-    assert panel._listening._live.of("anna") is None
+    assert panel._live_panel._live.session("anna") is None
 
 
 def test_the_stand_in_walks():
-    stand_in = live_sources.StandIn(RESPEAKER, live_sources.Clock(lambda: 0.0, lambda seconds: None))
-    first = stand_in._voices.angles[0]
-    for _, block in zip(range(40), stand_in.blocks(), strict=False):
+    simulated = live_sources.SimulatedArray(RESPEAKER, live_sources.Clock(lambda: 0.0, lambda seconds: None))
+    first = simulated._voices.angles[0]
+    for _, block in zip(range(40), simulated.blocks(), strict=False):
         assert block.shape[0] == 4
-    assert np.rad2deg(stand_in._voices.angles[0] - first) > 10
+    assert np.rad2deg(simulated._voices.angles[0] - first) > 10
 
 
 def test_a_clicked_direction_is_heard_alone(panel):
     event = SimpleNamespace(angle=45)
     for beamformer in ("mvdr", "sum"):
-        shown = panel._listening._beam(values(panel, beamformer=beamformer), event, VISITOR)
+        shown = panel._live_panel._beam(values(panel, beamformer=beamformer), event, VISITOR)
         assert [track["name"] for track in shown["tracks"]] == ["45°", "Microphone 0"] and shown["autoplay"]
 
 
@@ -241,16 +244,16 @@ def test_a_clicked_direction_waits_its_turn_and_is_bounded(panel, said, monkeypa
     ui, events = panel.ui, panel.page.fns.values()
     (beam,) = [event for event in events if (ui.polar._id, "select") in event.targets]
     assert beam.concurrency_id == "sampling"
-    monkeypatch.setattr(input_sound, "MOST_SAMPLES_AT_ONCE", 2 * RATE * RESPEAKER.count)
-    shown = panel._listening._beam(values(panel), SimpleNamespace(angle=45), VISITOR)
+    monkeypatch.setattr(array_recording, "MOST_SAMPLES_AT_ONCE", 2 * RATE * RESPEAKER.count)
+    shown = panel._live_panel._beam(values(panel), SimpleNamespace(angle=45), VISITOR)
     assert shown["seconds"] == 2.0 and "the first 2.0 s are heard" in said[0]
 
 
 def test_what_is_played_live_is_bounded(panel, said, monkeypatch, tmp_path):
     soundfile.write(tmp_path / "long.wav", 0.1 * np.ones((4 * RATE, 4)), RATE)
     loaded = load_recording(str(tmp_path / "long.wav"), RESPEAKER, None, None)
-    monkeypatch.setattr(input_sound, "MOST_SAMPLES_AT_ONCE", RATE * RESPEAKER.count)
-    panel._listening._listen(values(panel, kind=RECORDING, loaded=loaded), VISITOR)
+    monkeypatch.setattr(array_recording, "MOST_SAMPLES_AT_ONCE", RATE * RESPEAKER.count)
+    panel._live_panel._start(values(panel, kind=RECORDING, loaded=loaded), VISITOR)
     assert "the first 1.0 s are heard" in said[0]
-    played = panel._listening._live.of("anna")._find()
+    played = panel._live_panel._live.session("anna")._open_source()
     assert played._samples.shape == (4, RATE)

@@ -11,8 +11,8 @@ from core.arrays.geometry import circular
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.models.cone import ConeConfig, ConeNetwork
-from core.zoo.importers import import_checkpoint, read_original
 from core.zoo.importers.cone_of_silence import LAYERS
+from core.zoo.importing import import_checkpoint, read_original
 
 SIZES = ConeConfig(microphones=3, depth=2, channels=4, growth=1.5, lstm_layers=1)
 CONFIG = {
@@ -92,7 +92,7 @@ def test_an_imported_network_is_served(source, tmp_path):
     assert separator.microphones == 3 and zoo.load_separator("mine") is separator
     mixture, steering = torch.randn(3, 500), Steering(circular("my-triangle", 3, 0.05), 16000)
     expected = make_network()(steering.towards(mixture, [0.3, 2.0]), torch.tensor([4, 4]))
-    torch.testing.assert_close(separator.hear(mixture, steering)([0.3, 2.0], 4), expected)
+    torch.testing.assert_close(separator.encode(mixture, steering)([0.3, 2.0], 4), expected)
 
 
 def test_a_separator_is_no_prior_and_a_prior_no_separator(source, tmp_path, tiny_prior):

@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.models.wavenet import WaveNet, WaveNetConfig
 from core.priors.wavenet import LEVELS, from_checkpoint
 from core.zoo.checkpoint import load_checkpoint
-from core.zoo.importers import import_checkpoint, read_original
+from core.zoo.importing import import_checkpoint, read_original
 
 SIZES = WaveNetConfig(layers=4, stacks=2, residual=6, gate=8, skip=5, kernel_size=3, classes=256)
 HPARAMS = {

@@ -10,10 +10,10 @@ import pytest
 
 from core.errors import InputError
 from core.signal.clip import Clip
-from core.tasks.progress import Settings
 from core.tasks.separation import separate
+from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
-from core.tasks.windows import run_windows
+from core.tasks.workers import run_blocks
 
 WINDOWS = Settings("tiny", "draft", steps=2, window_seconds=1.0)
 SAMPLE = 1e-4  # by which audio may differ with the number of processes
@@ -84,7 +84,7 @@ def test_closing_a_run_ends_its_processes(tiny_prior):
 )
 def test_what_happens_in_a_process_is_heard_of(work, error, words):
     with pytest.raises(error, match=words):
-        list(run_windows(work, [(0, 10), (5, 15)], None, no_prior, ["cpu", "cpu"]))
+        list(run_blocks(work, [(0, 10), (5, 15)], None, no_prior, ["cpu", "cpu"]))
 
 
 @pytest.mark.parametrize(

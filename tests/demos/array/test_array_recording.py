@@ -1,4 +1,4 @@
-"""What an array heard: which channels of a recording are taken, and which recordings are refused in one sentence."""
+"""Recordings of arrays: the channels that are taken, and refusals in one sentence."""
 
 from dataclasses import replace
 
@@ -8,17 +8,17 @@ import soundfile
 
 from core.arrays.geometry import ARRAYS, circular, read_array
 from core.errors import InputError
-from demos.array import input_sound
-from demos.array.input_sound import (
+from demos.array import array_recording
+from demos.array.array_recording import (
     beginning_of,
-    from_listening,
-    from_recording,
+    from_file,
     from_room,
+    from_session,
     load_recording,
     parse_channels,
 )
-from demos.array.live_session import Listening
-from demos.array.room import FIRST, Arrangement
+from demos.array.live_session import LiveSession
+from demos.array.room import FIRST_VOICES, Arrangement
 
 RESPEAKER, CIRCLE = ARRAYS["respeaker-4"], ARRAYS["circle-6"]
 
@@ -35,27 +35,27 @@ def record(tmp_path):
     return write
 
 
-def first_samples(heard) -> list[float]:
-    return (20 * heard.clip.samples[:, 0]).round(3).tolist()
+def first_samples(recording) -> list[float]:
+    return (20 * recording.clip.samples[:, 0]).round(3).tolist()
 
 
 def test_six_channels_of_a_respeaker_are_recognised(record):
-    heard = from_recording(record(6), RESPEAKER, None, 0.0, None)
-    assert first_samples(heard) == [2, 3, 4, 5] and "raw ones" in heard.notes[0]
-    assert heard.stream.raw_channels == (1, 2, 3, 4) and heard.array.raw_channels == ()
-    assert heard.truth is None
+    recording = from_file(record(6), RESPEAKER, None, 0.0, None)
+    assert first_samples(recording) == [2, 3, 4, 5] and "raw ones" in recording.notes[0]
+    assert recording.stream.raw_channels == (1, 2, 3, 4) and recording.array.raw_channels == ()
+    assert recording.truth is None
 
 
 def test_as_many_channels_as_microphones_are_taken_as_they_are(record):
-    assert first_samples(from_recording(record(4), RESPEAKER, None, 0.0, None)) == [1, 2, 3, 4]
-    six = from_recording(record(6, CIRCLE), CIRCLE, None, 0.1, 0.2)
+    assert first_samples(from_file(record(4), RESPEAKER, None, 0.0, None)) == [1, 2, 3, 4]
+    six = from_file(record(6, CIRCLE), CIRCLE, None, 0.1, 0.2)
     assert first_samples(six) == [1, 2, 3, 4, 5, 6] and six.clip.seconds == pytest.approx(0.2) and six.start == 0.1
 
 
 def test_channels_can_be_named(record):
     channels = parse_channels(" 3, 2,1,0 ")
-    heard = from_recording(record(5, channels=channels), RESPEAKER, channels, 0.0, None)
-    assert first_samples(heard) == [4, 3, 2, 1] and heard.stream.raw_channels == (3, 2, 1, 0)
+    recording = from_file(record(5, channels=channels), RESPEAKER, channels, 0.0, None)
+    assert first_samples(recording) == [4, 3, 2, 1] and recording.stream.raw_channels == (3, 2, 1, 0)
     assert parse_channels("") is None
     with pytest.raises(InputError, match="no list of channels"):
         parse_channels("front, back")
@@ -72,7 +72,7 @@ def test_what_is_no_recording_gets_one_sentence(tmp_path):
     with pytest.raises(InputError, match=r"notes\.wav"):
         load_recording(str(tmp_path / "notes.wav"), RESPEAKER, None, None)
     with pytest.raises(InputError, match="no recording yet"):
-        from_recording(None, RESPEAKER, None, 0.0, None)
+        from_file(None, RESPEAKER, None, 0.0, None)
     (tmp_path / "mine.json").write_text('{"name": "mine", "positions": [[0, 0], [0, 0], [1, 0]]}')
     with pytest.raises(InputError, match="stand at the same place"):
         read_array(tmp_path / "mine.json")
@@ -80,27 +80,29 @@ def test_what_is_no_recording_gets_one_sentence(tmp_path):
 
 def test_what_would_take_too_much_memory_gets_one_sentence(record, monkeypatch):
     loaded = record(4)
-    monkeypatch.setattr(input_sound, "MOST_SAMPLES", 16000)
+    monkeypatch.setattr(array_recording, "MOST_SAMPLES", 16000)
     with pytest.raises(InputError, match="4 channels at 16000 Hz; at most 0 s are worked on"):
-        from_recording(loaded, RESPEAKER, None, 0.0, None)
-    assert from_recording(loaded, RESPEAKER, None, 0.4, None).clip.seconds == pytest.approx(0.1)
+        from_file(loaded, RESPEAKER, None, 0.0, None)
+    assert from_file(loaded, RESPEAKER, None, 0.4, None).clip.seconds == pytest.approx(0.1)
     wide = circular("wide", 20, 0.5)
     with pytest.raises(InputError, match="at most 16 microphones"):
-        from_room(Arrangement(FIRST), wide)
+        from_room(Arrangement(FIRST_VOICES), wide)
 
 
 def test_what_is_played_live_or_beamformed_is_bounded_at_the_array_s_rate_too(record, monkeypatch):
-    heard = from_recording(record(4), RESPEAKER, None, 0.0, None)
-    assert beginning_of(heard) is heard
-    monkeypatch.setattr(input_sound, "MOST_SAMPLES_AT_ONCE", 16000)
-    assert beginning_of(heard).clip.frames == 4000
-    fast = replace(heard, array=replace(heard.array, sample_rate=48000))
+    recording = from_file(record(4), RESPEAKER, None, 0.0, None)
+    assert beginning_of(recording) is recording
+    monkeypatch.setattr(array_recording, "MOST_SAMPLES_AT_ONCE", 16000)
+    assert beginning_of(recording).clip.frames == 4000
+    fast = replace(recording, array=replace(recording.array, sample_rate=48000))
     assert beginning_of(fast).clip.frames == 16000 // 4 // 3, "it is resampled to three times as many"
 
 
 def test_the_room_knows_its_truth_and_live_sound_does_not():
-    heard = from_room(Arrangement(FIRST), CIRCLE)
-    assert heard.clip.channels == 6 and heard.truth.count == 2 and heard.truth_names == ("Harbour", "Garden")
-    for listening in (None, Listening(lambda: None)):
+    recording = from_room(Arrangement(FIRST_VOICES), CIRCLE)
+    assert (
+        recording.clip.channels == 6 and recording.truth.count == 2 and recording.truth_names == ("Harbour", "Garden")
+    )
+    for session in (None, LiveSession(lambda: None)):
         with pytest.raises(InputError, match="Listen live"):
-            from_listening(listening, None)
+            from_session(session, None)

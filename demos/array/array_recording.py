@@ -1,4 +1,4 @@
-"""What an array heard, whichever way it came: of a simulated room, of a recording, or live."""
+"""The recordings that the tab works on: of the simulated room, of a file, or the last seconds of live sound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,27 +12,27 @@ from core.signal.clip import Clip
 from core.signal.files import probe, read_clip
 from core.signal.limits import ARRAY_LIMITS
 from core.tasks.voices import Truth, truth_of
-from demos.array.live_session import Listening
-from demos.array.room import SPEECH, Arrangement, heard_in
+from demos.array.live_session import LiveSession
+from demos.array.room import SPEECH, Arrangement, render_room
 from demos.page.source import Loaded, load
 
 MOST_SAMPLES = 80_000_000  # of all channels together; ten minutes of six microphones at 16 kHz are 58 million
-MOST_SAMPLES_AT_ONCE = 8_000_000  # while one waits for a direction, or listens live: half a gigabyte of spectra
+MOST_SAMPLES_AT_ONCE = 8_000_000  # of a beamformed direction or a live view: half a gigabyte of spectra
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
-    """What an array heard.
+class ArrayRecording:
+    """A recording by an array, or a part of one.
 
     Args:
         name: of the recording, for files and captions.
         clip: a channel for each microphone.
-        array: whose channels these are, so that nothing has to be picked from the clip.
-        stream: the same array with the channels of the stream that they were picked from.
-        truth: where it is known.
-        truth_names: of the true voices.
+        array: its geometry; its microphones are exactly the clip's channels.
+        stream: the same with `raw_channels` of the stream that the microphones were taken from.
+        truth: if it is known.
+        truth_names: labels of the true voices.
         start: seconds of the recording before the clip.
-        seconds: of the whole recording; 0 where the clip is all of it.
+        seconds: of the whole recording; 0 if the clip is all of it.
     """
 
     name: str
@@ -47,42 +47,33 @@ class Heard:
 
     @property
     def first(self) -> Clip:
-        """What microphone 0 heard."""
+        """The channel of microphone 0."""
         return Clip(self.clip.samples[:1], self.clip.sample_rate)
 
 
-def from_room(arrangement: Arrangement, array: ArrayGeometry) -> Heard:
-    """What an array hears of the simulated room, with the truth."""
-    scene = heard_in(arrangement, array)
+def from_room(arrangement: Arrangement, array: ArrayGeometry) -> ArrayRecording:
+    """A recording of the simulated room, with the truth."""
+    scene = render_room(arrangement, array)
     clip, names = Clip(scene.mixture, scene.sample_rate), tuple(SPEECH[voice.sound] for voice in arrangement.voices)
-    return Heard("Simulated room", clip, _picked(array), _picked(array), truth_of(scene), names)
+    return ArrayRecording("Simulated room", clip, _picked(array), _picked(array), truth_of(scene), names)
 
 
 def load_recording(path: str | None, array: ArrayGeometry, channels: Sequence[int] | None, name: str | None) -> Loaded:
-    """Checks a recording of an array without reading all of it.
+    """Checks the header of an array's recording.
 
     Raises:
-        InputError: no audio that can be read, or not of this array; see `microphones_of`.
+        InputError: no readable audio, or not of this array; see `microphones_of`.
     """
     loaded = load(path, name, limits=ARRAY_LIMITS)
-    check_channels(loaded, array, channels)
+    present = probe(loaded.path, limits=ARRAY_LIMITS).channels
+    microphones_of(np.zeros((present, 1)), array, channels)
     return loaded
 
 
-def check_channels(loaded: Loaded, array: ArrayGeometry, channels: Sequence[int] | None) -> None:
-    """Refuses a recording that is not of this array.
-
-    Raises:
-        InputError: as `microphones_of`.
-    """
-    present = probe(loaded.path, limits=ARRAY_LIMITS).channels
-    microphones_of(np.zeros((present, 1)), array, channels)
-
-
-def from_recording(
+def from_file(
     loaded: Loaded | None, array: ArrayGeometry, channels: Sequence[int] | None, start: float, length: float | None
-) -> Heard:
-    """The microphones of a recording's part.
+) -> ArrayRecording:
+    """The microphones of a part of a file, in seconds.
 
     Raises:
         InputError: nothing is loaded, a part outside the recording or too large, or not of this array.
@@ -92,39 +83,40 @@ def from_recording(
     if not Path(loaded.path).exists():
         raise InputError("The server no longer holds this file: load it again.")
     _check_size(loaded, start, length)
-    recording = read_clip(loaded.path, start=start, length=length or None, limits=ARRAY_LIMITS)
-    clip = recording.clip
+    decoded = read_clip(loaded.path, start=start, length=length or None, limits=ARRAY_LIMITS)
+    clip = decoded.clip
     microphones = Clip(microphones_of(clip.samples, array, channels), clip.sample_rate)
-    stream, notes = _stream(clip.channels, array, channels), list(recording.notes)
+    stream, notes = _stream(clip.channels, array, channels), list(decoded.notes)
     if stream.raw_channels and not channels:
         numbers = ", ".join(map(str, stream.raw_channels))
         notes.append(f"Of the {clip.channels} channels the raw ones are the microphones: {numbers}, counted from 0.")
-    return Heard(loaded.name, microphones, _picked(array), stream, None, (), start, loaded.seconds, tuple(notes))
+    facts = {"start": start, "seconds": loaded.seconds, "notes": tuple(notes)}
+    return ArrayRecording(loaded.name, microphones, _picked(array), stream, **facts)
 
 
-def from_listening(listening: Listening | None, channels: Sequence[int] | None) -> Heard:
-    """What was heard last of a live view.
+def from_session(session: LiveSession | None, channels: Sequence[int] | None) -> ArrayRecording:
+    """The last seconds of a live session.
 
     Raises:
-        InputError: nothing was.
+        InputError: there is no sound.
     """
-    clip = listening.recent() if listening else None
+    clip = session.recent() if session else None
     if clip is None:
         raise InputError("Nothing was heard yet: press “Listen live” first; what was heard last is then worked on.")
-    array = listening.ear.geometry
+    array = session.source.geometry
     stream = ARRAYS.get(array.name, array)  # a relay sends the microphones alone
-    return Heard("Live", clip, _picked(array), _taken_from(stream, channels) if channels else stream)
+    return ArrayRecording("Live", clip, _picked(array), _taken_from(stream, channels) if channels else stream)
 
 
-def beginning_of(heard: Heard) -> Heard:
-    """As much of it as is beamformed or played live at once, at its own rate and at the array's; all of most sounds."""
-    clip, rate = heard.clip, max(heard.clip.sample_rate, heard.array.sample_rate)
+def beginning_of(recording: ArrayRecording) -> ArrayRecording:
+    """The beginning that fits MOST_SAMPLES_AT_ONCE, at its own rate and at the array's; all of most recordings."""
+    clip, rate = recording.clip, max(recording.clip.sample_rate, recording.array.sample_rate)
     frames = MOST_SAMPLES_AT_ONCE * clip.sample_rate // (clip.channels * rate)
-    return heard if clip.frames <= frames else replace(heard, clip=clip.cut(0, frames))
+    return recording if clip.frames <= frames else replace(recording, clip=clip.cut(0, frames))
 
 
 def parse_channels(text: str) -> tuple[int, ...] | None:
-    """Reads `1,2,3,4`; None where nothing is written.
+    """Parses `1,2,3,4`; None if it is empty.
 
     Raises:
         InputError: no list of channels.
@@ -147,12 +139,12 @@ def _check_size(loaded: Loaded, start: float, length: float | None) -> None:
 
 
 def _picked(array: ArrayGeometry) -> ArrayGeometry:
-    """The array where its channels have been picked already."""
+    """The array for a recording of exactly its microphones."""
     return _taken_from(array, ())
 
 
 def _taken_from(array: ArrayGeometry, channels: Sequence[int]) -> ArrayGeometry:
-    """The array whose microphones are these channels of a stream of any size.
+    """The array with these channels of a stream, of any size, as its microphones.
 
     Raises:
         InputError: not one channel for each microphone.
@@ -161,7 +153,7 @@ def _taken_from(array: ArrayGeometry, channels: Sequence[int]) -> ArrayGeometry:
 
 
 def _stream(present: int, array: ArrayGeometry, channels: Sequence[int] | None) -> ArrayGeometry:
-    """The array with the channels of a recording of so many that its microphones are."""
+    """The array for a recording of so many channels."""
     if channels:
         return _taken_from(array, channels)
     return _picked(array) if present == array.count else array

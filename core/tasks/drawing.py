@@ -1,0 +1,152 @@
+"""Draws sound in blocks: which blocks, who works on them, how far they are, and what they are joined to.
+
+A task says what a block's chain is (`Work`); nothing else of it knows about blocks of long clips, processes or time.
+"""
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from core.tasks.blocks import Span, join, overlap_of, silent, split_blocks
+from core.tasks.progress import Progress, Sounds
+from core.tasks.settings import Settings, resolve_devices
+from core.tasks.workers import Chain, Load, run_blocks
+from core.types import Iterate, Prior
+
+Align = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Sound that is to be drawn, at the prior's rate.
+
+    Args:
+        start: what there is before, [..., frames]; blocks that are silent in it are left as they are.
+        regions: spans of frames to work on, sorted, apart from each other.
+        chain: runs the chain of a block; to be spread over processes it must be picklable, as must load.
+        load: loads the prior on a device.
+        prior: name of the prior, or of those of the sources.
+        sampler: name of the chains' sampler.
+        grid: blocks start at multiples of this.
+        align: (what was settled in an overlap, the same of a new block) -> the order of the new block's first axis; for
+            sources that may have changed places.
+    """
+
+    start: np.ndarray
+    regions: list[Span]
+    chain: Chain
+    load: Load
+    prior: str | Sequence[str]
+    sampler: str
+    grid: int = 1
+    align: Align | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn.
+
+    Args:
+        waveform: [..., frames] at the prior's rate.
+        provenance: what the report says of how it was drawn.
+        worked: whether there was anything to work on.
+    """
+
+    waveform: np.ndarray
+    provenance: Mapping
+    worked: bool = True
+
+
+class TimeLeft:
+    """Seconds spent, and an estimate of those left from the pace so far."""
+
+    def __init__(self, blocks: int):
+        self.blocks, self.started, self.first_update = blocks, time.monotonic(), None
+        self.shares: dict[int, float] = {}  # of each block, that is done
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def update(self, block: int, iterate: Iterate) -> tuple[float, float]:
+        """(seconds, seconds left). The first update is the slowest, so the pace is counted from it on."""
+        now, steps = self.seconds, max(iterate.total_steps, 1)
+        self.shares[block] = iterate.step / steps
+        done = sum(self.shares.values())
+        if self.first_update is None:
+            self.first_update = (now, done)
+        begun, done_then = self.first_update
+        pace = (now - begun) / (done - done_then) if done > done_then else now / max(done, 1 / steps)
+        return now, max(0.0, (self.blocks - done) * pace)
+
+
+def draw(
+    work: Work, prior: Prior, settings: Settings, present: Callable[[np.ndarray], Sounds]
+) -> Generator[Progress, None, Drawn]:
+    """Runs a chain over every block that is not silent.
+
+    Args:
+        settings: where, in which blocks.
+        present: makes sounds of a waveform that is being drawn, [..., frames].
+
+    Yields:
+        Progress: after every update.
+
+    Raises:
+        InputError: no such device, or a length of blocks that makes no sense.
+    """
+    every = split_blocks(work.regions, prior.sample_rate, work.grid, settings.block_seconds)
+    loud = [n for n, (first, last) in enumerate(every) if not silent(work.start[..., first:last]).all()]
+    time_left, estimates, asked = TimeLeft(len(loud)), {}, {}
+    assembled = partial(_assembled, work, every)
+    updates = run_blocks(work.chain, [every[n] for n in loud], prior, work.load, resolve_devices(settings))
+    for update in updates:
+        number = loud[update.number]
+        seconds, left = time_left.update(number, update.iterate)
+        estimates[number], asked[number] = update.estimate, update.asked
+        make = (
+            partial(_presented, present, assembled, estimates | {number: w}) for w in (update.estimate, update.state)
+        )
+        yield Progress(seconds, left, update.iterate, None, *make)
+    rows = work.start[..., 0].size
+    samples = rows * sum(last - first for first, last in every)
+    evaluations = round(sum(asked.values()) / max(samples, 1))
+    made = provenance(work.prior, work.sampler, settings, prior.device, evaluations, time_left.seconds)
+    return Drawn(assembled(estimates), made, bool(loud))
+
+
+def provenance(
+    prior: str | Sequence[str], sampler: str, settings: Settings, device: object, score_evaluations: int, seconds: float
+) -> dict:
+    """What a report says of how something was drawn.
+
+    Args:
+        score_evaluations: for each sample that was worked on.
+    """
+    return {
+        "prior": prior,
+        "sampler": sampler,
+        "quality": settings.quality,
+        "seed": settings.seed,
+        "device": str(device),
+        "score_evaluations": score_evaluations,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _presented(present: Callable, assembled: Callable, blocks: Mapping[int, np.ndarray]) -> Sounds:
+    return present(assembled(blocks))
+
+
+def _assembled(work: Work, every: Sequence[Span], blocks: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The start with what there is of the blocks put in."""
+    waveform = work.start.astype(np.float32)
+    for number in sorted(blocks):
+        block, first, overlap = blocks[number], every[number][0], overlap_of(every, number)
+        if work.align is not None and overlap:
+            block = block[work.align(waveform[..., first : first + overlap], block[..., :overlap])]
+        join(waveform, block, first, overlap)
+    return waveform

@@ -1,0 +1,45 @@
+"""The priors that tasks ask for, by name: those that can do the task."""
+
+from collections.abc import Sequence
+
+from core import zoo
+from core.errors import InputError
+from core.priors.independent import Independent
+from core.tasks.settings import Settings, resolve_devices
+from core.types import Prior
+
+
+def load_prior(task: str, settings: Settings, default: str) -> Prior:
+    """The prior that the settings ask for, on their device.
+
+    Raises:
+        InputError: no such prior or device, or a prior that cannot do this task.
+    """
+    name = settings.prior or default
+    _check_able(task, [name], "choose one of")
+    return zoo.load(name, resolve_devices(settings)[0])
+
+
+def load_sources(task: str, names: Sequence[str], device: str) -> Independent:
+    """The priors of these names as one prior over sources.
+
+    Raises:
+        InputError: an unknown prior, one that cannot do this task, or priors that cannot be added.
+    """
+    prior = load_independent(names, device)
+    _check_able(task, names, "choose some of")
+    return prior
+
+
+def load_independent(names: Sequence[str], device: str) -> Independent:
+    """As `load_sources`, of priors that are known to be able."""
+    return Independent([zoo.load(name, device) for name in names])
+
+
+def _check_able(task: str, names: Sequence[str], advice: str) -> None:
+    """Refuses a prior that is there and cannot do the task."""
+    entries = {entry.name: entry for entry in zoo.catalogue()}
+    for name in names:
+        if name in entries and task not in entries[name].task:
+            able = ", ".join(sorted(own for own, entry in entries.items() if task in entry.task))
+            raise InputError(f"The prior {name} can't {task}; {advice} {able}.")

@@ -1,0 +1,80 @@
+"""Families of checkpoints: what builds one, what it can be used for, and which original system becomes one.
+
+A family is named in the metadata of its checkpoints ("architecture"). What a checkpoint can do is answered from its
+family and its configuration alone; no weights are loaded for that.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.arrays.cone import separator
+from core.priors import denoiser, wavenet
+from core.zoo.importers.cone_of_silence import read_cone
+from core.zoo.importers.originals import State
+from core.zoo.importers.pnf_wavenet import read_pnf
+
+RESTORATION = ("super-resolve", "inpaint", "declip")
+PRIOR, SEPARATOR = "prior", "separator"
+OTHER_KINDS = {  # what is said of a model that is asked for as another kind
+    PRIOR: "is a prior of single channels and cannot localize; choose a separator",
+    SEPARATOR: "tells directions apart and is no prior; choose another one, or use it to localize",
+}
+
+Reader = Callable[[Path, Path | None, Path | None], tuple[str, dict, State]]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Checkpoints of one architecture.
+
+    Args:
+        kind: of model that it builds: `PRIOR`, or one that is no prior, such as `SEPARATOR`.
+        build: (name, configuration, weights, device) -> the model.
+        tasks: configuration -> the commands that a checkpoint can serve.
+        originals: the system whose checkpoints become one, as `import-checkpoint --system` calls it, and what reads
+            them; see `core.zoo.importers`.
+    """
+
+    kind: str
+    build: Callable[..., Any]
+    tasks: Callable[[Mapping], tuple[str, ...]]
+    originals: tuple[str, Reader] | None = None
+
+
+def _spectral_tasks(config: Mapping) -> tuple[str, ...]:
+    return (*RESTORATION, "separate", "vocode")
+
+
+def _wavenet_tasks(config: Mapping) -> tuple[str, ...]:
+    """One that is conditioned on spectrograms is of use only with them, where it is known how to make them; sources add
+    up in linear classes alone."""
+    if config.get("bands"):
+        return ("vocode",) if config.get("front_end") else ()
+    return (*RESTORATION, "separate") if config.get("domain") == "linear" else RESTORATION
+
+
+def _separator_tasks(config: Mapping) -> tuple[str, ...]:
+    return ("localize",)
+
+
+FAMILIES: dict[str, Family] = {
+    "spectral": Family(PRIOR, denoiser.from_checkpoint, _spectral_tasks),
+    "wavenet": Family(PRIOR, wavenet.from_checkpoint, _wavenet_tasks, ("pnf_wavenet", read_pnf)),
+    "wavenet-ladder": Family(PRIOR, wavenet.from_checkpoint, _wavenet_tasks),
+    "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),
+    "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),
+}
+
+
+def tasks_of(architecture: str, config: Mapping) -> tuple[str, ...]:
+    """The commands that a checkpoint can serve; none of a family that is not known."""
+    family = FAMILIES.get(architecture)
+    return family.tasks(config) if family else ()
+
+
+def systems() -> dict[str, Reader]:
+    """The original systems whose checkpoints can be imported, and what reads each."""
+    return dict(family.originals for family in FAMILIES.values() if family.originals)
