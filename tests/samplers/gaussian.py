@@ -3,10 +3,10 @@
 import torch
 
 from core.signal.companding import Waveform
-from core.types import Score
+from core.types import Prior, Score
 
 
-class GaussianPrior:
+class GaussianPrior(Prior):
     """x ~ N(mean, covariance), so x + level * noise ~ N(mean, covariance + level^2 I)."""
 
     name, sample_rate, domain, rms, device = "gaussian", 16000, Waveform(), 1.0, torch.device("cpu")
@@ -17,22 +17,11 @@ class GaussianPrior:
         self.variances, self.axes = torch.linalg.eigh(covariance)
         self.calls = 0
 
-    def encode(self, waveform):
-        return waveform
-
-    decode = encode
-
     def score(self, x, level, condition=None):
         self.calls += 1
         variances, along = self.variances + level**2, (x - self.mean) @ self.axes
         log_prob = -(along**2 / variances + (2 * torch.pi * variances).log()).sum(dim=1) / 2
         return Score(-(along / variances) @ self.axes.T, log_prob)
-
-    def denoise(self, x, level, condition=None):
-        return x + level**2 * self.score(x, level).gradient
-
-    def estimate(self, condition):
-        return None
 
 
 class BlockPrior(GaussianPrior):

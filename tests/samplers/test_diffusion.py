@@ -7,7 +7,8 @@ import torch
 
 from core.observations.gap import Gap
 from core.observations.masked import Masked
-from core.samplers.diffusion import karras_ladder, reverse_diffusion
+from core.samplers.diffusion import reverse_diffusion
+from core.samplers.schedules import karras
 from core.signal.companding import Waveform
 from core.types import Observation
 from tests.samplers.gaussian import BlockPrior
@@ -29,7 +30,9 @@ def ends(prior, observation, **settings) -> torch.Tensor:
     """Where a chain over many blocks ends, [COPIES, FRAMES]."""
     generator = torch.Generator().manual_seed(2)
     start = prior.mean.repeat(COPIES)[None]
-    *_, last = reverse_diffusion(prior, observation, start, steps=120, generator=generator, **settings)
+    *_, last = reverse_diffusion(
+        prior, observation, start, sigmas=karras(*LEVELS, 120), generator=generator, **settings
+    )
     return last.denoised.view(COPIES, FRAMES)
 
 
@@ -60,36 +63,33 @@ def test_posterior_with_known_samples(prior):
     assert (torch.cov(final[:, 3:].T) - covariance[3:, 3:]).abs().max() < 0.12
 
 
+def run(prior, x, *, seed=3, steps=5, **settings):
+    """A chain without evidence."""
+    generator, sigmas = torch.Generator().manual_seed(seed), karras(*LEVELS, steps)
+    return reverse_diffusion(prior, Observation(), x, sigmas=sigmas, generator=generator, **settings)
+
+
 def test_same_seed_same_audio_and_another_seed_another(prior):
-    def run(seed):
-        generator = torch.Generator().manual_seed(seed)
-        return list(reverse_diffusion(prior, Observation(), torch.zeros(1, FRAMES), steps=5, generator=generator))[
-            -1
-        ].denoised
-
-    assert torch.equal(run(3), run(3))
-    assert not torch.equal(run(3), run(4))
+    first, same, other = (list(run(prior, torch.zeros(1, FRAMES), seed=seed))[-1].denoised for seed in (3, 3, 4))
+    assert torch.equal(first, same) and not torch.equal(first, other)
 
 
-def test_channels_share_their_noise(prior):
-    generator = torch.Generator().manual_seed(5)
-    last = list(reverse_diffusion(prior, Observation(), torch.zeros(2, FRAMES), steps=5, generator=generator, draws=3))[
-        -1
-    ]
-    torch.testing.assert_close(last.denoised[0], last.denoised[1])
+@pytest.mark.parametrize("draws", [1, 3])
+def test_channels_share_their_noise(prior, draws):
+    x = torch.zeros(4, FRAMES)
+    shared, pairs, alone = (
+        list(run(prior, x, draws=draws, channels=channels))[-1].denoised for channels in (None, 2, 1)
+    )
+    torch.testing.assert_close(shared, shared[:1].expand(4, -1))
+    torch.testing.assert_close(pairs[0::2], pairs[1::2])
+    assert not torch.allclose(pairs[0], pairs[2], rtol=0.1) and not torch.allclose(alone[0], alone[1], rtol=0.1)
 
 
 def test_closing_stops_the_work(prior):
-    chain = reverse_diffusion(prior, Observation(), torch.zeros(1, FRAMES), steps=100, generator=torch.Generator())
+    chain = run(prior, torch.zeros(1, FRAMES), steps=100)
     list(itertools.islice(chain, 3))
     chain.close()
     assert prior.calls == 3
-
-
-def test_ladder_falls_from_start_to_end():
-    ladder = karras_ladder(0.5, 0.002, 10, 5.0)
-    assert ladder[0] == pytest.approx(0.5) and ladder[-1] == pytest.approx(0.002)
-    assert all(a > b for a, b in itertools.pairwise(ladder))
 
 
 def test_gap_at_each_end_starts_from_what_is_known():
@@ -101,9 +101,8 @@ def test_gap_at_each_end_starts_from_what_is_known():
 
 def test_iterates_carry_the_log_probability_per_sample(prior):
     observation = Gap(prior.mean[None], [(2, 4)], Waveform())
-    first = next(
-        reverse_diffusion(prior, observation, prior.mean[None], steps=3, generator=torch.Generator().manual_seed(0))
-    )
+    generator = torch.Generator().manual_seed(0)
+    first = next(reverse_diffusion(prior, observation, prior.mean[None], sigmas=LEVELS, generator=generator))
     noise = torch.randn(1, 1, FRAMES, generator=torch.Generator().manual_seed(0))[0]
     expected = prior.score(prior.mean[None] + LEVELS[0] * noise, LEVELS[0]).log_prob.item() / FRAMES
     assert first.log_prob == pytest.approx(expected, rel=1e-5)
