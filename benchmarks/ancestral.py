@@ -1,4 +1,4 @@
-"""Ancestral sampling: samples a second of the compiled layer queues against a plain loop over the same queues.
+"""Ancestral sampling: samples a second of the compiled network against a plain loop over the same network.
 
     python -m benchmarks.ancestral --priors piano-16k-wavenet --seconds 1
 
@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from core import zoo
+from core.models.compiled.wavenet import WaveNetSteps
 from core.models.wavenet import WaveNet, WaveNetConfig
-from core.models.wavenet_steps import LayerQueues
 
 HALF_MILLION = WaveNetConfig(layers=20, stacks=2, residual=64, gate=128, skip=64, kernel_size=2)
 PLAIN_SAMPLES = 400
@@ -38,14 +38,13 @@ def plain_rate(model: WaveNet, samples: int = PLAIN_SAMPLES) -> float:
 
 def compiled_rate(model: WaveNet, samples: int, streams: int) -> float:
     """Samples a second of all streams together, the best of some runs."""
-    queues, random = LayerQueues(model, streams), np.random.default_rng(0)
-    last = np.full(streams, 127.0)
-    queues.draw(last, random.random((streams, 10)), 1.0)
+    steps = WaveNetSteps(model, streams, start=127.0)
+    steps.draw(torch.rand(streams, 10))
     best = np.inf
     for _ in range(REPEATS):
-        chances = random.random((streams, samples))
+        uniforms = torch.rand(streams, samples)
         started = time.perf_counter()
-        queues.draw(last, chances, 1.0)
+        steps.draw(uniforms)
         best = min(best, time.perf_counter() - started)
     return streams * samples / best
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, Tensor
 
+from core.models.stepwise import StepwiseModel
 from core.signal.companding import Domain
 from core.signal.mel import MelFrontEnd
 
@@ -159,6 +160,10 @@ class AutoregressivePrior(Prior):
 
     def predict(self, x: Tensor, level: float, condition: MelCondition | None = None) -> Tensor:
         """Logits of the clean class of the sample after each of x `[batch, frames]`: `[batch, frames, classes]`."""
+        raise NotImplementedError
+
+    def stepwise(self, streams: int = 1) -> StepwiseModel:
+        """What it draws clean sound with, step by step; it begins with a `MelCondition`'s mel, where it takes one."""
         raise NotImplementedError
 
 

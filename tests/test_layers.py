@@ -18,7 +18,8 @@ sys.meta_path.insert(0, Absent())
 names = ["core.types", "core.signal.companding", "core.signal.stft", "core.zoo"]
 for package in ("core.models", "core.priors", "core.training"):
     path = importlib.import_module(package).__path__
-    names += [module.name for module in pkgutil.walk_packages(path, f"{package}.")]
+    modules = [module.name for module in pkgutil.walk_packages(path, f"{package}.")]
+    names += [name for name in modules if not name.startswith("core.models.compiled.")]
 for name in names:
     importlib.import_module(name)
 print(len(names))

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from core.models.stepwise import StepwiseModel
 from core.models.wavenet import RMS, WaveNet, WaveNetConfig
 from core.models.wavenet_score import WaveNetScore
 from core.signal.companding import DOMAINS, Domain
@@ -62,11 +63,6 @@ class WaveNetPrior(AutoregressivePrior):
         self.receptive_field = model.config.receptive_field
         self.windows_at_once = 1 if self.device.type == "cpu" else 8
 
-    @property
-    def quietest(self) -> WaveNet:
-        """The network that knows clean sound."""
-        return self.model
-
     def decode(self, x: Tensor) -> Tensor:
         """The waveform of real-valued classes, in [-1, 1]."""
         return self.domain.decode(x).clamp(-1, 1)
@@ -94,6 +90,12 @@ class WaveNetPrior(AutoregressivePrior):
     def predict(self, x: Tensor, level: float, condition: MelCondition | None = None) -> Tensor:
         upsampled = None if condition is None else self.model.upsample(condition.mel)[:, : x.shape[1]]
         return self.model(x, x.new_full((len(x),), level), condition=upsampled)
+
+    def stepwise(self, streams: int = 1) -> StepwiseModel:
+        """The network as it draws clean sound sample by sample, after silence; begins with a `MelCondition`'s mel."""
+        from core.models.compiled.wavenet import WaveNetSteps
+
+        return WaveNetSteps(self.model, streams, start=self.encode(torch.zeros(1)).item())
 
     def _score(self, x: Tensor, level: float, upsampled: Tensor | None) -> Score:
         gradient, log_prob = torch.zeros_like(x), x.new_zeros(len(x))
@@ -129,11 +131,6 @@ class WaveNetLadder(AutoregressivePrior):
         for name in set(Prior.__annotations__) - {"levels"}:  # alike in all of them
             setattr(self, name, getattr(networks[self.levels[0]], name))
 
-    @property
-    def quietest(self) -> WaveNet:
-        """The network of the lowest level."""
-        return self.networks[self.levels[-1]].model
-
     def decode(self, x: Tensor) -> Tensor:
         """The waveform of real-valued classes, in [-1, 1]."""
         return self.networks[self.levels[0]].decode(x)
@@ -145,6 +142,10 @@ class WaveNetLadder(AutoregressivePrior):
     def predict(self, x: Tensor, level: float, condition: MelCondition | None = None) -> Tensor:
         """As `WaveNetPrior.predict`."""
         return self._nearest(level).predict(x, level, condition)
+
+    def stepwise(self, streams: int = 1) -> StepwiseModel:
+        """As `WaveNetPrior.stepwise`, of the lowest level's network."""
+        return self.networks[self.levels[-1]].stepwise(streams)
 
     def _nearest(self, level: float) -> WaveNetPrior:
         """The network whose level is nearest in ratio."""

@@ -65,20 +65,15 @@ def draw_by_samples(
     """
     if not 0 < temperature <= HOTTEST:
         raise InputError(f"The temperature must lie between 0 and {HOTTEST:g}, not at {temperature:g}.")
-    network = prior.quietest
     frames, gain = spectrogram.mel.shape[1] - 1, level_gain(start.samples, prior).item()
     mel = mel_condition(spectrogram, gain, 0, frames, prior.frame_context).to(prior.device)
-    with torch.no_grad():
-        condition = network.upsample(mel.mel)
-    silence = prior.encode(torch.zeros(1, 1))
     generator, began, waveform = torch.Generator().manual_seed(settings.seed), time.monotonic(), start.samples * 0
     chunks = ancestral(
-        network,
-        frames=start.frames,
+        prior.stepwise(),
+        steps=start.frames,
         generator=generator,
-        initial=silence,
         temperature=temperature,
-        condition=condition,
+        condition=mel.mel,
     )
     for iterate in chunks:
         drawn = (prior.decode(iterate.x) / gain).numpy()

@@ -1,4 +1,4 @@
-"""Ancestral sampling: compiled logits are the network's, draws follow the distribution, chunks change nothing."""
+"""Ancestral sampling, of toys whose distributions are known: streams, chunks and beginnings; and of a WaveNet."""
 
 import itertools
 
@@ -7,105 +7,133 @@ import pytest
 import torch
 
 from core.errors import InputError
+from core.models.stepwise import StepwiseModel
 from core.models.wavenet import WaveNet, WaveNetConfig
-from core.models.wavenet_steps import LayerQueues
-from core.samplers.ancestral import ancestral, gates_of
-
-SIZES = {"layers": 6, "stacks": 2, "residual": 10, "gate": 16, "skip": 7, "classes": 256}
-TOLD = {"bands": 5, "frame_padding": 1, "upsampling": (2, 4)}
+from core.priors.wavenet import WaveNetPrior
+from core.samplers.ancestral import ancestral
+from core.signal.companding import MuLaw
 
 
-def make(**sizes) -> WaveNet:
-    torch.manual_seed(0)
-    model = WaveNet(WaveNetConfig(**SIZES, **sizes)).eval().requires_grad_(False)
-    for parameter in model.parameters():
-        parameter.normal_(0, 0.3)
-    model.first.requires_grad_(False)
-    return model
+class MarkovChain(StepwiseModel):
+    """A class depends on the one before; the condition, `[streams, steps, classes]`, adds to the logits."""
+
+    def __init__(self, transitions: torch.Tensor, streams: int):
+        self.transitions, self.streams = transitions, streams
+
+    def begin(self, condition=None):
+        self.condition, self.time = condition, 0
+        self.last = torch.zeros(self.streams, dtype=torch.long)
+
+    def logits(self):
+        logits = self.transitions[self.last].log()
+        return logits if self.condition is None else logits + self.condition[:, self.time]
+
+    def advance(self, classes):
+        self.last, self.time = classes.long(), self.time + 1
 
 
-@pytest.mark.parametrize("kernel_size", [2, 3])
-@pytest.mark.parametrize("kind", [{}, {"noise_conditional": True}, TOLD], ids=["plain", "noise", "told"])
-def test_teacher_forced_logits_equal_the_parallel_pass(kernel_size, kind):
-    model = make(kernel_size=kernel_size, **kind)
-    x = torch.randint(0, 256, (3, 96), generator=torch.Generator().manual_seed(1)).float()
-    condition = model.upsample(torch.randn(3, 5, 14)) if "bands" in kind else None
-    if not model.config.noise_conditional:
-        model.first.weight /= 100  # raw class indices
-    expected = model(x, torch.full((3,), 2.5), condition=condition)
-    queues = LayerQueues(model, streams=3, sigma=2.5)
-    parts = [slice(0, 40), slice(40, 41), slice(41, 96)]
-    gates = [None if condition is None else gates_of(model, condition[:, part]) for part in parts]
-    logits = np.concatenate(
-        [queues.logits(x[:, part].numpy(), g) for part, g in zip(parts, gates, strict=True)], axis=1
-    )
-    assert np.abs(logits - expected.numpy()).max() < 1e-4 * expected.abs().max()
+class JointChains(StepwiseModel):
+    """Two chains whose codes are drawn together: class a + b * codes says that they go to a and b."""
+
+    def __init__(self, transitions: torch.Tensor, streams: int, agreement: torch.Tensor):
+        self.chains = MarkovChain(transitions, streams), MarkovChain(transitions, streams)
+        self.streams, self.agreement = streams, agreement
+
+    def begin(self, condition=None):
+        for chain in self.chains:
+            chain.begin()
+
+    def logits(self):
+        first, second = (chain.logits() for chain in self.chains)
+        return (first[:, None, :] + second[:, :, None] + self.agreement).flatten(1)
+
+    def advance(self, classes):
+        for chain, codes in zip(self.chains, (classes % 3, classes // 3), strict=True):
+            chain.advance(codes)
 
 
-def test_draws_follow_the_distribution():
-    """The first sample after one that is given: thousands of streams against its probabilities."""
-    model = make(kernel_size=2)
-    model.first.weight /= 100
-    initial = torch.full((4000, 1), 127.0)
-    *_, last = ancestral(model, frames=1, generator=torch.Generator().manual_seed(0), initial=initial)
-    probabilities = model(initial[:1])[0, 0].softmax(-1).numpy()
-    counts = np.bincount(last.x[:, 0].long().numpy(), minlength=256)
-    expected = 4000 * probabilities
+TRANSITIONS = torch.tensor([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
+
+
+def draw(model=None, streams=2, steps=50, seed=0, **settings):
+    """The last iterate."""
+    model = model or MarkovChain(TRANSITIONS, streams)
+    *_, last = ancestral(model, steps=steps, generator=torch.Generator().manual_seed(seed), **settings)
+    return last
+
+
+def assert_drawn_from(x: torch.Tensor, probabilities: torch.Tensor) -> None:
+    expected = len(x) * probabilities.numpy()
+    counts = np.bincount(x.long().numpy(), minlength=len(expected))
     often = expected > 5
-    assert often.sum() > 5
     chi_squared = ((counts - expected)[often] ** 2 / expected[often]).sum()
-    assert chi_squared < often.sum() + 5 * np.sqrt(2 * often.sum())
+    assert often.sum() > 2 and chi_squared < often.sum() + 5 * np.sqrt(2 * often.sum())
 
 
-def test_log_prob_is_that_of_the_samples_drawn():
-    model = make(kernel_size=2)
-    model.first.weight /= 100
-    initial = torch.full((2, 1), 127.0)
-    generator = torch.Generator().manual_seed(0)
-    *_, last = ancestral(model, frames=30, generator=generator, initial=initial, temperature=0.7, chunk=30)
-    logits = model(torch.cat([initial, last.x[:, :-1]], dim=1))
-    own = logits.log_softmax(-1).gather(2, last.x[..., None].long())
-    assert last.log_prob == pytest.approx(own.mean().item(), rel=1e-3)
+def test_every_step_follows_its_distribution():
+    x = draw(streams=4000, steps=4).x
+    powers = [torch.linalg.matrix_power(TRANSITIONS, n)[0] for n in range(1, 5)]
+    for n, probabilities in enumerate(powers):
+        assert_drawn_from(x[:, n], probabilities)
 
 
-def draw(streams=2, seed=0, **settings) -> torch.Tensor:
-    model = make(kernel_size=2)
-    model.first.weight /= 100
-    initial = settings.pop("initial", torch.full((streams, 1), 127.0))
-    generator = torch.Generator().manual_seed(seed)
-    *_, last = ancestral(model, frames=50, generator=generator, initial=initial, **settings)
-    return last.x
+def test_two_chains_are_drawn_together():
+    agreement = 2 * torch.eye(3)  # evidence that they go the same way
+    x = draw(JointChains(TRANSITIONS, 4000, agreement), steps=2).x
+    joint = TRANSITIONS[0][:, None] * TRANSITIONS[0] * agreement.exp()
+    assert_drawn_from(x[:, 0], joint.flatten() / joint.sum())
+    first, second = x.long() % 3, x.long() // 3
+    came = first[:, 0] + 3 * second[:, 0] == 1 + 3 * 2
+    then = TRANSITIONS[2][:, None] * TRANSITIONS[1] * agreement.exp()
+    assert_drawn_from(x[came, 1], then.flatten() / then.sum())
 
 
 def test_seed_streams_and_chunks():
-    assert torch.equal(draw(), draw(chunk=7)), "the chunk is only how often one hears of it"
-    assert torch.equal(draw(3)[:2], draw(2)), "a stream does not know of the others"
-    assert not torch.equal(draw(seed=1), draw()) and not torch.equal(draw()[0], draw()[1])
+    x = draw().x
+    assert torch.equal(x, draw(chunk=7).x), "the chunk is only how often one hears of it"
+    assert torch.equal(draw(streams=3).x[:2], x), "a stream does not know of the others"
+    assert not torch.equal(draw(seed=1).x, x) and not torch.equal(x[0], x[1])
 
 
 def test_cold_draws_take_the_likeliest_class():
-    x = draw(temperature=0.0)
-    assert torch.equal(x[0], x[1])
-    model = make(kernel_size=2)
-    model.first.weight /= 100
-    logits = model(torch.cat([torch.full((1, 1), 127.0), x[:1, :-1]], dim=1))
-    assert torch.equal(logits[0].argmax(-1).float(), x[0])
+    assert draw(temperature=0.0).x[0, :4].tolist() == [1, 0, 1, 0]
+    assert torch.equal(draw(top_k=1).x, draw(temperature=0.0).x)
+    unlikely_last = MarkovChain(torch.tensor([0.5, 0.3, 0.2]).expand(3, -1), streams=5)
+    assert draw(unlikely_last, top_k=2).x.unique().tolist() == [0, 1]
 
 
-def test_a_longer_beginning_is_gone_on_from():
-    longer = torch.randint(0, 256, (2, 90), generator=torch.Generator().manual_seed(2)).float()
-    assert not torch.equal(draw(initial=longer), draw(initial=longer[:, -1:]))
+def test_a_beginning_is_gone_on_from():
+    x = draw(streams=4000, steps=1, initial=torch.full((4000, 3), 2.0)).x
+    assert_drawn_from(x[:, 0], TRANSITIONS[2])
+
+
+def test_a_condition_reaches_over_beginning_and_drawn_steps():
+    told = torch.zeros(2, 6, 3)
+    told[:, torch.arange(6), torch.tensor([0, 0, 2, 1, 0, 2])] = 100
+    x = draw(condition=told, initial=torch.zeros(2, 2), steps=4).x
+    assert x.tolist() == [[2, 1, 0, 2]] * 2
 
 
 def test_the_beginning_is_there_before_the_end():
-    model = make(kernel_size=2)
-    run = ancestral(model, frames=10**9, generator=torch.Generator(), initial=torch.zeros(1, 1), chunk=16)
+    run = ancestral(MarkovChain(TRANSITIONS, 1), steps=10**9, generator=torch.Generator(), chunk=16)
     iterates = list(itertools.islice(run, 3))
     assert [i.x.shape[1] for i in iterates] == [16, 32, 48] and iterates[0].total_steps == 10**9
     assert torch.equal(iterates[2].x[:, :32], iterates[1].x)
 
 
-@pytest.mark.parametrize("settings", [{"temperature": -1.0}, {"temperature": float("nan")}, {"frames": 0}])
+@pytest.mark.parametrize("settings", [{"temperature": -1.0}, {"temperature": float("nan")}, {"steps": 0}, {"top_k": 0}])
 def test_refusals(settings):
     with pytest.raises(InputError):
-        next(ancestral(make(), **{"frames": 5} | settings, generator=torch.Generator(), initial=torch.zeros(1, 1)))
+        draw(**settings)
+
+
+def test_a_wavenet_is_drawn_after_silence():
+    """Its draws, and their log-probability, are those of the network that is given them."""
+    torch.manual_seed(0)
+    config = WaveNetConfig(layers=6, stacks=2, residual=10, gate=16, skip=7, kernel_size=2, noise_conditional=True)
+    prior = WaveNetPrior("test", 16000, WaveNet(config), MuLaw())
+    last = draw(prior.stepwise(streams=2), steps=30, temperature=0.7, chunk=30)
+    heard = torch.cat([prior.encode(torch.zeros(2, 1)), last.x[:, :-1]], dim=1)
+    own = prior.predict(heard, 0.0).log_softmax(-1).gather(2, last.x[..., None].long())
+    assert last.log_prob == pytest.approx(own.mean().item(), rel=1e-3)
+    assert_drawn_from(draw(prior.stepwise(4000), steps=1).x[:, 0], prior.predict(heard[:1, :1], 0.0)[0, 0].softmax(-1))

@@ -11,13 +11,12 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from core.evaluation.parity import Check, Group, compare
+from core.models.compiled.wavenet import WaveNetSteps
 from core.models.wavenet import WaveNet
-from core.models.wavenet_steps import LayerQueues
 from core.observations.masked import Masked
 from core.observations.mixture import Mixture
 from core.priors.independent import Independent
 from core.priors.wavenet import WaveNetPrior, from_checkpoint
-from core.samplers.ancestral import gates_of
 from core.samplers.pnf import original_langevin
 from core.samplers.pnf_separation import BORDER_CENTRE, original_separation
 from core.signal.companding import Linear, MuLaw
@@ -126,12 +125,10 @@ class _Model:
         yield self.check("gen_probs", self.decode(drawn[None])[0, ::stride].softmax(-1), atol=1e-5)
 
     def decode(self, x: Tensor) -> Tensor:
-        """Logits of x `[1, time]`, one sample at a time; a spectrogram's first frames stand alone there."""
-        told = None
-        if self.mel:
-            frames = self.mel.window(0, x.shape[1] // self.mel.hop_length)
-            told = gates_of(self.network, self.network.upsample(frames.mel[:1]))
-        return torch.from_numpy(LayerQueues(self.network, streams=1).logits(x.numpy(), told))
+        """Logits after each of x `[1, time]`, one at a time; a spectrogram's first frames stand alone there."""
+        steps = WaveNetSteps(self.network, streams=1, start=x[0, 0].item())
+        steps.begin(self.mel.window(0, x.shape[1] // self.mel.hop_length).mel[:1] if self.mel else None)
+        return steps.force(F.pad(x[:, 1:], (0, 1)))
 
 
 class RecordedDraws:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.models.stepwise import StepwiseModel
 from core.models.wavenet import WaveNet
 
 SQRT_HALF = math.sqrt(0.5)
@@ -44,66 +45,77 @@ class Weights(NamedTuple):
     logits_bias: np.ndarray
 
 
-class LayerQueues:
+class WaveNetSteps(StepwiseModel):
     """One WaveNet and the pasts of several streams.
 
     Args:
         model: its weights are copied once, here.
         streams: sequences that are worked on side by side.
+        start: class that comes before the first step.
         sigma: noise level in classes that a noise-conditional network is told.
     """
 
-    def __init__(self, model: WaveNet, streams: int, sigma: float = 0.0):
-        self.classes = model.config.classes
-        self.weights, self.gates_bias = _weights(model, sigma)
-        reach = [layer.reach for layer in model.layers]
-        self._starts = np.cumsum([0, *reach]).astype(np.int64)
-        self._queues = np.zeros((streams, self._starts[-1], model.config.residual), dtype=np.float32)
-        self._time = 0
+    def __init__(self, model: WaveNet, streams: int, start: float, sigma: float = 0.0):
+        self.streams, self.start, self._model = streams, start, model
+        self._weights, self._gates_bias = _weights(model, sigma)
+        slots = [layer.reach + 1 for layer in model.layers]  # one more than is looked back: a step can be asked again
+        self._starts = np.cumsum([0, *slots]).astype(np.int64)
+        self._queues = np.empty((streams, self._starts[-1], model.config.residual), dtype=np.float32)
+        self.begin()
 
-    def logits(self, x: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
-        """Logits of the samples after x `[streams, time]`: float32 `[streams, time, classes]`.
+    @torch.no_grad()
+    def begin(self, condition: Tensor | None = None) -> None:
+        """As `StepwiseModel.begin`; the condition is a spectrogram as `Upsampling` takes it."""
+        self._condition = None if condition is None else self._model.upsample(condition)
+        self._queues[:] = 0
+        self._take(np.full(self.streams, self.start), time=0)
 
-        Args:
-            condition: what a local condition adds to the gates, `[streams, layers, time, gate]`.
-        """
-        x = np.ascontiguousarray(x, dtype=np.float32)
-        logits = np.empty((*x.shape, self.classes), dtype=np.float32)
-        added = self._added(len(x), condition)
-        _force(self.weights, added, self._queues, self._starts, self._time, x, logits)
-        self._time += x.shape[1]
+    def logits(self) -> Tensor:
+        if self._logits is None:
+            self._logits = self._forced(self._last[:, None])[:, 0]
+        return torch.from_numpy(self._logits)
+
+    def advance(self, classes: Tensor) -> None:
+        self.logits()  # so that what came before is in the queues
+        self._take(classes.cpu().numpy(), self._time + 1)
+
+    def force(self, x: Tensor) -> Tensor:
+        x = x.cpu().numpy()
+        logits = self._forced(np.concatenate([self._last[:, None], x[:, :-1]], axis=1, dtype=np.float32))
+        self._take(x[:, -1], self._time + x.shape[1])
+        return torch.from_numpy(logits)
+
+    def draw(self, uniforms: Tensor, temperature: float = 1.0, top_k: int | None = None) -> tuple[Tensor, Tensor]:
+        steps = uniforms.shape[1]
+        drawn, log_probs = np.empty(uniforms.shape, dtype=np.int64), np.empty(uniforms.shape, dtype=np.float32)
+        rule = (1 / temperature if temperature else np.inf, top_k or self._model.config.classes)
+        past = (self._queues, self._starts, self._time, self._last)
+        _draw(self._weights, self._gates(steps), *past, uniforms.double().numpy(), *rule, drawn, log_probs)
+        self._take(drawn[:, -1], self._time + steps)
+        return torch.from_numpy(drawn), torch.from_numpy(log_probs)
+
+    def _take(self, classes: np.ndarray, time: int) -> None:
+        """What the next step's logits are computed from."""
+        self._last, self._time, self._logits = classes.astype(np.float32), time, None
+
+    def _forced(self, x: np.ndarray) -> np.ndarray:
+        """Logits of the next steps, each computed from one of x `[streams, steps]`."""
+        logits = np.empty((*x.shape, self._model.config.classes), dtype=np.float32)
+        _force(self._weights, self._gates(x.shape[1]), self._queues, self._starts, self._time, x, logits)
         return logits
 
-    def draw(
-        self, last: np.ndarray, chances: np.ndarray, temperature: float, condition: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Draws the next samples, each fed back as the input of the one after it.
-
-        Args:
-            last: the samples before them, `[streams]`.
-            chances: uniform random numbers in [0, 1), `[streams, time]`: each picks a class by the inverse of the
-                cumulative distribution.
-            temperature: logits are divided by it; 0 takes the likeliest class.
-            condition: as in `logits`.
-
-        Returns:
-            Classes, int64, and their natural log-probabilities (at temperature 1), float32, `[streams, time]`.
-        """
-        drawn, log_probs = np.empty(chances.shape, dtype=np.int64), np.empty(chances.shape, dtype=np.float32)
-        last = np.ascontiguousarray(last, dtype=np.float32)
-        added, coldness = self._added(len(last), condition), 1 / temperature if temperature else np.inf
-        where = (self._queues, self._starts, self._time)
-        _draw(self.weights, added, *where, last, np.float64(chances), coldness, drawn, log_probs)
-        self._time += chances.shape[1]
-        return drawn, log_probs
-
-    def _added(self, streams: int, condition: np.ndarray | None) -> np.ndarray:
-        """Bias and condition of the gates, `[streams, layers, time or 1, gate]`."""
-        bias = self.gates_bias[None, :, None]
-        if condition is None:
-            return np.ascontiguousarray(np.broadcast_to(bias, (streams, *bias.shape[1:])))
-        half = condition.shape[-1] // 2
-        return np.concatenate([condition[..., :half], condition[..., half:] / 2], axis=-1).astype(np.float32) + bias
+    @torch.no_grad()
+    def _gates(self, steps: int) -> np.ndarray:
+        """What bias and condition add to the gates at the next steps, `[streams, layers, steps or 1, gate]`."""
+        bias = self._gates_bias[None, :, None]
+        if self._condition is None:
+            return np.ascontiguousarray(np.broadcast_to(bias, (self.streams, *bias.shape[1:])))
+        condition = self._condition[:, self._time : self._time + steps]
+        if condition.shape[:2] != (self.streams, steps):
+            raise ValueError(f"{self.streams} streams are told {tuple(condition.shape[:2])} of the next {steps} steps.")
+        told = torch.stack([layer.local(condition) for layer in self._model.layers], dim=1).cpu().numpy()
+        half = told.shape[-1] // 2
+        return np.concatenate([told[..., :half], told[..., half:] / 2], axis=-1) + bias
 
 
 @torch.no_grad()
@@ -181,13 +193,12 @@ def _step(w, added, queues, starts, time, at, sample, x, gates, outputs, skip, h
     skip[:] = 0
     for n in range(layers):
         gates[:] = added[n, at if added.shape[1] > 1 else 0]
-        reach, start = (taps - 1) * w.dilations[n], starts[n]
+        slots, start = (taps - 1) * w.dilations[n] + 1, starts[n]
         for tap in range(taps - 1):
-            past = start + (time + tap * w.dilations[n]) % reach
+            past = start + (time + 1 + tap * w.dilations[n]) % slots
             _accumulate(gates, queues[past], w.gates[n, tap * residual : (tap + 1) * residual])
         _accumulate(gates, x, w.gates[n, (taps - 1) * residual :])
-        if reach:
-            queues[start + time % reach] = x
+        queues[start + time % slots] = x
         for m in range(half):
             gates[m] = _tanh(gates[m]) * (np.float32(0.5) + np.float32(0.5) * _tanh(gates[half + m]))
         outputs[:] = w.outputs_bias[n]
@@ -223,33 +234,34 @@ def _force(w, added, queues, starts, time, x, logits):
 
 
 @numba.njit(parallel=True, **FAST)
-def _draw(w, added, queues, starts, time, last, chances, coldness, drawn, log_probs):
+def _draw(w, added, queues, starts, time, last, uniforms, coldness, top_k, drawn, log_probs):
     for stream in numba.prange(len(last)):
         a, b, c, d, e = _buffers(w)
         logits = np.empty(len(w.logits_bias), dtype=np.float32)
         sample = last[stream]
-        for t in range(chances.shape[1]):
+        for t in range(uniforms.shape[1]):
             _step(w, added[stream], queues[stream], starts, time + t, t, sample, a, b, c, d, e, logits)
-            drawn[stream, t], log_probs[stream, t] = _pick(logits, chances[stream, t], coldness)
+            drawn[stream, t], log_probs[stream, t] = _pick(logits, uniforms[stream, t], coldness, top_k)
             sample = np.float32(drawn[stream, t])
 
 
 @numba.njit(**FAST)
-def _pick(logits, chance, coldness):
-    """A class by the inverse of the cumulative distribution, and its log-probability."""
+def _pick(logits, uniform, coldness, top_k):
+    """The rule of `core.models.categorical.pick`."""
     top, best, normal, total = logits[0], 0, 0.0, 0.0
     for k in range(len(logits)):
         if logits[k] > top:
             top, best = logits[k], k
+    least = np.partition(logits, -top_k)[-top_k] if top_k < len(logits) else np.float32(-np.inf)
     cold = np.empty(len(logits), dtype=np.float32)
     for k in range(len(logits)):
         distance = logits[k] - top
         normal += math.exp(distance)
         if coldness < np.inf:
-            cold[k] = math.exp(distance * np.float32(coldness))
+            cold[k] = math.exp(distance * np.float32(coldness)) if logits[k] >= least else 0
             total += cold[k]
     if coldness < np.inf:
-        rest = chance * total
+        rest = uniform * total
         for k in range(len(logits)):
             rest -= cold[k]
             if rest < 0 and cold[k] > 0:
