@@ -12,10 +12,10 @@ from core.signal.clip import Clip
 from core.tasks.blocks import split_blocks
 from core.tasks.declipping import declip, find_thresholds
 from core.tasks.inpainting import inpaint, join_gaps
-from core.tasks.progress import Progress, Result
 from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
 from core.zoo import manifest
+from tests.runs import finish
 
 
 @pytest.fixture
@@ -27,12 +27,6 @@ def chord(seconds=1.0, rate=16000, channels=1):
     t = np.arange(round(seconds * rate)) / rate
     rows = [sum(np.sin(2 * np.pi * f * (c + 1) * t) for f in (220.0, 330.0, 555.0)) * 0.1 for c in range(channels)]
     return Clip(np.stack(rows), rate)
-
-
-def finish(run) -> Result:
-    *moments, result = run
-    assert all(isinstance(m, Progress) for m in moments) and isinstance(result, Result)
-    return result
 
 
 def test_every_update_is_reported_and_playable(settings):
@@ -108,7 +102,8 @@ def test_outside_the_gaps_nothing_changes(settings, rate):
         inside[start:stop] = True
     assert np.array_equal(result.clip.samples[:, ~inside], clip.samples[:, ~inside])
     assert result.clip.sample_rate == rate and np.isfinite(result.clip.samples).all()
-    assert not np.array_equal(result.clip.samples[:, inside], result.baselines["linear prediction"].samples[:, inside])
+    (predicted,) = result.baselines["linear prediction"].values()
+    assert not np.array_equal(result.clip.samples[:, inside], predicted.samples[:, inside])
 
 
 @pytest.mark.parametrize("rate", [16000, 44100])

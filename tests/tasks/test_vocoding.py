@@ -15,11 +15,11 @@ from core.signal.clip import Clip
 from core.signal.griffin_lim import griffin_lim
 from core.signal.mel import FRONT_ENDS, LOGARITHMS, shift_pitch, stretch_time
 from core.signal.spectrogram_files import read_spectrogram
-from core.tasks.progress import Progress
 from core.tasks.settings import Settings
 from core.tasks.vocoding import front_end_for, mel_error, vocode
 from core.tasks.vocoding import spectrogram_of as spectrogram_at
 from core.tasks.vocoding_runs import mel_condition
+from tests.runs import finish
 
 FRONT_END = FRONT_ENDS["pnf-16k"]
 
@@ -37,12 +37,6 @@ def glide(seconds=1.0, low=300.0, rate=16000):
 @pytest.fixture
 def settings(tiny_prior):
     return Settings(prior=tiny_prior, quality="draft", steps=2)
-
-
-def finish(run):
-    *moments, result = run
-    assert moments and all(isinstance(m, Progress) for m in moments)
-    return result
 
 
 @pytest.mark.parametrize("rate", [16000, 44100])
