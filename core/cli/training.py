@@ -22,12 +22,7 @@ def add_commands(commands) -> None:
     begin.add_argument("--resume", action="store_true", help="go on where the training stopped")
     begin.add_argument("--init", type=Path, metavar="FILE", help="start from this checkpoint's weights")
     command.add_argument(
-        "--others",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="PACK",
-        help="packs of other sounds to mix with (spectral)",
+        "--others", type=Path, nargs="+", default=[], metavar="PACK", help="packs of other sounds to mix with"
     )
     command.add_argument(
         "--set", type=options.setting, action="append", default=[], metavar="KEY=VALUE", help="override the recipe"

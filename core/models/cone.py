@@ -2,7 +2,7 @@
 
 Jenrungrot et al. 2020, sec. 3.1, a Demucs (Defossez et al. 2019) over all microphones at once: gated convolutions down,
 a bidirectional LSTM over time, gated convolutions up with skips, and at every level a bias that depends on the width
-of the window. Convolutions are not padded; the whole mixture is, once.
+of the window. The mixture is padded once, convolutions are not.
 """
 
 import math
@@ -21,12 +21,12 @@ class ConeConfig:
 
     Args:
         microphones: channels in, and of each of the two outputs.
-        windows: widths of the window of angles that the network is conditioned on, each by its number.
+        windows: number of widths of a window of angles, which the network is conditioned on.
         kernel_size, stride: of the convolutions between the levels.
         context: taps of the decoder's gated convolutions.
         depth: levels.
         channels: of the first level.
-        growth: channels of a level as a multiple of those above it, rounded down.
+        growth: ratio of the channels of a level to those of the level above, rounded down.
         lstm_layers: of the bottleneck.
         rescale: the deviation of fresh weights becomes the geometric mean of their own and this one.
     """
@@ -51,7 +51,7 @@ class ConeConfig:
         return widths
 
     def valid_length(self, frames: int) -> int:
-        """The smallest length of input that uses every sample and gives at least so many frames."""
+        """The smallest input length that the strides divide without remainder and that gives at least `frames`."""
         for _ in range(self.depth):
             frames = max(1, math.ceil((frames - self.kernel_size) / self.stride) + 1) + self.context - 1
         for _ in range(self.depth):
@@ -60,13 +60,13 @@ class ConeConfig:
 
 
 def normalise(mixtures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Steps of 16 bits, then mean 0 and standard deviation 1 of the channels' mean; silence stays as it is.
+    """Rounds to 16 bits, then normalises by mean and standard deviation of the channels' average; silence is kept.
 
     Args:
         mixtures: `[batch, mics, frames]`.
 
     Returns:
-        The same at the network's level; mean and standard deviation, each `[batch, 1, 1]`.
+        Normalised mixtures; mean and standard deviation, each `[batch, 1, 1]`.
     """
     mixtures = (mixtures / STEP).round() * STEP
     reference = mixtures.mean(dim=1)
@@ -76,12 +76,12 @@ def normalise(mixtures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def unnormalise(voices: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Voices `[batch, mics, frames]` at the level of their mixture; `mean` and `std` are those of `normalise`."""
+    """The inverse of `normalise` for voices `[batch, mics, frames]`, without its rounding."""
     return voices * std + mean
 
 
 class EncoderLevel(nn.Module):
-    """A strided convolution and a gated one of a single tap, each with the window's own bias."""
+    """A strided convolution and a gated 1 x 1 convolution, each with a bias that depends on the window."""
 
     def __init__(self, config: ConeConfig, inputs: int, width: int):
         super().__init__()
@@ -97,7 +97,8 @@ class EncoderLevel(nn.Module):
 
 
 class DecoderLevel(nn.Module):
-    """A gated convolution and a transposed one; the last level has neither the latter's window nor its ReLU."""
+    """A gated convolution and a transposed one, each with a bias that depends on the window; the last level's
+    transposed one has neither that bias nor a ReLU."""
 
     def __init__(self, config: ConeConfig, width: int, outputs: int, last: bool):
         super().__init__()
@@ -142,7 +143,7 @@ class ConeNetwork(nn.Module):
         return unnormalise(self.heads(x, window)[:, 0], mean, std)
 
     def heads(self, x: Tensor, window: Tensor) -> Tensor:
-        """Both outputs, the voices and one that the original never trains: `[batch, 2, mics, frames]`.
+        """Both outputs, the voices and one that Cone of Silence never trains: `[batch, 2, mics, frames]`.
 
         Args:
             x: of `normalise`; window as in `forward`.
@@ -162,13 +163,13 @@ class ConeNetwork(nn.Module):
 
 
 def _centre(x: Tensor, frames: int) -> Tensor:
-    """So many frames from the middle of x `[..., time]`."""
+    """The middle `frames` of x `[..., time]`."""
     start = (x.shape[-1] - frames) // 2
     return x[..., start : start + frames]
 
 
 def _rescale(layer: nn.Module, reference: float) -> None:
-    """Brings fresh weights closer to a standard deviation, as Demucs does (Defossez et al. 2019)."""
+    """Rescales fresh weights towards a standard deviation, as Demucs does (Defossez et al. 2019)."""
     with torch.no_grad():
         scale = (layer.weight.std() / reference).sqrt()
         layer.weight /= scale

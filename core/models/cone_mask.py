@@ -1,13 +1,13 @@
-"""A small network for separation by direction that encodes a mixture once, then separates any number of windows of it.
+"""A small network for separation by direction: it encodes a mixture once and separates any number of windows of angles.
 
-It replaces the Cone of Silence's own (`core/models/cone.py`, Jenrungrot et al. 2020, sec. 3.1), which is run for every
-window of angles. Its encoder takes the whole mixture: convolutions over time and frequency and, within each band,
-attention along time, as the spatial cues of a source do not change (narrow-band processing, Quan & Li 2024,
-SpatialNet). It also estimates clean phase differences between microphones. A few layers are run for every window: their
-input are the phase differences steered to its centre, where those of a source at the centre vanish. They give complex
-gains for each bin: a mask on every microphone's own spectrum, and a weight for each microphone (as in neural
-beamforming, Heymann et al. 2016), whose weighted sum is added to all channels, as a source at the centre is the same in
-all aligned channels. Silence stays silence.
+An alternative to Cone of Silence's own (`core/models/cone.py`, Jenrungrot et al. 2020, sec. 3.1), which is run anew for
+every window. An encoder sees all microphones: convolutions over time and frequency and, along time within every band,
+attention, as the spatial cues of a source are the same at all times (narrow-band processing, Quan & Li 2024,
+SpatialNet). It also estimates clean phase differences between the microphones. A few layers are run for every window:
+their input are the phase differences steered to the window's centre, which are zero for sound from there. They estimate
+complex gains for each bin: a mask on every microphone's spectrum, and a weight for each microphone (neural beamforming,
+Heymann et al. 2016) whose weighted sum is added to all of them, as aligned microphones record the same voice. Silence
+gives silence.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from core.models.spectral_features import DILATIONS, POSITIONS, fold, positions, unfold
 from core.signal.stft import BINS, N_FFT, istft, stft
 
-FLOOR = 1e-3  # magnitude under which phases are noise, where the mixture's level is 1
+FLOOR = 1e-3  # magnitude under which phases are noise, at a mixture level of 1
 ATTENTION_EVERY = 2  # blocks of the encoder
-PAIRS_AT_ONCE = 2**25  # of times that attention compares: bounds the memory of long mixtures
+PAIRS_AT_ONCE = 2**25  # pairs of frames that attention compares: bounds the memory of long mixtures
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class ConeMaskConfig:
 
     Args:
         microphones: channels in and out.
-        windows: widths of the window of angles that the network is conditioned on, each by its number.
+        windows: number of widths of a window of angles, which the network is conditioned on.
         channels, blocks: of the encoder, which is run once.
         answer_channels, answer_blocks: of the layers that are run for every window.
-        patch: bins that share a position of both.
+        patch: neighbouring bins that are folded into one position, in both.
     """
 
     microphones: int = 4
@@ -46,21 +46,21 @@ class ConeMaskConfig:
 
     @property
     def pairs(self) -> int:
-        """Microphones whose phases are compared to those of microphone 0."""
+        """Pairs of microphone 0 and another one, whose phases are compared."""
         return self.microphones - 1
 
 
 @dataclass(frozen=True, eq=False)
 class MixtureEncoding:
-    """Encoded mixtures.
+    """MixtureEncoding mixtures.
 
     Args:
         spectra: `[batch, mics, BINS, times]`, at level 1.
         level: of the mixtures, `[batch, 1, 1]`.
-        hidden: features, `[batch, answer_channels, BINS / patch, times]`.
-        phases: differences to microphone 0, as measured and as estimated clean: real and imaginary parts,
+        hidden: output of the encoder, `[batch, answer_channels, BINS / patch, times]`.
+        phases: differences to microphone 0, measured and as the encoder cleaned them: real and imaginary parts,
             folded, each `[batch, 2 * pairs * patch, BINS / patch, times]`.
-        frames: samples.
+        frames: samples of the mixtures.
     """
 
     spectra: Tensor
@@ -104,17 +104,17 @@ class ConeMask(nn.Module):
         real, imaginary = (fold(part, patch) for part in (turned.real, turned.imag))
         loudness = (magnitude.mean(dim=1, keepdim=True) + FLOOR).log() / 2
         places = positions(BINS, spectra.device)[None, :, :, None].expand(len(spectra), -1, -1, spectra.shape[-1])
-        shown = torch.cat([fold(torch.cat([loudness, places], dim=1), patch), real, imaginary], dim=1)
-        with self._autocast(shown):
-            hidden, cleaned = self._encode(shown)
+        features = torch.cat([fold(torch.cat([loudness, places], dim=1), patch), real, imaginary], dim=1)
+        with self._autocast(features):
+            hidden, cleaned = self._encode(features)
         cleaned = cleaned.float().chunk(2, dim=1)
         phases = tuple(torch.cat(parts, dim=1) for parts in zip((real, imaginary), cleaned, strict=True))
         return MixtureEncoding(spectra, level, hidden, phases, mixtures.shape[-1])
 
-    def separate(self, encoding: MixtureEncoding, delays: Tensor, windows: Tensor) -> Tensor:
+    def separate(self, encoded: MixtureEncoding, delays: Tensor, windows: Tensor) -> Tensor:
         """The voices that come from inside windows, aligned to their centres: `[batch, windows, mics, frames]`.
 
-        Those of a fresh network are half of the mixture.
+        A fresh network gives half of the mixture.
 
         Args:
             delays: samples by which sound from a window's centre reaches each microphone later than microphone 0,
@@ -122,28 +122,28 @@ class ConeMask(nn.Module):
             windows: number of each window's width, `[batch, windows]`, int64.
         """
         pairs = [(row, k) for row in range(delays.shape[0]) for k in range(delays.shape[1])]
-        at_once = len(pairs) if encoding.spectra.is_cuda else 1  # more would leave a core's cache
+        at_once = len(pairs) if encoded.spectra.is_cuda else 1  # more would leave a core's cache
         groups = [pairs[start : start + at_once] for start in range(0, len(pairs), at_once)]
         rows = [torch.tensor(group, device=delays.device).T for group in groups]
-        voices = [self._separate(encoding, row, delays[row, k], windows[row, k]) for row, k in rows]
+        voices = [self._separate(encoded, row, delays[row, k], windows[row, k]) for row, k in rows]
         return torch.cat(voices).unflatten(0, delays.shape[:2])
 
-    def _separate(self, encoding: MixtureEncoding, rows: Tensor, delays: Tensor, windows: Tensor) -> Tensor:
-        """The voices of one window for each of these rows of the batch, `[windows, mics, frames]`."""
+    def _separate(self, encoded: MixtureEncoding, rows: Tensor, delays: Tensor, windows: Tensor) -> Tensor:
+        """The voices of some windows, `[windows, mics, frames]`; `rows` has the mixture of each, `[windows]`."""
         cycles = torch.arange(BINS, device=delays.device) / N_FFT
         turns = 2 * torch.pi * delays[:, :, None, None] * cycles[:, None]  # [windows, mics, BINS, 1]
-        real, imaginary = (part[rows] for part in encoding.phases)
+        real, imaginary = (part[rows] for part in encoded.phases)
         features = self._steered(real, imaginary, fold(turns[:, 1:].float(), self.config.patch))
         with self._autocast(features):
-            gains = self._gains(features, encoding.hidden[rows], windows)
+            gains = self._gains(features, encoded.hidden[rows], windows)
         mask, beam = gains.split([1, self.config.microphones], dim=1)
-        spectra = encoding.spectra[rows] * torch.polar(torch.ones_like(turns), turns).to(encoding.spectra.dtype)
+        spectra = encoded.spectra[rows] * torch.polar(torch.ones_like(turns), turns).to(encoded.spectra.dtype)
         voices = mask * spectra + (beam * spectra).sum(dim=1, keepdim=True)
-        return istft(voices.flatten(0, 1), encoding.frames).unflatten(0, voices.shape[:2]) * encoding.level[rows]
+        return istft(voices.flatten(0, 1), encoded.frames).unflatten(0, voices.shape[:2]) * encoded.level[rows]
 
-    def _encode(self, shown: Tensor) -> tuple[Tensor, Tensor]:
-        """Features for every window, and clean phase differences, real parts first."""
-        h = self.embed(shown)
+    def _encode(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The hidden state that every window shares, and cleaned phase differences, real parts first."""
+        h = self.embed(features)
         for n, block in enumerate(self.encoder):
             h = h + block(F.silu(h))
             if (n + 1) % ATTENTION_EVERY == 0:
@@ -151,11 +151,11 @@ class ConeMask(nn.Module):
         return self.hidden(F.silu(h)), self.clean(F.silu(h))
 
     def _steered(self, real: Tensor, imaginary: Tensor, turns: Tensor) -> Tensor:
-        """The logarithmic magnitude of the channels' steered sum, and their steered phase differences.
+        """Features of a window: log magnitude of the sum of the steered channels, and steered phase differences.
 
         Args:
             real, imaginary: `[windows, 2 * pairs * patch, BINS / patch, times]`.
-            turns: in radians, `[windows, pairs * patch, BINS / patch, 1]`.
+            turns: phases to steer by in radians, `[windows, pairs * patch, BINS / patch, 1]`.
         """
         cosine, sine = (part.repeat(1, 2, 1, 1) for part in (turns.cos(), turns.sin()))
         real, imaginary = real * cosine - imaginary * sine, real * sine + imaginary * cosine
@@ -173,7 +173,7 @@ class ConeMask(nn.Module):
             h = h + block(F.silu(h * (1 + gain) + shift))
         real, imaginary = unfold(self.head(F.silu(h)).float(), self.config.patch).chunk(2, dim=1)
         half = torch.zeros(1 + self.config.microphones, 1, 1, device=real.device)
-        half[0] = 0.5  # of the mask, which the network's output is added to
+        half[0] = 0.5  # a fresh network's mask
         return torch.complex(real + half, imaginary)
 
     def _autocast(self, like: Tensor) -> torch.autocast:
@@ -181,7 +181,7 @@ class ConeMask(nn.Module):
 
 
 class BandAttention(nn.Module):
-    """Self-attention along time, in every band by itself: `[batch, channels, bands, times]`, the same shape."""
+    """Self-attention along time within every band, `[batch, channels, bands, times]` in and out."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -190,18 +190,18 @@ class BandAttention(nn.Module):
         self.join = nn.Linear(channels, channels)
 
     def forward(self, h: Tensor) -> Tensor:
-        """Features `[batch, channels, bands, times]`, the same shape."""
+        """Attends in groups of bands, to bound memory."""
         bands = h.permute(0, 2, 3, 1)  # [batch, bands, times, channels], as they lie in memory
-        asked = self.ask(self.norm(bands)).flatten(0, 1)  # [batch * bands, times, 3 * channels]
-        at_once = max(1, PAIRS_AT_ONCE // asked.shape[1] ** 2)
-        found = torch.cat([self._compared(*some.chunk(3, dim=-1)) for some in asked.split(at_once)])
-        return self.join(found.view(bands.shape)).permute(0, 3, 1, 2)
+        projected = self.ask(self.norm(bands)).flatten(0, 1)  # [batch * bands, times, 3 * channels]
+        at_once = max(1, PAIRS_AT_ONCE // projected.shape[1] ** 2)
+        attended = torch.cat([self._attention(*some.chunk(3, dim=-1)) for some in projected.split(at_once)])
+        return self.join(attended.view(bands.shape)).permute(0, 3, 1, 2)
 
     @staticmethod
-    def _compared(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Attention of one head; torch's own fused one takes four times as long to train on a CPU."""
-        alike = torch.bmm(query * query.shape[-1] ** -0.5, key.transpose(1, 2))
-        return torch.bmm(alike.softmax(dim=-1), value)
+    def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Scaled dot-product attention of one head; torch's fused one trains four times as slowly on a CPU."""
+        scores = torch.bmm(query * query.shape[-1] ** -0.5, key.transpose(1, 2))
+        return torch.bmm(scores.softmax(dim=-1), value)
 
 
 def _convolution(channels: int, number: int) -> nn.Conv2d:
@@ -211,7 +211,7 @@ def _convolution(channels: int, number: int) -> nn.Conv2d:
 
 
 def root_mean_square(mixtures: Tensor) -> Tensor:
-    """Of mixtures `[batch, mics, frames]`, `[batch, 1, 1]`, however quiet they are; 1 of silence."""
+    """Root mean square of mixtures `[batch, mics, frames]`, `[batch, 1, 1]`, without underflow; 1 for silence."""
     peak = mixtures.abs().amax(dim=(1, 2), keepdim=True)
     peak = torch.where(peak > 0, peak, 1)
     level = peak * (mixtures / peak).square().mean(dim=(1, 2), keepdim=True).sqrt()

@@ -1,7 +1,8 @@
-"""Gap mixer: linear predictions of a gap in, their mix out, with a complex gain for each in every bin.
+"""Gap mixer: fills a gap with a mix of its linear predictions, weighted by a complex gain for each in every bin.
 
-Prediction from the left knows the notes that ring on, prediction from the right those struck in the gap, and neither
-when the one gives way to the other. The network sees where they agree, where in the gap it is, and what stands around.
+The prediction from the left continues notes that ring into the gap, the one from the right those struck inside it; the
+network estimates where one takes over from the other. Its features are the predictions, their differences, the
+position in the gap, and the sound around it.
 """
 
 import torch
@@ -20,7 +21,7 @@ from core.models.spectral_features import (
 from core.signal.stft import HOP_LENGTH, istft, stft
 
 GUESSES = 3  # from both sides, forward, backward
-PLANES = GUESSES * FEATURES + POSITIONS + 1 + 3 + 4  # the last: known share, differences, the place in the gap
+PLANES = GUESSES * FEATURES + POSITIONS + 1 + 3 + 4  # the last: known share, differences, the position in the gap
 PATCH = 4
 CONTEXT = 4096  # samples on each side of a gap that the network sees
 SECOND = 16000
@@ -44,7 +45,7 @@ class GapMixer(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, guesses: Tensor, gaps: list[tuple[int, int]]) -> Tensor:
-        """The mix; a fresh network answers with the first guess.
+        """The mix; a fresh network gives the first guess.
 
         Args:
             guesses: whole waveforms whose gaps are filled, `[batch, GUESSES, samples]`.
@@ -68,14 +69,14 @@ class GapMixer(nn.Module):
 
 
 def mix_gaps(mixer: GapMixer, guesses: Tensor, mask: Tensor) -> Tensor:
-    """The mix in every gap of a waveform, one after the other.
+    """Fills every gap of a waveform with the mix, one gap after the other.
 
     Args:
         guesses: `[GUESSES, batch, samples]`.
         mask: 0 in the gaps, the same for all rows, `[batch, samples]`.
 
     Returns:
-        `[batch, samples]`: outside the gaps the first guess, which is what is known.
+        `[batch, samples]`: outside the gaps the first guess, where it equals the known samples.
     """
     mixed = guesses[0].clone()
     for start, stop in _runs(mask[0] == 0):
@@ -92,13 +93,13 @@ def _runs(inside: Tensor) -> list[tuple[int, int]]:
 
 
 def _differences(spectra: Tensor) -> Tensor:
-    """Logarithms of how far the guesses are from each other, `[batch, 3, BINS, frames]`."""
+    """Log magnitudes of the differences between the guesses, `[batch, 3, BINS, frames]`."""
     pairs = [spectra[:, a] - spectra[:, b] for a, b in ((0, 1), (0, 2), (1, 2))]
     return (torch.stack(pairs, dim=1).abs() + 1e-4).log() / 2
 
 
 def _place(gaps: list[tuple[int, int]], samples: int, frames: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Share of known samples around each frame `[batch, frames]`, and where in the gap it is `[batch, 4, frames]`."""
+    """Share of known samples around each frame `[batch, frames]`, and its position in the gap `[batch, 4, frames]`."""
     known, places, unit = [], [], PLACE_SECONDS * SECOND
     t = torch.arange(frames, device=like.device) * HOP_LENGTH
     for start, stop in gaps:

@@ -1,15 +1,15 @@
-"""Spectral denoiser: a small network on the short-time spectrum that answers with a complex filter for every bin.
+"""Spectral denoiser: small networks on the short-time spectrum that estimate a complex filter for every bin.
 
-Networks of one kind share a checkpoint. The `estimator` looks at the evidence (an interpolation, and the known
-samples with zeros between them, in whose spectrum every alias stands at its true place) and makes a one-step
-estimate. The `denoiser` looks at a noisy waveform, the evidence and that estimate, at any noise level. The `free`
-one looks at a noisy waveform alone: it is the prior in the strict sense, and small, as it is asked most often. The
-`extractor` looks at a noisy waveform and at a mixture that the clean one is part of (target source extraction). Filters
-of 3 x 3 bins follow deep filtering (Mack & Habets 2020), noise levels and scalings Karras et al. 2022. Gaps have an
-estimator of their own (`core/models/gap_mixer.py`).
+A checkpoint holds several. The `estimator` takes the evidence (an interpolation, and the known samples with zeros
+between them, whose spectrum has every alias at its true frequency) and gives a one-step estimate. The `denoiser` takes
+a noisy waveform at any noise level, the evidence and that estimate. The `free` denoiser takes a noisy waveform alone:
+it is the unconditional prior, and small, as it is evaluated most often. The `extractor` takes a noisy waveform and a
+mixture that contains the clean one (target source extraction). Filters of 3 x 3 bins follow deep filtering (Mack &
+Habets 2020), noise levels and scalings Karras et al. 2022. Gaps have an estimator of their own
+(`core/models/gap_mixer.py`).
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -28,16 +28,22 @@ from core.models.spectral_features import (
 )
 from core.signal.stft import istft, quarter_turns, stft
 
-WAVES = 16  # sines and cosines that a number is shown to a network as
-MODULATION_RANK = 24  # of what the setting does to the channels
-SETTING_FEATURES = 3 * WAVES  # of the noise level, the share of known samples, and how they lie
+WAVES = 16  # sines and cosines that embed a number
+MODULATION_RANK = 24  # of the linear map from the setting to gains and shifts of the channels
+SETTING_FEATURES = 3 * WAVES  # of the noise level, the share of known samples, and the density of their edges
 
 
 @dataclass(frozen=True)
 class SpectralConfig:
-    """Sizes of the networks. patch: bins that share a position of a network; `free_*`: of the one without evidence;
-    `gap_*`: of the one that mixes predictions of gaps, without which the simplest of these is taken;
-    `extractor_*`: of the one that looks at a mixture, without which the free one stands in."""
+    """Sizes of the networks.
+
+    Args:
+        channels, blocks: of the estimator and the denoiser; the free denoiser and the extractor have as many blocks.
+        patch, free_patch, extractor_patch: neighbouring bins that are folded into one position.
+        free_channels: of the free denoiser.
+        gap_channels, gap_blocks: of the gap mixer; 0 channels for none, then the first prediction of a gap is used.
+        extractor_channels: of the extractor; 0 for none, then the free denoiser is used.
+    """
 
     channels: int = 64
     blocks: int = 10
@@ -51,11 +57,12 @@ class SpectralConfig:
 
 
 class FilterNet(nn.Module):
-    """Spectra in, the sum of their filtered versions and a small additive spectrum out.
+    """Estimates a spectrum as the sum of filtered input spectra and a small additive spectrum.
 
     Args:
-        spectra: how many spectra come in.
-        base: the gain on each spectrum that a fresh network starts from is given at each call.
+        spectra: number of input spectra.
+        channels, blocks: of the convolutions.
+        patch: neighbouring bins that are folded into one position.
     """
 
     def __init__(self, spectra: int, channels: int, blocks: int, patch: int):
@@ -85,10 +92,10 @@ class FilterNet(nn.Module):
 
         Args:
             spectra: [batch, spectra, BINS, frames], complex.
-            scale: brings the spectra to unit level for the features, [spectra].
+            scale: factors that bring the spectra to unit level for the features, [spectra].
             known_share: share of known samples in each frame, [batch, frames].
-            setting: what question this is, [batch, SETTING_FEATURES].
-            base: gain of each spectrum's centre tap that the network's answer is added to, [spectra].
+            setting: embedding of noise level and evidence (`_setting`), [batch, SETTING_FEATURES].
+            base: gain of each spectrum's centre tap that the network's taps are added to, [spectra].
 
         Returns:
             [batch, BINS, frames], complex.
@@ -165,7 +172,7 @@ class SpectralDenoiser(nn.Module):
         level = sigma[0]
         spectra = torch.stack([stft(x), stft(mixture)], dim=1)
         scale = torch.stack([(level**2 + DATA_STD**2).rsqrt(), level.new_tensor(1 / MIXTURE_STD)])
-        # half of the mixture is the best that is known of a source at first, and is off by half of it
+        # half of the mixture is the best estimate without x; its error has half the source's variance
         trust = DATA_STD**2 / (2 * level**2 + DATA_STD**2)
         base = torch.stack([trust, (1 - trust) / 2])
         nothing = torch.zeros_like(x)
@@ -178,13 +185,8 @@ def build(config: dict) -> SpectralDenoiser:
     return SpectralDenoiser(SpectralConfig(**config))
 
 
-def configuration(model: SpectralDenoiser) -> dict:
-    """What `build` needs to make this network again."""
-    return asdict(model.config)
-
-
 def _apply_filters(spectra: Tensor, taps: Tensor, base: Tensor) -> Tensor:
-    """Sum over spectra and 3 x 3 neighbours of tap * neighbour, turned into the demodulation of the bin it serves."""
+    """Sum over spectra and 3 x 3 neighbours of tap * neighbour, each turned to the centre bin's demodulation."""
     batch, count, bins, frames = spectra.shape
     taps = taps.reshape(batch, count, 9, 2, bins, frames)
     padded = F.pad(spectra, (1, 1, 1, 1))
@@ -205,10 +207,10 @@ def _known_share(mask: Tensor) -> Tensor:
 
 
 def _setting(sigma: Tensor | None, mask: Tensor) -> Tensor:
-    """The noise level, the share of known samples and the density of their edges, as waves of their logarithms.
+    """Embeds the logarithms of the noise level, the share of known samples and the density of their edges.
 
-    Share and edges tell decimation (share 1 / k, edges 2 / k) from gaps (hardly an edge), clipping and band limits
-    (nothing known).
+    Share and edges distinguish decimation (share 1 / k, edges 2 / k), gaps (few edges), clipping and band limits (no
+    known samples).
 
     Returns:
         [batch, SETTING_FEATURES].
@@ -222,7 +224,7 @@ def _setting(sigma: Tensor | None, mask: Tensor) -> Tensor:
 def _waves(value: Tensor, lowest: float) -> Tensor:
     """Sines and cosines of a number at frequencies from `lowest` to 16 times that, [batch, WAVES].
 
-    None is so high that neighbouring values would have to be learned one by one.
+    The highest is low enough for the network to interpolate between values.
     """
     frequencies = lowest * 16.0 ** (torch.arange(WAVES // 2, device=value.device) / (WAVES // 2 - 1))
     phase = value[:, None] * frequencies

@@ -1,4 +1,4 @@
-"""How a complex spectrum looks to a network, and how neighbouring bins are folded into channels and back."""
+"""Features of complex spectra for networks, and folding of neighbouring bins into channels and back."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from core.signal.stft import BINS, quarter_turns
 
-DATA_STD = 0.12  # root mean square level that waveforms are brought to before they come to a network
+DATA_STD = 0.12  # root mean square level of the networks' waveforms
 MIXTURE_STD = DATA_STD * 2**0.5  # of a mixture of two sources
 DILATIONS = ((1, 1), (2, 1), (4, 2), (8, 2), (16, 4))  # in (patched) frequency and time, block by block
 FEATURES = 7  # per spectrum
@@ -16,8 +16,8 @@ POSITIONS = 4
 def spectral_features(spectra: Tensor, known_share: Tensor) -> Tensor:
     """Real features of complex spectra [batch, spectra, BINS, frames]: [batch, features, BINS, frames].
 
-    Log magnitude; compressed real and imaginary part; the turn from the frame before (instantaneous frequency) and
-    from the bin below (group delay), which do not depend on absolute phase; then position in frequency and share of
+    Log magnitude; compressed real and imaginary part; phase difference to the frame before (instantaneous frequency)
+    and to the bin below (group delay), which do not depend on absolute phase; then position in frequency and share of
     known samples.
     """
     batch, _, bins, frames = spectra.shape
@@ -35,7 +35,7 @@ def spectral_features(spectra: Tensor, known_share: Tensor) -> Tensor:
 
 
 def positions(bins: int, device: torch.device) -> Tensor:
-    """Where every bin is in frequency, as waves: [POSITIONS, bins]."""
+    """Embedding of every bin's frequency, [POSITIONS, bins]."""
     position = torch.linspace(0, 1, bins, device=device)
     waves = [position, (-8 * position).exp(), (torch.pi * position).cos(), (4 * torch.pi * position).cos()]
     return torch.stack(waves)

@@ -2,8 +2,8 @@
 
 van den Oord et al. 2016, in the variant of r9y9's wavenet_vocoder that PnF uses (Jayaram & Thickstun 2021): the input
 is one scalar channel, residuals are scaled by sqrt(1/2) and the sum of the skips by sqrt(1 / layers). A
-noise-conditional network serves a whole ladder of noise levels: it is told sigma and predicts the CLEAN class of the
-next sample from the noisy past.
+noise-conditional network covers a whole ladder of noise levels: conditioned on sigma, it predicts the CLEAN class of
+the next sample from the noisy past.
 
 Everything is `[batch, time, channels]` and a layer is one matrix product over its dilated taps, laid side by side:
 on a CPU twice as fast as a convolution over `[batch, channels, time]`.
@@ -32,13 +32,13 @@ class WaveNetConfig:
         skip: channels of the skip connections.
         kernel_size: taps of a dilated convolution.
         classes: of the next sample.
-        noise_conditional: told sigma; its input is centred and scaled. Otherwise it takes raw class indices.
+        noise_conditional: conditioned on sigma, with centred and scaled input; otherwise the input is class indices.
         embedding: channels of the embedding of sigma.
-        bands: of the mel spectrogram that every layer is told; 0 for a network that is told none.
-        frame_padding: frames that the spectrogram has more than the waveform, at each end.
+        bands: of the mel spectrogram that every layer is conditioned on; 0 for none.
+        frame_padding: extra frames of the spectrogram at each end of the waveform.
         upsampling: factors from frames to samples; their product is the hop length.
-        spread: of sound in classes, roughly, which a noise-conditional input is scaled by: mu-law spreads it over most
-            of them, linear classes do not.
+        spread: rough standard deviation of sound in classes, which scales a noise-conditional input; larger for mu-law
+            than for linear classes.
     """
 
     layers: int = 30
@@ -57,7 +57,7 @@ class WaveNetConfig:
 
     @property
     def hop_length(self) -> int:
-        """Samples of a frame of the spectrogram."""
+        """Samples between frames of the spectrogram."""
         return math.prod(self.upsampling)
 
     @property
@@ -66,12 +66,12 @@ class WaveNetConfig:
 
     @property
     def receptive_field(self) -> int:
-        """Samples that a prediction can see."""
+        """Samples that a prediction depends on."""
         return (self.kernel_size - 1) * sum(self.dilations) + 1
 
 
 def dilated_taps(padded: Tensor, kernel_size: int, dilation: int) -> Tensor:
-    """x at t - (kernel_size - 1) * dilation, ..., t - dilation, t, side by side.
+    """x at t - (kernel_size - 1) * dilation, ..., t - dilation, t, concatenated as channels.
 
     `[batch, (kernel_size - 1) * dilation + time, channels]` becomes `[batch, time, kernel_size * channels]`.
     """
@@ -96,7 +96,7 @@ class NoiseEmbedding(nn.Module):
 
 
 class SampleFeatures(nn.Module):
-    """The scaled sample and sinusoids of it: neighbouring classes look different to the first layer from the start."""
+    """The scaled sample and sinusoids of it, so that a fresh first layer already distinguishes neighbouring classes."""
 
     octaves = 4  # periods of 4, 2, 1 and 1/2 times the spread
 
@@ -112,10 +112,10 @@ class SampleFeatures(nn.Module):
 
 
 class Upsampling(nn.Module):
-    """From frames of a mel spectrogram to samples: a convolution over frames, then repetition and smoothing by turns.
+    """Upsamples a mel spectrogram from frames to samples: a convolution over frames, then a stage for every factor.
 
-    Every band is brought to mean 0 and scale 1 (over the data that the network learned from) first. Every frame is
-    repeated by a factor and smoothed over 2 * factor + 1 samples, the same for all bands.
+    Bands are first normalised by the mean and scale of the training data. A stage repeats every frame `factor` times
+    and smooths over 2 * factor + 1 samples, the same for all bands.
     """
 
     def __init__(self, config: WaveNetConfig):
@@ -151,7 +151,7 @@ class GatedLayer(nn.Module):
 
     @property
     def reach(self) -> int:
-        """Earlier samples that an output can see."""
+        """Earlier samples that an output depends on."""
         return (self.kernel_size - 1) * self.dilation
 
     def forward(
@@ -200,9 +200,9 @@ class WaveNet(nn.Module):
         Args:
             x: real-valued classes, `[batch, time]`.
             sigma: noise level of x in classes, `[batch]`, for a noise-conditional network.
-            past: of `no_past` or an earlier call, which this call goes on from and updates; sample by sample, this
-                is incremental decoding.
-            condition: of `upsample`, as long as x, `[batch, time, bands]`, for a network that is told a spectrogram.
+            past: of `no_past` or an earlier call, which this call continues and updates; sample by sample, this is
+                incremental decoding.
+            condition: of `upsample`, as long as x, `[batch, time, bands]`, for a network with `bands`.
         """
         embedding = self.embed(sigma) if self.embed is not None else None
         past = self.no_past(x) if past is None else past
@@ -214,7 +214,7 @@ class WaveNet(nn.Module):
         return self.logits(F.relu(self.head(F.relu(skips * math.sqrt(1 / self.config.layers)))))
 
     def features(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
-        """What the first gated layer sees, `[batch, time, residual]`."""
+        """Input of the first gated layer, `[batch, time, residual]`."""
         if self.embed is not None:
             x = (x - self.centre) / (self.spread**2 + sigma[:, None] ** 2).sqrt()
         return self.first(x[..., None])

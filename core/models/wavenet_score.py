@@ -1,12 +1,13 @@
-"""The gradient of a WaveNet's smoothed log-likelihood with respect to its input, fast.
+"""The gradient of a WaveNet's smoothed log-likelihood with respect to its input, by a hand-written backward pass.
 
 PnF (Jayaram & Thickstun 2021, sec. 3.2) smooths the discretised likelihood of the next sample by a level's noise:
 
     log p(y) = log N(0; 0, sigma^2) + logsumexp_k(logits_k - ((y - k) / sigma)^2 / 2) - logsumexp_k(logits_k)
 
-Its gradient flows through the target y and through the network. No weight wants a gradient, so the backward pass is
-written out: every layer keeps the two slopes of its gates and nothing else. Time is cut into chunks that stay near the
-processor; the layers' pasts go from chunk to chunk on the way forward, their debts on the way back.
+Its gradient flows through the target y and through the network. Weights need no gradient, so every layer keeps only the
+two slopes of its gates for the backward pass. Time is cut into chunks that fit the processor's cache: forward, each
+chunk passes the layers' last samples (`past`) to the next; backward, each passes to the chunk before it the gradient of
+those samples (`debt`).
 """
 
 import math
@@ -44,7 +45,7 @@ def smoothed_log_prob(logits: Tensor, y: Tensor, sigma: float) -> tuple[Tensor, 
 
 @dataclass(frozen=True)
 class _Layer:
-    """A gated layer's weights with the fixed factors sqrt(1/2), sqrt(1/layers) and tanh's 2 folded into them."""
+    """A gated layer's weights with sqrt(1/2), sqrt(1/layers) and the 2 of tanh(x) = 2 sigmoid(2 x) - 1 folded in."""
 
     kernel_size: int
     dilation: int
@@ -56,7 +57,7 @@ class _Layer:
 
     @cached_property
     def taps(self) -> list[Tensor]:
-        """The gates' weights of each tap, transposed for the way back, [residual, gate]."""
+        """The gates' weights of each tap, transposed for the backward pass, [residual, gate]."""
         return [tap.t().contiguous() for tap in self.gates.chunk(self.kernel_size, dim=1)]
 
     def forward(self, x: Tensor, past: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -76,10 +77,10 @@ class _Layer:
         return torch.add(residual, x, alpha=SQRT_HALF), skip, padded[:, x.shape[1] :], slopes
 
     def backward(self, dx: Tensor, dskip: Tensor, slopes: Tensor, debt: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradient of this layer's x, given that of the next one's, of the skip, and what later chunks owe it.
+        """Gradient of this layer's x, given those of its outputs and, in `debt`, that of the next chunk's past.
 
         Returns:
-            The gradient `[batch, time, residual]` and what this chunk owes the one before.
+            The gradient `[batch, time, residual]`, and that of this chunk's past.
         """
         dz = linear(torch.cat([dx, dskip], dim=-1), self.outputs.t())
         dgates = (slopes * dz[..., None, :]).flatten(-2)
@@ -98,7 +99,7 @@ class WaveNetScore:
     Args:
         model: its weights are read once, here.
         precision: of the matrix products, torch.bfloat16 or torch.float32.
-        chunk: samples that are worked on at a time; changes the speed, not the result.
+        chunk: samples per chunk; changes the speed, not the result.
     """
 
     def __init__(self, model: WaveNet, precision: torch.dtype = torch.float32, chunk: int = 4096):
@@ -113,7 +114,7 @@ class WaveNetScore:
         """log p of x[:, context:] given what came before, `[batch, time - context]` in nats; its sum's gradient.
 
         Args:
-            x: real-valued classes `[batch, time]`, a sequence of its own.
+            x: real-valued classes `[batch, time]`; nothing comes before the first.
             sigma: noise level of x in classes.
             context: leading samples that have no likelihood, at least 1 and less than time.
             condition: of `WaveNet.upsample`, one row for each sample but the last, `[batch, time - 1, bands]`.
@@ -156,15 +157,15 @@ class WaveNetScore:
         sigma: float,
         condition: Tensor,
     ):
-        """log p, its gradient with respect to the target; of every chunk the gates' slopes and the skips' gradient."""
+        """log p, its gradient with respect to the target, and for every chunk the gates' slopes and skips' gradient."""
         pasts = [past.to(self.precision) for past in self.model.no_past(target)]
         log_probs, dtargets, tape = [], [], []
         condition = condition.to(self.precision)
         chunks = (t.split(self.chunk, dim=1) for t in (features, target, counted, condition))
-        for x, y, c, told in zip(*chunks, strict=True):
+        for x, y, c, local in zip(*chunks, strict=True):
             slopes, skips = [], x.new_zeros(*x.shape[:-1], self.model.config.skip)
             for n, layer in enumerate(layers):
-                x, skip, pasts[n], slope = layer.forward(x, pasts[n], told)
+                x, skip, pasts[n], slope = layer.forward(x, pasts[n], local)
                 slopes.append(slope)
                 skips += skip
             log_prob, dskip, dtarget = self._likelihood(skips, y, sigma)

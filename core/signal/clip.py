@@ -1,4 +1,4 @@
-"""A clip: what files, uploads, microphones and results are."""
+"""A clip: audio in memory, from files, uploads and microphones, and as results."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Clip:
     sample_rate: int
 
     def __post_init__(self):
-        samples = np.array(np.atleast_2d(self.samples), dtype=np.float32)  # a copy: nobody else holds it
+        samples = np.array(np.atleast_2d(self.samples), dtype=np.float32)  # a copy, so that no caller can change it
         samples.flags.writeable = False
         object.__setattr__(self, "samples", samples)
 

@@ -1,4 +1,4 @@
-"""Audio files in and out: checked before they are decoded, written whole, never at another level."""
+"""Audio files in and out: checked before they are decoded, written atomically, levels unchanged."""
 
 import io
 import math
@@ -22,13 +22,13 @@ from core.signal.truncation import header_promises_more, ogg_lacks_end
 BLOCK_FRAMES = 2**18
 SMALLER_BLOCKS = (4096, 256, 16, 1)
 MP3_RUN_UP = 24 * 1152
-LONGEST_HEADER_CLAIM = 2**48  # frames; more means that the header does not know
+LONGEST_HEADER_CLAIM = 2**48  # frames; more means an unknown length
 FLAC_STEPS = 2**23
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A clip, and plain sentences on what a listener should know about its file."""
+    """A clip, and sentences for the user about its file, such as that it ends early."""
 
     clip: Clip
     notes: tuple[str, ...] = ()
@@ -36,10 +36,10 @@ class Recording:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a header says, before anything is decoded.
+    """Contents of a header, before anything is decoded.
 
     Args:
-        frames: samples per channel; None where the header does not know.
+        frames: samples per channel; None if the header does not say.
         sample_rate: in Hz.
         ends_early: the header promises more than the file holds.
     """
@@ -51,7 +51,7 @@ class Probe:
 
     @property
     def seconds(self) -> float:
-        """Infinite where the header does not know."""
+        """Infinite if the header does not say."""
         return math.inf if self.frames is None else self.frames / self.sample_rate
 
 
@@ -75,7 +75,7 @@ def read_clip(
     """Reads a file or a part of it, at its own rate and level.
 
     Args:
-        path: WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU and what else libsndfile knows, 8 to 64 bit.
+        path: WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU or another format of libsndfile, 8 to 64 bit.
         start: of the part, in seconds.
         length: of the part, in seconds; None reads to the end.
 
@@ -103,7 +103,7 @@ def write_clip(path: str | Path, clip: Clip) -> tuple[str, ...]:
     """Writes a clip at its own level: `.wav` float32 (bit for bit), `.flac` 24 bit, `.ogg` Vorbis, by the name.
 
     Returns:
-        Plain sentences on what the format could not keep.
+        Sentences for the user on what the format could not keep.
 
     Raises:
         InputError: another extension, a format that does not take these channels or this rate, or as `replacing`.
@@ -138,7 +138,7 @@ def _open(path: Path, limits: Limits) -> soundfile.SoundFile:
             "Cut it, or compress it as FLAC."
         )
     try:
-        # a descriptor has no extension that libsndfile could believe
+        # by descriptor, as libsndfile would trust a wrong extension
         return soundfile.SoundFile(os.open(path, os.O_RDONLY))
     except OSError as error:
         raise InputError(f"{path.name} cannot be read: {error.strerror}.") from error
@@ -147,9 +147,9 @@ def _open(path: Path, limits: Limits) -> soundfile.SoundFile:
 
 
 def _read(path: Path, channels: int, first: int, most: int, limits: Limits) -> np.ndarray:
-    """Frames from `first` on, at most `most`, `[channels, frames]`; as many as can be decoded.
+    """At most `most` frames from `first` on, as many as can be decoded, `[channels, frames]`.
 
-    A decoder that meets the end of a cut file fails with its whole block, so the rest is read in ever smaller ones.
+    At the end of a truncated file the decoder fails for a whole block, so the rest is read in ever smaller ones.
     """
     samples, count = np.empty((channels, most), dtype=np.float32), 0
     for block in (BLOCK_FRAMES, *SMALLER_BLOCKS):
@@ -162,7 +162,8 @@ def _read(path: Path, channels: int, first: int, most: int, limits: Limits) -> n
 
 
 def _read_block(file: soundfile.SoundFile, start: int, frames: int) -> np.ndarray:
-    """`[frames, channels]`. soundfile seeks after every read, and frames of MP3 borrow bits from many before them."""
+    """`[frames, channels]`. As soundfile seeks after every read, MP3 is decoded from MP3_RUN_UP samples earlier: its
+    blocks depend on earlier ones."""
     run_up = min(start, MP3_RUN_UP) if file.format == "MP3" else 0
     file.seek(start - run_up)
     return file.read(run_up + frames, dtype="float32", always_2d=True)[run_up:]
@@ -185,7 +186,7 @@ def _write_wav(file, clip: Clip) -> tuple[str, ...]:
 
 
 def _write_flac(file, clip: Clip) -> tuple[str, ...]:
-    encoded = io.BytesIO()  # libsndfile does not tell of a disk that fills up at the end of a file
+    encoded = io.BytesIO()  # libsndfile does not report a disk that fills up at the end of a file
     form = {"format": "FLAC", "subtype": "PCM_24"}
     clipped = 0
     with soundfile.SoundFile(encoded, "w", clip.sample_rate, clip.channels, **form) as target:

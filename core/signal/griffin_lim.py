@@ -1,4 +1,4 @@
-"""Griffin & Lim 1984: phases that agree with each other, for a mel spectrogram."""
+"""Waveforms from mel spectrograms by consistent phases (Griffin & Lim 1984)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Curves through known samples: splines. Baselines, and what chains start from."""
+"""Cubic splines through known samples: baselines, and starting points of samplers."""
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -7,7 +7,7 @@ CUBIC_BLOCK, CUBIC_MARGIN = 65536, 256
 
 
 def spline(kept: np.ndarray, factor: int, frames: int) -> np.ndarray:
-    """Cubic spline through samples 0, factor, 2 factor, ...; after the last of them it holds its value.
+    """Cubic spline through samples 0, factor, 2 factor, ..., constant after the last of them.
 
     Args:
         kept: [ceil(frames / factor)].
@@ -22,14 +22,14 @@ def spline(kept: np.ndarray, factor: int, frames: int) -> np.ndarray:
 
 
 def cubic_through(samples: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Cubic spline through the known samples, pulled no nearer to zero than the others are: the simplest declipping.
+    """Cubic spline through the known samples, at least as far from zero as the clipped ones: a baseline of declipping.
 
     Args:
-        samples: [frames]; the unknown ones are bounds.
+        samples: [frames]; the unknown ones are clipped and bound the spline.
         known: [frames], bool.
     """
     drawn = np.array(samples, dtype=np.float64)
-    for start in range(0, len(drawn), CUBIC_BLOCK):  # a spline is local: its memory need not grow with the clip
+    for start in range(0, len(drawn), CUBIC_BLOCK):  # a spline is local: blocks bound its memory
         part = slice(max(0, start - CUBIC_MARGIN), start + CUBIC_BLOCK + CUBIC_MARGIN)
         position = np.arange(len(drawn[part]))
         if known[part].all() or known[part].sum() < 4:

@@ -1,4 +1,4 @@
-"""How large, long and fast audio may be. Each refusal says the limit and what would work."""
+"""Limits on size, length, channels and sample rate of audio. Each refusal says the limit and what would work."""
 
 from dataclasses import dataclass, replace
 
@@ -10,10 +10,10 @@ from core.signal.clip import Clip
 
 @dataclass(frozen=True)
 class Limits:
-    """What is accepted; `dataclasses.replace` raises a limit, as `ARRAY_LIMITS` does.
+    """Limits of accepted audio; `dataclasses.replace` changes one, as for `ARRAY_LIMITS`.
 
     Args:
-        seconds: longest part that is worked on at once.
+        seconds: longest part.
         channels: most channels.
         lowest_rate, highest_rate: sample rates in Hz.
         file_bytes: largest file.
@@ -51,7 +51,7 @@ def check_format(name: str, channels: int, sample_rate: int, limits: Limits = LI
 
 
 def check_clip(name: str, clip: Clip, limits: Limits = LIMITS) -> None:
-    """Refuses a clip that cannot be worked on.
+    """Refuses a clip outside the limits.
 
     Raises:
         InputError: as `check_format`; no samples or too few; too long; NaN or infinity.

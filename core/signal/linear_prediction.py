@@ -1,4 +1,4 @@
-"""Linear prediction: gaps filled from both sides. A baseline (`fill_gap`), and evidence (`interpolate_gap`)."""
+"""Linear prediction of gaps from both sides: a baseline (`fill_gap`), and evidence for priors (`interpolate_gap`)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ from scipy.linalg import solve_toeplitz
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import fftconvolve, lfilter
 
-ORDER, CONTEXT = 256, 4096  # of the baseline: coefficients, and the samples at each side that they are fitted to
-MODELS = ((512, 1024), (1024, 2048), (1024, 8192))  # the same of the models of `interpolate_gap`
+ORDER, CONTEXT = 256, 4096  # of the baseline: coefficients, and samples on each side that they are fitted to
+MODELS = ((512, 1024), (1024, 2048), (1024, 8192))  # (order, context) of the models of `interpolate_gap`
 SIDE_ORDER = 1024  # of its predictions from one side
-RUNAWAY = 4  # times as loud as its surroundings a gap is never
-LONGEST_SHARP, SHORTEST_SIDE = 8000, 32  # samples of a gap, and beside it
-DOUBT, DOUBT_FRAME = 2.2, 256  # errors over the models' spread, measured on piano; samples that share a spread
+RUNAWAY = 4  # a prediction this many times louder than its surroundings has diverged
+LONGEST_SHARP, SHORTEST_SIDE = 8000, 32  # most samples of a gap for `interpolate_gap`, and fewest on each side
+DOUBT, DOUBT_FRAME = 2.2, 256  # ratio of errors to the models' spread, measured on piano; samples it is averaged over
 DITHER = 1e-4  # relative to the root mean square
-PREDICTABLE = 1e-10  # share of the energy that may stay unpredicted
+PREDICTABLE = 1e-10  # share of the energy at which Burg's recursion stops
 Fit = Callable[[np.ndarray, int], np.ndarray]
 
 
-def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER, fit: Fit | None = None) -> np.ndarray:
+def fill_gap(samples: np.ndarray, start: int, stop: int, fit: Fit | None = None) -> np.ndarray:
     """Fills samples[start:stop] by linear prediction from both sides, cross-faded over the gap (Kauppinen & Roth 2002).
 
-    A side with nothing known next to it does not take part; a gap without sides becomes silence.
+    A gap at an end of the samples is predicted from its other side alone; a gap without sides becomes silence.
 
     Args:
-        samples: [frames]; what stands in the gap is not looked at.
-        fit: makes the prediction error filter of (a side, order); Burg's method unless given.
+        samples: [frames]; those inside the gap are ignored.
+        fit: prediction error filter from (a side, order); Burg's method unless given.
 
     Returns:
         [stop - start], float64.
@@ -35,7 +35,7 @@ def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER, fit
     before = np.asarray(samples[max(0, start - CONTEXT) : start], dtype=np.float64)
     after = np.asarray(samples[stop : stop + CONTEXT], dtype=np.float64)[::-1]
     fit = fit or _fit_burg
-    forward, backward = _extrapolate(before, count, order, fit), _extrapolate(after, count, order, fit)[::-1]
+    forward, backward = _extrapolate(before, count, ORDER, fit), _extrapolate(after, count, ORDER, fit)[::-1]
     if len(before) == 0 or len(after) == 0:
         return forward if len(after) == 0 else backward
     fade = 0.5 + 0.5 * np.cos(np.pi * (np.arange(count) + 0.5) / count)
@@ -44,13 +44,13 @@ def fill_gap(samples: np.ndarray, start: int, stop: int, order: int = ORDER, fit
 
 @dataclass(frozen=True)
 class GapPrediction:
-    """What linear prediction makes of a gap, float64; `[stop - start]` of one gap, `[frames]` of all gaps of a clip.
+    """Linear predictions of a gap, float64; `[stop - start]` of one gap, `[frames]` of all gaps of a clip.
 
     Args:
-        mean: over several models of both sides.
-        doubt: how far off the mean may be (standard deviation; infinite where that is unknown).
-        joint: of the model with the farthest view.
-        forward, backward: from one side alone.
+        mean: of several models of both sides.
+        doubt: estimated standard deviation of the mean's error; infinite where unknown.
+        joint: of the model of both sides with the longest context.
+        forward, backward: from the left and from the right side alone.
     """
 
     mean: np.ndarray
@@ -61,11 +61,11 @@ class GapPrediction:
 
 
 def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> GapPrediction:
-    """Fills samples[start:stop] so that the prediction error of one model of both sides is least (Janssen et al. 1986).
+    """Fills samples[start:stop] by minimising the prediction error of a model of both sides (Janssen et al. 1986).
 
-    The mean over models of short and long surroundings: the near ones know how a note is dying away, the far ones tell
-    close tones apart. Where they disagree they are wrong, by about DOUBT times as much. Sharper than `fill_gap`, to
-    which gaps at an end of the samples and very long ones are left.
+    Several models are fitted, to short contexts (which follow the decay of a note) and long ones (which resolve close
+    tones), and averaged; their errors are about DOUBT times their spread. More accurate than `fill_gap`, which is used
+    for gaps at an end of the samples and for very long ones.
     """
     farthest, count = max(context for _, context in MODELS), stop - start
     sides = [np.asarray(samples[max(0, start - farthest) : start], dtype=np.float64)]
@@ -89,12 +89,12 @@ def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> GapPrediction
 
 
 def _least_error(before: np.ndarray, after: np.ndarray, count: int, order: int, context: int) -> np.ndarray:
-    """The `count` samples between `before` and `after` that one autoregressive model of both errs least about."""
+    """The `count` samples between `before` and `after` of least prediction error under one model of both."""
     before, after = before[-context:], after[:context]
     order = min(order, len(before) // 2, len(after) // 2)
     predictor = burg([_dithered(before), _dithered(after)], order)
     known = np.concatenate([before[-order:], np.zeros(count), after[:order]])
-    error = fftconvolve(known, predictor)[order : 2 * order + count]  # of all predictions that see the gap
+    error = fftconvolve(known, predictor)[order : 2 * order + count]  # of all predictions that involve the gap
     right = fftconvolve(error, predictor[::-1])[order : order + count]
     # normal equations: symmetric and Toeplitz, made of the predictor's autocorrelation
     lags = np.correlate(predictor, predictor, "full")[order:][:count]
@@ -103,7 +103,7 @@ def _least_error(before: np.ndarray, after: np.ndarray, count: int, order: int, 
 
 
 def fill_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> np.ndarray:
-    """`fill_gap` for every (start, stop), from what is known at its sides; gaps are sorted and do not touch.
+    """`fill_gap` for every (start, stop), from the samples up to the gaps beside it; gaps are sorted and do not touch.
 
     Returns:
         A float64 copy of the samples, filled.
@@ -115,10 +115,11 @@ def fill_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> np.ndarra
 
 
 def interpolate_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> GapPrediction:
-    """`interpolate_gap` for every (start, stop), from what is known at its sides; gaps are sorted and do not touch.
+    """`interpolate_gap` for every (start, stop), from the samples up to the gaps beside it; gaps are sorted and do not
+    touch.
 
     Returns:
-        Waveforms as long as the samples, which stand outside the gaps; the doubt is zero there.
+        Waveforms [frames] that equal the samples outside the gaps; the doubt is zero there.
     """
     made = {name: np.array(samples, dtype=np.float64) for name in GapPrediction.__dataclass_fields__}
     made["doubt"][:] = 0
@@ -137,7 +138,7 @@ def _with_sides(gaps: Sequence[tuple[int, int]], frames: int) -> Iterator[tuple[
 
 
 def _dithered(samples: np.ndarray) -> np.ndarray:
-    """With noise far under the signal, so that bands which are quite empty do not make all others unpredictable."""
+    """The samples with faint noise, which keeps the fit well conditioned where frequency bands are empty."""
     rms = np.sqrt(np.mean(np.square(samples)))
     return samples + DITHER * rms * np.random.default_rng(0).standard_normal(len(samples))
 
@@ -147,25 +148,25 @@ def _fit_burg(context: np.ndarray, order: int) -> np.ndarray:
 
 
 def _extrapolate(context: np.ndarray, count: int, order: int, fit: Fit) -> np.ndarray:
-    """Goes on after the context with its linear prediction."""
+    """Continues the context by its linear prediction, [count]."""
     order = min(order, len(context) // 2)
     if order < 1 or not np.any(np.abs(context) > 1e-9):
         return np.zeros(count)
     predictor = fit(context, order)
     history = context[::-1][:order]
-    # the filter's state is what the history still adds to the samples to come
+    # the filter's state: contributions of the history to the next samples
     state = np.array([-np.dot(predictor[n + 1 :], history[: order - n]) for n in range(order)])
     return lfilter([1.0], predictor, np.zeros(count), zi=state)[0]
 
 
 def burg(segments: Sequence[np.ndarray], order: int) -> np.ndarray:
-    """Prediction error filter [1, a_1, ..., a_order] of all segments (Burg 1975): stable, and sharp on tones."""
+    """Prediction error filter [1, a_1, ..., a_order] of all segments by Burg's method (1975), which is stable."""
     predictor = np.ones(1)
     errors = [(segment[1:].copy(), segment[:-1].copy()) for segment in segments]  # forward, backward
     least = PREDICTABLE * 2 * sum(np.dot(segment, segment) for segment in segments)
     for _ in range(order):
         energy = sum(np.dot(f, f) + np.dot(b, b) for f, b in errors)
-        if energy <= least:  # all is predicted: what is left is rounding
+        if energy <= least:  # the rest is rounding error
             break
         reflection = -2 * sum(np.dot(f, b) for f, b in errors) / energy
         padded = np.append(predictor, 0)

@@ -1,4 +1,4 @@
-"""Mel spectrograms, as the two families of vocoders that Resound knows compute them.
+"""Mel spectrograms as computed by Tacotron 2's and by PnF's vocoders.
 
 Magnitudes (not powers) of a centred short-time Fourier transform with a periodic Hann window and reflected ends, mel
 bands on Slaney's scale with equal areas (librosa), and a logarithm over a floor.
@@ -13,14 +13,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class MelFrontEnd:
-    """Args:
-    sample_rate: in Hz.
-    window_length: of the Hann window and the transform, in samples.
-    hop_length: samples between frames.
-    bands: number of mel bands.
-    lowest_hz, highest_hz: their range.
-    log: "natural", or "log10".
-    floor: smallest band magnitude before the logarithm.
+    """Parameters of a log mel spectrogram.
+
+    Args:
+        sample_rate: in Hz.
+        window_length: of the Hann window and the transform, in samples.
+        hop_length: samples between frames.
+        bands: number of mel bands.
+        lowest_hz, highest_hz: their range.
+        log: "natural", or "log10".
+        floor: smallest band magnitude before the logarithm.
     """
 
     sample_rate: int
@@ -38,11 +40,11 @@ FRONT_ENDS = {
     "pnf": MelFrontEnd(22050, 1024, 256, 80, 125.0, 7600.0, "log10", 1e-10),  # Jayaram & Thickstun 2021
     "pnf-16k": MelFrontEnd(16000, 1024, 256, 80, 125.0, 7600.0, "log10", 1e-10),  # the same for priors of 16 kHz
 }
-LOGARITHMS = {"natural": 1.0, "log10": np.log(10), "db": np.log(10) / 20}  # natural logarithms of a step of one
+LOGARITHMS = {"natural": 1.0, "log10": np.log(10), "db": np.log(10) / 20}  # unit of each, as a natural logarithm
 
 
 def name_of(front_end: MelFrontEnd) -> str | None:
-    """What FRONT_ENDS calls it."""
+    """Its name in FRONT_ENDS, or None."""
     return next((name for name, known in FRONT_ENDS.items() if known == front_end), None)
 
 
@@ -65,14 +67,14 @@ def mel_spectrogram(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
 
 
 def stretch_time(mel: np.ndarray, factor: float) -> np.ndarray:
-    """A log mel spectrogram `[bands, frames]` made longer by a factor; pitch stays."""
+    """A log mel spectrogram `[bands, frames]` stretched in time by a factor, at the same pitch."""
     frames = mel.shape[1]
     places = np.linspace(0, frames - 1, max(2, round(frames * factor)))
     return np.stack([np.interp(places, np.arange(frames), band) for band in mel]).astype(np.float32)
 
 
 def shift_pitch(mel: np.ndarray, front_end: MelFrontEnd, semitones: float) -> np.ndarray:
-    """A log mel spectrogram moved up or down; what comes in from outside the bands is silence."""
+    """A log mel spectrogram `[bands, frames]` shifted in pitch; bands without a source become silent."""
     centres = mel_filters(front_end) @ np.arange(1 + front_end.window_length // 2)
     centres = centres / mel_filters(front_end).sum(axis=1)
     origins = centres / 2 ** (semitones / 12)
@@ -100,7 +102,7 @@ class MelScaler:
     """Brings every band to mean 0 and standard deviation 1 over a data set, and back.
 
     Args:
-        mean, scale: float64 `[bands]`; the scale of a band that never changes is 1.
+        mean, scale: float64 `[bands]`; the scale of a constant band is 1.
     """
 
     mean: np.ndarray
@@ -108,7 +110,7 @@ class MelScaler:
 
     @classmethod
     def fit(cls, spectrograms: Iterable[np.ndarray]) -> "MelScaler":
-        """Of log mel spectrograms `[bands, frames]`, which are looked at one after the other."""
+        """The scaler of log mel spectrograms `[bands, frames]`, in one pass over them."""
         count, mean, squares = 0, 0.0, 0.0
         for mel in spectrograms:
             mel = mel.astype(np.float64)
@@ -120,7 +122,7 @@ class MelScaler:
         return cls(mean, np.where(variance > 0, np.sqrt(variance), 1.0))
 
     def normalise(self, mel: np.ndarray) -> np.ndarray:
-        """float32, `[bands, frames]` as it came."""
+        """A normalised spectrogram, float32 `[bands, frames]`."""
         return ((mel - self.mean[:, None]) / self.scale[:, None]).astype(np.float32)
 
     def restore(self, normalised: np.ndarray) -> np.ndarray:

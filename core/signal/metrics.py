@@ -1,9 +1,9 @@
 """How close an estimate is to the truth, in dB: float64, one channel, one definition wherever a figure is printed.
 
-Log-spectral distances have a floor 60 dB under the reference's loudest bin: without one, faint noise added to an
-estimate halves the distance, which says nothing about the audio. Silence has closed answers: an estimate equal to
-the reference has infinite ratios and zero distance; SI-SDR with silence on either side, and the other ratios to a
-silent reference, are minus infinite; a log-spectral distance to a silent reference is NaN (it has no loudest bin).
+Log-spectral distances have a floor 60 dB under the reference's loudest bin: without one, adding faint noise to an
+estimate would halve the distance. Special cases: an estimate equal to the reference has infinite ratios and zero
+distance; SI-SDR with silence on either side, and the other ratios to a silent reference, are minus infinite; a
+log-spectral distance to a silent reference is NaN (it has no loudest bin).
 """
 
 import math
@@ -46,7 +46,7 @@ def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
 
 
 def si_sdr_with_means_db(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """`si_sdr_db` of the signals as they stand, means and all: what Cone of Silence compares voices by."""
+    """`si_sdr_db` without removing the means, as Cone of Silence computes it."""
     reference, estimate = _pair(reference, estimate)
     if np.array_equal(reference, estimate):
         return math.inf

@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Atomic writing of files: whole or not at all."""
 
 import os
 import secrets

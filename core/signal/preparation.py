@@ -1,4 +1,4 @@
-"""How PnF prepares a recording: the lows cut where asked, silence trimmed, the peak at full scale."""
+"""PnF's preparation of a recording: optional low cut, silence trimmed, peak normalised to full scale."""
 
 import numpy as np
 from scipy.signal import firwin, lfilter
@@ -8,11 +8,11 @@ LOW_CUT_TAPS = 255
 
 
 def prepare(samples: np.ndarray, sample_rate: int, low_cut_hz: float | None = None) -> np.ndarray:
-    """The recording as PnF takes its spectrogram: clipped, filtered, trimmed, at a peak of 1 (silence stays silence).
+    """The recording as PnF computes spectrograms of it: clipped, filtered, trimmed, at a peak of 1 unless silent.
 
     Args:
         samples: [frames].
-        low_cut_hz: None, as in PnF's presets, filters nothing.
+        low_cut_hz: None, as in PnF's presets, for no filter.
     """
     samples = np.clip(samples, -1, 1)
     if low_cut_hz:
@@ -23,7 +23,7 @@ def prepare(samples: np.ndarray, sample_rate: int, low_cut_hz: float | None = No
 
 
 def spoken_part(samples: np.ndarray) -> tuple[int, int]:
-    """Where the sound begins and ends: frames within 60 dB of the loudest one."""
+    """First sample and end of the part whose frames are within 60 dB of the loudest one."""
     import librosa
 
     _, (start, stop) = librosa.effects.trim(samples, top_db=TRIM_DB, frame_length=TRIM_FRAME, hop_length=TRIM_HOP)
@@ -31,6 +31,6 @@ def spoken_part(samples: np.ndarray) -> tuple[int, int]:
 
 
 def low_cut(samples: np.ndarray, cutoff_hz: float, sample_rate: int) -> np.ndarray:
-    """Without what lies under the cutoff: a causal filter of 255 taps (Hamming), late by half of them."""
+    """High-pass filter at the cutoff: causal, 255 taps (Hamming), which delay by 127 samples."""
     taps = firwin(LOW_CUT_TAPS, cutoff_hz / (sample_rate / 2), pass_zero=False)
     return lfilter(taps, [1.0], samples)

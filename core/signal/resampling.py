@@ -1,4 +1,4 @@
-"""Another sample rate for a clip, by band-limited interpolation (libsoxr, very high quality)."""
+"""Resampling of clips by band-limited interpolation (libsoxr, very high quality)."""
 
 import numpy as np
 
@@ -11,11 +11,11 @@ def resample(clip: Clip, sample_rate: int, *, frames: int | None = None) -> Clip
     Args:
         clip: at any rate.
         sample_rate: wanted, in Hz.
-        frames: wanted length; None takes round(frames * new rate / old rate), at least 1. A clip that was brought to
-            another rate comes back with exactly its own length when that is given. Ends are padded with zeros or cut.
+        frames: wanted length, such as the original one after a round trip; the end is cut or zero padded. None for
+            round(frames * new rate / old rate), at least 1.
 
     Returns:
-        The clip itself where nothing has to change.
+        The clip itself if rate and length are already the wanted ones.
     """
     if frames is None:
         frames = max(1, (2 * clip.frames * sample_rate + clip.sample_rate) // (2 * clip.sample_rate))

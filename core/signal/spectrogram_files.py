@@ -1,4 +1,4 @@
-"""Mel spectrograms from files: arrays alone, of bounded size, whose parameters are checked."""
+"""Mel spectrograms in files: plain arrays of bounded size, with checked parameters."""
 
 import zipfile
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from core.signal.output import replacing
 from core.signal.tensor_files import load_tensors
 
 SUFFIXES = (".npz", ".npy", ".pt")
-LOUDEST, QUIETEST = np.log(1e4), np.log(1e-11)  # natural logarithms of magnitudes that a spectrogram of audio can have
+LOUDEST, QUIETEST = np.log(1e4), np.log(1e-11)  # range of natural log magnitudes that audio can have
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,17 +25,17 @@ class MelSpectrogram:
 
     @property
     def magnitudes(self) -> np.ndarray:
-        """Without the logarithm."""
+        """Linear magnitudes, float64 `[bands, frames]`."""
         return np.exp(self.mel.astype(np.float64) * LOGARITHMS[self.front_end.log])
 
     @property
     def decades(self) -> np.ndarray:
-        """As a logarithm to the base ten."""
+        """log10 magnitudes, `[bands, frames]`."""
         return self.mel * (LOGARITHMS[self.front_end.log] / np.log(10))
 
     @property
     def samples(self) -> int:
-        """Length of the waveform that it is of."""
+        """Length of its waveform."""
         return (self.mel.shape[1] - 1) * self.front_end.hop_length
 
     @property
@@ -57,7 +57,7 @@ class MelSpectrogram:
 
 
 def read_spectrogram(path: Path, front_end: MelFrontEnd) -> MelSpectrogram:
-    """Reads a spectrogram for a prior whose front-end this is; a logarithm to another base is converted.
+    """Reads a spectrogram for a prior with this front-end; a logarithm to another base is converted.
 
     Args:
         path: `.npz` with `mel`, `sample_rate`, `hop_length`, `log`; or a bare `.npy` or `.pt` array, taken as the
@@ -130,7 +130,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, dict]:
 
 def _read_npy(path: Path) -> tuple[np.ndarray, dict]:
     try:
-        # mapped, not read: a header may speak of more than there is
+        # mapped, not read: the header may claim more than the file holds
         return np.array(np.load(path, allow_pickle=False, mmap_mode="r")), {}
     except Exception:  # a damaged header may fail in any way
         raise InputError(f"{path.name} holds no plain array, so it was not opened further.") from None

@@ -1,8 +1,8 @@
-"""Short-time Fourier transform in which a steady tone stands still.
+"""Short-time Fourier transform with demodulated bins, for networks.
 
-Frames of 1024 samples (periodic Hann) every 256. Two conventions make the spectrum easy to read for a network: it is
-scaled so that white noise of standard deviation s has bins of variance s^2, and each bin is demodulated by its own
-frequency, exp(-i pi k t / 2), so that a tone at the centre of bin k keeps its phase from frame to frame.
+Frames of 1024 samples (periodic Hann) every 256. Two conventions make the spectrum easier to learn from: it is scaled
+so that white noise of standard deviation s has bins of variance s^2, and each bin is demodulated by its own frequency,
+exp(-i pi k t / 2), so that a tone at the centre of bin k keeps its phase from frame to frame.
 """
 
 import torch
@@ -10,16 +10,12 @@ from torch import Tensor
 
 N_FFT = 1024
 HOP_LENGTH = 256
-BINS = N_FFT // 2  # without the one at the Nyquist frequency: a power of two serves networks, and no ear hears it
-
-
-def frame_count(samples: int) -> int:
-    """Frames that a waveform of this many samples has (centred, zero padded)."""
-    return samples // HOP_LENGTH + 1
+BINS = N_FFT // 2  # without the one at the Nyquist frequency: a power of two, for networks
 
 
 def stft(waveform: Tensor) -> Tensor:
-    """Waveform [batch, samples] to demodulated spectrum [batch, BINS, frames], complex."""
+    """Waveform [batch, samples] to demodulated spectrum [batch, BINS, samples // HOP_LENGTH + 1], complex; frames are
+    centred, the ends zero padded."""
     window, scale = _window(waveform)
     spectrum = torch.stft(
         waveform, N_FFT, HOP_LENGTH, window=window, center=True, pad_mode="constant", return_complex=True
@@ -36,7 +32,7 @@ def istft(spectrum: Tensor, samples: int) -> Tensor:
 
 
 def quarter_turns(frames: int, device: torch.device | None = None) -> Tensor:
-    """i^t for t = 0 .. frames - 1: by how much a neighbouring bin is turned against its own demodulation."""
+    """i^t for t = 0 .. frames - 1: the phase between the demodulations of neighbouring bins."""
     turns = torch.tensor([1, 1j, -1, -1j], dtype=torch.complex64, device=device)
     return turns[torch.arange(frames, device=device) % 4]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 
 def load_tensors(path: Path):
-    """What a PyTorch file holds, on the CPU, without torch's words about how it was written.
+    """Contents of a PyTorch file, on the CPU, without torch's warnings.
 
     Raises:
-        Exception: of many kinds, where the file is damaged or holds more; callers say it in a sentence of theirs.
+        Exception: of many kinds, if the file is damaged or holds anything else; callers turn it into an InputError.
     """
     import torch
 

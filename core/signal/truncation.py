@@ -1,17 +1,17 @@
-"""Does an audio file end before its header says? libsndfile silently reads what is there of most formats."""
+"""Detects audio files that end before their header says, which libsndfile reads silently in most formats."""
 
 import re
 from pathlib import Path
 
 # libsndfile's log of a header: the sizes that bound the samples of WAV, AU, AIFF, W64 and RF64
 PROMISED = re.compile(r"^\s*(?:data|Data Size|SSND|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
-UNKNOWN_SIZE = 0x7FFFF000  # from here on a size says that the writer could not know it
+UNKNOWN_SIZE = 0x7FFFF000  # sizes from here on are placeholders of writers that did not know them
 LARGEST_OGG_PAGE = 65307
 END_OF_STREAM = 4
 
 
 def header_promises_more(log: str) -> bool:
-    """Whether libsndfile's log of a header tells of more bytes than there are."""
+    """Whether the header promises more bytes than the file has, by libsndfile's log."""
     sizes = ((int(promised), int(found)) for promised, found in PROMISED.findall(log))
     return any(found < promised < UNKNOWN_SIZE for promised, found in sizes)
 

@@ -5,7 +5,6 @@ place and split.
 """
 
 import csv
-import fnmatch
 import hashlib
 import json
 import os
@@ -23,7 +22,7 @@ from core.errors import InputError
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif"}
 SHARD_SAMPLES = 45 * 2**20 // 2
 SPLITS = ("train", "valid", "test")
-MOST_QUIET = 1000  # segments of a batch, until it is said that there is nothing to learn from
+MOST_QUIET = 1000  # silent segments that are skipped for a batch before the data are refused
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class PackedData:
         self._weights = torch.from_numpy(lengths / lengths.sum())
 
     def batch(self, training: Mapping, generator: torch.Generator) -> Tensor:
-        """Random segments that are not silent, [batch, segment], of different recordings as long as there are any."""
+        """Random segments that are not silent, [batch, segment], from different recordings if there are enough."""
         rows, taken, quiet = [], set(), 0
         while len(rows) < training["batch"]:
             number = self.choose(generator, but=taken)
@@ -93,7 +92,7 @@ class PackedData:
         return self.excerpt(self.choose(generator), length, generator)
 
     def choose(self, generator: torch.Generator, but: Collection[int] = ()) -> int:
-        """The number of a random recording, long ones more often; none of `but` as long as there are others."""
+        """Index of a random recording, by length; one of `but` only if there is no other."""
         weights = self._weights.clone()
         weights[list(but)] = 0
         weights = weights if weights.any() else self._weights
@@ -106,29 +105,22 @@ class PackedData:
         return self.read(number, start, length)
 
 
-def pack_data(folder: Path, out: Path, sample_rate: int = 16000, exclude: str | None = None) -> dict[str, int]:
+def pack_data(folder: Path, out: Path, sample_rate: int = 16000) -> dict[str, int]:
     """Packs every audio file under a folder, mixed to mono and resampled.
 
     Splits come from a `metadata.csv` (columns path, split) or a MAESTRO csv (audio_filename, split) where there is
     one; otherwise every twentieth file, chosen by a hash of its path, is held out for validation.
 
-    Args:
-        exclude: a glob pattern of relative paths to leave out.
+    The pack appears whole or not at all and replaces an earlier one.
 
     Returns:
         Seconds packed in each split.
-
-    The pack appears whole or not at all; one that is there is replaced.
 
     Raises:
         InputError: no audio in the folder, a recording that cannot be read or holds no numbers, or out exists and is no
             pack.
     """
-    files = [
-        (path, split)
-        for path, split in find_audio(folder)
-        if not (exclude and fnmatch.fnmatch(path.as_posix(), exclude))
-    ]
+    files = find_audio(folder)
     if not files:
         raise InputError(f"{folder} holds no audio (wav, flac, ogg, mp3, opus, aiff); choose a folder of recordings.")
     if out.exists() and any(out.iterdir()) and not (out / "index.json").exists():
@@ -185,7 +177,7 @@ class _ShardWriter:
             self._length += len(part)
 
     def flush(self) -> None:
-        """Writes the shard begun so far."""
+        """Writes the current shard."""
         if self._parts:
             np.save(self.out / self._name(), np.concatenate(self._parts), allow_pickle=False)
             self._parts, self._length, self._count = [], 0, self._count + 1
@@ -195,7 +187,7 @@ class _ShardWriter:
 
 
 def _put_in_place(aside: Path, out: Path, index: dict) -> None:
-    """Moves new shards to where they belong; no index stands beside shards that are not its own."""
+    """Replaces a pack; the index is written last, so that it never lists shards of another pack."""
     (out / "index.json").unlink(missing_ok=True)
     for old in out.glob(_ShardWriter.SHARDS):
         old.unlink()
@@ -226,7 +218,7 @@ def _read_mono(path: Path, sample_rate: int) -> np.ndarray:
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError:
-        raise InputError(f"{path} can't be read as audio; take it out of the folder or exclude it.") from None
+        raise InputError(f"{path} can't be read as audio; take it out of the folder.") from None
     if not np.isfinite(samples).all():
         raise InputError(
             f"{path} holds values that are no numbers (NaN or infinity); mend it, or take it out of the folder."

@@ -1,9 +1,9 @@
-"""Muon: steps of weight matrices in which all directions are as long (Jordan et al. 2024, Muon: an optimizer for hidden
-layers in neural networks).
+"""Muon: momentum with orthogonalised steps of weight matrices (Jordan et al. 2024, Muon: an optimizer for hidden layers
+in neural networks).
 
-The momentum's singular values are brought to about one by Newton and Schulz's iteration. Steps are scaled to the root
-mean square that AdamW's have (Liu et al. 2025, Muon is scalable for LLM training), so that one learning rate serves
-both: biases, gains and embeddings, which are no matrices, take AdamW's.
+A Newton-Schulz iteration brings the momentum's singular values to about one. Steps are scaled to the root mean square
+of AdamW's (Liu et al. 2025, Muon is scalable for LLM training), so that one learning rate serves both: biases, gains
+and embeddings, which are not matrices, take AdamW's steps.
 """
 
 import math
@@ -18,10 +18,10 @@ EPSILON = 1e-8
 
 
 class Muon(torch.optim.Optimizer):
-    """For a whole network.
+    """Muon for the matrices of a network, AdamW for its other weights.
 
     Args:
-        learning_rate, betas, weight_decay: as AdamW's; the betas do not concern matrices.
+        learning_rate, betas, weight_decay: as AdamW's; matrices do not use the betas.
     """
 
     def __init__(self, model: nn.Module, learning_rate: float, betas: tuple[float, float], weight_decay: float):
@@ -37,7 +37,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
-        """One update of every weight that has a gradient; there is nothing to be evaluated again."""
+        """One update of every weight that has a gradient; `closure` is not used."""
         for group in self.param_groups:
             direction = self._of_matrix if group["matrices"] else self._of_adamw
             for weight in group["params"]:
@@ -46,7 +46,7 @@ class Muon(torch.optim.Optimizer):
                     weight.sub_(group["lr"] * direction(weight, group["betas"]))
 
     def _of_matrix(self, weight: Tensor, _: tuple[float, float]) -> Tensor:
-        """The orthogonalised momentum (Nesterov's), at AdamW's root mean square."""
+        """The orthogonalised Nesterov momentum, at AdamW's root mean square."""
         state = self.state[weight]
         momentum = state.setdefault("momentum", torch.zeros_like(weight))
         momentum.lerp_(weight.grad, 1 - MOMENTUM)
@@ -54,7 +54,7 @@ class Muon(torch.optim.Optimizer):
         return (ADAMW_RMS * math.sqrt(max(matrix.shape)) * orthogonalise(matrix)).view_as(weight)
 
     def _of_adamw(self, weight: Tensor, betas: tuple[float, float]) -> Tensor:
-        """The mean gradient over its root mean square, both without the bias of their zero start."""
+        """The mean gradient over its root mean square, both bias-corrected."""
         state = self.state[weight]
         if not state:
             state |= {"step": torch.tensor(0.0), "mean": torch.zeros_like(weight), "square": torch.zeros_like(weight)}

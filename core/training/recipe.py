@@ -1,4 +1,8 @@
-"""Recipes: what to train and how, as small TOML files that `--set section.key=value` overrides."""
+"""Recipes: what to train and how, as small TOML files that `--set section.key=value` overrides.
+
+`architecture` names the objective and `sample_rate` is in Hz; `[model]` and `[objective]` are the objective's own
+settings, `[training]` overrides DEFAULTS.
+"""
 
 import tomllib
 from pathlib import Path

@@ -4,12 +4,12 @@ The learning rate warms up, then falls linearly over the minutes asked for. Ever
 and the averaged weights are written under a temporary name and renamed, so that a kill loses no more than that.
 """
 
-import importlib
 import os
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import torch
@@ -22,16 +22,10 @@ from core.errors import InputError
 from core.signal.tensor_files import load_tensors
 from core.training.data import PackedData
 from core.training.muon import Muon
+from core.training.objective import Examples, Objective
+from core.training.objectives import find_objective
 from core.training.recipe import load_recipe
-from core.training.scenes import RenderedScenes, Scene, holds_scenes
-from core.zoo.checkpoint import load_checkpoint, save_checkpoint
-
-OBJECTIVES = {
-    "cone": ("core.training.objectives.cone", "OriginalConeObjective"),
-    "cone-mask": ("core.training.objectives.cone", "ConeObjective"),
-    "spectral": ("core.training.objectives.spectral", "SpectralObjective"),
-    "wavenet": ("core.training.objectives.wavenet", "WaveNetObjective"),
-}
+from core.zoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 
 def train(
@@ -45,14 +39,13 @@ def train(
     overrides: dict[str, str] | None = None,
     others: Sequence[Path] = (),
 ) -> Path:
-    """Trains a recipe on packed data and writes the averaged weights to `out`.
+    """Trains a recipe and writes the averaged weights to `out`.
 
     Args:
-        data: a folder made by `pack_data`, or for a cone one of scenes.
+        data: a folder made by `pack_data`, or of what else the objective can open.
         minutes: of training in all, over every resumption.
         resume: go on from the state beside `out`.
-        init: a checkpoint of the same architecture to start from; one for another number of microphones gives every
-            weight that fits.
+        init: a checkpoint of the same architecture whose weights training starts from.
         others: packs of other sounds, for objectives that mix.
 
     Returns:
@@ -69,7 +62,7 @@ def train(
 
 
 @dataclass
-class Clock:
+class TrainingClock:
     """Training time over all resumptions."""
 
     spent: float = 0.0
@@ -86,11 +79,11 @@ class Clock:
 class _LossModule(nn.Module):
     """Network and objective as one forward pass, which is what distributed training wraps."""
 
-    def __init__(self, model: nn.Module, objective):
+    def __init__(self, model: nn.Module, objective: Objective):
         super().__init__()
         self.model, self.objective = model, objective
 
-    def forward(self, examples: Tensor | Scene, generator: torch.Generator):
+    def forward(self, examples: Examples, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         return self.objective.loss(self.model, examples, generator)
 
 
@@ -99,15 +92,12 @@ class _Run:
         self, settings: dict, data: Path, out: Path, *, resume: bool, init: Path | None, others: Sequence[Path]
     ):
         self.settings, self.training, self.out = settings, settings["training"], out
-        opened = RenderedScenes if holds_scenes(data) else PackedData
-        if opened is RenderedScenes and not settings["architecture"].startswith("cone"):
-            raise InputError(f"{data} holds scenes, which only the recipes of the cone learn from; choose recordings.")
-        self.data = {split: opened(data, split) for split in ("train", "valid")}
-        others = [PackedData(folder, "train") for folder in others]
-        for data in (self.data["train"], *others):
-            self._check_rate(data.sample_rate)
-        self.objective = _objective(settings)
-        self.objective.others, self.objective.sample_rate = others, settings["sample_rate"]
+        self.objective = find_objective(settings["architecture"])(**settings["objective"])
+        self.data = {split: self.objective.open_data(data, split) for split in ("train", "valid")}
+        self.objective.others = [PackedData(folder, "train") for folder in others]
+        self.objective.sample_rate = settings["sample_rate"]
+        for opened in (self.data["train"], *self.objective.others):
+            self._check_rate(opened.sample_rate)
         # an update may ask only one of a model's networks
         self.accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
         self.generator = torch.Generator().manual_seed(self.accelerator.process_index)
@@ -116,10 +106,10 @@ class _Run:
         if not (init or resume):
             self.objective.prepare(self.model, self.data["train"], self.training["segment"], self.generator)
         if init:
-            _load_weights(self.model, load_checkpoint(init), settings)
+            self._load_weights(load_checkpoint(init))
         self.optimizer = _optimizer(self.model, self.training)
         self.average = {name: p.detach().clone() for name, p in self.model.state_dict().items()}
-        self.step, self.clock, self.history = 0, Clock(), []
+        self.step, self.clock, self.history = 0, TrainingClock(), []
         if resume:
             self._restore()
         self.wrapped, self.optimizer = self.accelerator.prepare(_LossModule(self.model, self.objective), self.optimizer)
@@ -168,7 +158,8 @@ class _Run:
         rate = self.training["learning_rate"] * min(1, (self.step + 1) / self.training["warmup_steps"]) * (1 - progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss, figures = self.wrapped(self._examples().to(self.accelerator.device), self.generator)
+        examples = self.data["train"].batch(self.training, self.generator).to(self.accelerator.device)
+        loss, figures = self.wrapped(examples, self.generator)
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.training["clip_gradient"])
@@ -178,15 +169,12 @@ class _Run:
         self.step += 1
         decay = min(self.training["ema_decay"], (self.step + 1) / (self.step + 10))
         with torch.no_grad():
-            for name, value in self.model.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
+            self.objective.after_update(self.model, self.step)
+            _average(self.average, self.model.state_dict(), decay)
         return {"loss": loss.item(), **figures}
 
-    def _examples(self) -> Tensor | Scene:
-        return self.data["train"].batch(self.training, self.generator)
-
     def _validate(self, log) -> None:
-        """Figures of the averaged weights on segments that never change, and one of them to listen to."""
+        """Figures of the averaged weights on examples that never change, and sounds of one of them for the log."""
         if not self.accelerator.is_main_process:
             return
         generator = torch.Generator().manual_seed(0)
@@ -196,7 +184,7 @@ class _Run:
         self.model.load_state_dict(self.average)
         figures = self.objective.validate(self.model, held_out, generator)
         if log:
-            for name, waveform in self.objective.listen(self.model, held_out[0], generator).items():
+            for name, waveform in self.objective.sounds(self.model, held_out[0], generator).items():
                 log.add_audio(name, waveform.clamp(-1, 1).cpu(), self.step, self.settings["sample_rate"])
         self.model.load_state_dict(live)
         self.history.append({"step": self.step, "minutes": round(self.clock.seconds / 60, 1), **figures})
@@ -221,11 +209,8 @@ class _Run:
         temporary = self.out.with_suffix(".state.tmp")
         torch.save(state, temporary)
         os.replace(temporary, self.out.with_suffix(".state"))
-        halves = {
-            name: value.half().cpu() if value.is_floating_point() else value.cpu()
-            for name, value in self.average.items()
-        }
-        save_checkpoint(self.out, self.settings["architecture"], self.settings["model"], halves)
+        weights = _halved(self.average, self.objective.float32)
+        save_checkpoint(self.out, self.objective.architecture, self.settings["model"], weights)
 
     def _restore(self) -> None:
         path = self.out.with_suffix(".state")
@@ -246,6 +231,18 @@ class _Run:
         if self.accelerator.process_index == 0:
             self.generator.set_state(state["generator"])
 
+    def _load_weights(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.architecture != self.objective.architecture:
+            raise InputError(
+                f"The checkpoint holds a {checkpoint.architecture}, the recipe trains a {self.objective.architecture}."
+            )
+        try:
+            self.model.load_state_dict(self.objective.initial_state(checkpoint, self.model, self.settings["model"]))
+        except RuntimeError:
+            raise InputError(
+                "The checkpoint's network has other sizes than the recipe's; set the recipe's model section to match."
+            ) from None
+
     def _check_rate(self, rate: int) -> None:
         if rate != self.settings["sample_rate"]:
             raise InputError(
@@ -253,9 +250,25 @@ class _Run:
             )
 
 
-def _objective(settings: dict):
-    module, name = OBJECTIVES[settings["architecture"]]
-    return getattr(importlib.import_module(module), name)(**settings["objective"])
+def _average(average: Mapping[str, Tensor], state: Mapping[str, Tensor], decay: float) -> None:
+    """Moves an exponential moving average towards the weights, in place; counts and other integers are copied."""
+    for name, value in state.items():
+        if value.is_floating_point():
+            average[name].lerp_(value, 1 - decay)
+        else:
+            average[name].copy_(value)
+
+
+def _halved(state: Mapping[str, Tensor], float32: Sequence[str]) -> dict[str, Tensor]:
+    """Weights on the CPU in half precision, but for integers and for names that match one of the patterns."""
+    return {
+        name: (value.half() if value.is_floating_point() and not _matches(name, float32) else value).cpu()
+        for name, value in state.items()
+    }
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _optimizer(model: nn.Module, training: dict) -> torch.optim.Optimizer:
@@ -265,27 +278,6 @@ def _optimizer(model: nn.Module, training: dict) -> torch.optim.Optimizer:
     if kind == "adamw":
         return torch.optim.AdamW(model.parameters(), lr=rate, betas=tuple(training["betas"]), weight_decay=decay)
     raise InputError(f"training.optimizer must be adamw or muon, not {kind}.")
-
-
-def _load_weights(model: nn.Module, checkpoint, settings: dict) -> None:
-    if checkpoint.architecture != settings["architecture"]:
-        raise InputError(
-            f"The checkpoint holds a {checkpoint.architecture}, the recipe trains a {settings['architecture']}."
-        )
-    state = checkpoint.state
-    if checkpoint.config.get("microphones") != settings["model"].get("microphones"):
-        state = _fitting(state, model.state_dict())
-    try:
-        model.load_state_dict(state)
-    except RuntimeError:
-        raise InputError(
-            "The checkpoint's network has other sizes than the recipe's; set the recipe's model section to match."
-        ) from None
-
-
-def _fitting(state: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Of every weight the one in `state` where that has the shape of the fresh one, else the fresh one."""
-    return {name: state[name] if name in state and state[name].shape == w.shape else w for name, w in fresh.items()}
 
 
 def _tensorboard(out: Path, accelerator: Accelerator):

@@ -16,18 +16,18 @@ from core.training.data import MOST_QUIET, is_pack
 if TYPE_CHECKING:
     from core.arrays.scenes.files import RecordedScene
 
-HELD_OUT = 20  # every so manieth scene is for validation
-KEPT = 64  # scenes in memory
+HELD_OUT = 20  # one scene in so many is for validation
+KEPT = 64  # scenes kept in memory
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What an array hears, apart.
+    """The parts of an array's recording; it is their sum.
 
     Args:
-        images: of every voice at every microphone, `[voices, mics, frames]`.
+        images: each voice as the microphones record it, `[voices, mics, frames]`.
         directions: of the voices in radians, in (-pi, pi].
-        background: `[mics, frames]`.
+        background: everything else, `[mics, frames]`.
     """
 
     images: Tensor
@@ -40,7 +40,7 @@ class Scene:
 
 
 class RenderedScenes:
-    """One split of a folder of scenes, whose voices stay where they are.
+    """One split of a folder of scenes; voices keep their directions.
 
     Raises:
         InputError: too few scenes to hold one out, or scenes that cannot be read.
@@ -58,7 +58,7 @@ class RenderedScenes:
         self.sample_rate = self._read(self._folders[0]).sample_rate
 
     def batch(self, training: Mapping, generator: Generator) -> Scene:
-        """An excerpt of a random scene, of which something is heard."""
+        """An excerpt of a random scene that is not silent."""
         for _ in range(MOST_QUIET):
             number = int(torch.randint(len(self._folders), (1,), generator=generator))
             scene = self._excerpt(number, training["segment"], generator)
@@ -84,7 +84,7 @@ class RenderedScenes:
 
 
 def holds_scenes(folder: Path) -> bool:
-    """Whether a folder is one of scenes."""
+    """Whether a folder holds scenes of `render-scenes`."""
     if is_pack(folder):
         return False
     from core.arrays.scenes.files import find_scenes

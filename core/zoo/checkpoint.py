@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,26 +27,6 @@ def save_checkpoint(path: Path, architecture: str, config: dict, state: dict[str
     tensors = {name: tensor.contiguous() for name, tensor in state.items()}
     save_file(tensors, temporary, metadata={"architecture": architecture, "config": json.dumps(config)})
     os.replace(temporary, path)
-
-
-def split_checkpoint(source: Path, folder: Path, parts: Sequence[str]) -> tuple[Path, dict[str, Path]]:
-    """Writes the networks named in `parts` (weights called `<part>.*`) to files of their own; precision is kept.
-
-    Returns:
-        The file of all others, and each part's file, under the source's name in the folder.
-    """
-    with safe_open(source, framework="pt") as file:
-        metadata = file.metadata()
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    groups = {part: {k: w for k, w in state.items() if k.startswith(f"{part}.")} for part in parts}
-    taken = {name for group in groups.values() for name in group}
-    folder.mkdir(exist_ok=True)
-    main = folder / source.name
-    save_file({name: weight for name, weight in state.items() if name not in taken}, main, metadata=metadata)
-    files = {part: main.with_name(f"{main.stem}.{part}.safetensors") for part in parts}
-    for part, path in files.items():
-        save_file(groups[part], path, metadata=metadata)
-    return main, files
 
 
 def load_checkpoint(path: Path, *parts: Path) -> Checkpoint:

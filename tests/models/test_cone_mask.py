@@ -59,9 +59,9 @@ def test_answers_are_repeated_and_windows_are_asked_about_one_by_one_or_together
     together = model(x, towards, windows)
     assert torch.equal(together, model(x, towards, windows))
     for row in range(2):
-        encoding = model.encode(x[row : row + 1])
+        encoded = model.encode(x[row : row + 1])
         for k in range(3):
-            alone = model.separate(encoding, towards[row, k][None, None], windows[row, k][None, None])
+            alone = model.separate(encoded, towards[row, k][None, None], windows[row, k][None, None])
             torch.testing.assert_close(together[row, k], alone[0, 0])
     other = model(x, towards, windows.flip(1))
     assert not torch.allclose(together[:, 0], other[:, 0], rtol=1e-2), "the window matters"
@@ -86,11 +86,11 @@ def test_gradients_reach_every_weight():
 def test_a_plane_wave_looks_aligned_where_it_comes_from():
     """Steered to its direction its phase differences vanish, and nothing is lost when channels are summed."""
     model = network(microphones=6)
-    encoding = model.encode(ARRAY.back(noise(1, 8192).expand(6, -1), 0.5)[None])
+    encoded = model.encode(ARRAY.back(noise(1, 8192).expand(6, -1), 0.5)[None])
     ratio, cosines = {}, {}
     for angle in (0.5, 2.0):
         turns = 2 * torch.pi * torch.from_numpy(ARRAY.delays(angle))[None, 1:, None, None] * torch.arange(512)[:, None]
-        shown = model._steered(*encoding.phases, cone_mask.fold(turns.float() / 1024, 4))
+        shown = model._steered(*encoded.phases, cone_mask.fold(turns.float() / 1024, 4))
         inside = shown[:, :, 5:100, 4:-4]  # bins that have phases, away from the signal's ends
         ratio[angle], cosines[angle] = inside[:, :4].mean(), inside[:, 4 : 4 + 5 * 4].mean()
     assert ratio[0.5].abs() < 0.05 and cosines[0.5] > 0.95

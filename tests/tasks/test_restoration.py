@@ -41,13 +41,14 @@ def test_every_update_is_reported_and_playable(settings):
 @pytest.mark.parametrize("task", ["super-resolve", "inpaint", "declip"])
 def test_a_wavenet_does_every_task_with_every_sampler(task, sampler):
     """It lives in classes and cannot look at evidence; what is known still comes back bit for bit."""
-    truth, asked = chord(0.2), Settings(prior="piano-16k-wavenet", sampler=sampler, steps=2)
+    steps = 1 if sampler == "original" else 2  # of every level, or in all
+    truth, asked = chord(0.1), Settings(prior="piano-16k-wavenet", sampler=sampler, steps=steps)
     runs = {
         "super-resolve": lambda: super_resolve(truth, 4, degrade="plain", settings=asked),
-        "inpaint": lambda: inpaint(truth, [(0.1, 0.12)], settings=asked),
+        "inpaint": lambda: inpaint(truth, [(0.05, 0.06)], settings=asked),
         "declip": lambda: declip(Clip(truth.samples.clip(-0.2, 0.2), 16000), settings=asked),
     }
-    known = {"super-resolve": slice(0, None, 4), "inpaint": slice(0, 1600), "declip": np.abs(truth.samples[0]) < 0.19}
+    known = {"super-resolve": slice(0, None, 4), "inpaint": slice(0, 800), "declip": np.abs(truth.samples[0]) < 0.19}
     *moments, result = runs[task]()
     assert moments[0].iterate.step == 0, "the start is there to be heard at once"
     assert all(np.isfinite(m.iterate.log_prob) for m in moments[1:])
@@ -170,7 +171,7 @@ def test_long_clips_are_worked_on_in_blocks_that_cover_them():
 
 def test_blocks_of_a_long_clip_join_without_a_seam(settings):
     clip = chord(9.5)
-    result = finish(super_resolve(clip, 2, degrade="plain", settings=settings))
+    result = finish(super_resolve(clip, 2, degrade="plain", settings=replace(settings, quality="draft", steps=1)))
     assert np.array_equal(result.clip.samples[:, ::2], clip.samples[:, ::2])
 
 

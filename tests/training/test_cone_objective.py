@@ -15,7 +15,7 @@ from core.arrays.scenes.files import RecordedScene, SourceImage, find_scenes, re
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.training.data import PackedData, pack_data
-from core.training.objectives.cone import FLOOR, ConeObjective, OriginalConeObjective
+from core.training.objectives.cone import FLOOR, ConeObjective, ConeOfSilenceObjective
 from core.training.objectives.cone_examples import VOICE_LEVEL, Window, draw_scene, draw_window, inside, target, vary
 from core.training.recipe import load_recipe
 from core.training.run import train
@@ -110,7 +110,7 @@ def test_empty_windows_have_a_silent_target():
 
 
 class Fixed:
-    """Answers with so much of the mixture, whatever the direction."""
+    """Gives a share of the mixture, whatever the direction."""
 
     def __init__(self, share: float):
         self.share = share
@@ -131,7 +131,7 @@ def test_the_loss_of_empty_windows_is_bounded(share, expected):
 
 
 def test_the_original_s_loss_is_the_mean_absolute_error():
-    objective = OriginalConeObjective(empty_share=0.0)
+    objective = ConeOfSilenceObjective(empty_share=0.0)
     assert objective.error(torch.ones(2, 4, 9), torch.zeros(2, 4, 9), torch.zeros(2, 4, 9)) == 1
     loss, figures = objective.loss(objective.build(TINY_ORIGINAL), voices(4, 2000), generator())
     loss.backward()
@@ -151,10 +151,10 @@ def test_figures_of_validation_are_those_of_the_mixture_where_nothing_is_done():
     assert halved["wide_gain_db"] == pytest.approx(0, abs=1e-3) and halved["wide_empty_db"] == pytest.approx(-20)
 
 
-def test_listening_gives_playable_audio():
+def test_logged_sounds_are_playable():
     objective = ConeObjective()
-    heard = objective.listen(objective.build(SMALL), voices(1), generator())
-    assert {name: tuple(sound.shape) for name, sound in heard.items()} == dict.fromkeys(
+    sounds = objective.sounds(objective.build(SMALL), voices(1), generator())
+    assert {name: tuple(sound.shape) for name, sound in sounds.items()} == dict.fromkeys(
         ("mixture", "voice", "extracted"), (8000,)
     )
 
@@ -180,7 +180,7 @@ def test_mixtures_without_voices_are_refused():
 @pytest.mark.parametrize("recipe", ["cone", "cone-original"])
 def test_recipes_fit_their_objectives(recipe):
     settings = load_recipe(recipe)
-    objective = {"cone-mask": ConeObjective, "cone": OriginalConeObjective}[settings["architecture"]]
+    objective = {"cone-mask": ConeObjective, "cone": ConeOfSilenceObjective}[settings["architecture"]]
     with torch.device("meta"):
         network = objective(**settings["objective"]).build(settings["model"])
     assert network.config.microphones == 4
@@ -250,7 +250,7 @@ def test_rendered_scenes_are_learned_from(scenes, tmp_path):
     }
     train("cone", scenes, 0.05, out, overrides=small)
     assert load_checkpoint(out).config["array"] == "respeaker-4"
-    with pytest.raises(InputError, match="only the recipes of the cone"):
+    with pytest.raises(InputError, match="holds scenes, which the spectral recipes can't learn from"):
         train("spectral", scenes, 0.05, tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="have 4 microphones, the array circle-6 6"):
         train("cone", scenes, 0.05, out, overrides=small | {"model.array": "circle-6", "model.microphones": "6"})

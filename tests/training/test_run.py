@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors import safe_open
 
 from core.errors import InputError
 from core.training.data import PackedData, find_audio, pack_data
-from core.training.recipe import load_recipe
-from core.training.run import train
+from core.training.objective import Objective
+from core.training.objectives import OBJECTIVES, find_objective
+from core.training.recipe import RECIPES, load_recipe
+from core.training.run import _average, train
 from core.zoo.checkpoint import load_checkpoint
 
 SMALL = {
@@ -202,3 +205,75 @@ def test_data_with_nothing_to_hear_get_a_sentence(tmp_path):
     pack_data(folder, tmp_path / "pack", 16000)
     with pytest.raises(InputError, match="Hardly anything in the data is louder than 0.005"):
         train("spectral", tmp_path / "pack", 0.1, tmp_path / "out.safetensors", overrides=SMALL)
+
+
+class Network(torch.nn.Module):
+    """A gain whose float32 kernel is no number of half precision, with a count and a table of integers."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.tensor(1 / 3))
+        self.kernel = torch.nn.Parameter(torch.full((2,), 1e-9), requires_grad=False)
+        self.register_buffer("updates", torch.tensor(0))
+        self.register_buffer("table", torch.arange(4))
+
+
+class Toy(Objective):
+    """Brings the gain to zero, and counts its updates."""
+
+    architecture = "toy"
+    float32 = ("ker*",)
+
+    def __init__(self, **_):
+        self.steps = []
+
+    def build(self, config):
+        return Network()
+
+    def loss(self, model, examples, generator):
+        return (model.gain * examples).square().mean(), {}
+
+    def after_update(self, model, step):
+        self.steps.append(step)
+        model.updates += 1
+
+    def validate(self, model, examples, generator):
+        return {"updates": model.updates.item()}
+
+
+def test_what_an_objective_says_of_itself_is_done(pack, tmp_path, monkeypatch):
+    """Its hook runs after every update; integers are kept, and chosen weights stay in float32."""
+    objectives, out = [], tmp_path / "toy.safetensors"
+    monkeypatch.setattr(
+        "core.training.run.find_objective", lambda _: lambda **_: objectives.append(Toy()) or objectives[-1]
+    )
+    for resume in (False, True):
+        train("spectral", pack, 0.005 * (1 + resume), out, resume=resume, overrides=SMALL)
+    state = torch.load(out.with_suffix(".state"), weights_only=True)
+    steps = objectives[0].steps + objectives[1].steps
+    assert steps == list(range(1, state["step"] + 1)) and len(steps) > 1
+    assert state["average"]["updates"] == state["model"]["updates"] == state["step"]
+    assert state["history"][-1]["updates"] == state["step"]
+    with safe_open(out, "pt") as file:
+        saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    dtypes = {"gain": torch.float16, "kernel": torch.float32, "updates": torch.int64, "table": torch.int64}
+    assert {name: tensor.dtype for name, tensor in saved.items()} == dtypes
+    checkpoint = load_checkpoint(out)
+    assert checkpoint.architecture == "toy" and checkpoint.state["kernel"].tolist() == pytest.approx([1e-9] * 2)
+    assert checkpoint.state["table"].tolist() == [0, 1, 2, 3]
+
+
+def test_averages_move_towards_the_weights_and_copy_integers():
+    average = {"weight": torch.zeros(2), "count": torch.tensor(3), "mask": torch.tensor([False])}
+    _average(average, {"weight": torch.ones(2), "count": torch.tensor(8), "mask": torch.tensor([True])}, 0.75)
+    assert average["weight"].tolist() == [0.25, 0.25] and average["count"] == 8 and average["mask"].item()
+
+
+def test_every_recipe_has_an_objective_and_every_objective_a_recipe():
+    architectures = {load_recipe(path.stem)["architecture"] for path in RECIPES.glob("*.toml")}
+    assert architectures == set(OBJECTIVES)
+    for architecture in architectures:
+        objective = find_objective(architecture)
+        assert issubclass(objective, Objective) and objective.architecture == architecture
+    with pytest.raises(InputError, match="no objective for 'flow'; known are cone"):
+        find_objective("flow")

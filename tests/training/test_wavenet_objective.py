@@ -1,4 +1,4 @@
-"""How a noise-conditional WaveNet learns: the loss means what it says, and falls."""
+"""Objective of a noise-conditional WaveNet: the loss is the stated cross-entropy, and falls."""
 
 import math
 
@@ -61,21 +61,21 @@ def test_levels_span_the_ladder(waveform):
     assert noisy.min() < 0.1 and 100 < noisy.max() <= 175.9
 
 
-def test_listening_gives_playable_audio(model, waveform):
-    heard = WaveNetObjective().listen(model, waveform, torch.Generator().manual_seed(0))
-    assert {name: tuple(sound.shape) for name, sound in heard.items()} == {"noisy": (1, 2000), "denoised": (1, 2000)}
-    assert all(sound.isfinite().all() for sound in heard.values())
+def test_logged_sounds_are_playable(model, waveform):
+    sounds = WaveNetObjective().sounds(model, waveform, torch.Generator().manual_seed(0))
+    assert {name: tuple(sound.shape) for name, sound in sounds.items()} == {"noisy": (1, 2000), "denoised": (1, 2000)}
+    assert all(sound.isfinite().all() for sound in sounds.values())
 
 
 MEL = {"bands": 80, "frame_padding": 2, "upsampling": [4, 4, 4, 4], "front_end": "pnf-16k"}
 
 
-def test_what_a_network_is_told_is_the_spectrogram_of_its_samples():
+def test_the_condition_is_the_spectrogram_of_the_samples():
     """Bands as `core.signal.mel` has them, frame k around sample 256 k of what is left without the padding."""
     objective = WaveNetObjective()
     model = objective.build(SIZES | MEL)
     sound = 0.1 * torch.randn(1, 20 * 256, generator=torch.Generator().manual_seed(0))
-    kept, condition = objective._told(model, sound)
+    kept, condition = objective._conditioned(model, sound)
     assert torch.equal(kept, sound[:, 2 * 256 : 18 * 256]) and condition.shape == (1, 16 * 256 - 1, 80)
     expected = torch.from_numpy(mel_spectrogram(sound[0].numpy(), FRONT_ENDS["pnf-16k"])[:, :20])
     torch.testing.assert_close(condition, model.upsample(expected[None])[:, :-1], rtol=0, atol=1e-4)
@@ -89,9 +89,9 @@ def test_a_new_network_knows_the_scale_of_the_data_it_is_to_learn():
     objective, generator = WaveNetObjective(), torch.Generator().manual_seed(0)
     model = objective.build(SIZES | MEL)
     objective.prepare(model, Data(), 4096, generator)
-    told = model.upsample
+    scaler = model.upsample
     mel = objective._mel(0.1 * torch.randn(1, 40960, generator=generator))[0]
-    normalised = (mel - told.mean[:, None]) / told.scale[:, None]
+    normalised = (mel - scaler.mean[:, None]) / scaler.scale[:, None]
     assert normalised.mean().abs() < 0.1 and normalised.std().item() == pytest.approx(1, abs=0.1)
 
 
@@ -103,4 +103,4 @@ def test_loss_with_a_spectrogram_and_linear_classes():
     loss, _ = objective.loss(model, sound, generator)
     loss.backward()
     assert all(p.grad is not None for p in model.upsample.parameters())
-    assert set(objective.listen(model, sound, generator)) == {"noisy", "denoised"}
+    assert set(objective.sounds(model, sound, generator)) == {"noisy", "denoised"}

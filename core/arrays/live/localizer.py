@@ -80,11 +80,6 @@ class LiveLocalizer:
         self._frames, self._sources, self._level_db = 0, (), -math.inf
         self._energy, self._loudest = np.zeros(len(self._response.angles)), SILENCE
 
-    @property
-    def updates_per_second(self) -> float:
-        """How often directions are estimated."""
-        return self.source.sample_rate / self._step
-
     def views(self) -> Iterator[LiveView]:
         """A view for every update, and the last one again where the source has no sound; ends with the source."""
         window = np.zeros((self.source.geometry.count, N_FFT - HOP_LENGTH), dtype=np.float32)

@@ -1,1 +1,25 @@
-"""What each kind of network is trained for: a loss, and figures on held-out audio."""
+"""What each architecture is trained for: a file for each, and a line in `OBJECTIVES`."""
+
+from importlib import import_module
+
+from core.errors import InputError
+from core.training.objective import Objective
+
+OBJECTIVES = {  # architecture -> module and class, imported when it is trained
+    "cone": "cone.ConeOfSilenceObjective",
+    "cone-mask": "cone.ConeObjective",
+    "spectral": "spectral.SpectralObjective",
+    "wavenet": "wavenet.WaveNetObjective",
+}
+
+
+def find_objective(architecture: str) -> type[Objective]:
+    """The class of a registered objective.
+
+    Raises:
+        InputError: none is registered for that architecture.
+    """
+    if architecture not in OBJECTIVES:
+        raise InputError(f"There is no objective for {architecture!r}; known are {', '.join(OBJECTIVES)}.")
+    module, name = OBJECTIVES[architecture].split(".")
+    return getattr(import_module(f"{__name__}.{module}"), name)

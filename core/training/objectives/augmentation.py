@@ -1,7 +1,7 @@
-"""Other voices, rooms and microphones of a recording: speed, equalisation, reverberation and a noise floor.
+"""Augmentation of recordings: random speed, equalisation, reverberation and a noise floor.
 
-Each is a product or a sum in the spectrum of the whole segment, so all of them cost one Fourier transform there and one
-back. What rings over the end of a segment comes in again at its beginning.
+Each is a product or a sum in the spectrum of the whole segment, so all of them together cost one Fourier transform and
+its inverse. The convolution is circular: reverberation past the end of a segment returns at its beginning.
 """
 
 import math
@@ -9,18 +9,18 @@ import math
 import torch
 from torch import Generator, Tensor
 
-SPEED_SEMITONES, LARGEST_SPEED = 1.5, 1.25  # standard deviation, and the factor that it never exceeds
-RIPPLES, RIPPLE_DB = 5, 2.0  # of the equaliser: cosines over the logarithm of frequency, and their standard deviation
-ROOM_SHARE, LONGEST_T60, DIRECT_DB = 0.25, 0.5, (0.0, 15.0)  # seconds; over the reverberant sound
-FLOOR_DB, FLOOR_SLOPE = (-50.0, -22.0), (-1.0, 0.0)  # level under the sound; exponent of its magnitude over frequency
+SPEED_SEMITONES, LARGEST_SPEED = 1.5, 1.25  # standard deviation, and the largest factor
+RIPPLES, RIPPLE_DB = 5, 2.0  # the equaliser's cosines over log frequency, and the standard deviation of each
+ROOM_SHARE, LONGEST_T60, DIRECT_DB = 0.25, 0.5, (0.0, 15.0)  # probability; seconds; direct over reverberant sound
+FLOOR_DB, FLOOR_SLOPE = (-50.0, -22.0), (-1.0, 0.0)  # level relative to the sound; magnitude's exponent of frequency
 RATE = 16000  # the seconds above are at this rate
 
 
 def augment(waveforms: Tensor, generator: Generator, noisy_share: float) -> Tensor:
-    """Waveforms [batch, samples] as other sources would sound in other places.
+    """Waveforms [batch, samples], each augmented at random.
 
     Args:
-        noisy_share: of the waveforms, that get a noise floor.
+        noisy_share: probability of a noise floor.
 
     Returns:
         [batch, samples / LARGEST_SPEED].
@@ -50,7 +50,7 @@ def _equaliser(bins: int, generator: Generator) -> Tensor:
 
 
 def _room(samples: int, generator: Generator) -> Tensor:
-    """An impulse and noise that decays after it, [samples]."""
+    """Impulse response of a random room: an impulse, then exponentially decaying noise, [samples]."""
     t60 = 0.1 + (LONGEST_T60 - 0.1) * _chance(generator)
     times = torch.arange(samples) / RATE
     tail = torch.randn(samples, generator=generator) * 10 ** (-3 * times / t60)
@@ -61,7 +61,7 @@ def _room(samples: int, generator: Generator) -> Tensor:
 
 
 def _floor(spectrum: Tensor, generator: Generator) -> Tensor:
-    """Noise whose spectrum slopes, at a level under the sound's."""
+    """Spectrum of noise with a random slope, at a random level relative to the sound."""
     slope = FLOOR_SLOPE[0] + (FLOOR_SLOPE[1] - FLOOR_SLOPE[0]) * _chance(generator)
     noise = torch.randn(2, len(spectrum), generator=generator) * (torch.arange(len(spectrum)) + 20.0) ** slope
     noise = torch.complex(*noise).to(spectrum.device)
@@ -70,7 +70,7 @@ def _floor(spectrum: Tensor, generator: Generator) -> Tensor:
 
 
 def _with_bins(spectrum: Tensor, bins: int) -> Tensor:
-    """Cut, or continued by silence."""
+    """The spectrum cut or zero padded to so many bins."""
     return torch.nn.functional.pad(spectrum, (0, max(bins - len(spectrum), 0)))[:bins]
 
 

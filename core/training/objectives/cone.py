@@ -1,11 +1,12 @@
-"""How networks for separation by direction learn: which voices of a mixture come from inside a window of angles?
+"""Objectives for separation by direction: extract the voices inside a window of angles from a mixture.
 
-Jenrungrot et al. 2020 (Cone of Silence), sec. 3.2: one example in five is a window without voices, which has to come
-out silent. Scenes are simulated on the fly (`cone_examples.py`), or rendered before (`core/training/scenes.py`).
+Jenrungrot et al. 2020 (Cone of Silence), sec. 3.2: one example in five is a window without voices, whose target is
+silence. Scenes are simulated on the fly (`cone_examples.py`), or were rendered before (`core/training/scenes.py`).
 """
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -19,33 +20,32 @@ from core.arrays.steering import PreShift, Steering
 from core.errors import InputError
 from core.signal.metrics import si_sdr_db
 from core.training.data import PackedData
+from core.training.objective import Objective
 from core.training.objectives.cone_examples import SEPARATION, Window, draw_scene, draw_window, target, vary
 from core.training.objectives.rooms import uniform
-from core.training.scenes import Scene
+from core.training.scenes import RenderedScenes, Scene, holds_scenes
+from core.zoo.checkpoint import Checkpoint
 
-FLOOR = 3e-3  # of the mixture's energy: an error that is 25 dB down is small enough
-APART = math.radians(60)  # two voices of the validation
-WIDE, NARROW = 0, 4  # numbers of its windows
+FLOOR = 3e-3  # added to the relative error: 25 dB under the mixture is small enough
+APART = math.radians(60)  # between the two voices of a validation scene
+WIDE, NARROW = 0, 4  # numbers of the validation's windows
 
 
-class ConeObjective:
-    """Logarithm of the squared error over the mixture's energy, floored: it is bounded where a window is empty, too
-    (Wisdom et al. 2021, What's all the fuss about free universal sound separation data?).
+class ConeObjective(Objective):
+    """Logarithm of the squared error relative to the mixture's energy, with a floor that bounds the loss of empty
+    windows (Wisdom et al. 2021, What's all the fuss about free universal sound separation data?).
+
+    Learns from packed recordings of single voices or from rendered scenes; `others` are recordings of background noise.
 
     Args:
-        voices: in a mixture at most; so many rows of a batch make one.
-        alone_share: of the scenes, that have a single voice; the others have two or more.
-        windows: of every mixture, that are asked about.
-        empty_share: of the windows, that hold no voice.
-        background_share: of the scenes, that have noise from everywhere.
-
-    Attributes:
-        sample_rate: of the recordings, in Hz.
-        others: recordings of noise, for backgrounds.
+        voices: most voices in a mixture; as many rows of a batch make one.
+        alone_share: share of scenes with a single voice; the others have two or more.
+        windows: windows drawn for every mixture.
+        empty_share: share of windows without a voice.
+        background_share: share of scenes with diffuse background noise.
     """
 
     architecture = "cone-mask"
-    sample_rate = 16000
 
     def __init__(
         self,
@@ -57,13 +57,16 @@ class ConeObjective:
     ):
         self.voices, self.alone_share, self.windows = voices, alone_share, windows
         self.empty_share, self.background_share = empty_share, background_share
-        self.others: Sequence[PackedData] = ()
+
+    def open_data(self, folder: Path, split: str) -> PackedData | RenderedScenes:
+        """Packed recordings of single voices, or rendered scenes."""
+        return RenderedScenes(folder, split) if holds_scenes(folder) else PackedData(folder, split)
 
     def build(self, config: dict) -> nn.Module:
         """A fresh network for an array.
 
         Args:
-            config: its sizes, `array` (a name or a file) and `pre_shift` (how channels are aligned).
+            config: its sizes, `array` (a name or a file) and `pre_shift` (how channels are aligned to a direction).
 
         Raises:
             InputError: no such array or alignment, the network is for another number of microphones, or no voices.
@@ -83,39 +86,43 @@ class ConeObjective:
         self.levels = network.config.windows
         return network
 
-    def prepare(self, model: nn.Module, data: PackedData, segment: int, generator: Generator) -> None:
-        """Nothing of the data is to be known before."""
+    def initial_state(self, checkpoint: Checkpoint, model: nn.Module, config: dict) -> dict[str, Tensor]:
+        """The checkpoint's weights; of one for another number of microphones those whose shape fits."""
+        if checkpoint.config.get("microphones") == config["microphones"]:
+            return checkpoint.state
+        fresh, state = model.state_dict(), checkpoint.state
+        return {n: state[n] if n in state and state[n].shape == weight.shape else weight for n, weight in fresh.items()}
 
-    def loss(self, model: ConeModel, given: Tensor | Scene, generator: Generator) -> tuple[Tensor, dict[str, float]]:
-        """Of windows in a scene, or in every mixture that rows `[batch, frames]` make, and what to log of them.
+    def loss(self, model: ConeModel, examples: Tensor | Scene, generator: Generator) -> tuple[Tensor, dict[str, float]]:
+        """Loss and errors (dB) over random windows of one scene, or of mixtures made of rows `[batch, frames]`.
 
         Raises:
-            InputError: the scene is one of another number of microphones.
+            InputError: the scene has another number of microphones than the array.
         """
-        if isinstance(given, Scene):
-            self._check_array(given)
-            scenes = [vary(given, self.sample_rate, generator)]
+        if isinstance(examples, Scene):
+            self._check_array(examples)
+            scenes = [vary(examples, self.sample_rate, generator)]
         else:
-            scenes = [self._scene(self._some(voices, generator), generator) for voices in given.split(self.voices)]
-        asked = [self._ask(model, scene, self._windows(scene, generator)) for scene in scenes]
-        mixtures, targets, answers = (torch.cat(sounds) for sounds in zip(*asked, strict=True))
-        errors = _decibels(answers.detach() - targets, mixtures)
+            scenes = [self._scene(self._some(voices, generator), generator) for voices in examples.split(self.voices)]
+        separated = [self._separate(model, scene, self._windows(scene, generator)) for scene in scenes]
+        mixtures, targets, estimates = (torch.cat(sounds) for sounds in zip(*separated, strict=True))
+        errors = _decibels(estimates.detach() - targets, mixtures)
         empty = targets.abs().amax(dim=(1, 2)) == 0
         figures = {"residual_db": errors[empty], "error_db": errors[~empty]}
-        loss = self.error(answers, targets, mixtures)
+        loss = self.error(estimates, targets, mixtures)
         return loss, {name: values.mean().item() for name, values in figures.items() if len(values)}
 
-    def error(self, answers: Tensor, targets: Tensor, mixtures: Tensor) -> Tensor:
-        """What is to be small; all `[batch, mics, frames]`."""
-        return (_energy(answers - targets) / _energy(mixtures) + FLOOR).log().mean()
+    def error(self, estimates: Tensor, targets: Tensor, mixtures: Tensor) -> Tensor:
+        """The loss of estimates, targets and mixtures, each `[batch, mics, frames]`."""
+        return (_energy(estimates - targets) / _energy(mixtures) + FLOOR).log().mean()
 
     @torch.no_grad()
     def validate(
-        self, model: ConeModel, given: Sequence[Tensor] | Sequence[Scene], generator: Generator
+        self, model: ConeModel, examples: Sequence[Tensor] | Sequence[Scene], generator: Generator
     ) -> dict[str, float]:
-        """Median SI-SDR improvement (dB) of voices at their own directions, and the median level (dB, under the
-        mixture) of what is heard where nobody is, in wide and in narrow windows; of scenes or of pairs of rows."""
-        scenes = given if isinstance(given[0], Scene) else self._pairs(given, generator)
+        """Medians over scenes, or over mixtures of pairs of rows, in wide and in narrow windows: SI-SDR improvement
+        (dB) of voices in windows around them; output level of windows without voices (dB relative to the mixture)."""
+        scenes = examples if isinstance(examples[0], Scene) else self._pairs(examples, generator)
         figures = {}
         for name, number in {"wide": WIDE, "narrow": NARROW}.items():
             towards = [(scene, angle) for scene in scenes for angle in scene.directions]
@@ -125,13 +132,13 @@ class ConeObjective:
         return figures
 
     @torch.no_grad()
-    def listen(self, model: ConeModel, given: Tensor | Scene, generator: Generator) -> dict[str, Tensor]:
-        """A scene, or a voice `[1, frames]` and itself backwards from another direction, and what is heard from where
-        its first voice is."""
-        scene = given
-        if not isinstance(given, Scene):
-            scene = self._scene(torch.cat([given, given.flip(1)]), generator, separation=APART)
-        sounds = self._ask(model, scene, [Window(scene.directions[0], NARROW)])
+    def sounds(self, model: ConeModel, examples: Tensor | Scene, generator: Generator) -> dict[str, Tensor]:
+        """A mixture, its first voice and the estimate of that, each `[frames]`; of a scene, or of a voice `[1, frames]`
+        and the same reversed in time from another direction."""
+        scene = examples
+        if not isinstance(examples, Scene):
+            scene = self._scene(torch.cat([examples, examples.flip(1)]), generator, separation=APART)
+        sounds = self._separate(model, scene, [Window(scene.directions[0], NARROW)])
         return {name: sound[0, 0] for name, sound in zip(("mixture", "voice", "extracted"), sounds, strict=True)}
 
     def _scene(self, voices: Tensor, generator: Generator, separation: float = SEPARATION) -> Scene:
@@ -154,49 +161,51 @@ class ConeObjective:
             )
 
     def _some(self, voices: Tensor, generator: Generator) -> Tensor:
-        """The first of the voices, a random number of them."""
+        """The first few of the voices, a random number of them."""
         if len(voices) < 2 or uniform(0, 1, generator) < self.alone_share:
             return voices[:1]
         return voices[: int(torch.randint(2, len(voices) + 1, (1,), generator=generator))]
 
     def _windows(self, scene: Scene, generator: Generator) -> list[Window]:
-        """At random."""
+        """Random windows of a scene, with and without voices."""
         empty = [uniform(0, 1, generator) < self.empty_share for _ in range(self.windows)]
         return [draw_window(scene.directions, own, self.levels, generator) for own in empty]
 
-    def _ask(self, model: ConeModel, scene: Scene, windows: Sequence[Window]) -> tuple[Tensor, Tensor, Tensor]:
-        """The mixture, and for every window what is to be heard and what is heard, aligned to its centre, each
-        `[windows, mics, frames]`."""
+    def _separate(self, model: ConeModel, scene: Scene, windows: Sequence[Window]) -> tuple[Tensor, Tensor, Tensor]:
+        """Mixture, targets and estimates, each `[windows, mics, frames]`; the latter two aligned to the windows'
+        centres."""
         mixture = scene.images.sum(dim=0) + scene.background
         targets = torch.stack([target(scene, window, self.steering) for window in windows])
-        answers = encode_mixture(model, mixture, self.steering)([w.angle for w in windows], [w.number for w in windows])
-        return mixture.expand_as(targets), targets, answers
+        separated = encode_mixture(model, mixture, self.steering)
+        estimates = separated([w.angle for w in windows], [w.number for w in windows])
+        return mixture.expand_as(targets), targets, estimates
 
     def _pairs(self, waveforms: list[Tensor], generator: Generator) -> list[Scene]:
-        """Two voices a scene, of those `[1, frames]` that are no pauses."""
+        """Scenes of two voices each, of the waveforms `[1, frames]` that are not silent."""
         voices = [w for w in waveforms if w.std() > 1e-3]
         pairs = [torch.cat(pair) for pair in zip(voices[::2], voices[1::2], strict=False)]
         return [self._scene(pair, generator, separation=APART) for pair in pairs]
 
     def _gain(self, model: ConeModel, scene: Scene, angle: float, number: int) -> float:
-        """SI-SDR improvement at microphone 0."""
-        sounds = self._ask(model, scene, [Window(float(angle), number)])
-        mixture, voice, answer = (sound[0, 0].cpu().numpy() for sound in sounds)
-        return si_sdr_db(voice, answer) - si_sdr_db(voice, mixture)
+        """SI-SDR improvement at microphone 0, in dB."""
+        sounds = self._separate(model, scene, [Window(float(angle), number)])
+        mixture, voice, estimate = (sound[0, 0].cpu().numpy() for sound in sounds)
+        return si_sdr_db(voice, estimate) - si_sdr_db(voice, mixture)
 
     def _residual(self, model: ConeModel, scene: Scene, angle: float, number: int) -> float:
-        mixture, _, answer = self._ask(model, scene, [Window(angle, number)])
-        return _decibels(answer, mixture).item()
+        """Level of a window's output relative to the mixture, in dB."""
+        mixture, _, estimate = self._separate(model, scene, [Window(angle, number)])
+        return _decibels(estimate, mixture).item()
 
 
-class OriginalConeObjective(ConeObjective):
-    """The original's network, by the original's loss: mean absolute error of the waveforms."""
+class ConeOfSilenceObjective(ConeObjective):
+    """Cone of Silence's own network and loss: mean absolute error of the waveforms."""
 
     architecture = "cone"
 
-    def error(self, answers: Tensor, targets: Tensor, mixtures: Tensor) -> Tensor:
-        """What is to be small; arguments as above."""
-        return (answers - targets).abs().mean()
+    def error(self, estimates: Tensor, targets: Tensor, mixtures: Tensor) -> Tensor:
+        """As `ConeObjective.error`."""
+        return (estimates - targets).abs().mean()
 
 
 def _energy(sounds: Tensor) -> Tensor:
@@ -205,16 +214,16 @@ def _energy(sounds: Tensor) -> Tensor:
 
 
 def _decibels(sounds: Tensor, mixtures: Tensor) -> Tensor:
-    """Level of sounds `[batch, mics, frames]` over their mixtures', `[batch]`."""
+    """Level of sounds `[batch, mics, frames]` relative to their mixtures, `[batch]`."""
     return 10 * (_energy(sounds) / _energy(mixtures)).clamp_min(1e-12).log10()
 
 
 def _between(scene: Scene) -> float:
-    """The middle of the longest way from one voice to the next."""
-    around = np.sort(scene.directions)
-    ways = np.diff(around, append=around[0] + 2 * math.pi)
-    longest = int(ways.argmax())
-    return float(wrap(around[longest] + ways[longest] / 2))
+    """The middle of the widest arc without a voice, in radians."""
+    angles = np.sort(scene.directions)
+    arcs = np.diff(angles, append=angles[0] + 2 * math.pi)
+    widest = int(arcs.argmax())
+    return float(wrap(angles[widest] + arcs[widest] / 2))
 
 
 def _median(values: list[float]) -> float:

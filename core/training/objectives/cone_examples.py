@@ -1,6 +1,6 @@
-"""What a network for separation by direction is asked: voices in a random room, and a window of angles.
+"""Training examples for separation by direction: voices in a random room, and windows of angles.
 
-Scenes are made on the fly from recordings of single voices, so none is seen twice.
+Scenes are simulated on the fly from recordings of single voices, so none is seen twice.
 """
 
 import math
@@ -20,16 +20,20 @@ from core.training.objectives.rooms import diffuse_response, draw_position, draw
 from core.training.scenes import Scene
 
 SEPARATION = math.radians(15)  # least angle between two voices
-VOICE_LEVEL, LEVEL_DB = 0.05, 4.0  # root mean square of an image, and the standard deviation of its level
-BASS_HZ, TREBLE_HZ, SHELF_DB = 200.0, 3000.0, 2.0  # of the original's augmentation; the last a standard deviation
-LOUDEST_NOISE = 0.001  # amplitude of the microphones' own, as in the original
-RECORDED_SHARE = 0.5  # of the backgrounds, where there are recordings of noise
+VOICE_LEVEL, LEVEL_DB = 0.05, 4.0  # root mean square of a voice at the microphones; standard deviation of its level
+BASS_HZ, TREBLE_HZ, SHELF_DB = (
+    200.0,
+    3000.0,
+    2.0,
+)  # shelves of Cone of Silence's augmentation; the last a standard deviation
+LOUDEST_NOISE = 0.001  # peak of the microphones' self-noise, as in Cone of Silence
+RECORDED_SHARE = 0.5  # of backgrounds that are recordings, where there are any
 BACKGROUND_DB, SLOPES = (-30.0, -5.0), (-1.0, 0.0)  # level of a background under the voices, and its spectrum's slope
 
 
 @dataclass(frozen=True)
 class Window:
-    """angle: of its centre, in radians. number: of its `width`."""
+    """angle: of its centre, in radians. number: index of its `width`."""
 
     angle: float
     number: int
@@ -49,8 +53,8 @@ def draw_scene(
 
     Args:
         separation: least angle between two of them, in radians.
+        background_share: probability of a diffuse background; the microphones' self-noise is always there.
         noises: recordings that every other background is an excerpt of; the others are coloured noise.
-        background_share: of the scenes, that have a background; microphones have noise of their own in all of them.
     """
     count, frames = voices.shape
     room, directions = draw_room(generator), _directions(count, separation, generator)
@@ -65,7 +69,7 @@ def draw_scene(
 
 
 def vary(scene: Scene, rate: int, generator: Generator) -> Scene:
-    """A scene from elsewhere with other voices' and microphones' sound and levels, as `draw_scene` makes them."""
+    """A rendered scene, augmented as `draw_scene` does: random shelves for each voice, levels and self-noise."""
     frames = scene.images.shape[-1]
     frequencies = torch.fft.rfftfreq(frames, 1 / rate, device=scene.images.device)
     shelves = torch.stack([_shelves(frequencies, generator) for _ in scene.images])[:, None]
@@ -74,7 +78,7 @@ def vary(scene: Scene, rate: int, generator: Generator) -> Scene:
 
 
 def _at_levels(images: Tensor, directions: np.ndarray, background: Tensor, generator: Generator) -> Scene:
-    """Voices and a background, where there is one, at random levels, and the microphones' own noise."""
+    """Voices and background (if it is not silent) at random levels, with self-noise of the microphones."""
     images = images * _gains(images, LEVEL_DB * torch.randn(len(images), generator=generator).to(images))
     if background.any():
         decibels = torch.tensor(uniform(*BACKGROUND_DB, generator))
@@ -84,7 +88,7 @@ def _at_levels(images: Tensor, directions: np.ndarray, background: Tensor, gener
 
 
 def draw_window(directions: np.ndarray, empty: bool, levels: int, generator: Generator) -> Window:
-    """A window of any of so many widths around one of the voices, anywhere inside; or an empty one, rather near."""
+    """A random window of one of the first `levels` widths, around a voice, or empty (and more often close to one)."""
     while True:
         number = int(torch.randint(levels, (1,), generator=generator))
         half, voice = width(number) / 2, int(torch.randint(len(directions), (1,), generator=generator))
@@ -96,7 +100,7 @@ def draw_window(directions: np.ndarray, empty: bool, levels: int, generator: Gen
 
 
 def inside(directions: np.ndarray, window: Window) -> np.ndarray:
-    """Which directions the window holds, all around the circle: unlike the original's, it may reach over pi."""
+    """Mask of the directions inside the window; unlike in Cone of Silence, it may reach across pi."""
     return angular_distance(directions, window.angle) < width(window.number) / 2
 
 
@@ -107,7 +111,7 @@ def target(scene: Scene, window: Window, steering: Steering) -> Tensor:
 
 
 def _directions(count: int, separation: float, generator: Generator) -> np.ndarray:
-    """Random ones, apart from each other as far as there is room for it."""
+    """Random directions at least `separation` apart (or pi / count, if that is less), in radians."""
     separation = min(separation, math.pi / count)
     while True:
         angles = math.pi * (1 - 2 * torch.rand(count, generator=generator, dtype=torch.float64)).numpy()
@@ -117,7 +121,7 @@ def _directions(count: int, separation: float, generator: Generator) -> np.ndarr
 
 
 def _images(sounds: Tensor, responses: Tensor, rate: int, generator: Generator) -> Tensor:
-    """Sounds `[sources, frames]`, each through its shelves, at the ends of responses `[sources, mics, taps]`."""
+    """Sounds `[sources, frames]` through random shelves and impulse responses `[sources, mics, taps]`."""
     frames = sounds.shape[1]
     size = next_fast_len(frames + responses.shape[-1], real=True)
     frequencies = torch.fft.rfftfreq(size, 1 / rate, device=sounds.device)
@@ -127,14 +131,14 @@ def _images(sounds: Tensor, responses: Tensor, rate: int, generator: Generator) 
 
 
 def _shelves(frequencies: Tensor, generator: Generator) -> Tensor:
-    """A low and a high shelf of the first order with random gains: their product at the frequencies in Hz."""
+    """Response of a low and a high first-order shelf with random gains, at frequencies in Hz."""
     bass, treble = (10 ** (SHELF_DB / 20 * torch.randn(2, generator=generator))).tolist()
     low, high = (1j * frequencies / corner for corner in (BASS_HZ, TREBLE_HZ))
     return (bass + low) / (1 + low) * (1 + treble * high) / (1 + high)
 
 
 def _noise(frames: int, recordings: Sequence[PackedData], generator: Generator) -> Tensor:
-    """An excerpt of a recording, or noise whose spectrum slopes, `[frames]`."""
+    """An excerpt of a recording, or noise with a sloping spectrum, `[frames]`."""
     if recordings and uniform(0, 1, generator) < RECORDED_SHARE:
         number = int(torch.randint(len(recordings), (1,), generator=generator))
         return recordings[number].sample(frames, generator)
@@ -144,6 +148,6 @@ def _noise(frames: int, recordings: Sequence[PackedData], generator: Generator) 
 
 
 def _gains(images: Tensor, decibels: Tensor) -> Tensor:
-    """What brings images `[sources, mics, frames]` to so many decibels over VOICE_LEVEL, `[sources, 1, 1]`."""
+    """Gains that bring images `[sources, mics, frames]` to decibels over VOICE_LEVEL, `[sources, 1, 1]`."""
     level = images.square().mean(dim=(1, 2)).sqrt().clamp_min(1e-8)
     return (VOICE_LEVEL * 10 ** (decibels / 20) / level)[:, None, None]

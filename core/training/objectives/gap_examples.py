@@ -1,4 +1,4 @@
-"""Gaps with what linear prediction makes of them. Predictions take longer than an update, so they are shown again."""
+"""Training examples of the gap mixer: gaps and their linear predictions, which are slow and therefore reused."""
 
 import math
 
@@ -10,25 +10,29 @@ from core.signal.linear_prediction import interpolate_gap
 
 RATE = 16000
 SHORTEST, LONGEST = 0.02, 0.4  # seconds
-MARGIN = 4096  # samples that a prediction has at least on each side
-GAIN_DB = 2.0  # standard deviation of the level of an example that is shown again
-Example = tuple[Tensor, Tensor, tuple[int, int]]  # truth [samples], guesses [3, samples], the gap
+MARGIN = 4096  # known samples on each side of a gap, at least
+GAIN_DB = 2.0  # standard deviation of the random level of an example
+GapExample = tuple[Tensor, Tensor, tuple[int, int]]  # truth [samples], guesses [3, samples], the gap
 
 
 class GapExamples:
-    """A store of examples that grows by one with every draw and forgets the oldest.
+    """A store of examples: every draw adds one per waveform and drops the oldest.
 
     Args:
-        kept: examples in the store.
-        batch: examples of a draw, of like lengths.
+        kept: most examples in the store.
+        batch: examples of a draw, whose gaps have similar lengths.
     """
 
     def __init__(self, kept: int = 8000, batch: int = 8):
         self.kept, self.batch = kept, batch
-        self.examples: list[Example] = []
+        self.examples: list[GapExample] = []
 
     def draw(self, clean: Tensor, generator: Generator) -> tuple[Tensor, Tensor, list[tuple[int, int]]]:
-        """A batch: truths [batch, samples], guesses [batch, 3, samples], gaps; the waveforms give new examples."""
+        """A batch at random levels: truths [batch, samples], guesses [batch, 3, samples], gaps.
+
+        Args:
+            clean: waveforms [rows, samples] that new examples are made from.
+        """
         for row in clean:
             length = int(RATE * SHORTEST * (LONGEST / SHORTEST) ** torch.rand(1, generator=generator).item())
             length = min(length, len(row) - 2 * MARGIN)
@@ -45,8 +49,8 @@ class GapExamples:
         guesses = [_padded(guess.float() * g, longest) for (_, guess, _), g in zip(chosen, gains, strict=True)]
         return torch.stack(truths).to(clean), torch.stack(guesses).to(clean), [gap for _, _, gap in chosen]
 
-    def _alike(self, generator: Generator) -> list[Example]:
-        """Neighbours in length of a random example."""
+    def _alike(self, generator: Generator) -> list[GapExample]:
+        """Random examples whose gaps have similar lengths."""
         by_length = sorted(self.examples, key=lambda example: example[2][1] - example[2][0])
         around = 25 * self.batch
         first = int(torch.randint(max(len(by_length) - around, 0) + 1, (1,), generator=generator))
@@ -54,11 +58,11 @@ class GapExamples:
         return [near[int(torch.randint(len(near), (1,), generator=generator))] for _ in range(self.batch)]
 
 
-def predict_gap(waveform: Tensor, length: int, middle: int) -> Example | None:
-    """A gap of this length around `middle`; None where the prediction runs away or there is nothing to predict.
+def predict_gap(waveform: Tensor, length: int, middle: int) -> GapExample | None:
+    """The example of a gap of `length` samples around `middle`; None where it is silent or its prediction diverges.
 
     Args:
-        waveform: [samples], at the network's level.
+        waveform: [samples], at DATA_STD.
     """
     start = middle - length // 2
     stop = start + length

@@ -1,8 +1,8 @@
-"""Random rooms: by which ways, and when, a sound reaches the microphones of an array.
+"""Impulse responses of random rooms, from a source to the microphones of an array.
 
-Early reflections are those of a shoebox (image sources, Allen & Berkley 1979). Later ones come from random directions
-at random times, far fewer than there are and as strong as all of them, which nobody hears apart (as in FRAM-RIR, Luo &
-Gu 2023). So a response costs milliseconds and no simulator, on any device.
+Early reflections are those of a shoebox (image sources, Allen & Berkley 1979). The late tail is a sparse sum of plane
+waves from random directions at random times with the energy of the full one, which sounds the same (as in FRAM-RIR,
+Luo & Gu 2023). A response costs milliseconds and needs no room simulator.
 """
 
 import math
@@ -16,17 +16,17 @@ from core.arrays.geometry import ArrayGeometry
 from core.arrays.steering import SPEED_OF_SOUND
 
 SIDES = ((3.5, 8.0), (3.0, 6.0), (2.4, 3.2))  # length, width and height in metres
-MIDDLE = (0.25, 0.75)  # of the floor, where the array stands
-TABLES, LIFTS = (0.7, 1.1), (0.0, 0.5)  # metres of the array over the floor, and of voices over the array
+MIDDLE = (0.25, 0.75)  # place of the array, as a share of the room's length and width
+TABLES, LIFTS = (0.7, 1.1), (0.0, 0.5)  # height of the array over the floor, and of voices over the array, in metres
 T60_SECONDS = (0.15, 0.5)
-DISTANCES, WALL = (0.8, 2.5), 0.3  # metres of a voice from the array, on the floor plan, and at least from a wall
+DISTANCES, WALL = (0.8, 2.5), 0.3  # horizontal distance of a voice from the array, least one from a wall, in metres
 MOST_ABSORPTION = 0.99
-RESPONSE_SECONDS = 0.4  # at the longest T60 what is left is 48 dB down
-EARLY_SECONDS = 0.05  # on the way: reflections up to here are the room's own
-LATE_RATE = 3000  # random reflections in a second
-DIFFUSE_FROM = 0.01  # seconds on the way of a sound that comes from everywhere
-REACH = 12  # samples of an arrival on each side of its time
-LATTICE = torch.tensor(list(product(range(-4, 5), repeat=3)))  # rooms across: more than sound crosses early
+RESPONSE_SECONDS = 0.4  # length; at the longest T60 the tail is 48 dB down there
+EARLY_SECONDS = 0.05  # delay up to which reflections are computed by image sources
+LATE_RATE = 3000  # random reflections per second
+DIFFUSE_FROM = 0.01  # shortest delay of a diffuse response, in seconds
+REACH = 12  # samples on each side of a pulse
+LATTICE = torch.tensor(list(product(range(-4, 5), repeat=3)))  # mirrored rooms: farther than early sound travels
 PARITIES = torch.tensor(list(product((0, 1), repeat=3)))
 
 
@@ -50,7 +50,7 @@ class Room:
 
     @property
     def reflection(self) -> float:
-        """Of pressure, at every wall, by Sabine's formula; of a large room with a short T60 the least there is."""
+        """Reflection coefficient of pressure at every wall, by Sabine's formula, at most MOST_ABSORPTION absorbed."""
         x, y, z = self.size.tolist()
         surface = 2 * (x * y + y * z + z * x)
         absorption = 24 * math.log(10) * self.volume / (SPEED_OF_SOUND * surface * self.t60)
@@ -65,7 +65,7 @@ def draw_room(generator: Generator) -> Room:
 
 
 def draw_position(room: Room, angle: float, generator: Generator) -> Tensor:
-    """Where in the room a voice at an angle around the array stands, [3]; walls may bring it nearer."""
+    """Random position of a voice at an angle seen from the array, [3] in metres; walls limit the distance."""
     direction = torch.tensor([math.cos(angle), math.sin(angle)])
     walls = torch.where(direction > 0, room.size[:2] - WALL, WALL)
     ahead = float(((walls - room.centre[:2]) / direction).nan_to_num(math.inf).min())
@@ -74,23 +74,23 @@ def draw_position(room: Room, angle: float, generator: Generator) -> Tensor:
 
 
 def impulse_response(room: Room, source: Tensor, array: ArrayGeometry, rate: int, generator: Generator) -> Tensor:
-    """From a position in the room, [3], to the microphones: [mics, RESPONSE_SECONDS * rate]."""
+    """Impulse responses from a position in the room, [3], to the microphones, [mics, RESPONSE_SECONDS * rate]."""
     early, late = _early(room, source, array), _late(room, array, EARLY_SECONDS, generator)
     return _sampled(torch.cat([early[0], late[0]]), torch.cat([early[1], late[1]]), rate)
 
 
 def diffuse_response(room: Room, array: ArrayGeometry, rate: int, generator: Generator) -> Tensor:
-    """From everywhere to the microphones, as `impulse_response`."""
+    """Impulse responses of a diffuse sound field, [mics, RESPONSE_SECONDS * rate]."""
     return _sampled(*_late(room, array, DIFFUSE_FROM, generator), rate)
 
 
 def uniform(low: float, high: float, generator: Generator) -> float:
-    """A random number between two others."""
+    """A uniform random number."""
     return low + (high - low) * torch.rand(1, generator=generator).item()
 
 
 def _early(room: Room, source: Tensor, array: ArrayGeometry) -> tuple[Tensor, Tensor]:
-    """Times and gains of the direct sound and of the reflections of the early time, each [arrivals, mics]."""
+    """Times and gains of the direct sound and the early reflections, each [arrivals, mics]."""
     lattice, parity = LATTICE[:, None], PARITIES
     images = ((1 - 2 * parity) * source + 2 * lattice * room.size).reshape(-1, 3)
     reflections = ((lattice - parity).abs() + lattice.abs()).sum(dim=-1).reshape(-1)
@@ -101,7 +101,7 @@ def _early(room: Room, source: Tensor, array: ArrayGeometry) -> tuple[Tensor, Te
 
 
 def _late(room: Room, array: ArrayGeometry, start: float, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Times and gains, each [arrivals, mics], of plane waves from everywhere.
+    """Times and gains, each [arrivals, mics], of plane waves from random directions.
 
     A room of volume V sends 4 pi c^3 t^2 / V images a second, each of energy (4 pi c t)^-2 before walls take their
     share: c / (4 pi V) a second at any time.
@@ -116,12 +116,12 @@ def _late(room: Room, array: ArrayGeometry, start: float, generator: Generator) 
 
 
 def _microphones(array: ArrayGeometry) -> Tensor:
-    """[mics, 3], in metres from the array's centre."""
+    """Positions [mics, 3], in metres from the array's centre."""
     return torch.nn.functional.pad(torch.from_numpy(array.xy).float(), (0, 1))
 
 
 def _sampled(seconds: Tensor, gains: Tensor, rate: int) -> Tensor:
-    """The sum of band-limited pulses at times `[arrivals, mics]`, `[mics, taps]`: windowed sinc functions."""
+    """The sum `[mics, taps]` of band-limited pulses (windowed sinc functions) at times `[arrivals, mics]`."""
     taps = round(RESPONSE_SECONDS * rate)
     place = (seconds * rate).T
     index = place.floor().long()[..., None] + torch.arange(1 - REACH, REACH + 1)

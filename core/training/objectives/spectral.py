@@ -1,12 +1,12 @@
-"""How the spectral denoiser learns: restore real segments from random evidence, in one step and at random noise levels.
+"""Objective of the spectral denoiser: restore recordings from random evidence, in one step and at random noise levels.
 
-Some steps train the estimator on evidence alone, some the denoiser on noise and evidence, some the free denoiser on
-noise alone. The loss is the logarithm of the squared error over the unknown samples, so that every kind of evidence
-and every level counts alike.
+Every update trains one network: the estimator on evidence, the denoiser on noise and evidence, the free denoiser on
+noise, the gap mixer or the extractor. The loss is the logarithm of the squared error over the unknown samples, so that
+every kind of evidence and every noise level has the same weight.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Generator, Tensor, nn
@@ -21,36 +21,36 @@ from core.observations.gap import Gap
 from core.observations.lowpass import LowpassDecimation
 from core.signal.companding import Waveform
 from core.training.data import PackedData
+from core.training.objective import Objective
 from core.training.objectives.augmentation import LARGEST_SPEED, augment
 from core.training.objectives.gap_examples import GapExamples, predict_gap
 from core.types import Condition
 
-FLOOR = 1e-7 * DATA_STD**2  # a perfect answer must not win the whole loss
+FLOOR = 1e-7 * DATA_STD**2  # of the squared error: bounds the loss of a perfect estimate
 LN_SIGMA_MEAN, LN_SIGMA_STD = math.log(0.03), 1.7
 SIGMA_RANGE = (5e-4, 1.0)
-FREE_SIGMA_RANGE = (1e-3, 4.0)  # who a loud note belongs to is settled where it is all but drowned in noise
-EXTRACTOR_SIGMA_RANGE = (2e-2, 2.0)  # where `shared` separation asks it
-MISHEARD_SHARE = 0.7  # of the chains, that stand around what was heard at first instead of the truth, as real ones do
+FREE_SIGMA_RANGE = (1e-3, 4.0)  # separation decides which source a loud note belongs to at the highest levels
+EXTRACTOR_SIGMA_RANGE = (2e-2, 2.0)  # levels at which separation's `shared` form uses the extractor
+MISHEARD_SHARE = 0.7  # of noisy inputs centred near a first estimate, not near the truth, as in a sampler's chain
 BALANCE_DB = 6.0  # standard deviation of the level of the other sounds in a mixture
-ABSENT_SHARE = 0.05  # of the mixtures do not hold the source at all
-QUIETEST, PAUSES = 0.005, 10  # standard deviation of a pause, and how many of them are passed over
-MIXTURE_FLOOR = 1e-4 * DATA_STD**2  # what is 40 dB down is gone
-FREE_GAIN_DB = 2.0  # standard deviation of a source's level around the one that priors know
+ABSENT_SHARE = 0.05  # of mixtures that do not contain the source
+QUIETEST, PAUSES = 0.005, 10  # standard deviation under which a segment is a pause; pauses that are passed over
+MIXTURE_FLOOR = 1e-4 * DATA_STD**2  # of the squared error: 40 dB under the source is good enough
+FREE_GAIN_DB = 2.0  # standard deviation of the level around DATA_STD
 RATE = 16000  # gaps are drawn in samples at this rate
 
 
-class SpectralObjective:
-    """Loss and validation of a `SpectralDenoiser`.
+class SpectralObjective(Objective):
+    """Loss and validation of a `SpectralDenoiser`; `others` are sounds that the extractor learns to remove.
 
     Args:
-        estimator_share, free_share, gap_share, extractor_share: shares of the steps that train the estimator, the free
-            denoiser, the gap mixer and the extractor; the others train the denoiser.
-        noisy_share, noisy_others_share: shares of the recordings in mixtures, of the own kind and of other sounds, that
-            get a noise floor: who brings it is who it belongs to.
-
-    Attributes:
-        others: recordings of other sounds, which the extractor learns to tell its own kind from.
+        estimator_share, free_share, gap_share, extractor_share: shares of the updates that train the estimator, the
+            free denoiser, the gap mixer and the extractor; the rest train the denoiser.
+        noisy_share, noisy_others_share: shares of the recordings in mixtures, of the source and of other sounds, that
+            get a noise floor; the noise counts as a part of its recording.
     """
+
+    architecture = "spectral"
 
     def __init__(
         self,
@@ -74,14 +74,13 @@ class SpectralObjective:
         self.shares = torch.tensor([*shares, max(0.0, 1 - sum(shares))], dtype=torch.float64)
         self.gap_examples = GapExamples()
         self.noisy_share, self.noisy_others_share = noisy_share, noisy_others_share
-        self.others: Sequence[PackedData] = ()
 
     def build(self, config: dict) -> nn.Module:
         """A fresh network.
 
         Raises:
-            InputError: gaps or mixtures are to be trained, but the network has no part for them, or nothing is there
-                to mix with.
+            InputError: gaps or mixtures are to be trained, but the network has no part for them, or there are no other
+                sounds to mix with.
         """
         if self.shares[2] and not config.get("gap_channels"):
             raise InputError("objective.gap_share trains a mixer that model.gap_channels gives no channels; set both.")
@@ -93,13 +92,10 @@ class SpectralObjective:
             raise InputError("objective.extractor_share needs other sounds to mix with; give packs of them (--others).")
         return spectral.build(config)
 
-    def prepare(self, model: nn.Module, data: PackedData, segment: int, generator: Generator) -> None:
-        """Nothing of the data is to be known before."""
-
-    def loss(self, model: SpectralDenoiser, waveform: Tensor, generator: Generator) -> tuple[Tensor, dict[str, float]]:
-        """Log squared error of one random question about the waveform [batch, samples]."""
-        ask = self.losses[int(torch.multinomial(self.shares, 1, generator=generator))]
-        return ask(model, bring_to_level(waveform), generator)
+    def loss(self, model: SpectralDenoiser, examples: Tensor, generator: Generator) -> tuple[Tensor, dict[str, float]]:
+        """Log squared error of one network, chosen at random, on waveforms [batch, samples]."""
+        loss = self.losses[int(torch.multinomial(self.shares, 1, generator=generator))]
+        return loss(model, bring_to_level(examples), generator)
 
     def _estimator_loss(self, model: SpectralDenoiser, clean: Tensor, generator: Generator):
         condition = draw_evidence(clean, generator, ESTIMATOR_WEIGHTS)
@@ -119,7 +115,7 @@ class SpectralObjective:
     def _gap_loss(self, model: SpectralDenoiser, clean: Tensor, generator: Generator):
         clean, guesses, gaps = self.gap_examples.draw(clean, generator)
         unknown = torch.stack([_between(*gap, clean) for gap in gaps])
-        # what is predicted within 40 dB of the gap's own level is good enough
+        # an error 40 dB under the gap's own level is good enough
         floor = 1e-4 * (clean.square() * unknown).sum(dim=1) / unknown.sum(dim=1)
         loss = log_error(model.gaps(guesses, gaps), clean, unknown, floor)
         gain = log_error(guesses[:, 0], clean, unknown, floor) - loss.detach()
@@ -128,18 +124,18 @@ class SpectralObjective:
     def _extractor_loss(self, model: SpectralDenoiser, clean: Tensor, generator: Generator):
         clean, mixture = self._mix(augment(clean, generator, self.noisy_share), generator, augmented=True)
         sigma = _draw_any_sigma(generator, EXTRACTOR_SIGMA_RANGE).to(clean).expand(len(clean))
-        middle = clean
+        centre = clean
         if _chance(generator) < MISHEARD_SHARE:
-            middle = clean + _chance(generator) * (self._first_heard(model, clean, mixture, generator) - clean)
-        x = middle + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
+            centre = clean + _chance(generator) * (self._first_estimate(model, clean, mixture, generator) - clean)
+        x = centre + sigma[:, None] * torch.randn(clean.shape, generator=generator).to(clean)
         everywhere = torch.ones_like(clean)
         loss = log_error(model.extract(x, sigma, mixture), clean, everywhere, MIXTURE_FLOOR)
         before = log_error(mixture / 2, clean, everywhere, MIXTURE_FLOOR)
         return loss, {"extractor_gain_db": _decibels(before - loss.detach())}
 
     @torch.no_grad()
-    def _first_heard(self, model: SpectralDenoiser, clean: Tensor, mixture: Tensor, generator: Generator) -> Tensor:
-        """What is heard in a mixture where the chain drowns in noise."""
+    def _first_estimate(self, model: SpectralDenoiser, clean: Tensor, mixture: Tensor, generator: Generator) -> Tensor:
+        """The extractor's estimate at the highest noise level, where the mixture alone decides."""
         level = EXTRACTOR_SIGMA_RANGE[1]
         x = clean + level * torch.randn(clean.shape, generator=generator).to(clean)
         return model.extract(x, x.new_full((len(x),), level), mixture)
@@ -147,7 +143,7 @@ class SpectralObjective:
     def _mix(
         self, clean: Tensor, generator: Generator, balance_db: float = BALANCE_DB, augmented: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """The clean waveform in a mixture with another sound, and the mixture, as loud as two sources together are."""
+        """The source as it is in a mixture with another sound, and the mixture, at MIXTURE_STD."""
         other, frames = self.others[_integer(0, len(self.others), generator)], clean.shape[1]
         length = math.ceil(frames * LARGEST_SPEED) if augmented else frames
         rows = torch.stack([_loud_sample(other, length, generator) for _ in clean]).to(clean)
@@ -173,9 +169,10 @@ class SpectralObjective:
         return loss, {"refinement_gain_db": _decibels(log_error(estimate, clean, unknown) - loss.detach())}
 
     @torch.no_grad()
-    def validate(self, model: SpectralDenoiser, waveforms: list[Tensor], generator: Generator) -> dict[str, float]:
-        """Median gain of the estimator over the interpolation, and median denoising error by noise level (dB)."""
-        clean = [bring_to_level(w) for w in waveforms if w.std() > 1e-3]
+    def validate(self, model: SpectralDenoiser, examples: list[Tensor], generator: Generator) -> dict[str, float]:
+        """Medians in dB: gain of the estimator over the interpolation, denoising error by noise level, and figures of
+        the gap mixer and the extractor where there are any."""
+        clean = [bring_to_level(w) for w in examples if w.std() > 1e-3]
         figures = {}
         if not clean:
             return figures
@@ -201,7 +198,7 @@ class SpectralObjective:
         return figures
 
     def _validate_gaps(self, model: SpectralDenoiser, clean: list[Tensor]) -> dict[str, float]:
-        """Median gain of the mixer over linear prediction from both sides."""
+        """Median gain of the mixer over linear prediction from both sides, in dB."""
         figures = {}
         for milliseconds in VALIDATION_GAPS_MS:
             gains = []
@@ -217,7 +214,7 @@ class SpectralObjective:
         return figures
 
     def _validate_extractor(self, model: SpectralDenoiser, clean: list[Tensor]) -> dict[str, float]:
-        """Median SDR, in mixtures of two equally loud sounds, of what is heard in them alone and in a little noise."""
+        """Median SDR (dB) in mixtures of two equally loud sounds, at a low and a high noise level."""
         generator, figures = Generator().manual_seed(0), {}
         mixtures = [self._mix(w, generator, 0.0) for w in clean]
         mixtures = [(w, mixture) for w, mixture in mixtures if w.any()]
@@ -225,15 +222,15 @@ class SpectralObjective:
             ratios = []
             for w, mixture in mixtures:
                 x = w + level * torch.randn(w.shape, generator=generator).to(w)
-                heard = model.extract(x, x.new_full((1,), level), mixture)
-                ratios.append(_decibels((w.square().mean() / (heard - w).square().mean()).log()))
+                estimate = model.extract(x, x.new_full((1,), level), mixture)
+                ratios.append(_decibels((w.square().mean() / (estimate - w).square().mean()).log()))
             figures[f"extraction_sdr_{level}_db"] = _median(ratios)
         return figures
 
     @torch.no_grad()
-    def listen(self, model: SpectralDenoiser, waveform: Tensor, generator: Generator) -> dict[str, Tensor]:
-        """A held-out segment [1, samples], the estimate from every kind of evidence of it, and a denoised version."""
-        clean = bring_to_level(waveform)
+    def sounds(self, model: SpectralDenoiser, examples: Tensor, generator: Generator) -> dict[str, Tensor]:
+        """A held-out segment [1, samples], estimates from several kinds of evidence, and a denoised version."""
+        clean = bring_to_level(examples)
         sounds = {"clean": clean[0]}
         for name, draw in VALIDATION.items():
             condition = draw(clean, generator)
@@ -243,14 +240,14 @@ class SpectralObjective:
 
 
 def _estimate(model: SpectralDenoiser, condition: Condition) -> Tensor:
-    """As the prior makes it; of gaps the interpolation, for the mixer is asked too often here."""
+    """The one-step estimate; in gaps the interpolation, as the prior's gap mixer would take too long here."""
     if condition.guesses is not None:
         return condition.interpolation
     return model.estimate(condition.interpolation, condition.known, condition.mask)
 
 
 def bring_to_level(waveform: Tensor) -> Tensor:
-    """Every row at root mean square DATA_STD."""
+    """Rows [batch, samples] scaled to a root mean square of DATA_STD."""
     return waveform * (DATA_STD / waveform.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-5))
 
 
@@ -258,33 +255,33 @@ def log_error(estimate: Tensor, clean: Tensor, where: Tensor, floor: float | Ten
     """ln of the mean squared error over the samples where `where` is 1, averaged over the batch.
 
     Args:
-        floor: what the error cannot get under, one or one of each row.
+        floor: added to the mean squared error, one for all rows or one for each, [batch].
     """
     error = ((estimate - clean).square() * where).sum(dim=1) / where.sum(dim=1).clamp_min(1)
     return (error + FLOOR + floor).log().mean()
 
 
 def _between(start: int, stop: int, like: Tensor) -> Tensor:
-    """1 from start to stop, 0 elsewhere, as long as a row."""
+    """A mask [samples]: 1 from start to stop, 0 elsewhere."""
     inside = like.new_zeros(like.shape[-1])
     inside[start:stop] = 1
     return inside
 
 
 def draw_evidence(clean: Tensor, generator: Generator, weights: tuple[float, ...]) -> Condition:
-    """Random evidence of a random one of KINDS."""
+    """Random evidence of one of KINDS, chosen by the weights."""
     draw = KINDS[int(torch.multinomial(torch.tensor(weights), 1, generator=generator))]
     return draw(clean, generator)
 
 
 def decimated(clean: Tensor, generator: Generator, factors: tuple[int, ...]) -> Condition:
-    """Every k-th sample, k one of the factors."""
+    """Evidence: every k-th sample, k one of the factors."""
     factor = factors[_integer(0, len(factors), generator)]
     return Decimation(factor, clean[:, ::factor], clean.shape[1], Waveform()).condition()
 
 
 def low_passed(clean: Tensor, generator: Generator, factors: tuple[int, ...]) -> Condition:
-    """A band-limited version, its pass band ending somewhere between 0.85 and 0.97 of the kept band."""
+    """Evidence: a low-passed version, decimated; the pass band ends at 0.85 to 0.97 of the kept band."""
     factor = factors[_integer(0, len(factors), generator)]
     edge = 0.85 + 0.12 * _chance(generator)
     empty = clean.new_zeros(len(clean), -(-clean.shape[1] // factor))
@@ -293,7 +290,7 @@ def low_passed(clean: Tensor, generator: Generator, factors: tuple[int, ...]) ->
 
 
 def gapped(clean: Tensor, generator: Generator, shortest: float = 0.01, longest: float = 0.4) -> Condition:
-    """Gaps of log-uniform length (seconds), as many as leave sound between them."""
+    """Evidence: everything but gaps of log-uniform length (seconds), with known samples between them."""
     frames, gaps, position = clean.shape[1], [], _integer(2000, 6000, generator)
     while True:
         length = int(RATE * math.exp(math.log(shortest) + _chance(generator) * math.log(longest / shortest)))
@@ -307,7 +304,7 @@ def gapped(clean: Tensor, generator: Generator, shortest: float = 0.01, longest:
 
 
 def clipped(clean: Tensor, generator: Generator, lowest: float = 0.4, highest: float = 2.2) -> Condition:
-    """Clipped at a random multiple of the root mean square level."""
+    """Evidence: the waveform clipped at a random multiple of its root mean square level."""
     threshold = DATA_STD * (lowest + (highest - lowest) * _chance(generator))
     bounded = clean.clamp(-threshold, threshold)
     return Clipping(bounded, clean >= threshold, clean <= -threshold, Waveform()).condition()
@@ -322,7 +319,7 @@ KINDS: list[Draw] = [
     gapped,
     clipped,
 ]
-# gaps come seldom: their interpolation takes long to make, and no estimator has beaten it
+# gaps are rare: their interpolation is slow to compute, and no estimator has beaten it
 ESTIMATOR_WEIGHTS = (0.36, 0.26, 0.08, 0.16, 0.0, 0.14)
 DENOISER_WEIGHTS = (0.26, 0.22, 0.06, 0.18, 0.08, 0.2)
 VALIDATION: dict[str, Draw] = {
@@ -342,13 +339,13 @@ def _draw_sigma(batch: int, generator: Generator) -> Tensor:
 
 
 def _draw_any_sigma(generator: Generator, ends: tuple[float, float] = FREE_SIGMA_RANGE) -> Tensor:
-    """Evenly in ln(sigma): a prior of its own is asked at every level."""
+    """Uniform in ln(sigma), as a sampler visits every level, [1]."""
     low, high = (math.log(end) for end in ends)
     return (low + (high - low) * torch.rand(1, generator=generator)).exp()
 
 
 def _loud_sample(data: PackedData, length: int, generator: Generator) -> Tensor:
-    """A segment that is not a pause, if one is found soon."""
+    """A random segment that is not a pause, unless PAUSES in a row are."""
     for _ in range(PAUSES):
         segment = data.sample(length, generator)
         if segment.std() >= QUIETEST:

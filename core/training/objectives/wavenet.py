@@ -1,7 +1,7 @@
-"""What a noise-conditional WaveNet learns: the clean class of the next sample from the noisy past (PnF, sec. 3.2).
+"""Objective of a noise-conditional WaveNet: predict the clean class of the next sample from the noisy past.
 
-PnF fine-tunes one network per noise level on noisy inputs and clean targets; here one network is told sigma. One that
-is told a spectrogram, too, learns it with the clean spectrogram of each segment.
+PnF (Jayaram & Thickstun 2021, sec. 3.2) fine-tunes one network per noise level on noisy inputs and clean targets; here
+one network is conditioned on sigma, and for vocoding on the clean mel spectrogram of each segment as well.
 """
 
 import math
@@ -17,21 +17,24 @@ from core.models.wavenet_score import WaveNetScore
 from core.signal.companding import DOMAINS, Domain, MuLaw
 from core.signal.mel import FRONT_ENDS, LOGARITHMS, MelFrontEnd, MelScaler, mel_filters
 from core.training.data import PackedData
+from core.training.objective import Objective
 
-LISTENING_LEVEL = 10.0  # classes
-SCALED_BY, QUIETEST = 200, 0.005  # segments that the scale of bands is taken of, none of them as quiet as this
+LISTENING_LEVEL = 10.0  # noise level of the logged sounds, in classes
+SCALED_BY, QUIETEST = 200, 0.005  # segments that bands are scaled by; standard deviation under which one is skipped
 
 
-class WaveNetObjective:
+class WaveNetObjective(Objective):
     """Cross-entropy of the clean next class, over noise levels spread evenly in ln(sigma).
 
     Args:
         loudest: highest noise level, in classes.
         quietest: lowest noise level, in classes; counts as noise-free.
-        noise_free: share of segments that carry no noise at all.
-        gain_spread_db: standard deviation of a segment's level around the level at which the prior knows audio.
-        validation_levels: where `validate` looks, in classes.
+        noise_free: share of segments without noise.
+        gain_spread_db: standard deviation of a segment's level around RMS.
+        validation_levels: noise levels of `validate`, in classes.
     """
+
+    architecture = "wavenet"
 
     def __init__(
         self,
@@ -50,8 +53,8 @@ class WaveNetObjective:
         """An untrained network.
 
         Args:
-            config: fields of `WaveNetConfig`, and where they differ from "mu-law" and none `domain` and `front_end`
-                (of the spectrogram that it is told).
+            config: fields of `WaveNetConfig`; optionally `domain` ("mu-law" by default) and `front_end` (of the mel
+                spectrogram that it is conditioned on; none by default).
         """
         sizes = dict(config)
         self.domain = DOMAINS[sizes.pop("domain", "mu-law")]()
@@ -60,7 +63,7 @@ class WaveNetObjective:
         return WaveNet(WaveNetConfig(**sizes))
 
     def prepare(self, model: nn.Module, data: PackedData, segment: int, generator: Generator) -> None:
-        """Tells a new network the mean and scale of the data's bands.
+        """Sets the mean and scale of the mel bands from the training data.
 
         Raises:
             InputError: the data are silent.
@@ -75,25 +78,25 @@ class WaveNetObjective:
         model.upsample.mean.copy_(torch.from_numpy(scaler.mean))
         model.upsample.scale.copy_(torch.from_numpy(scaler.scale))
 
-    def loss(self, model: nn.Module, waveform: Tensor, generator: Generator) -> tuple[Tensor, dict[str, float]]:
-        """Mean cross-entropy in nats of a batch of waveforms `[batch, frames]` in [-1, 1], and what to log of it."""
-        sigma = self._draw_sigma(waveform, generator)
-        loss = self._cross_entropy(model, self._draw_gain(waveform, generator), sigma, generator)
+    def loss(self, model: nn.Module, examples: Tensor, generator: Generator) -> tuple[Tensor, dict[str, float]]:
+        """Mean cross-entropy in nats of waveforms `[batch, frames]` in [-1, 1], and the same in bits to log."""
+        sigma = self._draw_sigma(examples, generator)
+        loss = self._cross_entropy(model, self._draw_gain(examples, generator), sigma, generator)
         return loss, {"bits_per_sample": loss.item() / math.log(2)}
 
     @torch.no_grad()
-    def validate(self, model: nn.Module, waveforms: list[Tensor], generator: Generator) -> dict[str, float]:
+    def validate(self, model: nn.Module, examples: list[Tensor], generator: Generator) -> dict[str, float]:
         """Bits per sample of waveforms `[frames]` or `[batch, frames]`, by noise level."""
         return {
-            f"bits_per_sample/sigma_{level:g}": self._bits(model, waveforms, level, generator)
+            f"bits_per_sample/sigma_{level:g}": self._bits(model, examples, level, generator)
             for level in self.validation_levels
         }
 
     @torch.no_grad()
-    def listen(self, model: nn.Module, waveform: Tensor, generator: Generator) -> dict[str, Tensor]:
-        """A waveform `[1, frames]` with noise, and what the network hears in it (Tweedie)."""
+    def sounds(self, model: nn.Module, examples: Tensor, generator: Generator) -> dict[str, Tensor]:
+        """A waveform `[1, frames]` with noise, and its denoised estimate (Tweedie)."""
         level = LISTENING_LEVEL
-        waveform, condition = self._told(model, waveform * (RMS / root_mean_square(waveform)))
+        waveform, condition = self._conditioned(model, examples * (RMS / root_mean_square(examples)))
         x = self.domain.encode(waveform.clamp(-1, 1))
         x = x + level * torch.randn(x.shape, generator=generator, device=generator.device).to(x.device)
         _, gradient = WaveNetScore(model)(x, level, condition=condition)
@@ -109,7 +112,7 @@ class WaveNetObjective:
         return nats / samples / math.log(2)
 
     def _cross_entropy(self, model: nn.Module, waveform: Tensor, sigma: Tensor, generator: Generator) -> Tensor:
-        waveform, condition = self._told(model, waveform)
+        waveform, condition = self._conditioned(model, waveform)
         clean = self.domain.encode(waveform.clamp(-1, 1))
         noise = torch.randn(clean.shape, generator=generator, device=generator.device).to(clean.device)
         noisy = clean + sigma[:, None] * noise
@@ -117,9 +120,9 @@ class WaveNetObjective:
             logits = model(noisy[:, :-1], sigma, condition=condition)
         return F.cross_entropy(logits.float().flatten(0, 1), clean[:, 1:].long().flatten())
 
-    def _told(self, model: nn.Module, waveform: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The waveforms, without the frames at the ends that are context alone, and their spectrograms, upsampled:
-        one row for each sample but the last."""
+    def _conditioned(self, model: nn.Module, waveform: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Waveforms without the padding frames at both ends, and their upsampled mel spectrograms, one row for each
+        sample but the last; None for a network without spectrograms."""
         if self.front_end is None:
             return waveform, None
         hop, padding = model.config.hop_length, model.config.frame_padding
@@ -128,7 +131,7 @@ class WaveNetObjective:
         return waveform[:, padding * hop : (frames - padding) * hop], condition[:, :-1]
 
     def _mel(self, waveform: Tensor) -> Tensor:
-        """Log mel spectrograms of waveforms `[batch, frames]`, as `core.signal.mel` has them."""
+        """Log mel spectrograms of waveforms `[batch, frames]`, as `core.signal.mel.mel_spectrogram`, in torch."""
         size, hop = self.front_end.window_length, self.front_end.hop_length
         window = torch.hann_window(size, device=waveform.device)
         spectrum = torch.stft(waveform, size, hop, window=window, pad_mode="reflect", return_complex=True)
@@ -147,11 +150,11 @@ class WaveNetObjective:
         return torch.where(coin < self.noise_free, 0.0, sigma)
 
     def _draw_gain(self, waveform: Tensor, generator: Generator) -> Tensor:
-        """The waveforms at random levels around RMS: parts of a clip are quieter and louder than all of it."""
+        """The waveforms at random levels around RMS, as parts of a clip are quieter or louder than the whole."""
         spread = torch.randn(len(waveform), 1, generator=generator, device=generator.device).to(waveform.device)
         return waveform * (RMS / root_mean_square(waveform)) * 10 ** (spread * self.gain_spread_db / 20)
 
 
 def root_mean_square(waveform: Tensor) -> Tensor:
-    """Of every row, `[batch, 1]`; silence counts as very quiet."""
+    """Root mean square of every row, `[batch, 1]`, at least 1e-4."""
     return waveform.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-4)

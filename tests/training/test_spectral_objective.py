@@ -1,4 +1,4 @@
-"""What the spectral denoiser is asked in training."""
+"""Objective of the spectral denoiser: evidence, mixtures, gaps, losses."""
 
 import pytest
 import torch
