@@ -1,6 +1,7 @@
-# make app    serves the page on http://$(HOST):$(PORT)
-# make test   runs every test; a part of them: make test ARGS="tests/zoo -x"
-# make lint   checks style, format and the layers of the house
+# make app         serves the page on http://$(HOST):$(PORT)
+# make test        runs every test; a part of them: make test ARGS="tests/zoo -x"
+# make test-fast   the same without browser, goldens and commands (the markers of pyproject.toml): about a minute
+# make lint        checks style, format and the layers of the house
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ PORT ?= 7860
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: app test lint clean
+.PHONY: app test test-fast lint clean
 .DEFAULT_GOAL := app
 
 app: $(VENV)/.app-installed
@@ -17,6 +18,9 @@ app: $(VENV)/.app-installed
 
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(VENV)/.dev-installed
+	$(BIN)/python -m pytest -m "not (browser or goldens or cli)" $(ARGS)
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -1,19 +1,47 @@
-"""What all tests share: torch as the commands set it, a home of their own, and the goldens where they are."""
+"""What all tests share: torch as the commands set it, a home of their own, processes that end with their test, the
+goldens where they are, and the markers of what `make test-fast` leaves out.
+"""
 
 import os
+import signal
+import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.processes import ROOT, running_python
+
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # on a busy machine torch, in the same pool, waits long for a second
-PARITY = Path(__file__).resolve().parents[2] / "shared" / "parity"
+PARITY = ROOT.parent / "shared" / "parity"
+
+
+def pytest_collection_modifyitems(items):
+    """Marks tests by where they stand and by the fixtures that they use."""
+    for item in items:
+        path = item.path.relative_to(ROOT / "tests")
+        if path.parts[0] == "browser":
+            item.add_marker("browser")
+        if "parity_folder" in item.fixturenames:
+            item.add_marker("goldens")
+        if path.name.startswith(("test_cli", "test_workers")) or "start_process" in item.fixturenames:
+            item.add_marker("cli")
 
 
 @pytest.fixture(autouse=True, scope="session")
+def interrupts_are_heard():
+    """Ctrl-C reaches the tests and what they start, in a background job too, which is started with it ignored."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
 def torch_settings():
-    """Denormal floats make small networks several times slower."""
+    """Denormal floats make small networks several times slower, and so do threads that wait for each other on busy
+    cores; compiled loops set their number anew."""
     torch.set_flush_denormal(True)
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +52,25 @@ def own_home(tmp_path_factory, monkeypatch):
     monkeypatch.delenv("RESOUND_OWN_CHECKPOINTS", raising=False)
     monkeypatch.delenv("SPACE_ID", raising=False)
     return home
+
+
+@pytest.fixture
+def start_process():
+    """Starts Python with the arguments given; it ends with the test."""
+    with ExitStack() as ends:
+        yield lambda *arguments, **settings: ends.enter_context(running_python(*arguments, **settings))
+
+
+@pytest.fixture
+def run_process(start_process):
+    """The same, and waits for its end."""
+
+    def run(*arguments, **settings) -> subprocess.CompletedProcess:
+        process = start_process(*arguments, **settings)
+        out, err = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

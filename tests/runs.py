@@ -3,6 +3,7 @@
 from collections.abc import Generator
 
 from core.generators import finished, mapped
+from core.tasks.progress import Progress, Result
 
 
 def gathered(run: Generator) -> tuple[list, object]:
@@ -10,3 +11,10 @@ def gathered(run: Generator) -> tuple[list, object]:
     items: list = []
     result = finished(mapped(run, items.append))
     return items, result
+
+
+def finish(task: Generator) -> Result:
+    """What a task yields last; all before it is progress."""
+    *moments, result = task
+    assert all(isinstance(moment, Progress) for moment in moments) and isinstance(result, Result)
+    return result

@@ -4,8 +4,6 @@ import json
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,8 +16,8 @@ from core import zoo
 from core.cli import main
 from core.zoo import manifest
 from core.zoo.checkpoint import save_checkpoint
+from tests.commands import refused
 
-ROOT = Path(__file__).resolve().parents[1]
 RATE = 16000
 
 
@@ -39,35 +37,19 @@ def _write(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
     return path
 
 
-def _command(*arguments) -> subprocess.CompletedProcess:
-    """`python -m core` as a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "core", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True
-    )
-
-
-def _refused(capsys, *arguments) -> str:
-    """The sentence on stderr of a command that must exit 2 with nothing on stdout."""
-    assert main([str(argument) for argument in arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and err.endswith(".\n") and "Traceback" not in err
-    return err
-
-
-def test_help_names_every_command():
-    done = _command("--help")
+def test_help_names_every_command(run_process):
+    done = run_process("-m", "core", "--help")
     assert done.returncode == 0
     commands = "super-resolve inpaint declip separate spectrogram models import-checkpoint train pack-data parity"
     assert all(command in done.stdout for command in commands.split())
 
 
-def test_help_does_not_wait_for_torch():
+def test_help_does_not_wait_for_torch(run_process):
     """The parser must not import what takes seconds to import."""
     script = (
         "import sys; from core.cli import _parser; _parser(); print('torch' in sys.modules, 'librosa' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "False False\n"
+    assert run_process("-c", script).stdout == "False False\n"
 
 
 def test_super_resolve_degraded_truth(tiny_prior, tone, tmp_path, capsys):
@@ -148,7 +130,7 @@ def test_same_seed_same_file(tiny_prior, tone, tmp_path):
 @pytest.mark.parametrize("factor", ["0", "1", "-2", "3.5", "1000000", "x", "", "9" * 40])
 def test_factors_that_make_no_sense(factor, tiny_prior, tone, tmp_path, capsys):
     out = tmp_path / "out.wav"
-    said = _refused(capsys, "super-resolve", tone, out, f"--factor={factor}", "--prior", tiny_prior)
+    said = refused(capsys, "super-resolve", tone, out, f"--factor={factor}", "--prior", tiny_prior)
     assert "whole number" in said and not out.exists()
 
 
@@ -171,7 +153,7 @@ GAPS = [
 @pytest.mark.parametrize("gap", GAPS)
 def test_gaps_that_make_no_sense(gap, tiny_prior, tone, tmp_path, capsys):
     out = tmp_path / "out.wav"
-    assert "gap" in _refused(capsys, "inpaint", tone, out, f"--gap={gap}", "--prior", tiny_prior).lower()
+    assert "gap" in refused(capsys, "inpaint", tone, out, f"--gap={gap}", "--prior", tiny_prior).lower()
     assert not out.exists()
 
 
@@ -200,13 +182,13 @@ def test_gaps_that_make_no_sense(gap, tiny_prior, tone, tmp_path, capsys):
 def test_options_that_make_no_sense(option, word, tiny_prior, tone, tmp_path, capsys):
     out = tmp_path / "out.wav"
     prior = [] if "--prior" in option else ["--prior", tiny_prior]
-    assert word in _refused(capsys, "inpaint", tone, out, "--gap", "0.2-0.25", *prior, *option)
+    assert word in refused(capsys, "inpaint", tone, out, "--gap", "0.2-0.25", *prior, *option)
     assert not out.exists()
 
 
 @pytest.mark.parametrize("threshold", ["0", "1.5", "-0.1", "nan", "loud"])
 def test_thresholds_that_make_no_sense(threshold, tiny_prior, tone, tmp_path, capsys):
-    _refused(capsys, "declip", tone, tmp_path / "out.wav", f"--threshold={threshold}", "--prior", tiny_prior)
+    refused(capsys, "declip", tone, tmp_path / "out.wav", f"--threshold={threshold}", "--prior", tiny_prior)
 
 
 def test_outputs_are_checked_before_the_work(tiny_prior, tone, tmp_path, capsys):
@@ -219,12 +201,12 @@ def test_outputs_are_checked_before_the_work(tiny_prior, tone, tmp_path, capsys)
         (tmp_path / "folder.wav", "not a plain file"),
         (tmp_path / "out", ".wav"),
     ]:
-        assert word in _refused(capsys, "inpaint", missing, out, "--gap", "0.1-0.2")
+        assert word in refused(capsys, "inpaint", missing, out, "--gap", "0.1-0.2")
 
 
 def test_input_is_not_overwritten(tiny_prior, tone, capsys):
     before = tone.read_bytes()
-    assert "input itself" in _refused(capsys, "inpaint", tone, tone, "--gap", "0.1-0.2", "--prior", tiny_prior)
+    assert "input itself" in refused(capsys, "inpaint", tone, tone, "--gap", "0.1-0.2", "--prior", tiny_prior)
     assert tone.read_bytes() == before
 
 
@@ -232,30 +214,28 @@ def test_input_is_not_overwritten(tiny_prior, tone, capsys):
 def test_inputs_that_are_not_audio(content, tiny_prior, tmp_path, capsys):
     source, out = tmp_path / "in.wav", tmp_path / "out.wav"
     source.write_bytes(content)
-    _refused(capsys, "inpaint", source, out, "--gap", "0.1-0.2", "--prior", tiny_prior)
-    _refused(capsys, "inpaint", tmp_path, out, "--gap", "0.1-0.2", "--prior", tiny_prior)
+    refused(capsys, "inpaint", source, out, "--gap", "0.1-0.2", "--prior", tiny_prior)
+    refused(capsys, "inpaint", tmp_path, out, "--gap", "0.1-0.2", "--prior", tiny_prior)
     assert not out.exists()
 
 
-def test_a_refusal_from_outside(tiny_prior, tone, tmp_path):
+def test_a_refusal_from_outside(tiny_prior, tone, tmp_path, run_process):
     """Exit 2, one sentence, no traceback, no file: as a process of its own."""
-    done = _command("inpaint", tone, tmp_path / "out.wav", "--gap", "5-6", "--prior", tiny_prior)
+    done = run_process("-m", "core", "inpaint", tone, tmp_path / "out.wav", "--gap", "5-6", "--prior", tiny_prior)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1 and "outside" in done.stderr
     assert list(tmp_path.iterdir()) == [tone]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_interrupt_leaves_nothing_behind(tiny_prior, tmp_path):
+def test_interrupt_leaves_nothing_behind(tiny_prior, tmp_path, start_process):
     source = _write(tmp_path / "in.wav", _tone(20 * RATE))
-    arguments = ["inpaint", source, tmp_path / "out.wav", "--gap", "1-19", "--prior", tiny_prior, "--steps", "99999"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "core", *map(str, arguments)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    options = ("--gap", "1-19", "--prior", tiny_prior, "--steps", "99999")
+    process = start_process("-m", "core", "inpaint", source, tmp_path / "out.wav", *options)
     time.sleep(6)  # long enough to be sampling, or still importing: both must stop cleanly
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and b"Traceback" not in err
+    _, err = process.communicate()
+    assert process.returncode == 130 and "Traceback" not in err
     assert list(tmp_path.iterdir()) == [source]
 
 
@@ -292,7 +272,7 @@ def test_parity_tells_right_from_wrong(tmp_path, capsys, parity_folder):
     np.savez(unknown / "expected.npz", value=np.ones(3))
     assert main(["parity", str(tmp_path / "goldens")]) == 1
     assert "unknown_system/value" in capsys.readouterr().out
-    _refused(capsys, "parity", tmp_path / "nowhere")
+    refused(capsys, "parity", tmp_path / "nowhere")
 
 
 class Poison:
@@ -311,12 +291,12 @@ def test_a_poisoned_pickle_is_not_run(target, tmp_path, capsys, monkeypatch):
     torch.save({"state_dict": Poison()}, torch_poison)
     name = {"-o": "out.safetensors", "--register": "mine"}[target]
     for source in (poison, torch_poison, tmp_path / "missing.pth"):
-        _refused(capsys, "import-checkpoint", source, "--system", "pnf_wavenet", target, name)
+        refused(capsys, "import-checkpoint", source, "--system", "pnf_wavenet", target, name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["poison.pt", "poison.pth"]
     assert "mine" not in {entry.name for entry in zoo.catalogue()}
 
 
-def test_torch_has_nothing_to_add_to_a_refusal(tiny_prior, tmp_path):
+def test_torch_has_nothing_to_add_to_a_refusal(tiny_prior, tmp_path, run_process):
     """It warns of pickles of another protocol than its own, before it refuses them."""
     for name in ("poison.pt", "poison.pth"):
         (tmp_path / name).write_bytes(pickle.dumps(Poison(), protocol=4))
@@ -324,24 +304,24 @@ def test_torch_has_nothing_to_add_to_a_refusal(tiny_prior, tmp_path):
     out = ("-o", tmp_path / "out.safetensors")
     imported = ("import-checkpoint", tmp_path / "poison.pth", "--system", "cone_of_silence", *out)
     for command in (vocode, imported):
-        done = _command(*command)
+        done = run_process("-m", "core", *command)
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and "was not opened" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["../up", "UP", "a/b", ""])
 def test_names_are_checked_before_a_training(name, tmp_path, capsys):
-    said = _refused(capsys, "train", "spectral", "--data", tmp_path, "--minutes", "1", f"--register={name}")
+    said = refused(capsys, "train", "spectral", "--data", tmp_path, "--minutes", "1", f"--register={name}")
     assert "cannot name a checkpoint" in said
 
 
 def test_training_refusals(tmp_path, capsys):
     out = tmp_path / "out.safetensors"
     data = ["--data", tmp_path, "--minutes", "1"]
-    assert "no recipe" in _refused(capsys, "train", "nonsense", *data, "--out", out)
-    assert "training.batch=4" in _refused(capsys, "train", "spectral", *data, "--out", out, "--set", "batch")
-    assert "not allowed with" in _refused(capsys, "train", "spectral", *data, "--out", out, "--resume", "--init", out)
-    assert "duration" in _refused(capsys, "train", "spectral", "--data", tmp_path, "--minutes", "0", "--out", out)
-    assert "no checkpoint" in _refused(
+    assert "no recipe" in refused(capsys, "train", "nonsense", *data, "--out", out)
+    assert "training.batch=4" in refused(capsys, "train", "spectral", *data, "--out", out, "--set", "batch")
+    assert "not allowed with" in refused(capsys, "train", "spectral", *data, "--out", out, "--resume", "--init", out)
+    assert "duration" in refused(capsys, "train", "spectral", "--data", tmp_path, "--minutes", "0", "--out", out)
+    assert "no checkpoint" in refused(
         capsys, "train", "spectral", *data, "--out", out, "--init", tmp_path / "no.safetensors"
     )
     assert not out.exists()
@@ -352,14 +332,14 @@ def test_other_sounds_are_looked_at_before_anything_is_packed(tmp_path, capsys, 
     (tmp_path / "data").mkdir()
     _write(tmp_path / "data" / "a.wav", _tone())
     data = ["--data", tmp_path / "data", "--minutes", "1", "--out", tmp_path / "out.safetensors"]
-    said = _refused(capsys, "train", "spectral", *data, "--others", tmp_path / "data")
+    said = refused(capsys, "train", "spectral", *data, "--others", tmp_path / "data")
     assert "is no packed data" in said and sorted(path.name for path in tmp_path.iterdir()) == ["data"]
 
 
-def test_a_changed_checkpoint_is_refused(tone, tiny_prior, tmp_path):
+def test_a_changed_checkpoint_is_refused(tone, tiny_prior, tmp_path, run_process):
     """A file whose hash is not the manifest's is never read as weights."""
     save_checkpoint(manifest.find(tiny_prior).path, "spectral", {}, {"weight": torch.zeros(1)})
-    done = _command("inpaint", tone, tmp_path / "out.wav", "--gap", "0.1-0.2", "--prior", tiny_prior)
+    done = run_process("-m", "core", "inpaint", tone, tmp_path / "out.wav", "--gap", "0.1-0.2", "--prior", tiny_prior)
     assert done.returncode == 2 and "manifest" in done.stderr and done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == [tone]
 

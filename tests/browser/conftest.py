@@ -7,15 +7,14 @@ fresh separator for an array of six microphones.
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.processes import ROOT, running_python
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = (
     "--no-sandbox",
@@ -56,15 +55,13 @@ def server(tmp_path_factory):
         "GRADIO_TEMP_DIR": str(home / "cache"),
     }
     log = home / "log.txt"
-    with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=output)
-    process.url, process.log = f"http://127.0.0.1:{port}", log
-    try:
+    with (
+        log.open("wb") as output,
+        running_python("app.py", env=environment, stdout=output, stderr=output) as process,
+    ):
+        process.url, process.log = f"http://127.0.0.1:{port}", log
         _wait_for(process)
         yield process
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def _register_tiny_prior(home: Path) -> None:

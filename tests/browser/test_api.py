@@ -53,7 +53,7 @@ def test_separate(api):
     stems = [soundfile.read(path, dtype="float32")[0] for path in paths]
     original, _ = soundfile.read(SOUNDS / "piano-and-speech.flac", dtype="float32", frames=16000)
     assert np.abs(sum(stems) - original).max() < 1e-6 and report["prior"] == ["tiny", "tiny"]
-    with pytest.raises(Exception, match="spaced as a logarithm"):
+    with pytest.raises(client.exceptions.AppError, match="spaced as a logarithm"):
         api.predict(mixture, "tiny, piano-16k-wavenet", length=1.0, api_name="/separate")
 
 
@@ -62,18 +62,18 @@ def test_localize(api):
     paths, report = api.predict(recording, "respeaker-4", voices=2, method="srp-phat", api_name="/localize")
     assert [voice["angle_degrees"] for voice in report["voices"]] == pytest.approx([50, 200], abs=8)
     assert len(paths) == 2 and soundfile.info(paths[0]).duration == 3.5
-    with pytest.raises(Exception, match="no array 'mine'"):
+    with pytest.raises(client.exceptions.AppError, match="no array 'mine'"):
         api.predict(recording, "mine", api_name="/localize")
-    with pytest.raises(Exception, match="The recording has 1 channel"):
+    with pytest.raises(client.exceptions.AppError, match="The recording has 1 channel"):
         api.predict(client.handle_file(str(SOUNDS / "speech.flac")), "respeaker-4", api_name="/localize")
 
 
 def test_a_mendable_input_gets_one_sentence(api):
-    with pytest.raises(Exception, match="lies outside the clip"):
+    with pytest.raises(client.exceptions.AppError, match="lies outside the clip"):
         ask(api, "/inpaint", "piano", "5-6")
-    with pytest.raises(Exception, match="factor"):
+    with pytest.raises(client.exceptions.AppError, match="factor"):
         ask(api, "/super_resolve", "piano", 1_000_000, "plain")
-    with pytest.raises(Exception, match="no prior named"):
+    with pytest.raises(client.exceptions.AppError, match="no prior named"):
         ask(api, "/declip", "piano-clipped", None, prior="../etc")
 
 

@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from core import zoo
+from core.errors import InputError
 from core.models.wavenet import WaveNet, WaveNetConfig
 from core.priors.wavenet import LEVELS, WaveNetPrior, from_checkpoint
 from core.signal.companding import Linear, MuLaw
+from core.zoo.checkpoint import save_checkpoint
 
 SIZES = {"layers": 4, "stacks": 2, "residual": 8, "gate": 16, "skip": 8, "kernel_size": 2}
 
@@ -76,6 +79,9 @@ def test_ladder_answers_with_the_nearest_network(x):
         torch.testing.assert_close(ladder.score(x, asked).gradient, alone.score(x, asked).gradient)
 
 
-def test_weights_that_do_not_fit_are_refused():
-    with pytest.raises(RuntimeError):
-        from_checkpoint("bad", {**SIZES, "residual": 16}, random_weights(0), "cpu")
+def test_weights_that_do_not_fit_are_refused(tmp_path):
+    path = tmp_path / "bad.safetensors"
+    save_checkpoint(path, "wavenet", SIZES | {"residual": 16, "sample_rate": 16000}, random_weights(0))
+    zoo.register("bad", path, {})
+    with pytest.raises(InputError, match="do not fit"):
+        zoo.load("bad")

@@ -121,9 +121,17 @@ def test_the_beginning_is_there_before_the_end():
     assert torch.equal(iterates[2].x[:, :32], iterates[1].x)
 
 
-@pytest.mark.parametrize("settings", [{"temperature": -1.0}, {"temperature": float("nan")}, {"steps": 0}, {"top_k": 0}])
-def test_refusals(settings):
-    with pytest.raises(InputError):
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"temperature": -1.0}, "not -1"),
+        ({"temperature": float("nan")}, "not nan"),
+        ({"steps": 0}, "at least one sample"),
+        ({"top_k": 0}, "At least one class"),
+    ],
+)
+def test_refusals(settings, reason):
+    with pytest.raises(InputError, match=reason):
         draw(**settings)
 
 

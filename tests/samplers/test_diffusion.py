@@ -7,12 +7,13 @@ import torch
 
 from core.observations.gap import Gap
 from core.observations.masked import Masked
-from core.samplers.diffusion import karras_ladder, reverse_diffusion
+from core.samplers.diffusion import reverse_diffusion
+from core.samplers.schedules import karras
 from core.signal.companding import Waveform
 from core.types import Observation
-from tests.samplers.gaussian import GaussianPrior
+from tests.samplers.gaussian import BlockPrior
 
-FRAMES = 6
+FRAMES, COPIES = 6, 4000
 LEVELS = (20.0, 0.01)
 
 
@@ -20,41 +21,31 @@ LEVELS = (20.0, 0.01)
 def prior():
     generator = torch.Generator().manual_seed(1)
     factor = torch.randn(FRAMES, FRAMES, generator=generator)
-    return GaussianPrior(
+    return BlockPrior(
         torch.randn(FRAMES, generator=generator), factor @ factor.T / FRAMES + 0.1 * torch.eye(FRAMES), LEVELS
     )
 
 
-def draw_many(prior, observation, count, **settings):
-    """Independent chains as rows of a batch: `draws` share nothing."""
+def ends(prior, observation, **settings) -> torch.Tensor:
+    """Where a chain over many blocks ends, [COPIES, FRAMES]."""
     generator = torch.Generator().manual_seed(2)
-    *_, last = reverse_diffusion(prior, observation, prior.mean[None], generator=generator, draws=count, **settings)
-    return last
-
-
-class Rows(Observation):
-    """Collects what every draw is moved to."""
-
-    def __init__(self, inner=None):
-        self.inner, self.last = inner, {}
-
-    def gradient(self, x, level):
-        return self.inner.gradient(x, level) if self.inner else torch.zeros_like(x)
-
-    def project(self, x):
-        x = self.inner.project(x) if self.inner else x
-        self.last.setdefault("rows", []).append(x)
-        return x
+    start = prior.mean.repeat(COPIES)[None]
+    *_, last = reverse_diffusion(
+        prior, observation, start, sigmas=karras(*LEVELS, 120), generator=generator, **settings
+    )
+    return last.denoised.view(COPIES, FRAMES)
 
 
 @pytest.mark.parametrize("stochasticity", [0.0, 0.5, 1.0])
 def test_unconditioned_draws_have_the_priors_mean_and_covariance(prior, stochasticity):
-    rows = Rows()
-    count, steps = 4000, 120
-    draw_many(prior, rows, count, steps=steps, stochasticity=stochasticity)
-    final = torch.cat(rows.last["rows"][-count:])
+    final = ends(prior, Observation(), stochasticity=stochasticity)
     assert (final.mean(dim=0) - prior.mean).abs().max() < 0.08
     assert (torch.cov(final.T) - prior.covariance).abs().max() < 0.12
+
+
+def test_draws_share_nothing_and_denoised_is_their_mean(prior):
+    final = ends(prior, Observation(), draws=4)
+    assert (torch.cov(final.T) - prior.covariance / 4).abs().max() < 0.03
 
 
 def test_posterior_with_known_samples(prior):
@@ -63,50 +54,42 @@ def test_posterior_with_known_samples(prior):
     (Where they do, imposing the evidence on the estimate is an approximation: the exact sampler is Langevin's.)
     """
     covariance = torch.block_diag(prior.covariance[:3, :3], prior.covariance[3:, 3:])
-    prior = GaussianPrior(prior.mean, covariance, LEVELS)
-    known = torch.tensor([[1.0, 0.5, -0.2, 0.0, 0.0, 0.0]])
-    mask = torch.tensor([[True, True, True, False, False, False]])
-    rows, count = Rows(Masked(known, mask, Waveform())), 4000
-    draw_many(prior, rows, count, steps=120)
-    final = torch.cat(rows.last["rows"][-count:])
-    assert torch.equal(final[:, :3], known[:, :3].expand(count, -1))
+    prior = BlockPrior(prior.mean, covariance, LEVELS)
+    known = torch.tensor([1.0, 0.5, -0.2, 0.0, 0.0, 0.0])
+    mask = torch.tensor([True, True, True, False, False, False])
+    final = ends(prior, Masked(known.repeat(COPIES)[None], mask.repeat(COPIES)[None], Waveform()))
+    assert torch.equal(final[:, :3], known[:3].expand(COPIES, -1))
     assert (final[:, 3:].mean(dim=0) - prior.mean[3:]).abs().max() < 0.08
     assert (torch.cov(final[:, 3:].T) - covariance[3:, 3:]).abs().max() < 0.12
 
 
+def run(prior, x, *, seed=3, steps=5, **settings):
+    """A chain without evidence."""
+    generator, sigmas = torch.Generator().manual_seed(seed), karras(*LEVELS, steps)
+    return reverse_diffusion(prior, Observation(), x, sigmas=sigmas, generator=generator, **settings)
+
+
 def test_same_seed_same_audio_and_another_seed_another(prior):
-    def run(seed):
-        generator = torch.Generator().manual_seed(seed)
-        return list(reverse_diffusion(prior, Observation(), torch.zeros(1, FRAMES), steps=5, generator=generator))[
-            -1
-        ].denoised
-
-    assert torch.equal(run(3), run(3))
-    assert not torch.equal(run(3), run(4))
+    first, same, other = (list(run(prior, torch.zeros(1, FRAMES), seed=seed))[-1].denoised for seed in (3, 3, 4))
+    assert torch.equal(first, same) and not torch.equal(first, other)
 
 
-def test_channels_share_their_noise(prior):
-    generator = torch.Generator().manual_seed(5)
-    last = list(reverse_diffusion(prior, Observation(), torch.zeros(2, FRAMES), steps=5, generator=generator, draws=3))[
-        -1
-    ]
-    torch.testing.assert_close(last.denoised[0], last.denoised[1])
+@pytest.mark.parametrize("draws", [1, 3])
+def test_channels_share_their_noise(prior, draws):
+    x = torch.zeros(4, FRAMES)
+    shared, pairs, alone = (
+        list(run(prior, x, draws=draws, channels=channels))[-1].denoised for channels in (None, 2, 1)
+    )
+    torch.testing.assert_close(shared, shared[:1].expand(4, -1))
+    torch.testing.assert_close(pairs[0::2], pairs[1::2])
+    assert not torch.allclose(pairs[0], pairs[2], rtol=0.1) and not torch.allclose(alone[0], alone[1], rtol=0.1)
 
 
 def test_closing_stops_the_work(prior):
-    asked = []
-    score = prior.score
-    prior.score = lambda *args: asked.append(1) or score(*args)
-    chain = reverse_diffusion(prior, Observation(), torch.zeros(1, FRAMES), steps=100, generator=torch.Generator())
+    chain = run(prior, torch.zeros(1, FRAMES), steps=100)
     list(itertools.islice(chain, 3))
     chain.close()
-    assert len(asked) == 3
-
-
-def test_ladder_falls_from_start_to_end():
-    ladder = karras_ladder(0.5, 0.002, 10, 5.0)
-    assert ladder[0] == pytest.approx(0.5) and ladder[-1] == pytest.approx(0.002)
-    assert all(a > b for a, b in itertools.pairwise(ladder))
+    assert prior.calls == 3
 
 
 def test_gap_at_each_end_starts_from_what_is_known():
@@ -118,9 +101,8 @@ def test_gap_at_each_end_starts_from_what_is_known():
 
 def test_iterates_carry_the_log_probability_per_sample(prior):
     observation = Gap(prior.mean[None], [(2, 4)], Waveform())
-    first = next(
-        reverse_diffusion(prior, observation, prior.mean[None], steps=3, generator=torch.Generator().manual_seed(0))
-    )
+    generator = torch.Generator().manual_seed(0)
+    first = next(reverse_diffusion(prior, observation, prior.mean[None], sigmas=LEVELS, generator=generator))
     noise = torch.randn(1, 1, FRAMES, generator=torch.Generator().manual_seed(0))[0]
     expected = prior.score(prior.mean[None] + LEVELS[0] * noise, LEVELS[0]).log_prob.item() / FRAMES
     assert first.log_prob == pytest.approx(expected, rel=1e-5)

@@ -9,34 +9,13 @@ import torch
 from core.evaluation.parity import run_parity
 from core.observations.masked import Masked
 from core.samplers.langevin import annealed_langevin
-from core.samplers.pnf import original_langevin
+from core.samplers.pnf import pnf_langevin
 from core.signal.companding import Waveform
-from core.types import Observation, Score
-from tests.samplers.gaussian import GaussianPrior
+from core.types import Observation
+from tests.samplers.gaussian import BlockPrior
 
 SIZE, COPIES = 6, 1500
 LEVELS = (2.0, 1.0, 0.5)
-
-
-class BlockPrior:
-    """One long sequence whose blocks of SIZE samples are independent draws from one Gaussian: a chain is many."""
-
-    def __init__(self):
-        generator = torch.Generator().manual_seed(1)
-        factor = torch.randn(SIZE, SIZE, generator=generator)
-        covariance = factor @ factor.T / SIZE + 0.3 * torch.eye(SIZE)
-        self.block = GaussianPrior(torch.randn(SIZE, generator=generator), covariance, LEVELS)
-        self.levels, self.calls = LEVELS, 0
-
-    def score(self, x, level, condition=None):
-        self.calls += 1
-        score = self.block.score(x.view(-1, SIZE), level)
-        return Score(score.gradient.view(x.shape), score.log_prob.view(len(x), -1).sum(dim=1))
-
-    @property
-    def noisy_covariance(self) -> torch.Tensor:
-        """Of what the chain is at its last level."""
-        return self.block.covariance + LEVELS[-1] ** 2 * torch.eye(SIZE)
 
 
 class SoftSums(Observation):
@@ -52,16 +31,25 @@ class SoftSums(Observation):
 
 @pytest.fixture
 def prior() -> BlockPrior:
-    return BlockPrior()
+    generator = torch.Generator().manual_seed(1)
+    factor = torch.randn(SIZE, SIZE, generator=generator)
+    covariance = factor @ factor.T / SIZE + 0.3 * torch.eye(SIZE)
+    return BlockPrior(torch.randn(SIZE, generator=generator), covariance, LEVELS)
+
+
+def noisy_covariance(prior: BlockPrior) -> torch.Tensor:
+    """Of what the chain is at its last level."""
+    return prior.covariance + LEVELS[-1] ** 2 * torch.eye(SIZE)
 
 
 def run(sampler: str, prior: BlockPrior, observation: Observation) -> torch.Tensor:
     """The end of a chain of 350 updates a level, its blocks as rows."""
     start, generator = observation.project(torch.zeros(1, SIZE * COPIES)), torch.Generator().manual_seed(3)
-    if sampler == "original":
-        chain = original_langevin(prior, observation, start, steps=350, batch=1, window=10**6, generator=generator)
+    settings = {"step_scale": 0.05, "generator": generator}
+    if sampler == "pnf":
+        chain = pnf_langevin(prior, observation, start, sigmas=LEVELS, steps=350, batch=1, window=10**6, **settings)
     else:
-        chain = annealed_langevin(prior, observation, start, steps=1050, step_scale=0.05, generator=generator)
+        chain = annealed_langevin(prior, observation, start, sigmas=[s for s in LEVELS for _ in range(350)], **settings)
     *_, last = chain
     return last.x.view(-1, SIZE)
 
@@ -74,13 +62,13 @@ def assert_gaussian(rows: torch.Tensor, mean: torch.Tensor, covariance: torch.Te
     assert ((torch.cov(rows.T) - covariance).abs() < limit + 0.04 * variance.max()).all()
 
 
-@pytest.mark.parametrize("sampler", ["original", "annealed"])
+@pytest.mark.parametrize("sampler", ["pnf", "annealed"])
 def test_hard_evidence_leaves_the_conditional_gaussian(prior, sampler):
     known = torch.tensor([True, False, False, True, False, False])
     values = torch.where(known, torch.tensor([1.0, 0, 0, -2.0, 0, 0]), 0.0)
     observation = Masked(values.repeat(COPIES)[None], known.repeat(COPIES)[None], Waveform())
     rows = run(sampler, prior, observation)
-    covariance, mean = prior.noisy_covariance, prior.block.mean
+    covariance, mean = noisy_covariance(prior), prior.mean
     gain = covariance[~known][:, known] @ torch.linalg.inv(covariance[known][:, known])
     expected_mean = mean[~known] + gain @ (values[known] - mean[known])
     expected = covariance[~known][:, ~known] - gain @ covariance[known][:, ~known]
@@ -88,33 +76,21 @@ def test_hard_evidence_leaves_the_conditional_gaussian(prior, sampler):
     assert_gaussian(rows[:, ~known], expected_mean, expected)
 
 
-@pytest.mark.parametrize("sampler", ["original", "annealed"])
+@pytest.mark.parametrize("sampler", ["pnf", "annealed"])
 def test_soft_evidence_leaves_the_product_gaussian(prior, sampler):
     soft = SoftSums()
     rows = run(sampler, prior, soft)
-    precision = torch.linalg.inv(prior.noisy_covariance)
+    precision = torch.linalg.inv(noisy_covariance(prior))
     expected = torch.linalg.inv(precision + soft.matrix.T @ soft.matrix / soft.spread**2)
-    mean = expected @ (precision @ prior.block.mean + soft.matrix.T @ soft.y / soft.spread**2)
+    mean = expected @ (precision @ prior.mean + soft.matrix.T @ soft.y / soft.spread**2)
     assert_gaussian(rows, mean, expected)
 
 
-@pytest.mark.parametrize("steps", [1, 7, 20, 40, 160])
-def test_our_schedule_spends_exactly_its_steps(prior, steps):
-    x = torch.zeros(1, SIZE)
-    iterates = list(annealed_langevin(prior, Observation(), x, steps=steps, generator=torch.Generator()))
-    assert [i.step for i in iterates] == list(range(1, steps + 1))
-    assert prior.calls == steps == iterates[0].total_steps
-    levels = [i.level for i in iterates]
-    assert levels == sorted(levels, reverse=True)
-
-
-def test_the_originals_number_of_updates(prior):
-    """floor(samples / (window * batch) * steps) a level."""
-    x = torch.zeros(1, SIZE * 50)
-    chain = original_langevin(
-        prior, Observation(), x, steps=16, window=SIZE * 10, batch=3, generator=torch.Generator(), draws=BlockDraws()
-    )
-    assert len(list(chain)) == len(LEVELS) * int(50 / (10 * 3) * 16)
+def test_every_level_is_one_update(prior):
+    sigmas, generator = (2.0, 1.0, 1.0, 0.5), torch.Generator()
+    iterates = list(annealed_langevin(prior, Observation(), torch.zeros(1, SIZE), sigmas=sigmas, generator=generator))
+    assert [(i.step, i.level, i.total_steps) for i in iterates] == [(n, s, 4) for n, s in enumerate(sigmas, start=1)]
+    assert prior.calls == 4
 
 
 class BlockDraws:
@@ -127,38 +103,56 @@ class BlockDraws:
         return torch.zeros(window)
 
 
-def test_windows_are_clipped_add_up_and_read_the_same_state(prior):
-    x = torch.ones(1, SIZE * 50)
-    window, eta = SIZE * 10, 0.05 * LEVELS[0] ** 2
-    first = next(
-        original_langevin(
-            prior, Observation(), x, window=window, batch=3, generator=torch.Generator(), draws=BlockDraws()
-        )
+@pytest.fixture
+def windowed(prior):
+    """PnF's chain from ones in 50 blocks: three windows of ten blocks each an update."""
+    settings = {"sigmas": LEVELS, "window": SIZE * 10, "batch": 3, "draws": BlockDraws()}
+    return pnf_langevin(
+        prior, Observation(), torch.ones(1, SIZE * 50), steps=16, generator=torch.Generator(), **settings
     )
+
+
+def test_pnfs_number_of_updates(windowed):
+    """floor(samples / (window * batch) * steps) a level."""
+    assert len(list(windowed)) == len(LEVELS) * int(50 / (10 * 3) * 16)
+
+
+def test_windows_are_clipped_add_up_and_read_the_same_state(prior, windowed):
+    x, window, eta = torch.ones(1, SIZE * 50), SIZE * 10, 0.05 * LEVELS[0] ** 2
     gradient = prior.score(x, LEVELS[0]).gradient
     times = torch.zeros_like(x)
     for start in (0, 5 * SIZE, SIZE * 40):
         times[:, start : start + window] += 1
-    torch.testing.assert_close(first.x, x + times * eta * gradient)
+    torch.testing.assert_close(next(windowed).x, x + times * eta * gradient)
 
 
-@pytest.mark.parametrize("sampler", [annealed_langevin, original_langevin])
+def short_chain(sampler, prior, rows: int = 1, seed: int = 4, **settings):
+    """Without evidence."""
+    generator, start = torch.Generator().manual_seed(seed), torch.zeros(rows, SIZE)
+    return sampler(prior, Observation(), start, sigmas=LEVELS, generator=generator, **settings)
+
+
+@pytest.mark.parametrize("sampler", [annealed_langevin, pnf_langevin])
 def test_closing_stops_within_a_step(prior, sampler):
-    chain = sampler(prior, Observation(), torch.zeros(1, SIZE), steps=100, generator=torch.Generator())
-    for _ in itertools.islice(chain, 3):
-        pass
+    chain = short_chain(sampler, prior)
+    list(itertools.islice(chain, 2))
     chain.close()
-    assert prior.calls == 3
+    assert prior.calls == 2
 
 
-@pytest.mark.parametrize("sampler", [annealed_langevin, original_langevin])
+@pytest.mark.parametrize("sampler", [annealed_langevin, pnf_langevin])
 def test_same_seed_same_chain(prior, sampler):
-    ends = []
-    for seed in (4, 4, 5):
-        generator = torch.Generator().manual_seed(seed)
-        *_, last = sampler(prior, Observation(), torch.zeros(2, SIZE), steps=6, generator=generator)
-        ends.append(last.x)
-    assert torch.equal(ends[0], ends[1]) and not torch.equal(ends[0], ends[2])
+    first, same, other = (list(short_chain(sampler, prior, 2, seed))[-1].x for seed in (4, 4, 5))
+    assert torch.equal(first, same) and not torch.equal(first, other)
+
+
+def test_channels_share_their_noise(prior):
+    shared, pairs, alone = (
+        list(short_chain(annealed_langevin, prior, 4, channels=channels))[-1].x for channels in (None, 2, 1)
+    )
+    torch.testing.assert_close(shared, shared[:1].expand(4, -1))
+    torch.testing.assert_close(pairs[0::2], pairs[1::2])
+    assert not torch.allclose(pairs[0], pairs[2], rtol=0.1) and not torch.allclose(alone[0], alone[1], rtol=0.1)
 
 
 @pytest.mark.parametrize("run_name", ["sgld_superres", "sgld_inpainting", "sgld_separation", "sgld_spectrogram"])

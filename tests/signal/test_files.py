@@ -306,7 +306,13 @@ def test_a_full_disk_leaves_nothing_new_and_nothing_lost(tmp_path, name):
 
 
 def test_an_interrupt_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.signal.files.wavfile.write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    def begin(file, *_):
+        file.write(b"RIFF")
+        file.flush()
+        assert [path.stat().st_size for path in tmp_path.iterdir()] == [4]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("core.signal.files.wavfile.write", begin)
     with pytest.raises(KeyboardInterrupt):
         write_clip(tmp_path / "a.wav", Clip(tone(), RATE))
     assert os.listdir(tmp_path) == []

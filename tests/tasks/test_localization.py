@@ -12,13 +12,13 @@ from core.signal.clip import Clip
 from core.signal.resampling import resample
 from core.tasks.localization import localize
 from core.tasks.localization_outcome import BASELINE, RATIO, WIENER
-from core.tasks.progress import Progress, Result
+from core.tasks.progress import Result
 from core.tasks.settings import Settings
 from core.tasks.voice_search import Microphones, Request, find_voices
 from core.tasks.voices import Truth
 from tests.arrays.example_scenes import voices
 from tests.arrays.sounds import RATE, RESPEAKER, babble
-from tests.runs import gathered
+from tests.runs import finish, gathered
 
 pytestmark = pytest.mark.usefixtures("no_bundled_separator")
 SILENCE = np.zeros((4, RATE), dtype=np.float32)
@@ -32,12 +32,6 @@ def pair() -> np.ndarray:
 def known(images: np.ndarray, *paths, rate: int = RATE) -> Truth:
     """The truth of images [voices, mics, frames] and angles in degrees."""
     return Truth(tuple(Clip(image, rate) for image in images), tuple(tuple(np.deg2rad(path)) for path in paths))
-
-
-def finish(run) -> Result:
-    *moments, result = run
-    assert all(isinstance(moment, Progress) for moment in moments) and isinstance(result, Result)
-    return result
 
 
 def degrees(result: Result) -> list[float]:

@@ -6,14 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core import zoo
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.blocks import split_blocks
 from core.tasks.declipping import declip, find_thresholds
 from core.tasks.inpainting import inpaint, join_gaps
-from core.tasks.progress import Progress, Result
 from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
+from core.zoo import manifest
+from tests.runs import finish
 
 
 @pytest.fixture
@@ -25,12 +27,6 @@ def chord(seconds=1.0, rate=16000, channels=1):
     t = np.arange(round(seconds * rate)) / rate
     rows = [sum(np.sin(2 * np.pi * f * (c + 1) * t) for f in (220.0, 330.0, 555.0)) * 0.1 for c in range(channels)]
     return Clip(np.stack(rows), rate)
-
-
-def finish(run) -> Result:
-    *moments, result = run
-    assert all(isinstance(m, Progress) for m in moments) and isinstance(result, Result)
-    return result
 
 
 def test_every_update_is_reported_and_playable(settings):
@@ -45,13 +41,14 @@ def test_every_update_is_reported_and_playable(settings):
 @pytest.mark.parametrize("task", ["super-resolve", "inpaint", "declip"])
 def test_a_wavenet_does_every_task_with_every_sampler(task, sampler):
     """It lives in classes and cannot look at evidence; what is known still comes back bit for bit."""
-    truth, asked = chord(0.2), Settings(prior="piano-16k-wavenet", sampler=sampler, steps=2)
+    steps = 1 if sampler == "original" else 2  # of every level, or in all
+    truth, asked = chord(0.1), Settings(prior="piano-16k-wavenet", sampler=sampler, steps=steps)
     runs = {
         "super-resolve": lambda: super_resolve(truth, 4, degrade="plain", settings=asked),
-        "inpaint": lambda: inpaint(truth, [(0.1, 0.12)], settings=asked),
+        "inpaint": lambda: inpaint(truth, [(0.05, 0.06)], settings=asked),
         "declip": lambda: declip(Clip(truth.samples.clip(-0.2, 0.2), 16000), settings=asked),
     }
-    known = {"super-resolve": slice(0, None, 4), "inpaint": slice(0, 1600), "declip": np.abs(truth.samples[0]) < 0.19}
+    known = {"super-resolve": slice(0, None, 4), "inpaint": slice(0, 800), "declip": np.abs(truth.samples[0]) < 0.19}
     *moments, result = runs[task]()
     assert moments[0].iterate.step == 0, "the start is there to be heard at once"
     assert all(np.isfinite(m.iterate.log_prob) for m in moments[1:])
@@ -106,7 +103,8 @@ def test_outside_the_gaps_nothing_changes(settings, rate):
         inside[start:stop] = True
     assert np.array_equal(result.clip.samples[:, ~inside], clip.samples[:, ~inside])
     assert result.clip.sample_rate == rate and np.isfinite(result.clip.samples).all()
-    assert not np.array_equal(result.clip.samples[:, inside], result.baselines["linear prediction"].samples[:, inside])
+    (predicted,) = result.baselines["linear prediction"].values()
+    assert not np.array_equal(result.clip.samples[:, inside], predicted.samples[:, inside])
 
 
 @pytest.mark.parametrize("rate", [16000, 44100])
@@ -173,16 +171,8 @@ def test_long_clips_are_worked_on_in_blocks_that_cover_them():
 
 def test_blocks_of_a_long_clip_join_without_a_seam(settings):
     clip = chord(9.5)
-    result = finish(super_resolve(clip, 2, degrade="plain", settings=settings))
+    result = finish(super_resolve(clip, 2, degrade="plain", settings=replace(settings, quality="draft", steps=1)))
     assert np.array_equal(result.clip.samples[:, ::2], clip.samples[:, ::2])
-
-
-def test_closing_a_run_stops_it(settings):
-    run = super_resolve(chord(), 4, degrade="plain", settings=settings)
-    next(run)
-    run.close()
-    with pytest.raises(StopIteration):
-        next(run)
 
 
 @pytest.mark.parametrize("factor", [0, 1, 3.5, 1_000_000, float("nan"), -2])
@@ -228,22 +218,19 @@ def test_impossible_settings_are_refused(settings, change, message):
         next(inpaint(chord(), [(0.4, 0.5)], settings=replace(settings, **change)))
 
 
-@pytest.mark.parametrize("samples", [np.full(1000, np.nan), np.zeros(0), np.zeros(31)])
-def test_unusable_clips_are_refused(settings, samples):
-    with pytest.raises(InputError):
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [(np.full(1000, np.nan), "NaN"), (np.zeros(0), "no samples"), (np.zeros(31), "31 samples")],
+)
+def test_unusable_clips_are_refused(settings, samples, reason):
+    with pytest.raises(InputError, match=reason):
         next(super_resolve(Clip(samples, 16000), 4, settings=settings))
 
 
-def test_a_prior_that_can_not_do_the_task_is_refused(own_home, tiny_prior, monkeypatch):
-    from core.tasks import restoration
-
-    monkeypatch.setattr(restoration, "zoo", type("Zoo", (), {"catalogue": staticmethod(lambda: [_Speaker])}))
-    with pytest.raises(InputError, match="speaker can't inpaint"):
+def test_a_prior_that_can_not_do_the_task_is_refused(tiny_prior):
+    zoo.register("speaker", manifest.find(tiny_prior).path, {"sample_rate": 16000, "task": ["convert-voice"]})
+    with pytest.raises(InputError, match="speaker can't inpaint; choose one of .*tiny"):
         next(inpaint(chord(), [(0.4, 0.5)], settings=Settings(prior="speaker")))
-
-
-class _Speaker:
-    name, task = "speaker", ("convert-voice",)
 
 
 def test_a_reference_of_another_length_is_refused(settings):

@@ -9,10 +9,11 @@ from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks import separation
 from core.tasks.mixing import mix
-from core.tasks.progress import Progress, Result
+from core.tasks.progress import Result
 from core.tasks.separation import separate
 from core.tasks.settings import Settings
 from core.tasks.stems import stem_names
+from tests.runs import finish
 
 QUICK = Settings(steps=2, quality="draft")
 
@@ -25,12 +26,6 @@ def tone(frequency, seconds=1.0, rate=16000, channels=1, level=0.1):
 @pytest.fixture
 def pair(tiny_prior):
     return (tiny_prior, tiny_prior)
-
-
-def finish(run) -> Result:
-    *moments, result = run
-    assert all(isinstance(m, Progress) for m in moments) and isinstance(result, Result)
-    return result
 
 
 def missed(result: Result) -> float:

@@ -1,11 +1,13 @@
 """Windows of one clip over several processes: the same audio, faults that are heard of, settings that are refused."""
 
+import multiprocessing
 import os
 import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from core.errors import InputError
 from core.signal.clip import Clip
@@ -13,6 +15,7 @@ from core.tasks.separation import separate
 from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
 from core.tasks.workers import run_blocks
+from tests.samplers.gaussian import GaussianPrior
 
 WINDOWS = Settings("tiny", "draft", steps=2, window_seconds=1.0)
 SAMPLE = 1e-4  # by which audio may differ with the number of processes
@@ -37,8 +40,8 @@ def test_a_separation_does_not_depend_on_the_number_of_processes(tiny_prior):
     alone, spread = (
         list(separate(glide(), ["tiny", "tiny"], settings=replace(WINDOWS, workers=n)))[-1] for n in (1, 2)
     )
-    for name, stem in alone.stems.items():
-        assert np.abs(stem.samples - spread.stems[name].samples).max() <= SAMPLE
+    for name, stem in alone.sounds.items():
+        assert np.abs(stem.samples - spread.sounds[name].samples).max() <= SAMPLE
 
 
 def test_the_length_of_windows_is_the_users(tiny_prior):
@@ -56,8 +59,21 @@ def killed(prior, first, last):
     yield
 
 
-def no_prior(device):
-    return None
+def faulty(prior, first, last):
+    raise ArithmeticError("a fault of ours")
+    yield
+
+
+def load(device):
+    return GaussianPrior(torch.zeros(1), torch.eye(1), (1.0,))
+
+
+def test_closing_a_run_ends_its_processes(tiny_prior):
+    run = super_resolve(glide(), 4, settings=replace(WINDOWS, workers=2, steps=99999))
+    next(update for update in run if update.iterate.step > 0)
+    processes = multiprocessing.active_children()
+    run.close()
+    assert len(processes) == 2 and not any(process.is_alive() for process in processes)
 
 
 @pytest.mark.parametrize(
@@ -65,12 +81,12 @@ def no_prior(device):
     [
         (broken, InputError, "no chain today"),
         (killed, InputError, "ended from outside"),
-        (None, RuntimeError, "None"),
+        (faulty, RuntimeError, "ArithmeticError: a fault of ours"),
     ],
 )
 def test_what_happens_in_a_process_is_heard_of(work, error, words):
     with pytest.raises(error, match=words):
-        list(run_blocks(work, [(0, 10), (5, 15)], None, no_prior, ["cpu", "cpu"]))
+        list(run_blocks(work, [(0, 10), (5, 15)], load("cpu"), load, ["cpu", "cpu"]))
 
 
 @pytest.mark.parametrize(

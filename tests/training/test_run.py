@@ -2,9 +2,7 @@
 
 import json
 import os
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -30,7 +28,6 @@ SMALL = {
     "training.warmup_steps": "5",
     "training.ema_decay": "0.5",
 }
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -133,31 +130,30 @@ def test_training_goes_on_where_it_stopped(pack, tmp_path):
     assert len(resumed["history"]) == len(state["history"]) + 1
 
 
-def test_a_kill_leaves_a_state_to_resume_from(pack, tmp_path):
+def test_a_kill_leaves_a_state_to_resume_from(pack, tmp_path, start_process):
     out = tmp_path / "model.safetensors"
     overrides = SMALL | {"training.save_every_seconds": "0.5"}
     program = (
         "import json, sys; from pathlib import Path; from core.training.run import train\n"
         "train('spectral', Path(sys.argv[1]), 5, Path(sys.argv[2]), overrides=json.loads(sys.argv[3]))"
     )
-    command = [sys.executable, "-c", program, str(pack), str(out), json.dumps(overrides)]
-    child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not out.exists() and time.monotonic() < deadline and child.poll() is None:
+    child = start_process("-c", program, pack, out, json.dumps(overrides), stderr=subprocess.DEVNULL)
+    while not out.exists():
+        assert child.poll() is None
         time.sleep(0.2)
-    os.kill(child.pid, signal.SIGKILL)
+    child.kill()
     child.wait()
     before = torch.load(out.with_suffix(".state"), weights_only=True)
     train("spectral", pack, before["seconds"] / 60 + 0.03, out, resume=True, overrides=SMALL)
     assert torch.load(out.with_suffix(".state"), weights_only=True)["step"] > before["step"]
 
 
-def test_two_processes_pack_once_and_register_once(recordings, tmp_path):
+def test_two_processes_pack_once_and_register_once(recordings, tmp_path, run_process):
     together = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "RESOUND_HOME": str(tmp_path / "home")}
     settings = [f"--set={name}={value}" for name, value in SMALL.items()]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "core", "train", "spectral"]
+    command = ["-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "core", "train", "spectral"]
     command += [f"--data={recordings}", "--minutes=0.05", "--register=duo", *settings]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | together, capture_output=True, text=True, timeout=120)
+    done = run_process(*command, env=os.environ | together)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Registered as duo") == 1
     state = torch.load(tmp_path / "home" / "training" / "duo.state", weights_only=True)

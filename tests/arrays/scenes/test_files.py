@@ -69,13 +69,18 @@ def test_a_recording_of_one_voice_may_have_its_mixture_alone(tmp_path, name):
 
 
 def test_a_scene_that_cannot_be_finished_leaves_nothing_behind(scene, tmp_path, monkeypatch):
-    def fails(*_):
-        raise OSError(28, "No space left on device")
+    written, write = [], files.write_clip
 
-    monkeypatch.setattr(files, "write_clip", fails)
+    def full(path, clip):
+        if len(written) == 5:
+            raise OSError(28, "No space left on device")
+        written.append(path)
+        return write(path, clip)
+
+    monkeypatch.setattr(files, "write_clip", full)
     with pytest.raises(InputError, match="No space left"):
         write_scene(tmp_path / "00000", scene)
-    assert not list(tmp_path.iterdir())
+    assert len(written) == 5 and not list(tmp_path.iterdir())
 
 
 def test_a_scene_that_is_there_is_not_overwritten(scene, tmp_path):
