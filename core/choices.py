@@ -1,4 +1,11 @@
-"""What can be asked of a run: the names of its choices. Costs nothing to import, so that commands list them at once."""
+"""What can be asked of a run: the names of its choices, and how gaps and channels are written, for all that ask.
+
+Costs nothing to import, so that the command line starts at once.
+"""
+
+import re
+
+from core.errors import InputError
 
 QUALITIES = ("draft", "standard", "fine")
 SAMPLERS = ("diffusion", "langevin", "original")  # the last is PnF's own
@@ -6,3 +13,36 @@ FORMS = ("shared", "exact", "soft")  # of a mixture
 EVIDENCE = ("plain", "lowpass")  # of super-resolution
 METHODS = ("cone", "srp-phat", "music")  # of localization
 MOST_VOICES = 8
+
+NUMBER = r"(\d{1,9}(?:\.\d{0,9})?(?:e[+-]?\d{1,3})?|\.\d{1,9}(?:e[+-]?\d{1,3})?)"
+GAP = re.compile(rf"{NUMBER}\s*s?\s*(?:-|–|to)\s*{NUMBER}\s*s?", re.IGNORECASE)
+SHOWN = 40  # characters of what somebody wrote, in a sentence about it
+
+
+def parse_gap(text: str) -> tuple[float, float]:
+    """Reads `1.0-1.2`, in seconds.
+
+    Raises:
+        InputError: it is no gap.
+    """
+    match = GAP.fullmatch(text.strip())
+    if not match:
+        raise InputError(f"“{text.strip()[:SHOWN]}” is not a gap; write gaps as 1.0-1.2, in seconds.")
+    return float(match[1]), float(match[2])
+
+
+def parse_gaps(text: str) -> list[tuple[float, float]]:
+    """Reads `1.0-1.2, 2.5-2.6`, with commas, semicolons or new lines between them; as `parse_gap`."""
+    return [parse_gap(piece) for piece in re.split(r"[,;\n]", text) if piece.strip()]
+
+
+def parse_channels(text: str) -> tuple[int, ...] | None:
+    """Reads `1,2,3,4`, counted from 0; None where nothing is written.
+
+    Raises:
+        InputError: it is no list of channels.
+    """
+    numbers = [piece.strip() for piece in text.split(",") if piece.strip()]
+    if not all(re.fullmatch(r"\d{1,3}", number, re.ASCII) for number in numbers):
+        raise InputError(f"“{text.strip()[:SHOWN]}” is no list of channels; write them as 1,2,3,4, counted from 0.")
+    return tuple(map(int, numbers)) or None

@@ -22,12 +22,13 @@ import gradio as gr
 from gradio.components import Component
 
 from core.arrays.geometry import ARRAYS
+from core.choices import parse_channels
 from core.errors import InputError
 from core.tasks import localization, separation
 from core.tasks.progress import Progress, Result, Run
 from core.tasks.separation import DEFAULT_PRIORS, separate
 from core.tasks.settings import Settings
-from demos.array.array_recording import from_file, load_recording, parse_channels
+from demos.array.array_recording import from_file, load_recording
 from demos.page.downloads import restored_file, stem_files
 from demos.page.source import load, read_source
 from demos.page.stream import Throttle, throttled
@@ -174,7 +175,7 @@ def _localize(
     def run():
         if array not in ARRAYS:
             raise InputError(f"There is no array {array[:40]!r}; choose one of {', '.join(ARRAYS)}.")
-        chosen = parse_channels(channels)
+        chosen = parse_channels(channels or "")
         recording = from_file(load_recording(audio, ARRAYS[array], chosen, None), ARRAYS[array], chosen, start, length)
         found = {"method": method or None, "voices": int(voices) or None, "moving": bool(moving)}
         return localization.localize(recording.clip, recording.array, settings=Settings(prior or None), **found)

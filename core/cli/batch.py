@@ -13,11 +13,11 @@ from pathlib import Path, PurePosixPath
 
 from core.cli import engines, options
 from core.errors import InputError
+from core.jobs import JOBS
 from core.signal.output import replacing
 
 REQUIRED = ("task", "input", "output")
-TASKS = ("super-resolve", "inpaint", "declip", "separate", "vocode", "localize", "spectrogram")
-INTO_FOLDERS = ("separate", "localize")
+TASKS = (*JOBS, "spectrogram")
 SEVERAL = ("gap", "prior", "level", "reference", "sources")  # values stand with ";" between them
 FLAGS = ("mono", "moving")  # take no value: yes or no in their column
 FILES = ("input", "sources", "reference", "array")  # relative to the list
@@ -136,11 +136,15 @@ def _check_places(jobs: Sequence[Job], folder: Path) -> None:
                 raise InputError(f"Rows {other.row} and {job.row} have the same output {_named(place, folder)}.")
     for place, job in owners.items():
         for parent in owners.keys() & set(place.parents):
-            if owners[parent] is not job or job.task not in INTO_FOLDERS:
+            if owners[parent] is not job or not _makes_several(job.task):
                 raise InputError(
                     f"{_named(place, folder)} of row {job.row} lies inside {_named(parent, folder)}, an output of row "
                     f"{owners[parent].row}; give one of them another name."
                 )
+
+
+def _makes_several(task: str) -> bool:
+    return task in JOBS and JOBS[task].several
 
 
 def _named(place: Path, folder: Path) -> str:
@@ -231,12 +235,9 @@ def _key(values: Mapping[str, str], files: Sequence[str], priors: Sequence[str |
 
 
 def _known_priors() -> _Priors:
-    from core.tasks import declipping, inpainting, separation, super_resolution, vocoding
     from core.zoo.manifest import catalogue, fingerprint
 
-    single = {"super-resolve": super_resolution, "inpaint": inpainting, "declip": declipping, "vocode": vocoding}
-    defaults = {task: [module.DEFAULT_PRIOR] for task, module in single.items()}
-    defaults["separate"] = separation.DEFAULT_PRIORS
+    defaults: dict[str, Sequence[str]] = {task: job.priors for task, job in JOBS.items()}
     defaults["localize"] = [entry.name for entry in catalogue("localize")]  # it takes the first that fits the array
     return _Priors({entry.name: fingerprint(entry) for entry in catalogue()}, defaults)
 

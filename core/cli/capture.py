@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from core.choices import parse_channels
 from core.cli import options
 from core.errors import InputError
 from core.signal.limits import LIMITS
@@ -49,7 +50,7 @@ def _add_device(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", metavar="NAME", help=name)
     command.add_argument("--array", default="respeaker-4", metavar="NAME|FILE.json", help="which array it is")
     which = "which channel of the device each microphone is, from 0"
-    command.add_argument("--channels", type=options.channels, metavar="K,K,...", help=which)
+    command.add_argument("--channels", type=options.written(parse_channels), metavar="K,K,...", help=which)
 
 
 def _devices(arguments) -> int:

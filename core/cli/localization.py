@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.choices import METHODS, MOST_VOICES
+from core.choices import METHODS, MOST_VOICES, parse_channels
 from core.cli import options, outputs, running
 from core.cli.reporting import print_figures, write_report
 from core.errors import InputError
@@ -22,7 +22,10 @@ def add_commands(commands) -> None:
     command.add_argument("--prior", metavar="NAME", help="the separator of the method cone; see `models`")
     command.add_argument("--moving", action="store_true", help="voices walk: the report has their tracks")
     command.add_argument(
-        "--channels", type=options.channels, metavar="A,B,...", help="the microphones' channels, counted from 0"
+        "--channels",
+        type=options.written(parse_channels),
+        metavar="A,B,...",
+        help="the microphones' channels, counted from 0",
     )
     command.add_argument("--chunk-seconds", type=options.duration, metavar="S", help="3, and 1.5 with --moving")
     command.add_argument(

@@ -6,13 +6,12 @@ import re
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from core.errors import InputError
 
 AUDIO_OUTPUTS = (".wav", ".flac", ".ogg")
 LARGEST_SEED = 2**63 - 1
-NUMBER = r"(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)"
 
 
 class Parser(argparse.ArgumentParser):
@@ -77,22 +76,16 @@ def duration(text: str) -> float:
     return value
 
 
-def gap(text: str) -> tuple[float, float]:
-    """The type of `--gap`: A-B in seconds."""
-    match = re.fullmatch(rf"\s*{NUMBER}\s*-\s*{NUMBER}\s*", text, re.IGNORECASE)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a gap such as 1.0-1.2 (seconds)")
-    start, stop = map(number, match.groups())
-    if start >= stop:
-        raise argparse.ArgumentTypeError(f"the gap {text} s ends before it begins, give the earlier time first")
-    return start, stop
+def written(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The type of an option that is read by a parser of `core.choices`."""
 
+    def read(text: str):
+        try:
+            return parse(text)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
-def channels(text: str) -> tuple[int, ...]:
-    """The type of `--channels`: A,B,..., counted from 0."""
-    if not re.fullmatch(r"\d{1,3}(,\d{1,3})*", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of channels such as 1,2,3,4 (counted from 0)")
-    return tuple(map(int, text.split(",")))
+    return read
 
 
 def device(text: str) -> str:

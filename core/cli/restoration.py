@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.choices import EVIDENCE
+from core.choices import EVIDENCE, parse_gap
 from core.cli import options, running
 from core.cli.reporting import print_result, write_report
 from core.errors import InputError
@@ -32,7 +32,7 @@ def add_commands(commands) -> None:
     command = add_command(commands, "inpaint", _inpaint, "Fills gaps; outside them every sample stays as it is.")
     command.add_argument(
         "--gap",
-        type=options.gap,
+        type=options.written(parse_gap),
         action="append",
         required=True,
         metavar="A-B",

@@ -22,7 +22,6 @@ from core.tasks.restoration import Problem, restoration_outcome, restore
 from core.tasks.settings import Settings
 
 TASK = "declip"
-DEFAULT_PRIOR = "piano-16k"
 AT_LEVEL = 0.999  # samples over this share of the threshold count as clipped: files are rounded
 NEAR = 5e-4  # distance to an extreme, as a share of the range, within which samples pile up when clipped
 PILE_RATIO = 4.0  # how many more there are than beside the pile; a sine's peak has 1.4
@@ -51,7 +50,7 @@ def declip(
     check_clip("The clip", clip)
     if threshold is not None and not 0 < threshold <= 1:
         raise InputError(f"The threshold must be over 0 and at most 1, not {threshold:g}.")
-    prior = load_prior(TASK, settings, DEFAULT_PRIOR)
+    prior = load_prior(TASK, settings)
     thresholds = np.full(clip.channels, threshold) if threshold else find_thresholds(clip)
     high, low = (side * clip.samples >= AT_LEVEL * thresholds[:, None] for side in (1, -1))
     clipped = high | low

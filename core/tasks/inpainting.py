@@ -23,7 +23,6 @@ from core.tasks.restoration import Problem, restoration_outcome, restore
 from core.tasks.settings import Settings
 
 TASK = "inpaint"
-DEFAULT_PRIOR = "piano-16k"
 LEAST_AROUND = 16
 LONG_GAP_SECONDS = 0.3  # the original sampler takes four times the steps for longer ones
 CONTEXT_SECONDS = 1.0  # what the prior sees on each side of a gap
@@ -52,7 +51,7 @@ def inpaint(
     """
     check_clip("The clip", clip)
     inside = join_gaps(gaps, clip)
-    prior = load_prior(TASK, settings, DEFAULT_PRIOR)
+    prior = load_prior(TASK, settings)
     unknown = np.zeros(clip.frames, dtype=bool)
     for start, stop in inside:
         unknown[start:stop] = True

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 
 from core import zoo
 from core.errors import InputError
+from core.jobs import JOBS
 from core.priors.independent import Independent
 from core.tasks.settings import Settings, resolve_devices
 from core.types import Prior
 
 
-def load_prior(task: str, settings: Settings, default: str) -> Prior:
-    """The prior that the settings ask for, on their device.
+def load_prior(task: str, settings: Settings) -> Prior:
+    """The prior that the settings ask for, or the task's own, on their device.
 
     Raises:
         InputError: no such prior or device, or a prior that cannot do this task.
     """
-    name = settings.prior or default
+    name = settings.prior or JOBS[task].priors[0]
     _check_able(task, [name], "choose one of")
     return zoo.load(name, resolve_devices(settings)[0])
 

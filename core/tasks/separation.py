@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.choices import FORMS
 from core.errors import InputError
+from core.jobs import JOBS
 from core.observations.mixture import PNF_STRENGTH, Mixture, SharedSum
 from core.priors.independent import Independent
 from core.priors.remainder import Remainder
@@ -33,7 +34,7 @@ from core.tasks.stems import stem_names, stems_of
 from core.types import Iterate, MixtureCondition, Observation, Prior
 
 TASK = "separate"
-DEFAULT_PRIORS = ("piano-16k", "voice-16k")
+DEFAULT_PRIORS = JOBS[TASK].priors
 MOST_SOURCES = 8
 SILENT_MIXTURE = "The mixture is silent or a constant, so every stem is its equal share."
 RHO = 3.0  # more steps at high noise, where it is settled who a loud note belongs to

@@ -27,7 +27,6 @@ from core.tasks.restoration import Problem, restoration_outcome, restore
 from core.tasks.settings import Settings
 
 TASK = "super-resolve"
-DEFAULT_PRIOR = "piano-16k"
 LARGEST_FACTOR = 64
 SLOWEST_RATE = 250  # Hz that must remain of the prior's rate
 BAND_OPENNESS = 4.0  # a quiet start would leave the band above the cut-off empty
@@ -61,7 +60,7 @@ def super_resolve(
         InputError: a factor or prior that can't be used.
     """
     check_clip("The clip", clip)
-    prior = load_prior(TASK, settings, DEFAULT_PRIOR)
+    prior = load_prior(TASK, settings)
     _check_factor(factor, prior.sample_rate)
     if degrade:
         reference = at_rate(clip, prior.sample_rate)

@@ -22,7 +22,6 @@ from core.tasks.vocoding_runs import Drawing, condition_on, draw_by_samples, imp
 from core.types import MelCondition, Prior
 
 TASK = "vocode"
-DEFAULT_PRIOR = "voice-16k"
 BASELINE = "Griffin-Lim"
 STRETCHES, SEMITONES = (0.25, 4.0), 24.0
 HEARD_DECADES = 5.0  # bands further under the loudest do not count in the mel error
@@ -53,7 +52,7 @@ def vocode(
         InputError: a stretch, shift or temperature out of range, a prior that cannot vocode or not by this sampler, or
             a choice that the sampler does not know.
     """
-    prior = load_prior(TASK, settings, DEFAULT_PRIOR)
+    prior = load_prior(TASK, settings)
     run = _engine(prior, settings, temperature)
     front_end = front_end_of(prior)
     spectrogram = wanted_spectrogram(source, front_end, stretch, semitones)
@@ -92,7 +91,7 @@ def front_end_of(prior: Prior) -> MelFrontEnd:
 
 def front_end_for(settings: Settings) -> MelFrontEnd:
     """Of the spectrograms that a run with these settings takes."""
-    return front_end_of(load_prior(TASK, settings, DEFAULT_PRIOR))
+    return front_end_of(load_prior(TASK, settings))
 
 
 def wanted_spectrogram(

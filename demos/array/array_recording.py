@@ -115,18 +115,6 @@ def beginning_of(recording: ArrayRecording) -> ArrayRecording:
     return recording if clip.frames <= frames else replace(recording, clip=clip.cut(0, frames))
 
 
-def parse_channels(text: str) -> tuple[int, ...] | None:
-    """Parses `1,2,3,4`; None if it is empty.
-
-    Raises:
-        InputError: no list of channels.
-    """
-    numbers = [piece.strip() for piece in (text or "").split(",") if piece.strip()]
-    if not all(number.isdecimal() and len(number) <= 3 for number in numbers):
-        raise InputError(f"“{text.strip()[:40]}” is no list of channels. Write them as 1,2,3,4, counted from 0.")
-    return tuple(map(int, numbers)) or None
-
-
 def _check_size(loaded: Loaded, start: float, length: float | None) -> None:
     """Refuses a part that would take too much time or memory, before it is decoded."""
     header = probe(loaded.path, limits=ARRAY_LIMITS)

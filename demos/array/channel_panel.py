@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 
+from core.choices import parse_channels
 from core.errors import InputError
 from demos.array import array_recording, channel_check
 from demos.array.input_panel import QUIET, ArrayPanel
@@ -72,7 +73,7 @@ class ChannelPanel:
         if len(taps) < array.count and waiting and self._live.is_open(visitor):
             return {ui.checked: channel_check.taps_html(taps, array.count)}
         try:
-            stream = array_recording.from_session(session, array_recording.parse_channels(values[ui.channels])).stream
+            stream = array_recording.from_session(session, parse_channels(values[ui.channels])).stream
         except InputError as error:
             return over | {ui.checked: html.notes_html([str(error)])}
         return over | {ui.checked: channel_check.order_html(samples, source.sample_rate, stream)}

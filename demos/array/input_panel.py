@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import gradio as gr
 
 from core.arrays.geometry import ARRAYS, ArrayGeometry, read_array
+from core.choices import parse_channels
 from core.errors import InputError
 from demos.array import array_recording, polar
 from demos.array.array_recording import ArrayRecording
@@ -101,7 +102,7 @@ class ArrayPanel:
         ui, array = self.ui, self.array(values)
         if values[ui.kind] == ROOM:
             return array_recording.from_room(self.arrangement(values), array)
-        channels = array_recording.parse_channels(values[ui.channels])
+        channels = parse_channels(values[ui.channels])
         if values[ui.kind] == LIVE:
             return array_recording.from_session(self._live.session(visitor), channels)
         loaded, length = values[ui.loaded], values[ui.length] or None
@@ -165,7 +166,7 @@ class ArrayPanel:
         if path is None:
             return {ui.upload_area: gr.skip()}
         try:
-            channels = array_recording.parse_channels(values[ui.channels])
+            channels = parse_channels(values[ui.channels])
             loaded = array_recording.load_recording(path, self.array(values), channels, Path(path).name)
             given = {ui.loaded: loaded, ui.length: round(min(loaded.seconds, DEFAULT_SECONDS), 3)}
             recording = self.recording(values | given | {ui.start: 0.0}, request.session_hash)

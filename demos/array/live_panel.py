@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import gradio as gr
 
 from core.arrays.beamforming import delay_and_sum, mvdr
+from core.choices import parse_channels
 from core.errors import InputError
 from core.signal.clip import Clip
 from demos.array import array_recording, live_sources, polar
@@ -110,7 +111,7 @@ class LivePanel:
             return live_sources.relay_session(self._relay, self._relay_token(request.session_hash))
         if not live_sources.may_use_devices(request):
             raise InputError("The microphones of this host are not on offer from elsewhere; relay an array of yours.")
-        return live_sources.device_session(source, array, array_recording.parse_channels(values[ui.channels]))
+        return live_sources.device_session(source, array, parse_channels(values[ui.channels]))
 
     def _beginning(self, values: dict, visitor: str) -> ArrayRecording:
         """The chosen recording, or as much of its beginning as is worked on at once; then it says so.

@@ -1,11 +1,9 @@
-"""What the page says in words and small tables: status, time, metrics, a model's card; and how typed gaps are read."""
+"""What the page says in words and small tables: status, time, metrics, a model's card; and how gaps are written."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.progress import Progress, Result
 from core.zoo import Entry
@@ -217,23 +215,6 @@ def _metric_cell(value: float | None, best: float | None) -> str:
 def _best(values: Iterable[float | None], more_is_better: bool) -> float | None:
     known = [value for value in values if value is not None]
     return (max if more_is_better else min)(known, default=None)
-
-
-def parse_gaps(text: str) -> list[tuple[float, float]]:
-    """Reads `1.0-1.2, 2.5-2.6` (seconds; commas, semicolons or new lines between gaps).
-
-    Raises:
-        InputError: something in it is not a gap.
-    """
-    gaps = []
-    for piece in re.split(r"[,;\n]", text):
-        if not piece.strip():
-            continue
-        match = re.fullmatch(r"\s*(\d*\.?\d+)\s*s?\s*(?:-|–|to)\s*(\d*\.?\d+)\s*s?\s*", piece)
-        if not match:
-            raise InputError(f"“{piece.strip()[:40]}” is not a gap. Write gaps as 1.0-1.2, 2.5-2.6 in seconds.")
-        gaps.append((float(match[1]), float(match[2])))
-    return gaps
 
 
 def gaps_text(gaps: Iterable[Sequence[float]]) -> str:

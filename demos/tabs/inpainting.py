@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import gradio as gr
 
+from core.choices import parse_gaps
 from core.errors import InputError
 from core.tasks.inpainting import inpaint
 from core.tasks.progress import Run
@@ -68,7 +69,7 @@ def _dragged(event: gr.EventData) -> str:
 
 def _typed(text: str):
     try:
-        return gr.update(regions=html.parse_gaps(text or ""))
+        return gr.update(regions=parse_gaps(text or ""))
     except InputError:
         return gr.skip()  # half typed; Run says what is wrong
 
@@ -109,7 +110,7 @@ class InpaintingPanel(RestorationPanel):
 
     @staticmethod
     def begin(source: Source, settings: Settings, chosen: Mapping) -> Run:
-        gaps = html.parse_gaps(chosen["gaps"] or "")
+        gaps = parse_gaps(chosen["gaps"] or "")
         if source.start:
             gaps = [_in_part(gap, source) for gap in gaps]
         reference = source.clip if source.reference is None and chosen["intact"] else source.reference

@@ -11,13 +11,13 @@ import gradio as gr
 
 from core.choices import SAMPLERS
 from core.errors import InputError
+from core.jobs import JOBS
 from core.signal.files import read_clip
 from core.signal.mel import MelFrontEnd
 from core.signal.spectrogram_files import SUFFIXES, MelSpectrogram, read_spectrogram
 from core.tasks.progress import SOUND, Run, Sounds
 from core.tasks.settings import Settings
 from core.tasks.vocoding import (
-    DEFAULT_PRIOR,
     SEMITONES,
     STRETCHES,
     front_end_for,
@@ -81,7 +81,7 @@ class VocodingPanel(RestorationPanel):
     )
     samplers = (*SAMPLERS, "ancestral")
     how = HOW
-    prior = DEFAULT_PRIOR
+    prior = JOBS[task].priors[0]
 
     def __init__(self, histories: Histories, concurrency: dict):
         super().__init__(histories, concurrency)

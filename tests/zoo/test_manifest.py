@@ -8,6 +8,7 @@ import torch
 
 from core import zoo
 from core.errors import InputError
+from core.jobs import JOBS
 from core.zoo import manifest
 from core.zoo.checkpoint import save_checkpoint
 
@@ -53,11 +54,9 @@ def test_registering_again_keeps_the_order_of_the_menus(checkpoint, own_home):
     assert [entry.name for entry in zoo.catalogue() if not entry.bundled] == ["first", "second"]
 
 
-def test_menus_begin_with_the_default_prior_of_their_task():
-    from core.tasks import declipping, inpainting, super_resolution
-
-    for task in (super_resolution, inpainting, declipping):
-        assert zoo.catalogue(task.TASK)[0].name == task.DEFAULT_PRIOR
+@pytest.mark.parametrize("task", ["super-resolve", "inpaint", "declip"])
+def test_menus_begin_with_the_default_prior_of_their_task(task):
+    assert zoo.catalogue(task)[0].name == JOBS[task].priors[0]
 
 
 def test_registering_at_once_loses_nothing(checkpoint, own_home):

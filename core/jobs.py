@@ -1,0 +1,31 @@
+"""The jobs that users have done: one entry for each, for command line, lists of jobs, page and API alike.
+
+Costs nothing to import, so that the command line starts at once. What a job does is in `core.tasks`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a user.
+
+    Args:
+        module: of `core.tasks`, with the function that does it.
+        priors: what it takes where none is named: one, or one for each source; none where that depends on the input.
+        several: whether it makes several sounds, in a folder.
+    """
+
+    module: str
+    priors: tuple[str, ...] = ()
+    several: bool = False
+
+
+JOBS = {  # by the name of the command, which is also what entries of the manifest call it
+    "super-resolve": Job("super_resolution", ("piano-16k",)),
+    "inpaint": Job("inpainting", ("piano-16k",)),
+    "declip": Job("declipping", ("piano-16k",)),
+    "separate": Job("separation", ("piano-16k", "voice-16k"), several=True),
+    "vocode": Job("vocoding", ("voice-16k",)),
+    "localize": Job("localization", several=True),
+}
