@@ -9,7 +9,7 @@ from core.models.gap_mixer import mix_gaps
 from core.models.spectral import SpectralDenoiser, build
 from core.models.spectral_features import DATA_STD, MIXTURE_STD
 from core.signal.companding import Waveform
-from core.types import Condition, MixtureCondition, Prior, Score
+from core.types import AnyCondition, Condition, MixtureCondition, Prior, Score
 
 SIGMA_MAX, SIGMA_MIN, LADDER_STEPS = 1.0, 0.002, 24
 QUIETEST = 1e-3  # root mean square of a mixture that is brought to level; what is quieter stays quieter
@@ -31,26 +31,22 @@ class DenoiserPrior(Prior):
         self.device = next(model.parameters()).device
         self.conditions = frozenset({Condition} if model.extractor is None else {Condition, MixtureCondition})
 
-    def score(self, x: Tensor, level: float, condition: Condition | MixtureCondition | None = None) -> Score:
+    def score(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Score:
         """Gradient of log p at one noise level; a denoiser has no density."""
         return Score((self.denoise(x, level, condition) - x) / level**2)
 
     @torch.no_grad()
-    def denoise(self, x: Tensor, level: float, condition: Condition | MixtureCondition | None = None) -> Tensor:
-        """Expected clean waveform, [batch, frames]; what it is shown may have one row for several of x.
-
-        A mixture says nothing to networks that have not learned to look at one.
-        """
-        if isinstance(condition, MixtureCondition):
-            shown = MixtureCondition in self.conditions
-            return self._extract(x, level, condition.mixture) if shown else self.denoise(x, level)
-        evidence = None
-        if condition is not None:
-            estimate = self.estimate(condition) if condition.estimate is None else condition.estimate
-            parts = (estimate, condition.interpolation, condition.known, condition.mask)
-            evidence = torch.stack(parts).repeat(1, len(x) // len(estimate), 1)
+    def denoise(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Tensor:
+        """Expected clean waveform, [batch, frames]; a condition may have one row for several of x."""
+        if isinstance(condition, MixtureCondition) and MixtureCondition in self.conditions:
+            return self._extract(x, level, condition.mixture)
         rows, sigma = self._rows(x, level)
-        return torch.cat([self.model(x[r], sigma, None if evidence is None else evidence[:, r].unbind()) for r in rows])
+        if not isinstance(condition, Condition):
+            return torch.cat([self.model(x[r], sigma) for r in rows])
+        estimate = self.estimate(condition) if condition.estimate is None else condition.estimate
+        parts = (estimate, condition.interpolation, condition.known, condition.mask)
+        evidence = torch.stack(parts).repeat(1, len(x) // len(estimate), 1)
+        return torch.cat([self.model(x[r], sigma, evidence[:, r].unbind()) for r in rows])
 
     @torch.no_grad()
     def estimate(self, condition: Condition) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
-from core.types import MixtureCondition, Prior, Score
+from core.types import AnyCondition, MixtureCondition, Prior, Score
 
 
 class Independent(Prior):
@@ -36,15 +36,15 @@ class Independent(Prior):
     def decode(self, x: Tensor) -> Tensor:
         return self.priors[0].decode(x)
 
-    def score(self, x: Tensor, level: float, condition: MixtureCondition | None = None) -> Score:
+    def score(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Score:
         """The priors' own scores, row by row; a density where all of them have one.
 
         Args:
-            condition: a mixture of the sources, `[channels, frames]`.
+            condition: a mixture of the sources, `[channels, frames]`; others are ignored.
         """
-        count = len(self.priors)
+        count, mixed = len(self.priors), type(condition) in self.conditions
         scores = [
-            prior.score(x[n::count], level, None if condition is None else condition.of_source(n))
+            prior.score(x[n::count], level, condition.of_source(n) if mixed else None)
             for n, prior in enumerate(self.priors)
         ]
         gradient = torch.stack([score.gradient for score in scores], dim=1).flatten(0, 1)
