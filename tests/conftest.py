@@ -98,8 +98,8 @@ def tiny_prior(own_home, tmp_path) -> str:
 
 
 @pytest.fixture
-def told(own_home, tmp_path) -> str:
-    """The name of a registered WaveNet that is told spectrograms: far too small, with fresh weights, at 16 kHz."""
+def conditioned(own_home, tmp_path) -> str:
+    """The name of a registered WaveNet that is conditioned spectrograms: far too small, with fresh weights, at 16 kHz."""
     from core import zoo
     from core.models.wavenet import WaveNet, WaveNetConfig
     from core.zoo.checkpoint import save_checkpoint
@@ -107,12 +107,12 @@ def told(own_home, tmp_path) -> str:
     sizes = {"layers": 2, "stacks": 1, "residual": 8, "gate": 16, "skip": 8, "kernel_size": 2}
     sizes |= {"noise_conditional": True, "bands": 80, "upsampling": [4, 4, 4, 4]}
     torch.manual_seed(0)
-    path = tmp_path / "told.safetensors"
+    path = tmp_path / "conditioned.safetensors"
     state = WaveNet(WaveNetConfig(**sizes)).state_dict()
     save_checkpoint(path, "wavenet", sizes | {"front_end": "pnf-16k", "sample_rate": 16000}, state)
-    assert zoo.register("told", path, {}).task == ("vocode",)
+    assert zoo.register("conditioned", path, {}).task == ("vocode",)
     path.unlink()
-    return "told"
+    return "conditioned"
 
 
 @pytest.fixture

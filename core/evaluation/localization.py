@@ -1,6 +1,6 @@
 """Localization over many scenes, in the paper's figures: how well voices are separated, and how well they are found.
 
-Jenrungrot et al. 2020 (Cone of Silence), tables 1 to 3. Separation and angular errors are those of a run that is told
+Jenrungrot et al. 2020 (Cone of Silence), tables 1 to 3. Separation and angular errors are those of a run that knows
 how many voices there are, precision and recall those of one that is not. A voice that was not found counts as no
 improvement, and has no angular error.
 """
@@ -87,12 +87,12 @@ def evaluate_scene(folder: Path, evaluation: Evaluation) -> dict:
     if not 1 <= len(scene.voices) <= MOST_VOICES:
         raise InputError(f"{folder} has {len(scene.voices)} voices; scenes of 1 to {MOST_VOICES} can be evaluated.")
     truth = truth_of(scene)
-    known = _localized(scene, evaluation, evaluation.method, truth, told=True)
+    known = _localized(scene, evaluation, evaluation.method, truth, count_known=True)
     rows = {NAMES[evaluation.method]: known.figures, **known.baseline_figures}
     methods = {name: {key: [row.get(key) for row in own.values()] for key in PER_VOICE} for name, own in rows.items()}
     if not evaluation.oracle_position:
         for method in dict.fromkeys((evaluation.method, CLASSICAL)):
-            free = _localized(scene, evaluation, method, None, told=False)
+            free = _localized(scene, evaluation, method, None, count_known=False)
             methods.setdefault(NAMES[method], {}).update(_counts(free, truth))
     return {"voices": truth.count, "methods": methods}
 
@@ -123,17 +123,19 @@ def format_tables(summary: Summary, voices: Sequence[int], title: str, notes: Se
     return "\n\n".join([f"# {title}", f"Scenes by their number of voices: {scenes}.", *notes, *tables]) + "\n"
 
 
-def _localized(scene: RecordedScene, evaluation: Evaluation, method: str, truth: Truth | None, told: bool) -> Result:
-    """A run that is told how many voices there are, or also where, or nothing at all."""
+def _localized(
+    scene: RecordedScene, evaluation: Evaluation, method: str, truth: Truth | None, count_known: bool
+) -> Result:
+    """A run that knows how many voices there are, or also where, or nothing at all."""
     paths = truth_of(scene).paths
-    places = tuple(path[0] for path in paths) if told and evaluation.oracle_position else None
+    places = tuple(path[0] for path in paths) if count_known and evaluation.oracle_position else None
     settings = evaluation.settings if method == evaluation.method else Settings(device=evaluation.settings.device)
     *_, result = localize(
         Clip(scene.mixture, scene.sample_rate),
         evaluation.array,
         settings=settings,
         method=method,
-        voices=len(paths) if told else None,
+        voices=len(paths) if count_known else None,
         moving=any(len(path) > 1 for path in paths),
         angles=places,
         truth=truth,

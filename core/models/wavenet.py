@@ -80,9 +80,9 @@ def dilated_taps(padded: Tensor, kernel_size: int, dilation: int) -> Tensor:
 
 
 class NoiseEmbedding(nn.Module):
-    """Sinusoids of ln(sigma), then two linear layers; a level under `quietest` counts as noise-free."""
+    """Sinusoids of ln(sigma), then two linear layers; a level under `sigma_min` counts as noise-free."""
 
-    quietest = 0.05
+    sigma_min = 0.05
 
     def __init__(self, channels: int):
         super().__init__()
@@ -91,7 +91,7 @@ class NoiseEmbedding(nn.Module):
 
     def forward(self, sigma: Tensor) -> Tensor:
         """sigma `[batch]`, in classes -> `[batch, channels]`."""
-        phases = sigma.clamp(min=self.quietest).log()[:, None] * self.frequencies
+        phases = sigma.clamp(min=self.sigma_min).log()[:, None] * self.frequencies
         return self.layers(torch.cat([phases.sin(), phases.cos()], dim=-1))
 
 

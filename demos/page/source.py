@@ -31,7 +31,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Source:
+class Excerpt:
     """The part of a file that a run works on, and its truth where there is one."""
 
     clip: Clip
@@ -63,7 +63,7 @@ def shown_part(loaded: Loaded, start: float, length: float) -> tuple[Clip, float
     return read_clip(loaded.path, start=start, length=min(length, SHOWN_SECONDS)).clip, start
 
 
-def read_source(loaded: Loaded | None, start: float | None, length: float | None, reference: str | None) -> Source:
+def read_source(loaded: Loaded | None, start: float | None, length: float | None, reference: str | None) -> Excerpt:
     """Reads the part that a run works on.
 
     Args:
@@ -81,4 +81,4 @@ def read_source(loaded: Loaded | None, start: float | None, length: float | None
     recording = read_clip(loaded.path, **part)
     reference = reference or loaded.reference
     truth = read_clip(reference, **part).clip if reference else None
-    return Source(recording.clip, part["start"], truth, tuple(recording.notes))
+    return Excerpt(recording.clip, part["start"], truth, tuple(recording.notes))

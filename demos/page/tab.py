@@ -10,7 +10,7 @@ from core.choices import SAMPLERS
 from core.tasks.progress import Run
 from core.tasks.settings import Settings
 from demos.page.examples import Example
-from demos.page.source import Source
+from demos.page.source import Excerpt
 
 Widgets = dict[str, Component]
 
@@ -40,7 +40,7 @@ class RestorationTab(ABC):
 
     @staticmethod
     @abstractmethod
-    def begin(source: Source, settings: Settings, chosen: Mapping[str, Any]) -> Run:
+    def begin(source: Excerpt, settings: Settings, chosen: Mapping[str, Any]) -> Run:
         """A run of the task; it raises InputError, its first step at last.
 
         Args:

@@ -9,7 +9,7 @@ from core.tasks.progress import Run
 from core.tasks.settings import Settings
 from demos.page.examples import Example
 from demos.page.restoration_panel import RestorationPanel
-from demos.page.source import Source
+from demos.page.source import Excerpt
 from demos.page.tab import Widgets
 
 HOW = r"""
@@ -45,5 +45,5 @@ class DeclippingPanel(RestorationPanel):
         }
 
     @staticmethod
-    def begin(source: Source, settings: Settings, chosen: Mapping) -> Run:
+    def begin(source: Excerpt, settings: Settings, chosen: Mapping) -> Run:
         return declip(source.clip, chosen["threshold"] or None, settings=settings, reference=source.reference)

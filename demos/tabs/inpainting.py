@@ -13,7 +13,7 @@ from demos.page import html
 from demos.page.examples import Example
 from demos.page.history import Histories
 from demos.page.restoration_panel import RestorationPanel
-from demos.page.source import Source
+from demos.page.source import Excerpt
 from demos.page.tab import Widgets
 
 FIVE_GAPS = "0.80-0.85, 1.30-1.35, 1.90-1.95, 2.50-2.55, 3.10-3.15"
@@ -48,7 +48,7 @@ ICML 2021, section 4.4.
 """
 
 
-def _in_part(gap: tuple[float, float], source: Source) -> tuple[float, float]:
+def _in_part(gap: tuple[float, float], source: Excerpt) -> tuple[float, float]:
     """The gap in seconds of the part that is worked on.
 
     Raises:
@@ -109,7 +109,7 @@ class InpaintingPanel(RestorationPanel):
         }
 
     @staticmethod
-    def begin(source: Source, settings: Settings, chosen: Mapping) -> Run:
+    def begin(source: Excerpt, settings: Settings, chosen: Mapping) -> Run:
         gaps = parse_gaps(chosen["gaps"] or "")
         if source.start:
             gaps = [_in_part(gap, source) for gap in gaps]

@@ -56,7 +56,7 @@ section 4.2. G. Mariani et al.: *Multi-Source Diffusion Models*, ICLR 2024.
 
 
 @dataclass(frozen=True)
-class Example:
+class MixtureExample:
     """A chip: sounds to mix, or one mixture, and the level of the second one."""
 
     label: str
@@ -65,9 +65,9 @@ class Example:
 
 
 EXAMPLES = (
-    Example("Piano and voice", ("piano", "speech")),
-    Example("Voice, quiet piano", ("piano", "speech"), 8.0),
-    Example("A mixture", ("piano-and-speech",)),
+    MixtureExample("Piano and voice", ("piano", "speech")),
+    MixtureExample("Voice, quiet piano", ("piano", "speech"), 8.0),
+    MixtureExample("A mixture", ("piano-and-speech",)),
 )
 
 
@@ -182,7 +182,7 @@ def _build_input() -> dict:
     return made
 
 
-def _choose(example: Example):
+def _choose(example: MixtureExample):
     def choose():
         held = [load(str(SOUNDS / f"{sound}.flac"), sound) for sound in example.sounds]
         first, second = held[0], held[1] if len(held) > 1 else None

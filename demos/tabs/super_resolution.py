@@ -9,7 +9,7 @@ from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
 from demos.page.examples import Example
 from demos.page.restoration_panel import RestorationPanel
-from demos.page.source import Source
+from demos.page.source import Excerpt
 from demos.page.tab import Widgets
 
 FACTORS = [("2×", 2), ("4×", 4), ("8×", 8), ("16×", 16)]
@@ -68,7 +68,7 @@ class SuperResolutionPanel(RestorationPanel):
         return {"evidence": gr.Dropdown(EVIDENCE, value="auto", label="What a sound of low rate is")}
 
     @staticmethod
-    def begin(source: Source, settings: Settings, chosen: Mapping) -> Run:
+    def begin(source: Excerpt, settings: Settings, chosen: Mapping) -> Run:
         degrade = None if chosen["input"] == RESTORE else chosen["input"]
         return super_resolve(
             source.clip,

@@ -30,7 +30,7 @@ from demos.page.downloads import spectrogram_file
 from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
 from demos.page.restoration_panel import RestorationPanel
-from demos.page.source import DEFAULT_PART_SECONDS, Loaded, Source, read_source
+from demos.page.source import DEFAULT_PART_SECONDS, Excerpt, Loaded, read_source
 from demos.page.tab import Widgets
 
 HOW = r"""
@@ -115,7 +115,7 @@ class VocodingPanel(RestorationPanel):
         return made
 
     @staticmethod
-    def begin(source: Source, settings: Settings, chosen: Mapping) -> Run:
+    def begin(source: Excerpt, settings: Settings, chosen: Mapping) -> Run:
         return vocode(source.clip, settings=settings, reference=source.reference, **_changes(chosen))
 
     @property

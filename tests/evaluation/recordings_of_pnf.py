@@ -32,14 +32,14 @@ def record_pnf(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "README.md").touch()
     _record_quantizers(folder)
-    told = {"bands": BANDS, "frame_padding": PADDING, "upsampling": (2, 2)}
+    conditioned = {"bands": BANDS, "frame_padding": PADDING, "upsampling": (2, 2)}
     mu_law, *linear, mel = (
         _Model(folder / name, seed, input_type, **sizes)
         for seed, (name, input_type, sizes) in enumerate(
             (
                 ("free", "mulaw-quantize", {}),
                 *((f"instrument{n}", "linear-quantize", {}) for n in range(3)),
-                ("vocoder", "mulaw-quantize", told),
+                ("vocoder", "mulaw-quantize", conditioned),
             )
         )
     )
@@ -64,9 +64,9 @@ def _record_quantizers(folder: Path) -> None:
 class _Model:
     """A network of random weights, saved as the original does."""
 
-    def __init__(self, folder: Path, seed: int, input_type: str, **told):
+    def __init__(self, folder: Path, seed: int, input_type: str, **conditioned):
         self.folder, self.random = folder, Generator().manual_seed(seed)
-        sizes = WaveNetConfig(layers=3, stacks=1, residual=5, gate=6, skip=4, kernel_size=2, **told)
+        sizes = WaveNetConfig(layers=3, stacks=1, residual=5, gate=6, skip=4, kernel_size=2, **conditioned)
         torch.manual_seed(seed)
         self.weights = wavenet_state(WaveNet(sizes).requires_grad_(False))
         folder.mkdir()
@@ -89,17 +89,20 @@ class _Model:
         inputs = {"x": x[:, None], "xs": xs[:, None], "sigmas": torch.tensor([90.0, 3.0])}
         inputs |= {"incremental_T": frames, "incremental_stride": stride}
         inputs |= {"gen_initial_input": torch.full((1, 1, 1), 127.0), "gen_samples": drawn}
-        mel, told = self._spectrogram(sequences, frames)
+        mel, upsampled = self._spectrogram(sequences, frames)
         expected = {"receptive_field": self.network.config.receptive_field}
         if mel is not None:
             inputs["c"], expected["logits_stride"] = mel.mel, np.float32(stride)
             expected |= {"conv_in": self.network.upsample.frames(mel.mel)}
-            expected |= {"c_upsampled": told.transpose(1, 2)[:, ::10]}
-        logits = self.network(x, condition=told)
+            expected |= {"c_upsampled": upsampled.transpose(1, 2)[:, ::10]}
+        logits = self.network(x, condition=upsampled)
         bits = F.cross_entropy(logits[:, :-1].flatten(0, 1), x[:, 1:].flatten().long()) / math.log(2)
         expected |= {"logits": logits[:, :: stride if mel else 1].transpose(1, 2), "binary_softmax_loss": bits}
-        expected |= {"softmax_last": logits[:, -1].softmax(-1), **self._likelihoods(xs, inputs["sigmas"], mel, told)}
-        first = None if told is None else told[:1]
+        expected |= {
+            "softmax_last": logits[:, -1].softmax(-1),
+            **self._likelihoods(xs, inputs["sigmas"], mel, upsampled),
+        }
+        first = None if upsampled is None else upsampled[:1]
         expected["incremental_logits"] = self.network(x[:1], condition=first)[:, ::stride].transpose(1, 2)
         past = torch.cat([torch.tensor([127.0]), drawn[:-1].float()])[None]
         expected["gen_probs"] = self.network(past, condition=self._start_of(mel, 17))[0, ::stride].softmax(-1)
@@ -116,10 +119,10 @@ class _Model:
             return None
         return self.network.upsample(mel.window(0, math.ceil(samples / HOP)).mel[:1])[:, :samples]
 
-    def _likelihoods(self, xs: Tensor, sigmas: Tensor, mel: MelCondition | None, told: Tensor | None) -> dict:
+    def _likelihoods(self, xs: Tensor, sigmas: Tensor, mel: MelCondition | None, upsampled: Tensor | None) -> dict:
         found = {}
         for n, sigma in enumerate(sigmas.tolist()):
-            found[f"log_prob_{n}"], _ = self.prior.network(xs, sigma, condition=told)
+            found[f"log_prob_{n}"], _ = self.prior.network(xs, sigma, condition=upsampled)
             found[f"grad_{n}"] = self.prior.score(xs, sigma, mel).gradient[:, None]
         return found | {"log_prob_unbatched": found["log_prob_1"][:1]}
 
@@ -128,12 +131,12 @@ class _Model:
         classes, noise, sigma = self.classes(sequences, frames), self.normal(sequences, 1, frames), 5.0
         lengths = torch.tensor([40, 31, 8])
         weights = {name: weight.clone().requires_grad_() for name, weight in self.weights.items()}
-        folded, told = fold_pnf(weights), None
+        folded, upsampled = fold_pnf(weights), None
         if mel is not None:
             own = {k.removeprefix("upsample."): w for k, w in folded.items() if k.startswith("upsample.")}
-            told = torch.func.functional_call(self.network.upsample, own, (mel.mel,))
+            upsampled = torch.func.functional_call(self.network.upsample, own, (mel.mel,))
         noisy = classes + sigma * noise[:, 0]
-        logits = torch.func.functional_call(self.network, folded, (noisy,), {"condition": told})
+        logits = torch.func.functional_call(self.network, folded, (noisy,), {"condition": upsampled})
         rows = [(logits[i, : n - 1], classes[i, 1:n]) for i, n in enumerate(lengths.tolist())]
         expected["train_loss"] = loss = F.cross_entropy(*map(torch.cat, zip(*rows, strict=True)))
         for name, gradient in zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True):

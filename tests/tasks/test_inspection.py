@@ -81,10 +81,13 @@ def test_refusals(change, reason):
         inspect(**arguments)
 
 
-def test_a_prior_is_told_the_clean_spectrogram(told):
-    views = [inspect(tone(0.3, level=level), told, rung=5) for level in (0.2, 0.1)]
+def test_a_prior_is_told_the_clean_spectrogram(conditioned):
+    views = [inspect(tone(0.3, level=level), conditioned, rung=5) for level in (0.2, 0.1)]
     assert views[0].figure == pytest.approx(views[1].figure, rel=1e-3), "all sound is brought to one level"
-    assert inspect(Clip(np.random.default_rng(0).normal(0, 0.1, 4800), 16000), told, rung=5).figure != views[0].figure
+    assert (
+        inspect(Clip(np.random.default_rng(0).normal(0, 0.1, 4800), 16000), conditioned, rung=5).figure
+        != views[0].figure
+    )
 
 
 def test_a_prior_whose_spectrograms_nobody_knows_is_refused(tmp_path):
@@ -92,9 +95,9 @@ def test_a_prior_whose_spectrograms_nobody_knows_is_refused(tmp_path):
     from core.zoo.checkpoint import save_checkpoint
 
     sizes = {"layers": 2, "stacks": 1, "residual": 4, "gate": 8, "skip": 4, "bands": 3, "upsampling": [2]}
-    path = tmp_path / "told.safetensors"
+    path = tmp_path / "conditioned.safetensors"
     save_checkpoint(path, "wavenet", sizes | {"sample_rate": 16000}, WaveNet(WaveNetConfig(**sizes)).state_dict())
-    assert zoo.register("told", path, {}).task == ()
+    assert zoo.register("conditioned", path, {}).task == ()
     with pytest.raises(InputError, match="Nobody knows which spectrograms"):
-        inspect(tone(), "told", rung=3)
+        inspect(tone(), "conditioned", rung=3)
     assert len(rungs(WAVENET)) == 24

@@ -65,28 +65,28 @@ def test_time_is_stretched_and_pitch_shifted(settings):
 
 
 @pytest.mark.parametrize("sampler", [None, "diffusion", "langevin", "original"])
-def test_a_wavenet_is_told_the_spectrogram(told, sampler):
+def test_a_wavenet_is_told_the_spectrogram(conditioned, sampler):
     result = finish(
-        vocode(glide(0.3), settings=Settings(told, "draft", sampler, steps=1 if sampler == "original" else 3))
+        vocode(glide(0.3), settings=Settings(conditioned, "draft", sampler, steps=1 if sampler == "original" else 3))
     )
     assert result.clip.frames == spectrogram_of(glide(0.3)).samples and np.isfinite(result.clip.samples).all()
     assert result.report["front_end"] == "pnf-16k" and result.metrics["mel_error"] is not None
 
 
-def test_the_diffusion_imposes_it_too(told):
-    *_, result = vocode(glide(), settings=Settings(told, "draft", "diffusion", steps=3))
-    *_, alone = vocode(glide(), settings=Settings(told, "draft", "langevin", steps=3))
+def test_the_diffusion_imposes_it_too(conditioned):
+    *_, result = vocode(glide(), settings=Settings(conditioned, "draft", "diffusion", steps=3))
+    *_, alone = vocode(glide(), settings=Settings(conditioned, "draft", "langevin", steps=3))
     assert result.metrics["mel_error"] < 0.6 * alone.metrics["mel_error"], "what an untrained network says is mended"
 
 
-def test_another_spectrogram_sounds_different_to_it(told):
-    settings = Settings(told, "draft", "ancestral")
+def test_another_spectrogram_sounds_different_to_it(conditioned):
+    settings = Settings(conditioned, "draft", "ancestral")
     one, same, other = (finish(vocode(glide(0.3, low), settings=settings)).clip for low in (300, 300, 900))
     assert np.array_equal(one.samples, same.samples) and not np.array_equal(one.samples, other.samples)
 
 
-def test_what_is_drawn_is_heard_before_the_rest_exists(told):
-    *moments, result = vocode(glide(0.5), settings=Settings(told, sampler="ancestral"))
+def test_what_is_drawn_is_heard_before_the_rest_exists(conditioned):
+    *moments, result = vocode(glide(0.5), settings=Settings(conditioned, sampler="ancestral"))
     clips = [m.clip for m in moments]
     assert len(clips) == 4 and all(clip.frames == result.clip.frames for clip in clips)
     assert clips[0].samples[0, :2000].any() and not clips[0].samples[0, 2000:].any()
@@ -94,14 +94,14 @@ def test_what_is_drawn_is_heard_before_the_rest_exists(told):
     assert result.report["sampler"] == "ancestral" and moments[-1].seconds_left == pytest.approx(0)
 
 
-def test_a_careful_voice_is_not_a_daring_one(told):
-    settings = Settings(told, sampler="ancestral")
+def test_a_careful_voice_is_not_a_daring_one(conditioned):
+    settings = Settings(conditioned, sampler="ancestral")
     spread = [finish(vocode(glide(0.2), settings=settings, temperature=t)).clip.samples.std() for t in (0.05, 1.0)]
     assert spread[0] < spread[1]
 
 
-def test_a_long_spectrogram_is_told_in_blocks(told):
-    result = finish(vocode(glide(9.0), settings=Settings(told, "draft", steps=1)))
+def test_a_long_spectrogram_is_told_in_blocks(conditioned):
+    result = finish(vocode(glide(9.0), settings=Settings(conditioned, "draft", steps=1)))
     assert result.clip.frames == spectrogram_of(glide(9.0)).samples
 
 
@@ -114,8 +114,8 @@ def test_frames_around_what_is_told_are_the_spectrograms_own():
     assert torch.equal(louder[:, 0], louder[:, 2]), "the ends are repeated"
 
 
-def test_each_prior_has_its_front_end(told, tiny_prior):
-    assert front_end_for(Settings(told)) == front_end_for(Settings(tiny_prior)) == FRONT_END
+def test_each_prior_has_its_front_end(conditioned, tiny_prior):
+    assert front_end_for(Settings(conditioned)) == front_end_for(Settings(tiny_prior)) == FRONT_END
 
 
 def test_changes_of_a_spectrogram():
@@ -150,15 +150,18 @@ def test_mel_error_is_in_decades_and_looks_five_under_the_loudest():
         ({"settings": Settings(prior="tiny", sampler="original")}, "is no WaveNet"),
         ({"settings": Settings(prior="tiny", sampler="ancestral")}, "is no WaveNet"),
         ({"source": spectrogram_at(glide(), FRONT_ENDS["pnf"])}, "another front-end's"),
-        ({"settings": Settings(prior="told", sampler="ancestral"), "temperature": 0.0}, "temperature must lie"),
-        ({"settings": Settings(prior="told", sampler="langevin"), "temperature": 0.8}, "for the sampler ancestral"),
+        ({"settings": Settings(prior="conditioned", sampler="ancestral"), "temperature": 0.0}, "temperature must lie"),
+        (
+            {"settings": Settings(prior="conditioned", sampler="langevin"), "temperature": 0.8},
+            "for the sampler ancestral",
+        ),
         ({"temperature": 0.8}, "for the sampler ancestral"),
-        ({"settings": Settings(prior="told", sampler="ancestral", steps=9)}, "has no steps"),
-        ({"settings": Settings(prior="told", sampler="ancestral", batch=2)}, "has no batch"),
+        ({"settings": Settings(prior="conditioned", sampler="ancestral", steps=9)}, "has no steps"),
+        ({"settings": Settings(prior="conditioned", sampler="ancestral", batch=2)}, "has no batch"),
         ({"source": Clip(np.full((1, 500), 0.1), 16000)}, "too short"),
     ],
 )
-def test_refusals(settings, told, change, reason):
+def test_refusals(settings, conditioned, change, reason):
     arguments = {"source": glide(), "settings": settings} | change
     with pytest.raises(InputError, match=reason):
         list(vocode(arguments.pop("source"), **arguments))

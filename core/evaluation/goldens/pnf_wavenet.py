@@ -53,7 +53,7 @@ class _Model(Recording):
         self.originals = load_original(folder / CHECKPOINT)["state_dict"]
         sizes = self.network.config
         self.mel = MelCondition(self.input("c"), sizes.hop_length, sizes.frame_padding) if "c" in self.inputs else None
-        self.told = self.network.upsample(self.mel.mel) if self.mel else None
+        self.upsampled = self.network.upsample(self.mel.mel) if self.mel else None
         self.stride = int(self.expected["logits_stride"]) if "logits_stride" in self.expected else 1
 
     def checks(self) -> Iterator[Check]:
@@ -68,13 +68,13 @@ class _Model(Recording):
     def upsampling(self) -> Iterator[Check]:
         """The spectrogram after its first stage, and at the samples' rate (every tenth band)."""
         yield from self.check("conv_in", self.network.upsample.frames(self.mel.mel), atol=2e-5)
-        yield from self.check("c_upsampled", self.told.transpose(1, 2)[:, ::10], atol=2e-5)
+        yield from self.check("c_upsampled", self.upsampled.transpose(1, 2)[:, ::10], atol=2e-5)
 
     @torch.no_grad()
     def forward(self) -> Iterator[Check]:
         """Logits, probabilities, and bits per sample of the nearest classes."""
         x = self.input("x")[:, 0]
-        logits = self.network(x, condition=self.told)
+        logits = self.network(x, condition=self.upsampled)
         yield from self.check("logits", logits[:, :: self.stride].transpose(1, 2), atol=2e-5)
         yield from self.check("softmax_last", logits[:, -1].softmax(-1), atol=1e-5)
         classes = x[:, 1:].clamp(0, 255).round().long()
@@ -85,26 +85,26 @@ class _Model(Recording):
         """Smoothed log-likelihood of every sample, and the gradient of its sum."""
         xs, sigmas = self.input("xs")[:, 0], self.inputs["sigmas"].tolist()
         for n, sigma in enumerate(sigmas):
-            log_prob, _ = self.prior.network(xs, sigma, condition=self.told)
+            log_prob, _ = self.prior.network(xs, sigma, condition=self.upsampled)
             yield from self.check(f"log_prob_{n}", log_prob, atol=2e-5)
             gradient = self.prior.score(xs, sigma, self.mel).gradient
             yield from self.check(f"grad_{n}", gradient[:, None], rtol=1e-4, atol=1e-6)
         if "log_prob_unbatched" in self.expected:
-            told = None if self.told is None else self.told[:1]
-            log_prob, _ = self.prior.network(xs[:1], sigmas[1], condition=told)
+            upsampled = None if self.upsampled is None else self.upsampled[:1]
+            log_prob, _ = self.prior.network(xs[:1], sigmas[1], condition=upsampled)
             yield from self.check("log_prob_unbatched", log_prob, atol=2e-5)
 
     def training(self) -> Iterator[Check]:
         """Cross-entropy of clean classes given noisy ones, and its gradients through the weight norm."""
         weights = {name: weight.clone().requires_grad_() for name, weight in self.originals.items()}
         folded = fold_pnf(weights)
-        told = None
+        upsampled = None
         if self.mel:
             own = {name.removeprefix("upsample."): w for name, w in folded.items() if name.startswith("upsample.")}
-            told = torch.func.functional_call(self.network.upsample, own, (self.mel.mel,))
+            upsampled = torch.func.functional_call(self.network.upsample, own, (self.mel.mel,))
         classes, sigma = self.input("train_y")[..., 0], self.input("train_sigma")
         noisy = classes + sigma * self.input("train_noise")[:, 0]
-        logits = torch.func.functional_call(self.network, folded, (noisy,), {"condition": told})
+        logits = torch.func.functional_call(self.network, folded, (noisy,), {"condition": upsampled})
         losses = F.cross_entropy(logits[:, :-1].transpose(1, 2), classes[:, 1:], reduction="none")
         counted = torch.arange(1, classes.shape[1]) < self.input("train_lengths")[:, None]
         loss = losses[counted].mean()
