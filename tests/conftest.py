@@ -99,7 +99,7 @@ def tiny_prior(own_home, tmp_path) -> str:
 
 @pytest.fixture
 def conditioned(own_home, tmp_path) -> str:
-    """The name of a registered WaveNet that is conditioned spectrograms: far too small, with fresh weights, at 16 kHz."""
+    """The name of a registered WaveNet conditioned on spectrograms: far too small, with fresh weights, at 16 kHz."""
     from core import zoo
     from core.models.wavenet import WaveNet, WaveNetConfig
     from core.zoo.checkpoint import save_checkpoint

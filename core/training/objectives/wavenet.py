@@ -39,7 +39,7 @@ class WaveNetObjective(Objective):
     def __init__(
         self,
         loudest: float = 175.9,
-        quietest: float = NoiseEmbedding.quietest,
+        quietest: float = NoiseEmbedding.sigma_min,
         noise_free: float = 0.1,
         gain_spread_db: float = 5.0,
         validation_levels: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0),
