@@ -102,15 +102,18 @@ def draw(
     loud = [n for n, (first, last) in enumerate(every) if not silent(work.start[..., first:last]).all()]
     time_left, estimates, asked = TimeLeft(len(loud)), {}, {}
     assembled = partial(_assembled, work, every)
+
+    def sounds(number: int, waveform: np.ndarray) -> Callable[[], Sounds]:
+        blocks = estimates | {number: waveform}  # as far as they are now
+        return lambda: present(assembled(blocks))
+
     updates = run_blocks(work.chain, [every[n] for n in loud], prior, work.load, resolve_devices(settings))
     for update in updates:
         number = loud[update.number]
         seconds, left = time_left.update(number, update.iterate)
         estimates[number], asked[number] = update.estimate, update.asked
-        make = (
-            partial(_presented, present, assembled, estimates | {number: w}) for w in (update.estimate, update.state)
-        )
-        yield Progress(seconds, left, update.iterate, None, *make)
+        shown = {"make_sounds": sounds(number, update.estimate), "make_chains": sounds(number, update.state)}
+        yield Progress(seconds, left, update.iterate, **shown)
     rows = work.start[..., 0].size
     samples = rows * sum(last - first for first, last in every)
     evaluations = round(sum(asked.values()) / max(samples, 1))
@@ -135,10 +138,6 @@ def provenance(
         "score_evaluations": score_evaluations,
         "seconds": round(seconds, 3),
     }
-
-
-def _presented(present: Callable, assembled: Callable, blocks: Mapping[int, np.ndarray]) -> Sounds:
-    return present(assembled(blocks))
 
 
 def _assembled(work: Work, every: Sequence[Span], blocks: Mapping[int, np.ndarray]) -> np.ndarray:

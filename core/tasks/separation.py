@@ -1,24 +1,18 @@
 """Separation: sources with a prior each are drawn so that they add up to the mixture (PnF, sec. 4.2)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.choices import FORMS
 from core.errors import InputError
 from core.jobs import JOBS
-from core.observations.mixture import PNF_STRENGTH, Mixture, SharedSum
+from core.observations.mixture import Mixture, SharedSum
 from core.priors.independent import Independent
 from core.priors.remainder import Remainder
-from core.samplers.diffusion import reverse_diffusion
-from core.samplers.langevin import annealed_langevin
-from core.samplers.pnf_separation import pnf_separation_between_borders
-from core.samplers.presets import PNF_STEP, PNF_STEPS, Plan
-from core.samplers.schedules import karras, staircase
 from core.signal.clip import Clip
 from core.signal.limits import check_clip
 from core.tasks.blocks import at_rate
@@ -29,23 +23,15 @@ from core.tasks.mixing import check_levels
 from core.tasks.progress import Run
 from core.tasks.report import Outcome, conclude
 from core.tasks.separation_baselines import make_baselines, matching_references, separation_metrics
+from core.tasks.separation_plan import SeparationPlan, choose_plan
 from core.tasks.settings import Settings, resolve_devices
 from core.tasks.stems import stem_names, stems_of
-from core.types import Iterate, MixtureCondition, Observation, Prior
+from core.types import Iterate, Observation, Prior
 
 TASK = "separate"
 DEFAULT_PRIORS = JOBS[TASK].priors
 MOST_SOURCES = 8
 SILENT_MIXTURE = "The mixture is silent or a constant, so every stem is its equal share."
-RHO = 3.0  # more steps at high noise, where it is settled who a loud note belongs to
-DRAWS = {"draft": 1, "standard": 4, "fine": 8}
-STEPS = {"draft": 24, "standard": 40, "fine": 60}
-SHARPNESS = 1.4  # of the exact posterior: 0.9 dB more than 1, single draws of three held-out mixtures
-END = 0.003  # of the first level: where the exact sum makes finer levels an idle quarrel of the priors
-SHARED_DRAWS = {"draft": 1, "standard": 2, "fine": 4}
-SHARED_STEPS = {"draft": 6, "standard": 16, "fine": 24}
-SHARED_START = 2.0  # times the loudest level: sources are told apart in the mixture, not in what a chain begins with
-SHARED_END = 0.02  # of the loudest level
 
 
 def separate(
@@ -82,20 +68,8 @@ def separate(
     prior = load_sources(TASK, priors, resolve_devices(settings)[0])
     plan = choose_plan(prior, settings, form, tuple(10 ** (level / 20) for level in levels))
     known = at_rate(mixture, prior.sample_rate)
-    power = sum(gain**2 for gain in plan.gains)
-    own_names = [own.name for own in prior.priors]
-    work = Work(
-        np.stack([known.samples * (gain**2 / power) for gain in plan.gains]).astype(np.float32),
-        [(0, known.frames)],
-        partial(_separate_block, known.samples, level_gain(known.samples, prior, power=power, together=True).item(),
-                plan, settings.seed),
-        partial(load_independent, own_names),
-        own_names,
-        plan.name,
-        align=partial(_matching_order, own_names),
-    )  # fmt: skip
     present = partial(stems_of, mixture, known, names)
-    drawn = yield from draw(work, prior, settings, present)
+    drawn = yield from draw(_work(known.samples, prior, plan, settings.seed), prior, settings, present)
     stems = present(drawn.waveform)
     misses = float(np.abs(sum(stem.samples for stem in stems.values()) - mixture.samples).max())
     outcome = Outcome(
@@ -111,66 +85,21 @@ def separate(
     yield conclude(outcome, separation_metrics())
 
 
-@dataclass(frozen=True)
-class SeparationPlan(Plan):
-    """A sampler of sources with its settings.
-
-    Args:
-        form: how the mixture binds the sources, one of `FORMS`; see `separate`.
-        gains: of the sources in the mixture.
-        strength: of the soft form's pull (see `core.observations.mixture.Mixture`).
-        sharpness: of the exact form's posterior (see `core.priors.remainder.Remainder`).
-    """
-
-    form: str = "shared"
-    gains: tuple[float, ...] = ()
-    strength: float = PNF_STRENGTH
-    sharpness: float = 1.0
-
-
-def choose_plan(prior: Independent, settings: Settings, form: str | None, gains: tuple[float, ...]) -> SeparationPlan:
-    """The sampler that the settings ask for, and how the mixture binds the sources.
-
-    Args:
-        form: one of `FORMS`; None takes the soft one for PnF's sampler, else the shared one where all priors look at
-            mixtures, else the exact one.
-
-    Raises:
-        InputError: see `Settings.check_chain`; an unknown form, or PnF's sampler with an exact mixture or with priors
-            that are not autoregressive.
-    """
-    name, quality, steps = settings.check_chain(), settings.quality, settings.steps
-    looks, loudest = MixtureCondition in prior.conditions, prior.levels[0]
-    form = form or ("soft" if name == "original" else "shared" if looks else "exact")
-    if form not in FORMS:
-        raise InputError(f"There is no form {form} of a mixture; choose one of {', '.join(FORMS)}.")
-    power = sum(gain**2 for gain in gains)
-    bound = {"form": form, "gains": gains, "strength": 1 / power}  # moves sources that miss the mixture onto it
-    if name == "original":
-        if form != "soft" or not prior.autoregressive:
-            raise InputError(
-                "The original sampler pulls WaveNets' sources softly towards the mixture; choose the soft form and "
-                "priors with linear classes, or another sampler."
-            )
-        steps, strength = steps or PNF_STEPS, 2 * PNF_STRENGTH / power
-        chain = {"sigmas": prior.levels, "steps": steps, "border": prior.receptive_field, "step_scale": PNF_STEP}
-        chain |= settings.pnf_windows(prior.sample_rate)
-        pull = PNF_STEP * strength * power  # every source goes its share of the way to the mixture
-        return SeparationPlan(
-            name, pnf_separation_between_borders, steps, chain, pull, **bound | {"strength": strength}
-        )
-    if name == "langevin":
-        steps = steps or STEPS[quality]
-        return SeparationPlan(name, annealed_langevin, steps, {"sigmas": staircase(prior.levels, steps)}, **bound)
-    if form == "shared":
-        steps = steps or SHARED_STEPS[quality]
-        sigmas = karras(loudest * (SHARED_START if looks else 1.0), loudest * SHARED_END, steps, RHO)
-        return SeparationPlan(
-            name, reverse_diffusion, steps, {"sigmas": sigmas, "draws": SHARED_DRAWS[quality]}, **bound
-        )
-    steps = steps or STEPS[quality]
-    chain = {"sigmas": karras(loudest, loudest * END, steps, RHO), "draws": DRAWS[quality]}
-    return SeparationPlan(name, reverse_diffusion, steps, chain, **bound, sharpness=SHARPNESS)
+def _work(mixture: np.ndarray, prior: Independent, plan: SeparationPlan, seed: int) -> Work:
+    """The sources of a mixture [channels, frames] at the priors' rate; silent blocks of it are shared out equally."""
+    power = sum(gain**2 for gain in plan.gains)
+    # the whole mixture is brought to the level that independent sources at the priors' level would have together
+    level = level_gain(mixture, prior, power=power, together=True).item()
+    names = [own.name for own in prior.priors]
+    return Work(
+        start=np.stack([mixture * (gain**2 / power) for gain in plan.gains]).astype(np.float32),
+        regions=[(0, mixture.shape[1])],
+        chain=partial(_separate_block, mixture, level, plan, seed),
+        load=partial(load_independent, names),
+        prior=names,
+        sampler=plan.name,
+        align=partial(_matching_order, names),
+    )
 
 
 def _names_and_levels(priors: Sequence[str], levels_db: Sequence[float] | None) -> tuple[tuple[str, ...], list[float]]:
