@@ -358,3 +358,17 @@ def test_a_prior_of_ones_own_from_a_folder_to_a_filled_gap(tone, tmp_path, capsy
     assert main(["models"]) == 0 and "mine" in capsys.readouterr().out
     assert main(["inpaint", str(tone), str(out), "--gap", "0.2-0.25", "--prior", "mine", "--steps", "2"]) == 0
     assert out.exists()
+
+
+def test_super_resolve_keeps_what_is_there_and_says_what_is_not(tiny_prior, tmp_path, capsys):
+    """A sound of the full band comes back as it is where the factor is found; one that is chosen warns."""
+    wide = _write(tmp_path / "wide.wav", 0.1 * np.random.default_rng(0).standard_normal(24000), 48000)
+    out, report = tmp_path / "out.wav", tmp_path / "report.json"
+    options = ["--prior", tiny_prior, "--steps", "2", "--report", str(report)]
+    assert main(["super-resolve", str(wide), str(out), "--factor", "auto", *options]) == 0
+    assert soundfile.info(out).samplerate == 48000 and json.loads(report.read_text())["factor"] == 1
+    np.testing.assert_array_equal(soundfile.read(out)[0], soundfile.read(wide)[0])
+    assert "as it is" in capsys.readouterr().out
+    assert main(["super-resolve", str(wide), str(out), "--factor", "4", *options]) == 0
+    warning = json.loads(report.read_text())["warning"]
+    assert capsys.readouterr().err.splitlines()[-1] == f"Warning: {warning}"

@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from core.errors import InputError
 
@@ -34,6 +34,12 @@ def whole(smallest: int, largest: int = LARGEST_SEED) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def whole_or_auto(smallest: int) -> Callable[[str], int | Literal["auto"]]:
+    """The type of an option that is a whole number, or found."""
+    number = whole(smallest)
+    return lambda text: "auto" if text == "auto" else number(text)
 
 
 def span(smallest: int, largest: int) -> Callable[[str], range]:

@@ -1,6 +1,7 @@
 """super-resolve, inpaint and declip: a file in, a restored file out, metrics on stdout."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,11 @@ def add_commands(commands) -> None:
     """Adds the restoration commands to the parser."""
     command = add_command(commands, "super-resolve", _super_resolve, "Makes the samples between the samples.")
     command.add_argument(
-        "--factor", type=options.whole(0), required=True, help="IN holds every K-th sample", metavar="K"
+        "--factor",
+        type=options.whole_or_auto(0),
+        required=True,
+        help="IN holds every K-th sample; auto finds where its spectrum ends",
+        metavar="K",
     )
     command.add_argument(
         "--degrade",
@@ -121,6 +126,8 @@ def finish(arguments, start, notes: Sequence[str]) -> int:
     reference = running.read(arguments, arguments.reference)[0] if arguments.reference else None
     result = running.follow(start(running.settings(arguments, arguments.prior), reference))
     notes = (*notes, *result.notes, *write_clip(arguments.output, result.clip))
+    if "warning" in result.report:
+        print(f"Warning: {result.report['warning']}", file=sys.stderr)
     if arguments.report:
         write_report(arguments.report, arguments.input, arguments.output, result.report, notes)
     print_result(arguments.output, result, notes)

@@ -87,12 +87,15 @@ def restoration_outcome(
     truth: Clip | None,
     baselines: Mapping[str, Clip],
     facts: Mapping,
+    note: str | None = None,
 ) -> Outcome:
     """The outcome of a task that makes one sound.
 
     Args:
         baselines: method -> the sound that it makes.
+        note: for the user; None says so where there was nothing to do.
     """
+    note = note or (None if drawn.worked else NOTHING_TO_DO)
     return Outcome(
         task,
         {SOUND: restored},
@@ -101,7 +104,7 @@ def restoration_outcome(
         truths={} if truth is None else {SOUND: truth},
         baselines={name: {SOUND: clip} for name, clip in baselines.items()},
         facts=facts,
-        notes=() if drawn.worked else (NOTHING_TO_DO,),
+        notes=(note,) if note else (),
     )
 
 

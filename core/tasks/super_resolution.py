@@ -21,23 +21,21 @@ from core.signal.limits import check_clip
 from core.signal.metrics import lsd_db
 from core.tasks.blocks import at_rate
 from core.tasks.loading import load_prior
-from core.tasks.progress import Run
+from core.tasks.progress import SOUND, Run
 from core.tasks.report import FRAME, conclude, fidelity, match_reference
 from core.tasks.restoration import Problem, restoration_outcome, restore
 from core.tasks.settings import Settings
+from core.tasks.thinned import Evidence, Thinned, degrade_truth, largest_factor, thinned_as_found, thinned_by
+from core.types import Prior
 
 TASK = "super-resolve"
-LARGEST_FACTOR = 64
-SLOWEST_RATE = 250  # Hz that must remain of the prior's rate
 BAND_OPENNESS = 4.0  # a quiet start would leave the band above the cut-off empty
 NOISE_LEVELS = np.geomspace(1e-5, 3e-2, 15)  # relative to the peak
-SHORTEST_SPECTRUM = 128  # samples under which the top of the band can't be judged
-Evidence = Literal["plain", "lowpass"]
 
 
 def super_resolve(
     clip: Clip,
-    factor: int,
+    factor: int | Literal["auto"],
     *,
     degrade: Evidence | None = None,
     evidence: Evidence | Literal["auto"] = "auto",
@@ -48,49 +46,62 @@ def super_resolve(
 
     Args:
         clip: brought to (prior's rate / factor) first; with `degrade` it is the truth, at any rate.
-        factor: 2 to 64.
+        factor: 2 to 64; "auto" finds where the clip's spectrum ends.
         degrade: makes the evidence: "plain" keeps every factor-th sample as PnF does, "lowpass" filters first.
         evidence: what a clip of low rate holds: "plain" samples or "lowpass" filtered ones; "auto" looks at its band.
         reference: the truth, for metrics.
 
     Yields:
-        Progress after every update, then one Result at the prior's rate.
+        Progress after every update, then one Result: at the prior's rate with `degrade`, else at the higher of the
+        prior's and the clip's; what lies over the prior's band is the clip's own.
 
     Raises:
         InputError: a factor or prior that can't be used.
     """
     check_clip("The clip", clip)
     prior = load_prior(TASK, settings)
-    _check_factor(factor, prior.sample_rate)
-    if degrade:
-        reference = at_rate(clip, prior.sample_rate)
-        kept, kind = _degrade(reference, factor, degrade), degrade
-        frames = reference.frames
-    else:
-        kept = _bring_to(clip, prior.sample_rate, factor)
-        kind = _kind_of(kept) if evidence == "auto" else evidence
-        frames = round(clip.seconds * prior.sample_rate)
-        kept = kept[:, : -(-frames // factor)]
-    problem = _problem(kept, frames, factor, kind)
-    drawn = yield from restore(problem, prior, settings)
+    if not degrade:
+        thinned = _thinned(clip, factor, evidence, prior.sample_rate)
+        return (yield from _restore(thinned, prior, settings, reference))
+    if factor == "auto":
+        largest = largest_factor(prior.sample_rate)
+        raise InputError(f"To thin a sound out first takes a factor: a whole number from 2 to {largest}.")
+    truth = at_rate(clip, prior.sample_rate)
+    yield from _restore(degrade_truth(truth, factor, degrade), prior, settings, truth)
+
+
+def _thinned(
+    clip: Clip, factor: int | Literal["auto"], evidence: Evidence | Literal["auto"], sample_rate: int
+) -> Thinned:
+    if factor == "auto":
+        return thinned_as_found(clip, evidence, sample_rate)
+    return thinned_by(clip, factor, evidence, sample_rate)
+
+
+def _restore(thinned: Thinned, prior: Prior, settings: Settings, reference: Clip | None) -> Run:
+    def clip_of(waveform: np.ndarray) -> Clip:
+        return Clip(waveform, prior.sample_rate)
+
+    problem = _problem(thinned)
+    drawn = yield from restore(problem, prior, settings, lambda waveform: {SOUND: thinned.keep_own(clip_of(waveform))})
     waveform = drawn.waveform.copy()
-    if kind == "plain":
-        waveform[:, ::factor] = kept  # bit for bit, also where the prior lives in classes
-    restored = Clip(waveform, prior.sample_rate)
-    truth = None if reference is None else match_reference(at_rate(reference, prior.sample_rate), restored)
-    baselines = {"spline": Clip(_splines(kept, frames, factor), prior.sample_rate)}
+    if thinned.kind == "plain":
+        waveform[:, :: thinned.factor] = thinned.kept  # bit for bit, also where the prior lives in classes
+    restored = thinned.keep_own(clip_of(waveform))
+    baselines = {"spline": thinned.raise_rate(clip_of(_splines(thinned)))}
+    truth = None if reference is None else match_reference(at_rate(reference, restored.sample_rate), restored)
     if truth is not None:
-        known = np.zeros(frames, dtype=bool)
-        known[::factor] = kind == "plain"
-        baselines["spline + noise"] = best_noise(baselines["spline"], truth, known)
+        baselines["spline + noise"] = best_noise(baselines["spline"], truth, _known(thinned, restored))
     outcome = restoration_outcome(
         TASK,
         restored,
         drawn,
-        observed=Clip(problem.start, prior.sample_rate),
+        observed=thinned.raise_rate(clip_of(problem.start)),
         truth=truth,
         baselines=baselines,
-        facts={"factor": factor, "evidence": kind},
+        facts={"factor": thinned.factor, "evidence": thinned.kind}
+        | ({"warning": thinned.warning} if thinned.warning else {}),
+        note=thinned.note,
     )
     yield conclude(outcome, fidelity())
 
@@ -112,49 +123,24 @@ def best_noise(baseline: Clip, truth: Clip, known: np.ndarray) -> Clip:
     return best
 
 
-def _check_factor(factor: int, sample_rate: int) -> None:
-    largest = min(LARGEST_FACTOR, sample_rate // SLOWEST_RATE)
-    if not isinstance(factor, int) or not 2 <= factor <= largest:
-        raise InputError(f"The factor must be a whole number from 2 to {largest}, not {factor}.")
+def _known(thinned: Thinned, restored: Clip) -> np.ndarray:
+    """Which frames of the result are the evidence itself."""
+    known = np.zeros(restored.frames, dtype=bool)
+    if restored.frames == thinned.frames:
+        known[:: thinned.factor] = thinned.kind == "plain"
+    return known
 
 
-def _degrade(truth: Clip, factor: int, kind: Evidence) -> np.ndarray:
-    if kind == "plain":
-        return truth.samples[:, ::factor].copy()
-    waveform = torch.from_numpy(truth.samples.copy())
-    empty = torch.zeros(truth.channels, -(-truth.frames // factor))
-    return LowpassDecimation(factor, empty, truth.frames, Waveform()).forward(waveform).numpy()
-
-
-def _bring_to(clip: Clip, sample_rate: int, factor: int) -> np.ndarray:
-    """The clip at sample_rate / factor, which need not be a whole number of hertz."""
-    if clip.sample_rate * factor == sample_rate:
-        return clip.samples
-    frames = -(-round(clip.seconds * sample_rate) // factor)
-    scaled = Clip(clip.samples, clip.sample_rate * factor)  # the same samples, counted `factor` times as fast
-    return at_rate(scaled, sample_rate, frames=frames).samples
-
-
-def _kind_of(kept: np.ndarray) -> Evidence:
-    """Low-passed waveforms have next to nothing at the top of their band; aliases fill it up to the end."""
-    if kept.shape[1] < SHORTEST_SPECTRUM or not np.ptp(kept):
-        return "plain"
-    power = np.square(np.abs(np.fft.rfft(kept.astype(np.float64) / np.abs(kept).max(), axis=1))).sum(axis=0)
-    count = len(power)
-    top, under = power[int(0.97 * count) :].mean(), power[int(0.75 * count) : int(0.88 * count)].mean()
-    return "lowpass" if top < 1e-2 * under else "plain"
-
-
-def _problem(kept: np.ndarray, frames: int, factor: int, kind: Evidence) -> Problem:
-    evidence = torch.from_numpy(kept.copy())
-
-    if kind == "plain":
-        start = _splines(kept, frames, factor)
+def _problem(thinned: Thinned) -> Problem:
+    evidence, frames, factor = torch.from_numpy(thinned.kept.copy()), thinned.frames, thinned.factor
+    if thinned.kind == "plain":
+        start = _splines(thinned)
     else:
         start = LowpassDecimation(factor, evidence, frames, Waveform()).adjoint(evidence).numpy() * factor
-    hardness, openness = max(1, min(factor // 4, 4)), 1.0 if kind == "plain" else BAND_OPENNESS
-    observe = partial(_observe, evidence, factor, kind)
-    return Problem(start.astype(np.float32), [(0, frames)], observe, factor, hardness, openness)
+    hardness, openness = max(1, min(factor // 4, 4)), 1.0 if thinned.kind == "plain" else BAND_OPENNESS
+    observe = partial(_observe, evidence, factor, thinned.kind)
+    regions = [(0, frames)] if factor > 1 else []
+    return Problem(start.astype(np.float32), regions, observe, factor, hardness, openness)
 
 
 def _observe(
@@ -166,5 +152,5 @@ def _observe(
     return LowpassDecimation(factor, part, last - first, domain)
 
 
-def _splines(kept: np.ndarray, frames: int, factor: int) -> np.ndarray:
-    return np.stack([spline(row.astype(np.float64), factor, frames) for row in kept])
+def _splines(thinned: Thinned) -> np.ndarray:
+    return np.stack([spline(row.astype(np.float64), thinned.factor, thinned.frames) for row in thinned.kept])

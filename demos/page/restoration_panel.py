@@ -118,11 +118,12 @@ class RestorationPanel(RestorationTab, Panel):
         tracks += [Track("Truth", result.truth)] if result.truth is not None else []
         heard = next(n for n, track in enumerate(tracks) if track.clip is result.clip)
         view = View(tracks, history.key, history.top_db, offset=history.offset, initial=heard)
+        warnings = [result.report["warning"]] if "warning" in result.report else []
         gaps = [[start + history.offset, stop + history.offset] for start, stop in result.report.get("gaps", ())]
         return {
             ui.status: html.result_html(result),
             ui.compare: gr.update(value=payload(view), regions=gaps),
             ui.metrics: html.metrics_html(result),
-            ui.notes: html.notes_html(dict.fromkeys((*notes, *result.notes))),
+            ui.notes: html.notes_html(dict.fromkeys((*warnings, *notes, *result.notes))),
             ui.download: restored_file(result.clip, loaded.name, self.task),
         }

@@ -12,7 +12,7 @@ from demos.page.restoration_panel import RestorationPanel
 from demos.page.source import Excerpt
 from demos.page.tab import Widgets
 
-FACTORS = [("2×", 2), ("4×", 4), ("8×", 8), ("16×", 16)]
+FACTORS = [("Find out", "auto"), ("2×", 2), ("4×", 4), ("8×", 8), ("16×", 16)]
 RESTORE, PLAIN, LOWPASS = "restore", "plain", "lowpass"
 INPUTS = [("Restore as it is", RESTORE), ("Thin it out first", PLAIN), ("Low-pass it first", LOWPASS)]
 EVIDENCE = [("Find out", "auto"), ("Every k-th sample", PLAIN), ("Low-passed", LOWPASS)]
@@ -61,7 +61,12 @@ class SuperResolutionPanel(RestorationPanel):
                 label="Your sound",
                 info="Thinned out first, it is its own truth to compare with.",
             ),
-            "factor": gr.Radio(FACTORS, value=4, label="Factor"),
+            "factor": gr.Radio(
+                FACTORS,
+                value="auto",
+                label="Factor",
+                info="Every how many samples one is there; found where the sound's spectrum ends.",
+            ),
         }
 
     def build_more(self) -> Widgets:

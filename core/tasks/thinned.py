@@ -1,0 +1,160 @@
+"""What a sound of low rate holds, what is missing from it, and what of it stays in the result."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from core.errors import InputError
+from core.observations.lowpass import EDGE, LowpassDecimation
+from core.signal.bandwidth import band_end, splice_bands
+from core.signal.clip import Clip
+from core.signal.companding import Waveform
+from core.tasks.blocks import at_rate
+
+LARGEST_FACTOR = 64
+SLOWEST_RATE = 250  # Hz that must remain of the prior's rate
+SHORTEST_SPECTRUM = 128  # samples under which the top of the band can't be judged
+PASSED = 0.88  # share of a kept band that resamplers pass at the least
+AUDIBLE = 3e-4  # share of a sound's level from which on a band of it is more than a filter's rest
+Evidence = Literal["plain", "lowpass"]
+
+
+@dataclass(frozen=True)
+class Thinned:
+    """Samples that were kept of a sound.
+
+    Args:
+        kept: at the prior's rate / factor, [channels, ceil(frames / factor)].
+        frames: of the wanted sound, at the prior's rate.
+        factor: 1 where nothing is missing.
+        kind: what the samples are; None where nothing is missing.
+        own: the sound that they are of, whose own bands stay in the result; None where it is the truth itself.
+        cutoff: in Hz; under it the result is `own`.
+        warning: what of `own` is lost.
+        note: what was found out about it.
+    """
+
+    kept: np.ndarray
+    frames: int
+    factor: int
+    kind: Evidence | None
+    own: Clip | None = None
+    cutoff: float = 0.0
+    warning: str | None = None
+    note: str | None = None
+
+    def raise_rate(self, made: Clip) -> Clip:
+        """What was made, at least at `own`'s rate, with what `own` has over the band of what was made."""
+        if self.own is None or self.own.sample_rate <= made.sample_rate:
+            return made
+        raised = at_rate(made, self.own.sample_rate, frames=self.own.frames)
+        return splice_bands(raised, self.own, made.sample_rate / 2)
+
+    def keep_own(self, made: Clip) -> Clip:
+        """The same with `own` under the cut-off."""
+        made = self.raise_rate(made)
+        if not self.cutoff:
+            return made
+        return splice_bands(at_rate(self.own, made.sample_rate, frames=made.frames), made, self.cutoff)
+
+
+def degrade_truth(truth: Clip, factor: int, kind: Evidence) -> Thinned:
+    """Every factor-th sample of the truth, filtered first or not.
+
+    Raises:
+        InputError: a factor that can't be used.
+    """
+    _check_factor(factor, truth.sample_rate)
+    if kind == "plain":
+        return Thinned(truth.samples[:, ::factor].copy(), truth.frames, factor, kind)
+    waveform = torch.from_numpy(truth.samples.copy())
+    empty = torch.zeros(truth.channels, -(-truth.frames // factor))
+    kept = LowpassDecimation(factor, empty, truth.frames, Waveform()).forward(waveform).numpy()
+    return Thinned(kept, truth.frames, factor, kind)
+
+
+def thinned_by(clip: Clip, factor: int, evidence: Evidence | Literal["auto"], sample_rate: int) -> Thinned:
+    """A clip that holds a factor-th of the samples wanted at a rate, the prior's.
+
+    Raises:
+        InputError: a factor that can't be used.
+    """
+    _check_factor(factor, sample_rate)
+    frames = round(clip.seconds * sample_rate)
+    kept = _bring_to(clip, sample_rate, factor)[:, : -(-frames // factor)]
+    filtered = clip.sample_rate * factor > sample_rate  # by being brought there
+    kind = evidence if evidence != "auto" else _kind_of(kept, filtered)
+    cutoff = EDGE * min(sample_rate / factor, clip.sample_rate) / 2 if kind == "lowpass" else 0.0
+    return Thinned(kept, frames, factor, kind, clip, cutoff, _warning(clip, sample_rate / factor / 2, sample_rate / 2))
+
+
+def thinned_as_found(clip: Clip, evidence: Evidence | Literal["auto"], sample_rate: int) -> Thinned:
+    """A clip from which is missing what lies between the end of its spectrum and half the rate wanted."""
+    end = band_end(clip)
+    factor = min(math.ceil(PASSED * sample_rate / 2 / end), largest_factor(sample_rate))
+    if factor == 1:
+        note = (
+            f"The spectrum reaches {_khz(end)} and the prior makes nothing over {_khz(sample_rate / 2)}, so the sound "
+            "came back as it is."
+        )
+        kept = at_rate(clip, sample_rate)
+        return Thinned(kept.samples, kept.frames, 1, None, clip, math.inf, note=note)
+    found = thinned_by(clip, factor, evidence, sample_rate)
+    cutoff = min(end, EDGE * clip.sample_rate / 2) if found.kind == "lowpass" else 0.0
+    note = f"The spectrum ends at {_khz(end)}; what lies over it was made."
+    return Thinned(found.kept, found.frames, factor, found.kind, clip, cutoff, note=note)
+
+
+def largest_factor(sample_rate: int) -> int:
+    """Of a prior of this rate."""
+    return min(LARGEST_FACTOR, sample_rate // SLOWEST_RATE)
+
+
+def _check_factor(factor: int, sample_rate: int) -> None:
+    largest = largest_factor(sample_rate)
+    if not isinstance(factor, int) or not 2 <= factor <= largest:
+        raise InputError(f"The factor must be a whole number from 2 to {largest}, not {factor}.")
+
+
+def _bring_to(clip: Clip, sample_rate: int, factor: int) -> np.ndarray:
+    """The clip at sample_rate / factor, which need not be a whole number of hertz."""
+    if clip.sample_rate * factor == sample_rate:
+        return clip.samples
+    frames = -(-round(clip.seconds * sample_rate) // factor)
+    scaled = Clip(clip.samples, clip.sample_rate * factor)  # the same samples, counted `factor` times as fast
+    return at_rate(scaled, sample_rate, frames=frames).samples
+
+
+def _kind_of(kept: np.ndarray, filtered: bool) -> Evidence:
+    """Low-passed waveforms have next to nothing at the top of their band; aliases fill it up to the end."""
+    if not np.ptp(kept, axis=1).any():
+        return "plain"  # a filter would ring at the ends of a constant
+    if filtered:
+        return "lowpass"
+    if kept.shape[1] < SHORTEST_SPECTRUM:
+        return "plain"
+    power = np.square(np.abs(np.fft.rfft(kept.astype(np.float64) / np.abs(kept).max(), axis=1))).sum(axis=0)
+    count = len(power)
+    top, under = power[int(0.97 * count) :].mean(), power[int(0.75 * count) : int(0.88 * count)].mean()
+    return "lowpass" if top < 1e-2 * under else "plain"
+
+
+def _warning(clip: Clip, kept: float, made: float) -> str | None:
+    """Says that the clip has a band between what is kept of it and what is made, in Hz, which is lost."""
+    end = min(band_end(clip), made)
+    if end * PASSED < kept:
+        return None
+    under = splice_bands(clip, Clip(np.zeros_like(clip.samples), clip.sample_rate), kept / PASSED)
+    if np.linalg.norm(clip.samples - under.samples) < AUDIBLE * np.linalg.norm(clip.samples):
+        return None
+    return (
+        f"The sound has a band between {_khz(kept)} and {_khz(end)} of its own, which is replaced by what the prior "
+        "makes; let the factor be found (auto) to keep it."
+    )
+
+
+def _khz(hertz: float) -> str:
+    return f"{hertz / 1000:.3g} kHz"
