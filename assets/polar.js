@@ -57,7 +57,7 @@ function listen() {
 function take(moment) {
   if (!root.isConnected) return end("");
   if (moment.array) value = { ...value, array: moment.array };
-  say(moment.message ?? "");
+  say(moment.message || value.array.note || "");
   if (moment.energy) {
     view = { ...moment, energy: unpack(moment.energy) };
     times = [...times.slice(-30), performance.now()];

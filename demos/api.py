@@ -14,8 +14,9 @@ mend comes back as an error with one plain sentence.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -24,6 +25,7 @@ from gradio.components import Component
 from core.arrays.geometry import ARRAYS
 from core.choices import parse_channels
 from core.errors import InputError
+from core.generators import mapped
 from core.tasks import localization, separation
 from core.tasks.progress import Progress, Result, Run
 from core.tasks.separation import DEFAULT_PRIORS, separate
@@ -178,9 +180,17 @@ def _localize(
         chosen = parse_channels(channels or "")
         recording = from_file(load_recording(audio, ARRAYS[array], chosen, None), ARRAYS[array], chosen, start, length)
         found = {"method": method or None, "voices": int(voices) or None, "moving": bool(moving)}
-        return localization.localize(recording.clip, recording.array, settings=Settings(prior or None), **found)
+        run = localization.localize(recording.clip, recording.array, settings=Settings(prior or None), **found)
+        return mapped(run, lambda item: _with_notes(item, recording.notes))
 
     yield from _follow(localization.TASK, run, lambda result: stem_files(result.sounds, audio))
+
+
+def _with_notes(item: Progress | Result, notes: Sequence[str]) -> Progress | Result:
+    """A result whose report also says what is to be known of its input; progress as it is."""
+    if isinstance(item, Progress):
+        return item
+    return replace(item, report={**item.report, "notes": [*notes, *item.report["notes"]]})
 
 
 def _answer(

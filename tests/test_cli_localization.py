@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from core.arrays.geometry import read_array
 from core.arrays.scenes import speech
 from core.arrays.scenes.files import RecordedScene, SourceImage, read_scene, write_scene
 from tests.arrays.example_scenes import voices
@@ -145,6 +146,43 @@ def test_refusals_leave_nothing_behind(recording, scenes, tmp_path, capsys, argu
     soundfile.write(places["NAN"], np.full((RATE, 4), np.nan), RATE, subtype="FLOAT", format="WAV")
     assert word in refused(capsys, "localize", *(places.get(a, a) for a in arguments))
     assert not places["OUT"].exists()
+
+
+def test_a_line_of_microphones_names_both_sides(tmp_path, capsys):
+    """A truth on the other side is found, by `localize` and by `evaluate`."""
+    line, report = tmp_path / "line.json", tmp_path / "report.json"
+    line.write_text(json.dumps({"name": "line", "positions": [[0.05 * k - 0.075, 0] for k in range(4)]}))
+    images = voices(240, seconds=2.0, array=read_array(line))
+    source = SourceImage("voice00", images[0], ((np.cos(np.deg2rad(240)), np.sin(np.deg2rad(240))),))
+    (tmp_path / "scenes").mkdir()
+    write_scene(tmp_path / "scenes" / "00000", RecordedScene((source,), RATE))
+    options = ("--array", line, "--method", "srp-phat")
+    assert run("localize", tmp_path / "scenes" / "00000", tmp_path / "out", *options, "--report", report) == 0
+    written, out = json.loads(report.read_text()), capsys.readouterr().out
+    (voice,) = written["voices"]
+    assert (voice["angle_degrees"], voice["mirror_degrees"]) == pytest.approx((120, 240), abs=5)
+    assert f"degrees (or {voice['mirror_degrees']:.1f})" in out and "mirror image" in out
+    assert written["metrics"]["precision"] == written["metrics"]["recall"] == 1
+    command = ("evaluate", "cone", *options, "--data", tmp_path / "scenes", "--voices", 1, "-o", tmp_path / "figures")
+    assert run(*command) == 0
+    (own,) = json.loads((tmp_path / "figures" / "cone.json").read_text())["figures"]["SRP-PHAT and beamformer"].values()
+    assert own["precision"] == own["recall"] == 1
+
+
+def test_channels_that_are_no_microphones(recording, tmp_path, capsys):
+    """Copies are refused; swapped channels, and raw ones elsewhere in a stream, are told."""
+    heard, same, stream = soundfile.read(recording)[0], tmp_path / "same.wav", tmp_path / "stream.wav"
+    soundfile.write(same, np.repeat(heard[:, :1], 4, axis=1), RATE)
+    assert "0 = 1 = 2 = 3 carry one signal" in refused(
+        capsys, "localize", same, tmp_path / "none", "--array", "respeaker-4"
+    )
+    assert not (tmp_path / "none").exists()
+    assert run("localize", recording, tmp_path / "out", "--array", "respeaker-4", "--channels", "1,0,2,3") == 0
+    assert "Note: The phases contradict the array respeaker-4" in capsys.readouterr().out
+    processed = np.repeat(heard.mean(axis=1, keepdims=True), 2, axis=1)
+    soundfile.write(stream, np.concatenate([processed, heard], axis=1), RATE, subtype="FLOAT")
+    assert run("localize", stream, tmp_path / "more", "--array", "respeaker-4") == 0
+    assert "1, 2, 3, 4 contradict the array respeaker-4, and those of 2, 3, 4, 5 fit it" in capsys.readouterr().out
 
 
 def test_evaluate_goes_on_where_it_was(scenes, tmp_path, capsys, monkeypatch):

@@ -33,6 +33,18 @@ def wrap(angle):
     return math.pi - (math.pi - angle) % (2 * math.pi)
 
 
+def fold(angle, axis: float | None):
+    """Brings angles, numbers or arrays, to one side of a line, where a direction and its mirror image are one.
+
+    Args:
+        axis: direction of the line in radians; None leaves the angles as they are.
+
+    Returns:
+        The angles from axis to axis + pi, in [0, 2 pi).
+    """
+    return angle if axis is None else (axis + np.abs(wrap(np.subtract(angle, axis)))) % (2 * math.pi)
+
+
 def angular_distance(a, b):
     """The shorter arc between two directions, numbers or arrays, 0 to pi."""
     return np.abs(wrap(np.subtract(a, b)))

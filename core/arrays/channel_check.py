@@ -12,6 +12,7 @@ FAINT_DB = 30.0  # below the median of the others
 FULL_SCALE = 0.999
 CLIPPED_SHARE = 1e-3  # of the samples
 SAME = 1e-3  # largest difference of two copies, relative to their peak
+MOST_COMPARED = 200_000  # samples of a channel: copies are alike everywhere
 FRAME_SECONDS = 0.01
 TAP_SECONDS = 0.3  # from a tap to the next, at least
 TAP_DB = 20.0  # over the median level
@@ -22,7 +23,7 @@ class ChannelFault:
     """A fault of one or more channels.
 
     Args:
-        kind: dead, faint, clipping, copied, swapped or unclear.
+        kind: dead, faint, clipping, copied, swapped, misplaced, delayed or unclear.
         microphones: the affected ones, from 0.
         sentence: the fault and its remedy.
     """
@@ -44,7 +45,33 @@ def check_levels(samples: np.ndarray) -> list[ChannelFault]:
         return [
             ChannelFault("dead", everyone, "No microphone hears anything; is the array muted, or the device another?")
         ]
-    return [*_weak(levels), *_clipping(samples), *_copied(samples, levels)]
+    return [*_weak(levels), *_clipping(samples), *find_copies(samples)]
+
+
+def find_copies(samples: np.ndarray) -> list[ChannelFault]:
+    """Groups of channels that carry the same signal, be it louder or inverted in some; silent ones are left out.
+
+    Args:
+        samples: of the microphones, [mics, frames].
+    """
+    some = samples[:, :: max(samples.shape[1] // MOST_COMPARED, 1)].astype(np.float64)
+    some -= some.mean(axis=1, keepdims=True)
+    remaining = [int(k) for k in np.flatnonzero(_decibel(np.mean(some**2, axis=1)) >= SILENT_DB)]
+    faults = []
+    while remaining:
+        first, *others = remaining
+        group = (first, *(k for k in others if _is_copy(some[k], some[first])))
+        remaining = [k for k in others if k not in group]
+        if len(group) > 1:
+            sentence = f"{_microphones(group)} carry one signal; choose the device's raw channels."
+            faults.append(ChannelFault("copied", group, sentence))
+    return faults
+
+
+def _is_copy(signal: np.ndarray, other: np.ndarray) -> bool:
+    """Whether a signal is another one times some gain; both without offset."""
+    gain = signal @ other / (other @ other)
+    return bool(np.abs(signal - gain * other).max() <= SAME * np.abs(signal).max())
 
 
 def check_order(samples: np.ndarray, sample_rate: int, geometry: ArrayGeometry) -> list[ChannelFault]:
@@ -102,20 +129,6 @@ def _weak(levels: np.ndarray) -> list[ChannelFault]:
 def _clipping(samples: np.ndarray) -> list[ChannelFault]:
     clipping = np.mean(np.abs(samples) >= FULL_SCALE, axis=1) > CLIPPED_SHARE
     return _faults("clipping", clipping, "{} {} clipping: turn the gain down, or speak from farther away.")
-
-
-def _copied(samples: np.ndarray, levels: np.ndarray) -> list[ChannelFault]:
-    """Groups of channels that carry the same signal."""
-    remaining, faults = [k for k in range(len(samples)) if levels[k] >= SILENT_DB], []
-    while remaining:
-        first, *others = remaining
-        limit = SAME * np.abs(samples[first]).max()
-        group = (first, *(k for k in others if np.abs(samples[k] - samples[first]).max() <= limit))
-        remaining = [k for k in others if k not in group]
-        if len(group) > 1:
-            sentence = f"{_microphones(group)} carry one signal; choose the device's raw channels."
-            faults.append(ChannelFault("copied", group, sentence))
-    return faults
 
 
 def _faults(kind: str, affected: np.ndarray, sentence: str) -> list[ChannelFault]:

@@ -31,6 +31,15 @@ def mean_rms(voices: np.ndarray, rms: Rms = "mono") -> np.ndarray:
     return np.sqrt(np.mean(frames**2, axis=-1)).mean(axis=(-2, -1))
 
 
+def loudest_moments(recording: np.ndarray, length: int, count: int) -> np.ndarray:
+    """The loudest pieces of a recording [channels, frames], loudest first: [channels, at most count, length]."""
+    whole = recording.shape[1] // length * length
+    moments = [channel[:whole].reshape(-1, length) for channel in recording]  # views: recordings may be long
+    levels = sum(np.einsum("mf,mf->m", own, own) for own in moments)
+    loudest = np.argsort(-levels, kind="stable")[:count]
+    return np.stack([own[loudest] for own in moments]).astype(np.float32)
+
+
 def rms(samples: np.ndarray) -> float:
     """Root mean square of all samples, of any shape."""
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
@@ -69,6 +70,19 @@ class ArrayGeometry:
         """Metres from the centre to the farthest microphone."""
         return float(np.linalg.norm(self.xy, axis=1).max())
 
+    @cached_property
+    def axis(self) -> float | None:
+        """Direction of the line that all microphones stand on within 1 mm, in radians from 0 to pi; None without one.
+
+        Such an array hears a direction and its mirror image about that line alike.
+        """
+        offsets = self.xy - self.xy.mean(axis=0)
+        along = np.linalg.svd(offsets)[2][0]
+        if np.abs(offsets @ [-along[1], along[0]]).max() >= NEAREST_METRES:
+            return None
+        angle = math.atan2(along[1], along[0]) % math.pi
+        return 0.0 if math.isclose(angle, math.pi, abs_tol=1e-9) else angle
+
 
 def circular(name: str, count: int, radius: float, **fields) -> ArrayGeometry:
     """Microphones at equal distances on a circle: microphone k at k * 360 / count degrees.
@@ -116,25 +130,44 @@ def read_array(name_or_path: str | Path) -> ArrayGeometry:
 def microphones_of(samples: np.ndarray, geometry: ArrayGeometry, channels: Sequence[int] | None = None) -> np.ndarray:
     """The microphones among a recording's channels, in the array's order: `[channels, frames]` -> `[mics, frames]`.
 
+    Args and errors as `channels_of`.
+    """
+    chosen = channels_of(len(samples), geometry, channels)
+    return samples if chosen == tuple(range(len(samples))) else samples[list(chosen)]
+
+
+def channels_of(present: int, geometry: ArrayGeometry, channels: Sequence[int] | None = None) -> tuple[int, ...]:
+    """Which channels of a recording are the microphones, in the array's order.
+
     Args:
+        present: channels of the recording.
         channels: which channel each microphone is, from 0. None takes the raw channels of a whole stream, and a
             recording with as many channels as microphones as it is.
 
     Raises:
         InputError: channels that do not exist or are not one per microphone, or a recording of another array.
     """
-    present = len(samples)
     if channels is not None:
         _check_map(channels, present, geometry)
-        return samples[list(channels)]
+        return tuple(channels)
     if geometry.raw_channels and _is_stream(present, geometry):
-        return samples[list(geometry.raw_channels)]
+        return geometry.raw_channels
     if present == geometry.count:
-        return samples
+        return tuple(range(present))
     stream = f" or all {geometry.stream_channels} channels of its stream" if geometry.stream_channels else ""
     raise InputError(
         f"The recording has {_count(present, 'channel')}, but the array {geometry.name} has "
         f"{_count(geometry.count, 'microphone')}: give one channel for each{stream}, or say which channels they are."
+    )
+
+
+def mirror_note(geometry: ArrayGeometry) -> str:
+    """A sentence on the directions that an array cannot tell apart; empty if there are none."""
+    if geometry.axis is None:
+        return ""
+    return (
+        f"Microphones on one line, here at {math.degrees(geometry.axis):.0f} degrees, cannot tell a direction from its "
+        "mirror image about that line: both are one, and the voice may stand on the other side."
     )
 
 

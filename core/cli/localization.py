@@ -105,7 +105,8 @@ def _write(folder: Path, sounds: Mapping) -> tuple[list[Path], list[str]]:
 def _print(result, written: Sequence[Path], notes: Sequence[str]) -> None:
     report = result.report
     for path, voice in zip(written, report["voices"], strict=True):
-        print(f"{path}: {voice['angle_degrees']:.1f} degrees, energy {voice['energy']:.2g}")
+        mirror = f" (or {voice['mirror_degrees']:.1f})" if "mirror_degrees" in voice else ""
+        print(f"{path}: {voice['angle_degrees']:.1f} degrees{mirror}, energy {voice['energy']:.2g}")
     means = f"{report['method']} with {report['prior']}" if report["prior"] else report["method"]
     print(f"Voices around {report['array']}: {len(written)}, by {means}, {report['seconds']:.1f} s")
     for note in dict.fromkeys(notes):

@@ -93,7 +93,7 @@ def evaluate_scene(folder: Path, evaluation: Evaluation) -> dict:
     if not evaluation.oracle_position:
         for method in dict.fromkeys((evaluation.method, CLASSICAL)):
             free = _localized(scene, evaluation, method, None, count_known=False)
-            methods.setdefault(NAMES[method], {}).update(_counts(free, truth))
+            methods.setdefault(NAMES[method], {}).update(_counts(free, truth, evaluation.array))
     return {"voices": truth.count, "methods": methods}
 
 
@@ -143,8 +143,8 @@ def _localized(
     return result
 
 
-def _counts(result: Result, truth: Truth) -> dict[str, int]:
-    matching = match_directions(result.voices, truth, result.observed.seconds)
+def _counts(result: Result, truth: Truth, array: ArrayGeometry) -> dict[str, int]:
+    matching = match_directions(result.voices, truth, result.observed.seconds, array.axis)
     return dict(zip(COUNTS, (len(matching.pairs), matching.misses, matching.false_alarms), strict=True))
 
 

@@ -1,7 +1,7 @@
 """Localization: where the voices around a microphone array are, and what each of them says."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,13 +10,13 @@ from core.arrays.cone.finder import ConeFinder
 from core.arrays.cone.separator import ConeSeparator
 from core.arrays.doa.map_finder import MapFinder
 from core.arrays.finding import Finder
-from core.arrays.geometry import ArrayGeometry, microphones_of
+from core.arrays.geometry import ArrayGeometry, channels_of, microphones_of
 from core.choices import METHODS, MOST_VOICES
 from core.errors import InputError
 from core.generators import finished
 from core.signal.clip import Clip
 from core.signal.limits import ARRAY_LIMITS, check_clip
-from core.tasks.blocks import silent
+from core.tasks.array_notes import notes_on_channels, notes_on_voices
 from core.tasks.localization_outcome import BASELINE, Search, conclude, fit_truth
 from core.tasks.progress import Run
 from core.tasks.settings import Settings, resolve_devices
@@ -89,8 +89,12 @@ def localize(
         "device": means.device,
         "seconds": round(seconds, 3),
     }
-    notes = (*means.notes, *_notes(len(found), everything, live, heard, voices))
-    yield conclude(Search(TASK, found, heard.first, provenance, notes), known, baselines)
+    notes = (
+        *means.notes,
+        *notes_on_channels(clip, channels_of(clip.channels, geometry, channels), everything, live),
+        *notes_on_voices(len(found), voices, everything, heard),
+    )
+    yield conclude(Search(TASK, found, heard.first, provenance, notes, live.geometry.axis), known, baselines)
 
 
 @dataclass(frozen=True)
@@ -162,22 +166,3 @@ def _choose(method: str | None, everything: Microphones, live: Microphones, sett
             )
     notes = () if method else (f"No separator fits, so {CLASSICAL} and a beamformer found the voices.",)
     return _Means(method or CLASSICAL, MapFinder(method or CLASSICAL), geometry.sample_rate, notes=notes)
-
-
-def _notes(
-    found: int, everything: Microphones, live: Microphones, heard: Microphones, asked: int | None
-) -> Iterator[str]:
-    """Sentences on microphones that are silent, and on voices that are missing."""
-    if silent(everything.clip.samples).all():
-        yield "The recording is silent, so no voice was found."
-        return
-    if live.numbers is not None:
-        dead = [str(k) for k in range(everything.geometry.count) if k not in live.numbers]
-        which = f"Microphone {dead[0]} is" if len(dead) == 1 else f"Microphones {' and '.join(dead)} are"
-        yield f"{which} silent, so directions are less certain."
-    if heard.numbers and heard.numbers[0]:
-        yield f"The voices are as microphone {heard.numbers[0]} hears them, as those before it are silent."
-    if not found:
-        yield "No voice was found."
-    elif found < (asked or 0):
-        yield f"Only {found} of {asked} voices {'was' if found == 1 else 'were'} found."

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.arrays.angles import angular_distance
+from core.arrays.angles import angular_distance, fold
 from core.arrays.doa.matching import TOLERANCE, Matching, match_distances
 from core.arrays.geometry import microphones_of
 from core.arrays.oracles import ideal_ratio_mask, multichannel_wiener_filter
@@ -52,6 +52,7 @@ class Search:
         mixture: what the first microphone heard.
         provenance: what the report says of how they were found.
         notes: plain sentences a user should read.
+        axis: of an array that cannot tell mirror images apart, see `ArrayGeometry`: a voice at either is right.
     """
 
     task: str
@@ -59,6 +60,7 @@ class Search:
     mixture: Clip
     provenance: Mapping
     notes: tuple[str, ...] = ()
+    axis: float | None = None
 
 
 def conclude(search: Search, known: Known | None, baselines: Mapping[str, tuple[Voice, ...]]) -> Result:
@@ -67,15 +69,15 @@ def conclude(search: Search, known: Known | None, baselines: Mapping[str, tuple[
     Args:
         baselines: method -> the voices that it found.
     """
-    mixture = search.mixture
-    metrics, rows = measure(search.voices, known.truth if known else Truth(), mixture)
-    measured = {name: measure(own, known.truth, mixture) for name, own in baselines.items()}
+    mixture, axis = search.mixture, search.axis
+    metrics, rows = measure(search.voices, known.truth if known else Truth(), mixture, axis)
+    measured = {name: measure(own, known.truth, mixture, axis) for name, own in baselines.items()}
     if known and known.images is not None:
         oracles = measure_oracles(known.images, mixture)
         measured |= {name: (mean_figures(_numbered(own)), own) for name, own in oracles.items()}
     means, of_voices = ({name: pair[k] for name, pair in measured.items()} for k in (0, 1))
     sounds = {name: voice.clip for name, voice in _numbered(search.voices).items()}
-    facts = {"voices": [_described(voice) for voice in search.voices], "true_voices": rows}
+    facts = {"voices": [_described(voice, axis) for voice in search.voices], "true_voices": rows}
     outcome = Outcome(search.task, sounds, mixture, search.provenance, facts=facts, notes=search.notes)
     return Result(
         sounds,
@@ -120,9 +122,11 @@ def _image(reference: Clip, whole: Microphones, heard: Microphones, channels: Se
     return match_reference(Clip(samples, reference.sample_rate), heard.clip, ARRAY_LIMITS).samples
 
 
-def _described(voice: Voice) -> dict:
-    """What a report says of a voice, angles in degrees."""
+def _described(voice: Voice, axis: float | None) -> dict:
+    """What a report says of a voice, angles in degrees; with its mirror image where that sounds alike."""
     described = {"angle_degrees": _degrees(voice.angle), "energy": float(f"{voice.energy:.4g}")}
+    if axis is not None:
+        described["mirror_degrees"] = _degrees(2 * axis - voice.angle)
     if voice.track:
         described["track"] = [[round(seconds, 3), _degrees(angle)] for seconds, angle in voice.track]
     return described
@@ -133,7 +137,9 @@ def _degrees(angle: float) -> float:
     return round(math.degrees(angle), 2) % 360
 
 
-def measure(voices: Sequence[Voice], truth: Truth, mixture: Clip) -> tuple[Figures, tuple[Figures, ...]]:
+def measure(
+    voices: Sequence[Voice], truth: Truth, mixture: Clip, axis: float | None = None
+) -> tuple[Figures, tuple[Figures, ...]]:
     """Figures of what was found, and of every true voice; one that was not found has none.
 
     SI-SDR is that of the matching with the highest sum, angles are matched by themselves.
@@ -141,17 +147,18 @@ def measure(voices: Sequence[Voice], truth: Truth, mixture: Clip) -> tuple[Figur
     Args:
         truth: with references of one channel, as long as the mixture.
         mixture: what the first microphone heard.
+        axis: see `Search`.
     """
     rows = [dict.fromkeys((*SEPARATION, *ANGULAR)) for _ in range(truth.count)]
     if truth.references:
         for k, voice in _most_alike(voices, truth.references):
             rows[k] |= separation_figures(truth.references[k], voice.clip, mixture)
     if truth.paths:
-        distances = angular_distances(voices, truth, mixture.seconds)
+        distances = angular_distances(voices, truth, mixture.seconds, axis)
         for k, found in match_distances(distances).pairs:
             rows[k]["angular_error_degrees"] = _figure(math.degrees(distances[k, found]))
     means = mean_figures(_numbered(rows)) or dict.fromkeys((*SEPARATION, *ANGULAR))
-    return means | _counts(voices, truth, mixture.seconds), tuple(rows)
+    return means | _counts(voices, truth, mixture.seconds, axis), tuple(rows)
 
 
 def measure_oracles(images: np.ndarray, mixture: Clip) -> dict[str, tuple[Figures, ...]]:
@@ -181,18 +188,23 @@ def separation_figures(reference: Clip, estimate: Clip, mixture: Clip) -> Figure
     return dict(zip(SEPARATION, map(_figure, values), strict=True))
 
 
-def match_directions(voices: Sequence[Voice], truth: Truth, seconds: float) -> Matching:
-    """Which voices are within 10 degrees of which true ones."""
-    return match_distances(angular_distances(voices, truth, seconds), TOLERANCE)
+def match_directions(voices: Sequence[Voice], truth: Truth, seconds: float, axis: float | None = None) -> Matching:
+    """Which voices are within 10 degrees of which true ones, or of their mirror images about an array's axis."""
+    return match_distances(angular_distances(voices, truth, seconds, axis), TOLERANCE)
 
 
-def angular_distances(voices: Sequence[Voice], truth: Truth, seconds: float) -> np.ndarray:
-    """From every true voice to every voice, the mean over its track, in radians: [truth, voices]."""
+def angular_distances(voices: Sequence[Voice], truth: Truth, seconds: float, axis: float | None = None) -> np.ndarray:
+    """From every true voice to every voice, the mean over its track, in radians: [truth, voices].
+
+    Args:
+        axis: see `Search`.
+    """
     distances = np.zeros((len(truth.paths), len(voices)))
     for j, voice in enumerate(voices):
         times, angles = np.array(voice.track or [(seconds / 2, voice.angle)]).T
         for i, path in enumerate(truth.paths):
-            distances[i, j] = angular_distance(angles, _angles_at(path, times / seconds)).mean()
+            true = _angles_at(path, times / seconds)
+            distances[i, j] = angular_distance(fold(angles, axis), fold(true, axis)).mean()
     return distances
 
 
@@ -201,10 +213,10 @@ def _angles_at(path: Sequence[float], times: np.ndarray) -> np.ndarray:
     return np.interp(times * len(path) - 0.5, np.arange(len(path)), np.unwrap(path))
 
 
-def _counts(voices: Sequence[Voice], truth: Truth, seconds: float) -> Figures:
+def _counts(voices: Sequence[Voice], truth: Truth, seconds: float, axis: float | None) -> Figures:
     if not truth.paths:
         return dict.fromkeys(COUNTS)
-    matching = match_directions(voices, truth, seconds)
+    matching = match_directions(voices, truth, seconds, axis)
     return dict(zip(COUNTS, map(_figure, (matching.precision, matching.recall)), strict=True))
 
 

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from core.arrays.channel_check import ChannelFault, find_copies
 from core.arrays.doa.tracking import VoiceTrack
 from core.arrays.finding import Chunked, Finder, SearchStep
 from core.arrays.geometry import ArrayGeometry
+from core.arrays.phase_check import is_one_plane_wave
 from core.errors import InputError
 from core.generators import mapped
 from core.signal.clip import Clip
@@ -51,13 +54,32 @@ class Microphones:
         """These microphones of something that the whole array heard, [mics, frames]."""
         return samples if self.numbers is None else samples[list(self.numbers)]
 
+    @cached_property
+    def copies(self) -> list[ChannelFault]:
+        """Groups of microphones that carry one signal."""
+        return find_copies(self.clip.samples)
+
+    @cached_property
+    def copied(self) -> frozenset[int]:
+        """Those of which nobody knows what they heard; none where a single plane wave explains every copy."""
+        if not self.copies or is_one_plane_wave(self.clip.samples, self.clip.sample_rate, self.geometry):
+            return frozenset()
+        return frozenset(k for fault in self.copies for k in fault.microphones)
+
     def live(self) -> "Microphones":
-        """Those that hear something; all where none does.
+        """Those that hear something of their own; all where none hears anything.
 
         Raises:
-            InputError: a single one does.
+            InputError: fewer than two do.
         """
-        numbers = tuple(np.flatnonzero(~silent(self.clip.samples)).tolist())
+        hearing = np.flatnonzero(~silent(self.clip.samples)).tolist()
+        numbers = tuple(k for k in hearing if k not in self.copied)
+        if self.copied and len(numbers) < 2:
+            groups = " and ".join(" = ".join(map(str, fault.microphones)) for fault in self.copies)
+            raise InputError(
+                f"Microphones {groups} carry one signal, but a direction needs two microphones with signals of their "
+                "own; choose the device's raw channels."
+            )
         if len(numbers) == 1:
             raise InputError(
                 f"Only microphone {numbers[0]} hears anything, but a direction needs two; check the channels."

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.arrays.geometry import ARRAYS, ArrayGeometry, microphones_of
+from core.arrays.geometry import ARRAYS, ArrayGeometry, channels_of, microphones_of
+from core.arrays.phase_check import check_stream
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.files import probe, read_clip
@@ -90,6 +91,8 @@ def from_file(
     if stream.raw_channels and not channels:
         numbers = ", ".join(map(str, stream.raw_channels))
         notes.append(f"Of the {clip.channels} channels the raw ones are the microphones: {numbers}, counted from 0.")
+    chosen = channels_of(clip.channels, array, channels)
+    notes += [fault.sentence for fault in check_stream(clip.samples, clip.sample_rate, array, chosen)]
     facts = {"start": start, "seconds": loaded.seconds, "notes": tuple(notes)}
     return ArrayRecording(loaded.name, microphones, _picked(array), stream, **facts)
 

@@ -6,24 +6,29 @@ from html import escape
 import numpy as np
 
 from core.arrays.channel_check import ChannelFault, check_levels, check_order, tapped_channels
+from core.arrays.delay_check import check_delays
 from core.arrays.geometry import ArrayGeometry
+from core.arrays.phase_check import check_phases
 from demos.page.html import seconds_text
 
 LEVEL_SECONDS = 3.0  # of live sound for its levels
 PATIENCE_SECONDS = 18.0  # for taps on all microphones
 
 
-def levels_html(samples: np.ndarray, sample_rate: int) -> str:
-    """The level of every microphone, and its faults.
+def levels_html(samples: np.ndarray, sample_rate: int, array: ArrayGeometry) -> str:
+    """The level of every microphone, its faults, and whether phases or delays contradict the array.
 
     Args:
         samples: [mics, frames].
     """
+    faults = check_levels(samples)
+    if all(fault.kind != "copied" for fault in faults):
+        faults += check_phases(samples, sample_rate, array) or check_delays(samples, sample_rate, array)
     levels = 10 * np.log10(np.maximum(np.mean(np.square(samples, dtype=np.float64), axis=1), 1e-12))
     meters = "".join(_meter(k, level) for k, level in enumerate(levels))
     seconds = seconds_text(samples.shape[1] / sample_rate)
     well = f"All {len(samples)} microphones sound as they should, in {seconds} of it."
-    return f'<ul class="meters">{meters}</ul>{_faults_html(check_levels(samples), well)}'
+    return f'<ul class="meters">{meters}</ul>{_faults_html(faults, well)}'
 
 
 def order_html(samples: np.ndarray, sample_rate: int, stream: ArrayGeometry) -> str:

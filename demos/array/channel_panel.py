@@ -33,12 +33,13 @@ class ChannelPanel:
 
     def _check_levels(self, values: dict, request: gr.Request) -> str:
         try:
-            clip = self._input.recording(values, request.session_hash).clip
+            recording = self._input.recording(values, request.session_hash)
         except InputError as error:
             return html.notes_html([str(error)])
+        clip = recording.clip
         if values[self.ui.kind] == LIVE:
             clip = clip.cut(max(clip.frames - round(channel_check.LEVEL_SECONDS * clip.sample_rate), 0), clip.frames)
-        return channel_check.levels_html(clip.samples, clip.sample_rate)
+        return channel_check.levels_html(clip.samples, clip.sample_rate, recording.array)
 
     def _check_order(self, values: dict, request: gr.Request) -> dict:
         """Checks a recording at once; live, waits for the taps."""

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import numpy as np
 
-from core.arrays.geometry import ArrayGeometry
+from core.arrays.geometry import ArrayGeometry, mirror_note
 from core.arrays.live.localizer import LiveLocalizer, LiveView
 from core.arrays.live.ring_buffer import RingBuffer
 from core.arrays.live.sources import AudioSource, SourceStatus
@@ -145,9 +145,10 @@ def _no_source() -> None:
 
 
 def array_message(array: ArrayGeometry) -> Mapping:
-    """An array for the page: positions of the microphones, scaled to a radius of 1."""
+    """An array for the page: positions of the microphones, scaled to a radius of 1, and what it cannot tell."""
     radius = array.radius or 1.0
-    return {"name": array.name, "mics": [[round(x / radius, 4), round(y / radius, 4)] for x, y in array.positions]}
+    microphones = [[round(x / radius, 4), round(y / radius, 4)] for x, y in array.positions]
+    return {"name": array.name, "mics": microphones, "note": mirror_note(array)}
 
 
 def view_message(view: LiveView) -> Mapping:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import count
 
+from core.arrays.angles import fold
 from core.arrays.doa.matching import match_angles
 from core.signal.clip import Clip
 from core.tasks.progress import Result, Voice
@@ -13,10 +14,14 @@ from demos.page import html, plots
 from demos.page.scope import Track, View
 
 
-def numbered_voices(result: Result, truth: Truth | None) -> dict[int, Voice]:
-    """The voices by number: that of the nearest true voice within `html.BESIDE`, else the next free one."""
-    paths = [path[0] for path in truth.paths] if truth else []
-    pairs = match_angles(paths, [voice.angle for voice in result.voices], html.BESIDE).pairs
+def numbered_voices(result: Result, truth: Truth | None, axis: float | None = None) -> dict[int, Voice]:
+    """The voices by number: that of the nearest true voice within `html.BESIDE`, else the next free one.
+
+    Args:
+        axis: of an array that cannot tell mirror images apart, see `ArrayGeometry`.
+    """
+    paths = [fold(path[0], axis) for path in truth.paths] if truth else []
+    pairs = match_angles(paths, [fold(voice.angle, axis) for voice in result.voices], html.BESIDE).pairs
     known = {found: true + 1 for true, found in pairs}
     free = (number for number in count(1) if number not in known.values())
     numbers = [known[k] if k in known else next(free) for k in range(len(result.voices))]

@@ -102,7 +102,7 @@ class LocalizationPanel(Runner):
                     yield self.buttons(running=False) | self._conclude(item, recording, looks, key)
 
     def _conclude(self, result: Result, recording: ArrayRecording, looks: list, key: str) -> dict:
-        ui, voices = self.ui, numbered_voices(result, recording.truth)
+        ui, voices = self.ui, numbered_voices(result, recording.truth, recording.array.axis)
         truth = [path[0] for path in recording.truth.paths] if recording.truth else []
         stems = {f"voice-{number}": voice.clip for number, voice in voices.items()}
         return {

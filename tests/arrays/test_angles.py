@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from core.arrays.angles import WINDOWS, angular_distance, halves, tiling, wrap
+from core.arrays.angles import WINDOWS, angular_distance, fold, halves, tiling, wrap
 from core.arrays.doa.matching import match_angles
 from core.evaluation.parity import run_parity
 
@@ -33,6 +33,15 @@ def test_halving_all_windows_gives_the_next_tiling():
 def test_no_window_reaches_over_pi():
     for window in WINDOWS:
         assert np.abs(tiling(window)).max() + window / 2 == pytest.approx(math.pi)
+
+
+def test_mirror_images_are_one_on_one_side_of_a_line():
+    for axis in np.deg2rad([0.0, 45.0, 135.0]):
+        angles = np.linspace(-10, 10, 101)
+        folded = fold(angles, axis)
+        assert np.allclose(np.cos(folded - axis), np.cos(angles - axis)) and (np.sin(folded - axis) > -1e-9).all()
+        assert np.allclose(folded, fold(2 * axis - angles, axis)) and np.allclose(folded, fold(folded, axis))
+    assert fold(5.0, None) == 5.0
 
 
 def test_matching_counts():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.arrays.channel_check import check_levels, check_order, tapped_channels
+from core.arrays.channel_check import check_levels, check_order, find_copies, tapped_channels
 from core.arrays.geometry import ARRAYS
 from tests.arrays.sounds import RATE, RESPEAKER, babble, plane_wave
 
@@ -60,6 +60,17 @@ def test_copies_are_named(sound):
     sound[3] = sound[1]
     (fault,) = check_levels(sound)
     assert (fault.kind, fault.microphones) == ("copied", (1, 3))
+
+
+@pytest.mark.parametrize("gain", [0.3, -1.0])
+def test_copies_are_named_whatever_their_gain_and_offset(sound, gain):
+    sound[3] = gain * sound[1]
+    (fault,) = find_copies(sound + 0.2)
+    assert (fault.kind, fault.microphones) == ("copied", (1, 3))
+
+
+def test_an_offset_that_all_share_makes_no_copies(sound):
+    assert find_copies(1e-2 * sound + 0.9) == []
 
 
 def test_swapped_channels_are_named_with_the_right_order():

@@ -42,6 +42,17 @@ def test_known_arrays(name, count, radius):
     assert (array.count, array.radius, array.sample_rate) == (count, pytest.approx(radius), 16000)
 
 
+@pytest.mark.parametrize("degrees", [0, 30, 90, 135])
+def test_microphones_on_a_line_have_an_axis(degrees):
+    along = np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
+    line = [tuple(0.3 + step * along) for step in (0.1, -0.05, 0.02, 0.0)]
+    assert np.rad2deg(ArrayGeometry("line", tuple(line)).axis) == pytest.approx(degrees)
+    assert np.rad2deg(ArrayGeometry("two", tuple(line[:2])).axis) == pytest.approx(degrees)
+    bent = line[3] + 0.005 * np.array([-along[1], along[0]])
+    assert ArrayGeometry("bent", (*line[:3], tuple(bent))).axis is None
+    assert circular("pair", 2, 0.05).axis == 0 and all(array.axis is None for array in ARRAYS.values())
+
+
 def test_described_by_positions(described):
     array = described({"name": "mine", "positions": SQUARE, "sample_rate": 48000, "raw_channels": [3, 2, 1, 0]})
     assert (array.name, array.sample_rate, array.raw_channels) == ("mine", 48000, (3, 2, 1, 0))

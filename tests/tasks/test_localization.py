@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from core.arrays.angles import angular_distance
 from core.arrays.cone.finder import ConeFinder
 from core.arrays.finding import Stage
 from core.arrays.geometry import ArrayGeometry, circular
 from core.errors import InputError
+from core.generators import finished
 from core.signal.clip import Clip
 from core.signal.resampling import resample
 from core.tasks.localization import localize
@@ -17,10 +17,11 @@ from core.tasks.settings import Settings
 from core.tasks.voice_search import Microphones, Request, find_voices
 from core.tasks.voices import Truth
 from tests.arrays.example_scenes import voices
-from tests.arrays.sounds import RATE, RESPEAKER, babble
+from tests.arrays.sounds import RATE, RESPEAKER, babble, plane_wave
 from tests.runs import finish, gathered
 
 pytestmark = pytest.mark.usefixtures("no_bundled_separator")
+LINE = ArrayGeometry("line", tuple((0.05 * k - 0.075, 0.0) for k in range(4)))
 SILENCE = np.zeros((4, RATE), dtype=np.float32)
 
 
@@ -117,6 +118,15 @@ def test_a_dead_microphone_is_named_and_left_out(pair):
     assert any("as microphone 1 hears them" in note for note in result.notes)
 
 
+class Aligned:
+    """A separator that hears in a window what all microphones have in common when they are aligned to it."""
+
+    levels = 5
+
+    def encode(self, mixture, steering):
+        return lambda angles, level: steering.towards(mixture, angles).mean(dim=1, keepdim=True).expand(-1, 4, -1)
+
+
 class Quiet:
     """A separator that hears a hundredth of the mixture everywhere."""
 
@@ -204,10 +214,85 @@ def test_coincident_microphones():
         ArrayGeometry("bad", ((0.0, 0.0), (0.0, 0.0)))
 
 
-def test_two_microphones_are_an_array():
+def told(result: Result, words: str) -> bool:
+    return any(words in note for note in result.notes)
+
+
+@pytest.mark.parametrize("method", ["srp-phat", "music"])
+@pytest.mark.parametrize("count", [2, None])
+def test_a_line_of_microphones_finds_every_voice_once(method, count):
+    """A truth on the other side is found as well: that of the mirror image sounds alike."""
+    images = voices(60, 220, array=LINE)
+    truth = known(images, [60], [220])
+    result = finish(localize(Clip(images.sum(axis=0), RATE), LINE, method=method, voices=count, truth=truth))
+    assert degrees(result) == pytest.approx([60, 140], abs=8)
+    assert result.metrics["precision"] == result.metrics["recall"] == 1
+    assert result.metrics["angular_error_degrees"] < 8 and told(result, "mirror image")
+    for voice in result.report["voices"]:
+        assert voice["angle_degrees"] + voice["mirror_degrees"] == pytest.approx(360)
+
+
+def test_a_voice_that_walks_past_a_line_of_microphones_is_one():
+    images = voices(range(60, 150, 10), array=LINE)
+    truth = known(images, range(-60, -150, -10))
+    result = finish(localize(Clip(images.sum(axis=0), RATE), LINE, method="music", voices=1, moving=True, truth=truth))
+    assert len(result.voices) == 1 and result.metrics["angular_error_degrees"] < 8
+
+
+@pytest.mark.parametrize("degrees_of_voice", [60, -60, 175])
+def test_two_microphones_find_a_voice_once(degrees_of_voice):
     array = circular("pair", 2, 0.05)
-    images = voices(60, array=array)
-    result = finish(localize(Clip(images.sum(axis=0), RATE), array, voices=1))
-    (voice,) = result.voices
-    mirrored = min(angular_distance(voice.angle, np.deg2rad(angle)) for angle in (60, -60))
-    assert np.rad2deg(mirrored) < 8, "a line of microphones cannot tell a direction from its mirror image"
+    images = voices(degrees_of_voice, array=array)
+    truth = known(images, [degrees_of_voice])
+    result = finish(localize(Clip(images.sum(axis=0), RATE), array, voices=1, truth=truth))
+    assert result.metrics["precision"] == result.metrics["recall"] == 1 and told(result, "mirror image")
+    assert degrees(result)[0] <= 180
+
+
+def test_a_search_with_windows_finds_a_voice_and_its_mirror_image_once(register_separator):
+    """A separator that hears the mixture everywhere: duplicates are those of both sides."""
+    images = voices(60, array=LINE, seconds=1.0)
+    request = Request(None, False, 3.0, None)
+    found = finished(
+        find_voices(Microphones(Clip(images.sum(axis=0), RATE), LINE), ConeFinder(Aligned()), RATE, request)
+    )
+    assert len(found) == 1 and np.rad2deg(found[0].angle) == pytest.approx(60, abs=8)
+
+
+def test_one_signal_in_all_channels_is_refused(pair):
+    same = np.repeat(pair.sum(axis=0)[:1], 4, axis=0)
+    for gains in ([1, 1, 1, 1], [1, 0.5, -1, 0.9]):
+        with pytest.raises(InputError, match="0 = 1 = 2 = 3 carry one signal.*raw channels"):
+            list(localize(Clip(same * np.array(gains)[:, None], RATE), RESPEAKER, voices=2))
+
+
+def test_two_pairs_of_copies_are_refused(pair):
+    with pytest.raises(InputError, match="0 = 1 and 2 = 3 carry one signal"):
+        list(localize(Clip(pair.sum(axis=0)[[0, 0, 1, 1]], RATE), RESPEAKER))
+
+
+def test_copies_are_named_and_left_out():
+    array = circular("circle-6", 6, 0.0725)
+    images = voices(40, 200, array=array)
+    heard = images.sum(axis=0)
+    heard[4] = heard[1]
+    result = finish(localize(Clip(heard, RATE), array, truth=known(images, [40], [200])))
+    assert told(result, "Microphones 1 and 4 carry one signal") and told(result, "left out")
+    assert result.metrics["precision"] == result.metrics["recall"] == 1
+
+
+def test_a_plane_wave_that_reaches_two_microphones_at_once_is_no_copy():
+    """Free field without noise: the channels of a pair are equal, as the array says."""
+    heard = plane_wave(babble(0), RESPEAKER, np.pi / 4)
+    assert np.allclose(heard[0], heard[1]) and np.allclose(heard[2], heard[3])
+    result = finish(localize(Clip(heard.astype(np.float32), RATE), RESPEAKER, voices=1))
+    assert degrees(result) == pytest.approx([45], abs=2) and told(result, "Microphones 0 and 1 carry one signal")
+
+
+def test_channels_that_contradict_the_array_are_told(pair):
+    heard = pair.sum(axis=0)
+    assert not told(finish(localize(Clip(heard, RATE), RESPEAKER)), "contradict")
+    assert told(finish(localize(Clip(heard[[1, 0, 2, 3]], RATE), RESPEAKER)), "contradict the array respeaker-4")
+    stream = np.stack([heard[0], heard.mean(axis=0), *heard])
+    assert told(finish(localize(Clip(stream, RATE), RESPEAKER)), "those of 2, 3, 4, 5 fit")
+    assert not told(finish(localize(Clip(stream, RATE), RESPEAKER, channels=(2, 3, 4, 5))), "contradict")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.arrays.angles import halves, tiling, width
+from core.arrays.angles import fold, halves, tiling, width
 from core.arrays.cone.suppression import RADIUS, SIMILARITY_CUTOFF_DB, suppress
 from core.arrays.doa.tracking import Detection
 from core.arrays.energy import Rms, mean_rms
@@ -115,9 +115,10 @@ def _candidates(angles: list[float], voices: Tensor, settings: SearchSettings) -
 
 
 def _detections(candidates: tuple[Candidate, ...], voices: Tensor, steering: Steering) -> list[Detection]:
-    """The candidates that are kept, with their voices `[candidates, mics, frames]`."""
+    """The candidates that are kept, with their voices `[candidates, mics, frames]`; mirror images share an angle."""
+    axis = steering.geometry.axis
     return [
-        Detection(candidate.angle, candidate.energy, steering.back(voice, candidate.angle).numpy())
+        Detection(fold(candidate.angle, axis), candidate.energy, steering.back(voice, candidate.angle).numpy())
         for candidate, voice in zip(candidates, voices, strict=True)
         if candidate.kept
     ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.arrays.angles import angular_distance
+from core.arrays.angles import angular_distance, fold
 from core.arrays.cone.refinement import ITERATIONS, refine
 from core.arrays.doa.spatial_spectra import STEP_DEGREES, SteeredResponse, grid
 from core.arrays.energy import rms
@@ -121,5 +121,6 @@ def _candidate(
     if level > SILENCE:
         near = angular_distance(around, angle) < NEAR
         angle = float(around[np.where(near, response.power_of_turns(stft(image)), -np.inf).argmax()])
+        angle = fold(angle, response.axis)
     peak = float(peaks[angular_distance(around, angle) < AROUND].max())
     return DirectionCandidate(number, angle, 20 * np.log10(level + SILENCE), peak)

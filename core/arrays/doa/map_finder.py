@@ -40,7 +40,7 @@ class MapFinder:
         floor = 0.0 if voices else PEAK_FLOORS[self.method]
         found = []
         for number, (chunk, power) in enumerate(zip(recording, maps, strict=True)):
-            angles = find_peaks(power, voices or MOST_VOICES, floor=floor)
+            angles = find_peaks(power, voices or MOST_VOICES, floor=floor, axis=recording.geometry.axis)
             found.append(_beamformed(chunk, recording, angles))
             yield SearchStep(number, 0.5 + (number + 1) / (2 * len(recording)), power=power)
         tracks = link(found, moving=True) if moving else tracks_of_still_voices(found)

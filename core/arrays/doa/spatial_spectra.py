@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from core.arrays.angles import angular_distance
+from core.arrays.angles import angular_distance, fold
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.spectra import N_FFT, bin_frequencies, steering_vectors
 
@@ -33,6 +33,10 @@ class SteeredResponse:
         n_fft: of their spectra.
         step_degrees: between two angles.
         band_hz: lowest and highest frequency used.
+
+    Attributes:
+        angles: of the map, in radians.
+        axis: of the array, see `ArrayGeometry`.
     """
 
     def __init__(
@@ -45,7 +49,7 @@ class SteeredResponse:
         band_hz: tuple[float, float] = BAND_HZ,
     ):
         frequencies = bin_frequencies(sample_rate, n_fft)
-        self.angles = grid(step_degrees)
+        self.angles, self.axis = grid(step_degrees), geometry.axis
         self._band = (frequencies >= band_hz[0]) & (frequencies <= band_hz[1])
         self._first, self._second = np.triu_indices(geometry.count, 1)
         self._expected = self._table(geometry, frequencies[self._band])
@@ -139,7 +143,13 @@ def music(
     return method.grid.values
 
 
-def find_peaks(power: np.ndarray, count: int, separation: float = SEPARATION, floor: float = 0.0) -> np.ndarray:
+def find_peaks(
+    power: np.ndarray,
+    count: int,
+    separation: float = SEPARATION,
+    floor: float = 0.0,
+    axis: float | None = None,
+) -> np.ndarray:
     """The highest local maxima of a map that lie apart, each refined by the parabola through its neighbours.
 
     Args:
@@ -147,6 +157,7 @@ def find_peaks(power: np.ndarray, count: int, separation: float = SEPARATION, fl
         count: most peaks.
         separation: least angle between two of them, in radians.
         floor: least height of a peak, as a share of the map's range.
+        axis: of an array that cannot tell mirror images apart, see `ArrayGeometry`: both are one peak, on one side.
 
     Returns:
         At most `count` angles in [0, 2 pi), highest peak first.
@@ -157,7 +168,7 @@ def find_peaks(power: np.ndarray, count: int, separation: float = SEPARATION, fl
     step, chosen = 2 * np.pi / len(power), []
     for peak in candidates[np.argsort(-power[candidates], kind="stable")]:
         curvature = before[peak] - 2 * power[peak] + after[peak]
-        angle = (peak + 0.5 * (before[peak] - after[peak]) / curvature) * step % (2 * np.pi)
+        angle = fold((peak + 0.5 * (before[peak] - after[peak]) / curvature) * step % (2 * np.pi), axis)
         if all(angular_distance(angle, other) >= separation for other in chosen):
             chosen.append(angle)
     return np.array(chosen[:count])

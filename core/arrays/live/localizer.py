@@ -108,7 +108,7 @@ class LiveLocalizer:
 
     def _peaks(self) -> np.ndarray:
         step = 2 * np.pi / len(self._energy)
-        peaks = find_peaks(self._energy, MOST_SOURCES)
+        peaks = find_peaks(self._energy, MOST_SOURCES, axis=self._response.axis)
         heights = self._energy[np.rint(peaks / step).astype(int) % len(self._energy)]
         return peaks[heights > FAINTEST * self._loudest]
 

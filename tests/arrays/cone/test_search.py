@@ -15,7 +15,7 @@ from core.arrays.cone.targets import training_pair
 from core.arrays.doa.tracking import Detection
 from core.arrays.energy import mean_rms
 from core.arrays.finding import Stage
-from core.arrays.geometry import circular
+from core.arrays.geometry import ArrayGeometry, circular
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.evaluation.parity import run_parity
@@ -52,6 +52,31 @@ class Oracle:
     def _inside(self, centre: float, level: int) -> torch.Tensor:
         inside = [s for a, s in self.sources.items() if angular_distance(a, centre) < width(level) / 2]
         return sum(inside, torch.zeros(6, FRAMES))
+
+
+class OneSided:
+    """Knows a source beside a line of microphones, and hears it in the windows of its mirror image as well."""
+
+    levels = len(WINDOWS)
+
+    def __init__(self, source: np.ndarray, angle: float):
+        self.source, self.angle = torch.from_numpy(source).float(), angle
+
+    def encode(self, mixture: torch.Tensor, steering: Steering):
+        def heard(centre, level):
+            near = min(angular_distance(own, centre) for own in (self.angle, -self.angle)) < width(level) / 2
+            return steering.towards(steering.back(self.source.expand(1, 4, -1), [self.angle])[0], centre) * near
+
+        return lambda angles, level: torch.stack([heard(angle, level) for angle in angles])
+
+
+@pytest.mark.parametrize("degrees", [62.0, -62.0])
+def test_beside_a_line_of_microphones_mirror_images_are_one(degrees):
+    line = ArrayGeometry("line", tuple((0.05 * k, 0.0) for k in range(4)))
+    extractor = OneSided(0.1 * RNG.standard_normal(FRAMES), np.deg2rad(degrees))
+    _, found = gathered(search(np.zeros((4, FRAMES)), line, RATE, extractor))
+    (detected,) = found
+    assert np.rad2deg(detected.angle) == pytest.approx(62, abs=3)
 
 
 def oracle(*angles: float, **settings) -> Oracle:

@@ -6,9 +6,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from core.arrays.angles import angular_distance
+from core.arrays.angles import angular_distance, fold
 from core.arrays.doa.spatial_spectra import SteeredResponse, find_peaks, grid, music
-from core.arrays.geometry import ARRAYS, circular
+from core.arrays.geometry import ARRAYS, ArrayGeometry, circular
 from core.arrays.scenes.random_scene import RealisticRooms, draw_scene
 from core.arrays.scenes.scene import render
 from core.arrays.spectra import N_FFT, stft
@@ -22,6 +22,18 @@ def test_a_plane_wave_is_located_within_half_a_degree(array, degrees, step):
     spectra = stft(plane_wave(babble(0), array, np.deg2rad(degrees)))
     (found,) = find_peaks(SteeredResponse(array, RATE, step_degrees=step).power(spectra), 1)
     assert np.rad2deg(angular_distance(found, np.deg2rad(degrees))) < 0.5
+
+
+@pytest.mark.parametrize("degrees", [2.0, 31.0, 97.0, 178.5, 250.0])
+def test_a_line_of_microphones_has_one_peak_for_a_plane_wave_and_its_mirror_image(degrees):
+    line = ArrayGeometry("line", tuple((0.04 * k, 0.0) for k in range(4)))
+    powers = [
+        SteeredResponse(line, RATE).power(stft(plane_wave(babble(0), line, np.deg2rad(angle))))
+        for angle in (degrees, -degrees)
+    ]
+    np.testing.assert_allclose(*powers, atol=1e-5)
+    (found,) = find_peaks(powers[0], 5, floor=0.9, axis=line.axis)
+    assert np.rad2deg(angular_distance(found, fold(np.deg2rad(degrees), 0.0))) < 2 and found <= np.pi
 
 
 @pytest.mark.parametrize("normalised", [False, True], ids=["music", "norm-music"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.arrays.angles import angular_distance
-from core.arrays.geometry import ARRAYS
+from core.arrays.geometry import ARRAYS, ArrayGeometry
 from core.arrays.live.localizer import LiveLocalizer, LiveView
 from core.arrays.live.sources import Clock, RecordingSource, SimulatedSource, SourceStatus
 from core.arrays.live.tracker import Tracker
@@ -46,6 +46,14 @@ def test_a_voice_is_located(array, degrees):
     assert degrees_off(source.angle, degrees) < 5
     assert degrees_off(view.energy.argmax() * 2 * np.pi / len(view.energy), degrees) < 5
     assert source.level_db == pytest.approx(view.level_db, abs=1)
+
+
+def test_a_line_of_microphones_hears_a_voice_once():
+    """Its mirror image sounds alike, so both are one source, on one side."""
+    line = ArrayGeometry("line", tuple((0.04 * k, 0.0) for k in range(4)))
+    for degrees in (120.0, 240.0):
+        (source,) = until(2.5, LiveLocalizer(simulated([speech(3)], [degrees], line)).views()).sources
+        assert degrees_off(source.angle, 120) < 5
 
 
 def test_a_voice_is_followed_when_it_moves():

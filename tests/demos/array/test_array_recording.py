@@ -8,6 +8,7 @@ import soundfile
 
 from core.arrays.geometry import ARRAYS, circular, read_array
 from core.errors import InputError
+from demos import api
 from demos.array import array_recording
 from demos.array.array_recording import (
     beginning_of,
@@ -18,6 +19,7 @@ from demos.array.array_recording import (
 )
 from demos.array.live_session import LiveSession
 from demos.array.room import FIRST_VOICES, Arrangement
+from tests.arrays.example_scenes import voices
 
 RESPEAKER, CIRCLE = ARRAYS["respeaker-4"], ARRAYS["circle-6"]
 
@@ -55,6 +57,19 @@ def test_channels_can_be_named(record):
     channels = (3, 2, 1, 0)
     recording = from_file(record(5, channels=channels), RESPEAKER, channels, 0.0, None)
     assert first_samples(recording) == [4, 3, 2, 1] and recording.stream.raw_channels == (3, 2, 1, 0)
+
+
+def test_raw_channels_elsewhere_in_a_stream_are_told_by_page_and_api(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    heard = voices(40, 200, seconds=1.0).sum(axis=0)
+    stream, path = np.concatenate([np.repeat(heard.mean(axis=0, keepdims=True), 2, axis=0), heard]), tmp_path / "s.wav"
+    soundfile.write(path, stream.T, 16000, subtype="FLOAT")
+    recording = from_file(load_recording(str(path), RESPEAKER, None, None), RESPEAKER, None, 0.0, None)
+    assert "those of 2, 3, 4, 5 fit" in recording.notes[-1]
+    *_, (_, report) = api._localize(str(path), method="srp-phat")
+    assert any("those of 2, 3, 4, 5 fit" in note for note in report["notes"])
+    *_, (_, report) = api._localize(str(path), method="srp-phat", channels="2,3,4,5")
+    assert not any("contradict" in note for note in report["notes"])
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

@@ -4,8 +4,8 @@ import numpy as np
 
 from core.arrays.geometry import ARRAYS
 from demos.array.channel_check import levels_html, order_html, taps_html, taps_in
-
-RATE = 16000
+from tests.arrays.example_scenes import voices
+from tests.arrays.sounds import RATE, RESPEAKER
 
 
 def tapped(order, seconds: float = 6.0) -> np.ndarray:
@@ -21,10 +21,18 @@ def tapped(order, seconds: float = 6.0) -> np.ndarray:
 
 def test_levels_name_what_is_silent():
     samples = 0.1 * np.random.default_rng(0).standard_normal((4, RATE))
-    assert "sound as they should, in 1.0 s" in levels_html(samples, RATE)
+    assert "sound as they should, in 1.0 s" in levels_html(samples, RATE, RESPEAKER)
     samples[2] = 0
-    html = levels_html(samples, RATE)
+    html = levels_html(samples, RATE, RESPEAKER)
     assert "Microphone 2 is silent" in html and html.count("<li>") == 4 and "−20 dB" in html
+
+
+def test_phases_that_contradict_the_array_are_told_beside_the_levels():
+    heard = voices(40, 200).sum(axis=0)
+    assert "sound as they should" in levels_html(heard, RATE, RESPEAKER)
+    assert "contradict the array" in levels_html(heard[[1, 0, 2, 3]], RATE, RESPEAKER)
+    copies = levels_html(heard[[0, 0, 1, 2]], RATE, RESPEAKER)
+    assert "carry one signal" in copies and "contradict" not in copies
 
 
 def test_taps_are_followed_and_judged():

@@ -25,6 +25,7 @@ def source(seconds: float = 2.0, degrees: float = 90.0, loop: bool = False) -> R
 
 def test_a_view_names_its_array_and_says_what_is_heard():
     first, *views, last = LiveSession(source).messages()
+    assert not first["array"]["note"], "it tells all directions apart"
     assert first["array"]["name"] == "respeaker-4" and np.allclose(first["array"]["mics"][1], [0, 1], atol=1e-3)
     assert last == {"end": "The sound has ended."}
     energy = np.frombuffer(base64.b64decode(views[-1]["energy"]), np.uint8)
@@ -109,6 +110,10 @@ def test_what_can_be_mended_is_said_and_our_own_mistakes_are_not(caplog):
 
     assert list(LiveSession(refused).messages()) == [{"end": "There is no sound device 'x'; choose one of y."}]
     assert list(LiveSession(broken).messages()) == [{"end": APOLOGY}] and "secret detail" in caplog.text
+
+
+def test_a_line_of_microphones_is_said_to_hear_mirror_images():
+    assert "mirror image" in live_session.array_message(circular("pair", 2, 0.05))["note"]
 
 
 def test_every_array_can_be_drawn():
