@@ -13,7 +13,7 @@ import soundfile
 
 from core.errors import InputError
 from core.signal.containers.flac import flac_layout
-from core.signal.containers.layout import WHOLE, Layout, Patched, Pieces, read_at
+from core.signal.containers.layout import WHOLE, Layout, Part, Patched, Pieces, read_at
 from core.signal.containers.mpeg import is_mpeg, mpeg_layout
 from core.signal.containers.ogg import ogg_layout
 from core.signal.containers.sizes import unfinished_layout, wave_samples
@@ -39,7 +39,7 @@ class _Sequential(soundfile.SoundFile):
         if frame and super().seekable():
             skipped = min(frame, MP3_RUN_UP) if self.format == "MP3" else 0
             self.seek(frame - skipped)
-        while skipped and (read := len(self.read(min(skipped, BLOCK_FRAMES)))):
+        while skipped and (read := len(self.read(min(skipped, BLOCK_FRAMES), dtype="float32"))):
             skipped -= read
 
 
@@ -51,7 +51,7 @@ class SoundFile:
         frames: samples per channel; None if unknown before they are decoded.
         missing: samples that headers promise beyond them.
         ends_early: the file holds less than its header says.
-        streams: what follows each other in it, and the frames of each.
+        parts: the streams that follow each other in it.
         notes: for the user.
     """
 
@@ -61,12 +61,12 @@ class SoundFile:
     frames: int | None
     missing: int
     ends_early: bool
-    streams: tuple[tuple[Pieces, int | None], ...]
+    parts: tuple[Part, ...]
     notes: tuple[str, ...] = ()
 
     def blocks(self, first: int, most: int) -> Iterator[np.ndarray]:
         """At most `most` frames from `first` on, as many as can be decoded, `[frames, channels]`."""
-        for pieces, frames in self.streams:
+        for pieces, frames in self.parts:
             if frames is not None and frames <= first:
                 first -= frames
                 continue
@@ -146,27 +146,28 @@ def _layout(raw: BinaryIO, path: Path) -> Layout:
 
 
 def _join(path: Path, layout: Layout) -> SoundFile:
-    """The streams that are of the first one's form, up to one that is not."""
-    first, streams, notes = None, [], ()
-    for pieces in layout.streams:
+    """The parts that are of the first one's form, up to one that is not."""
+    first, parts, notes = None, [], ()
+    for pieces, frames in layout.parts:
         try:
             with _opened(path, pieces) as file:
                 found = _Found(file.format, file.channels, file.samplerate, header_promises_more(file.extra_info))
-                frames = file.frames if 0 <= file.frames < LONGEST_HEADER_CLAIM else None
+                if frames is None and 0 <= file.frames < LONGEST_HEADER_CLAIM:
+                    frames = file.frames
         except soundfile.LibsndfileError:
             if first is None:
                 raise
             found = None
         first = first or found
         if found is None or found[:3] != first[:3]:
-            after = sum(frames or 0 for _, frames in streams) / first.sample_rate
+            after = sum(part.frames or 0 for part in parts) / first.sample_rate
             notes = (f"{path.name} goes on after {after:.2f} s with sound of another kind, which was left out.",)
             break
-        streams.append((pieces, frames))
+        parts.append(Part(pieces, frames))
     ends_early = ogg_lacks_end(path) if first.format == "OGG" else first.promises_more
-    known = [frames for _, frames in streams]
+    known = [part.frames for part in parts]
     total = None if None in known else sum(known)
-    return SoundFile(path, first.channels, first.sample_rate, total, layout.missing, ends_early, tuple(streams), notes)
+    return SoundFile(path, first.channels, first.sample_rate, total, layout.missing, ends_early, tuple(parts), notes)
 
 
 class _Found(NamedTuple):

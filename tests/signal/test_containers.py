@@ -64,6 +64,29 @@ def test_mp3_without_a_xing_header(tmp_path, mode, rate, channels):
     np.testing.assert_allclose(part, samples[:, 2 * rate : 2 * rate + rate // 2], atol=1e-6)
 
 
+@pytest.mark.parametrize(("head", "size", "samples"), [(b"\xff\xfd\x80\0", 417, 1152), (b"\xff\xff\x40\0", 136, 384)])
+def test_mpeg_of_layers_1_and_2(tmp_path, head, size, samples):
+    """Frames of silence, which do not fill up the bitrate that a decoder guesses their number by."""
+    path = tmp_path / "a.mp2"
+    content = head.ljust(size, b"\0") * 300
+    assert held(path, content).shape[1] == 300 * samples
+    path.write_bytes(content[: -size // 2])
+    assert read_clip(path).clip.frames == 299 * samples and "ends early" in read_clip(path).notes[0]
+
+
+def test_mp3_with_a_vbri_header(tmp_path):
+    """Of another encoder: the decoder takes it for a frame with sound."""
+    path = tmp_path / "a.mp3"
+    content = without_xing(mp3(path, sound(3.0)))
+    frames = held(path, content).shape[1] // 1152
+    head = content[:1] + bytes([content[1] | 1, content[2] & 0x0C | 0x90, content[3]])
+    vbri = b"VBRI" + struct.pack(">HHHII", 1, 0, 75, len(content), frames)
+    header = (head.ljust(36, b"\0") + vbri).ljust(144 * 128_000 // RATE, b"\0")
+    assert held(path, header + content).shape[1] == frames * 1152
+    path.write_bytes(header + content[: len(content) // 2])
+    assert read_clip(path).notes[0].startswith(f"a.mp3 ends early: of {frames * 1152 / RATE:.2f} s")
+
+
 @pytest.mark.parametrize("between", [b"", b"TAG" + bytes(125), b"ID3\x04\0\0\0\0\x60\0" + bytes(0x60 << 7)])
 def test_mp3s_one_after_the_other(tmp_path, between):
     """With tags between them or none; each without the delay and padding of its encoder."""

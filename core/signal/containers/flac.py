@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import BinaryIO
 
-from core.signal.containers.layout import Layout, read_at, size_of
+from core.signal.containers.layout import Layout, Part, read_at, size_of
 
 TOTAL = slice(21, 26)  # of the file; the last 36 bits of it are the samples per channel
 FRAME = re.compile(rb"(?=\xff[\xf8\xf9][\x10-\xff][\x00-\xaf])", re.DOTALL)
@@ -21,7 +21,7 @@ def flac_layout(file: BinaryIO) -> Layout:
     if not 0 < frames < 2**36:
         return Layout()
     head[TOTAL] = (int.from_bytes(head[TOTAL], "big") | frames).to_bytes(5, "big")
-    return Layout(((bytes(head), range(TOTAL.stop, size_of(file))),))
+    return Layout((Part((bytes(head), range(TOTAL.stop, size_of(file)))),))
 
 
 def _end_of_last_frame(file: BinaryIO, block_size: int) -> int:

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from core.errors import InputError
 
@@ -15,17 +15,27 @@ Pieces = tuple[bytes | range, ...]
 WHOLE: Pieces = ()
 
 
+class Part(NamedTuple):
+    """A part of a file that is one stream.
+
+    Args:
+        pieces: ranges of the file, or bytes in place of its own; `WHOLE` is the file as it is.
+        frames: samples per channel; None leaves it to a decoder to say.
+    """
+
+    pieces: Pieces = WHOLE
+    frames: int | None = None
+
+
 @dataclass(frozen=True)
 class Layout:
     """The streams in a file, which follow each other.
 
     Args:
-        streams: each as the pieces it is made of, bytes in place of the file's own or ranges of the file; `WHOLE` is
-            the file as it is.
         missing: samples that headers promise, but that are not there.
     """
 
-    streams: tuple[Pieces, ...] = (WHOLE,)
+    parts: tuple[Part, ...] = (Part(),)
     missing: int = 0
 
 

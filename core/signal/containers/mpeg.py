@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO
 
-from core.signal.containers.layout import Layout, Pieces, check_streams, read_at, size_of
+from core.signal.containers.layout import Layout, Part, check_streams, read_at, size_of
 
 # sync; a version, layer, bitrate and sample rate that exist
 FRAME = re.compile(
@@ -83,8 +83,8 @@ class Stream:
 
     @property
     def is_right(self) -> bool:
-        """Whether a decoder that is given it as it is knows its length, as well as it can be known."""
-        return self.claimed == self.count or not self.takes_header
+        """Whether a decoder that is given it as it is knows its length; it knows no VBRI."""
+        return self.header is not None and self.claimed == self.count
 
     @property
     def missing(self) -> int:
@@ -105,7 +105,7 @@ def mpeg_layout(file: BinaryIO, begin: int = 0) -> Layout:
     if not streams or (not begin and len(streams) == 1 and streams[0].is_right):
         return Layout()
     missing = sum(stream.missing for stream in streams)
-    return Layout(tuple(_pieces(file, stream) for stream in streams), missing)
+    return Layout(tuple(_part(file, stream) for stream in streams), missing)
 
 
 def _scan(file: BinaryIO, begin: int) -> list[Stream]:
@@ -158,14 +158,14 @@ def _append(streams: list[Stream], position: int, head: bytes, frame: Frame) -> 
     streams.append(new)
 
 
-def _pieces(file: BinaryIO, stream: Stream) -> Pieces:
+def _part(file: BinaryIO, stream: Stream) -> Part:
     """The stream's bytes, with a header that is right."""
-    sound = range(stream.begin, stream.end)
-    if not stream.takes_header:
-        return (sound,)
+    sound, frame = range(stream.begin, stream.end), _parse(stream.head)
+    if not stream.takes_header:  # some bytes more, as a decoder guesses the length by their number
+        return Part((sound, bytes(2 * frame.size)), stream.count * frame.samples)
     if stream.header is None:
-        return _new_header(stream), sound
-    return _mended_header(read_at(file, stream.header.start, len(stream.header)), stream), sound
+        return Part((_new_header(stream), sound))
+    return Part((_mended_header(read_at(file, stream.header.start, len(stream.header)), stream), sound))
 
 
 def _new_header(stream: Stream) -> bytes:

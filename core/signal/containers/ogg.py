@@ -3,7 +3,7 @@
 import re
 from typing import BinaryIO
 
-from core.signal.containers.layout import Layout, check_streams, read_at, size_of
+from core.signal.containers.layout import Layout, Part, check_streams, read_at, size_of
 
 BEGINNING = re.compile(rb"OggS\0[\x02\x03\x06\x07]")  # a page that begins a stream
 SEARCHED = 2**20
@@ -21,7 +21,7 @@ def ogg_layout(file: BinaryIO) -> Layout:
     if len(links) < 2:
         return Layout()
     ends = [*links[1:], size_of(file)]
-    return Layout(tuple((range(begin, end),) for begin, end in zip(links, ends, strict=True)))
+    return Layout(tuple(Part((range(begin, end),)) for begin, end in zip(links, ends, strict=True)))
 
 
 def _beginnings(file: BinaryIO):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from core.signal.containers.layout import Layout, read_at, size_of
+from core.signal.containers.layout import Layout, Part, read_at, size_of
 
 CHUNK_NAME = re.compile(rb"[ -~]{4}")
 MOST_CHUNKS = 1000
@@ -78,4 +78,4 @@ def _chunk_follows(file: BinaryIO, at: int, size: int, order: str) -> bool:
 
 
 def _patched(at: int, content: bytes, size: int) -> Layout:
-    return Layout(((range(0, at), content, range(at + len(content), size)),))
+    return Layout((Part((range(0, at), content, range(at + len(content), size))),))
