@@ -64,11 +64,14 @@ def test_mp3_without_a_xing_header(tmp_path, mode, rate, channels):
     np.testing.assert_allclose(part, samples[:, 2 * rate : 2 * rate + rate // 2], atol=1e-6)
 
 
-@pytest.mark.parametrize(("head", "size", "samples"), [(b"\xff\xfd\x80\0", 417, 1152), (b"\xff\xff\x40\0", 136, 384)])
-def test_mpeg_of_layers_1_and_2(tmp_path, head, size, samples):
-    """Frames of silence, which do not fill up the bitrate that a decoder guesses their number by."""
+@pytest.mark.parametrize(("second", "size", "samples"), [(b"\xfd", 208, 1152), (b"\xff", 68, 384)])
+def test_mpeg_of_layers_1_and_2(tmp_path, second, size, samples):
+    """Frames of silence whose bitrate varies, which a decoder guesses their number by; they cannot have a header."""
     path = tmp_path / "a.mp2"
-    content = head.ljust(size, b"\0") * 300
+    bitrates = {208: (0x80, 417), 68: (0x40, 136)}[size]
+    frame = (b"\xff" + second + bytes([bitrates[0] // 2, 0])).ljust(size, b"\0")
+    louder = (b"\xff" + second + bytes([bitrates[0], 0])).ljust(bitrates[1], b"\0")
+    content = louder * 100 + frame * 200
     assert held(path, content).shape[1] == 300 * samples
     path.write_bytes(content[: -size // 2])
     assert read_clip(path).clip.frames == 299 * samples and "ends early" in read_clip(path).notes[0]
@@ -282,6 +285,14 @@ def test_an_empty_wav_is_empty(tmp_path):
         path.write_bytes(content + tail)
         with pytest.raises(InputError, match="holds no samples"):
             read_clip(path)
+
+
+@pytest.mark.parametrize("size", [2**63, 2**64 - 1])
+def test_sizes_that_no_file_has(tmp_path, size):
+    path = tmp_path / "a.caf"
+    path.write_bytes(b"caff\0\1\0\0free" + struct.pack(">Q", size) + bytes(100))
+    with pytest.raises(InputError, match="not audio"):
+        read_clip(path)
 
 
 @pytest.mark.parametrize("subtype", ["GSM610", "IMA_ADPCM", "MS_ADPCM", "G721_32"])

@@ -37,6 +37,7 @@ LATER_VERSIONS[3] = LATER_VERSIONS[2]
 INFO_BITRATE = 9  # an index whose frames have room for a Xing header in every version and at every rate
 DELAYS = 21  # bytes of LAME's part of a Xing header before the encoder's delay and padding
 DECODER_DELAY = 529
+SILENCE = bytes(2**16)
 
 
 @dataclass(frozen=True)
@@ -161,8 +162,9 @@ def _append(streams: list[Stream], position: int, head: bytes, frame: Frame) -> 
 def _part(file: BinaryIO, stream: Stream) -> Part:
     """The stream's bytes, with a header that is right."""
     sound, frame = range(stream.begin, stream.end), _parse(stream.head)
-    if not stream.takes_header:  # some bytes more, as a decoder guesses the length by their number
-        return Part((sound, bytes(2 * frame.size)), stream.count * frame.samples)
+    if not stream.takes_header:  # a decoder guesses the length by the first frame and the bytes, which must be enough
+        more = max(0, stream.count * frame.size - len(sound)) // len(SILENCE) + 1
+        return Part((sound, *(SILENCE,) * more), stream.count * frame.samples)
     if stream.header is None:
         return Part((_new_header(stream), sound))
     return Part((_mended_header(read_at(file, stream.header.start, len(stream.header)), stream), sound))

@@ -62,8 +62,9 @@ def _caf(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
 
 def _chunks(file: BinaryIO, at: int, width: int, order: str) -> Iterator[tuple[bytes, int, int]]:
     """Names, places and sizes of chunks, with sizes of so many bytes."""
+    size = size_of(file)
     for _ in range(MOST_CHUNKS):
-        head = read_at(file, at, 4 + width)
+        head = read_at(file, min(at, size), 4 + width)
         if len(head) < 4 + width:
             return
         promised = int.from_bytes(head[4:], order)
