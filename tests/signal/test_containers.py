@@ -155,11 +155,19 @@ def test_junk_before_and_between_frames(tmp_path):
     assert abs(held(path, content[: 20 * size] + bytes(700) + content[20 * size :]).shape[1] - frames) <= 1152
 
 
-@pytest.mark.parametrize("unit", [b"\xff\xfb\x90\x64", b"\xff" * 4, b"OggS\0\2" + bytes(21)])
+@pytest.mark.parametrize("unit", [b"\xff\xfb\x90\x64", b"\xff" * 4, b"OggS\0\2" + bytes(21), b"ID3\4\0\0\0\0\0\0"])
 def test_files_of_nothing_but_beginnings(tmp_path, unit):
     (tmp_path / "a.mp3").write_bytes(unit * 100_000)
     with pytest.raises(InputError, match="not audio|more than 1000 others"):
         read_clip(tmp_path / "a.mp3")
+
+
+def test_files_that_last_for_days(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.signal.containers.mpeg.MOST_FRAMES", 100)
+    path = tmp_path / "a.mp3"
+    mp3(path, sound(3.0))
+    with pytest.raises(InputError, match="longer than a day"):
+        probe(path)
 
 
 def test_files_of_very_many(tmp_path):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO
 
+from core.errors import InputError
 from core.signal.containers.layout import Layout, Part, check_streams, read_at, size_of
 
 # sync; a version, layer, bitrate and sample rate that exist
@@ -22,6 +23,8 @@ FRAME = re.compile(
 HEAD = 56  # bytes of a frame that hold the header, the side information and the beginning of a Xing header
 RESYNC = 1024  # bytes of anything else that the decoder passes over
 MOST_TRIES = 100_000  # of places where a frame could begin, in a whole file
+MOST_FRAMES = 4_000_000  # more than a day
+MOST_TAGS = 100
 SEARCHED = 2**16
 RATES = (44100, 48000, 32000)
 FIRST_VERSION = {
@@ -113,7 +116,9 @@ def _scan(file: BinaryIO, begin: int) -> list[Stream]:
     """The streams of frames that are whole."""
     end = size_of(file)
     streams: list[Stream] = []
-    for position, head, frame in _frames(file, begin, end):
+    for number, (position, head, frame) in enumerate(_frames(file, begin, end)):
+        if number == MOST_FRAMES:
+            raise InputError("The file lasts longer than a day. Cut it.")
         if position + frame.size <= end:
             _append(streams, position, head, frame)
             check_streams(streams)
@@ -210,14 +215,15 @@ def _find(file: BinaryIO, position: int, end: int, tries: list[int]) -> int | No
 
 def _after_tag(file: BinaryIO, position: int) -> int:
     """Behind the ID3 tags (version 1 and 2) at a place."""
-    while True:
+    for _ in range(MOST_TAGS):
         head = read_at(file, position, 10)
         if head[:3] == b"ID3" and len(head) == 10:
             position += 10 + sum((byte & 0x7F) << 7 * (3 - n) for n, byte in enumerate(head[6:]))
         elif head[:3] == b"TAG":
             position += 128
         else:
-            return position
+            break
+    return position
 
 
 def _parse(head: bytes) -> Frame | None:
