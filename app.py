@@ -64,7 +64,7 @@ def launch(page: gr.Blocks, **options) -> tuple:
         "head": theme.HEAD,
         "favicon_path": str(theme.icon_path()),
         "pwa": True,
-        "max_file_size": LIMITS.file_bytes,
+        "max_file_size": LIMITS.whole_file_bytes,
         "state_session_capacity": SESSIONS_AT_MOST,
         "footer_links": ["api", "settings"],
         "ssr_mode": False,

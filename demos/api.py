@@ -204,7 +204,7 @@ def _answer(
     """Yields (None, progress) about twice a second and last (restored file, report)."""
 
     def run():
-        return tab.begin(read_source(load(path), *part, reference), settings, chosen)
+        return tab.begin(read_source(load(path, mixes=tab.mixes), *part, reference), settings, chosen)
 
     yield from _follow(tab.task, run, lambda result: restored_file(result.clip, path, tab.task))
 

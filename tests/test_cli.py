@@ -117,6 +117,27 @@ def test_start_length_and_mono(tiny_prior, tmp_path):
     np.testing.assert_array_equal(restored[:1600, 0], samples[1600:3200].mean(axis=1))
 
 
+def test_limits_are_on_what_is_used(tiny_prior, tmp_path, capsys):
+    """A part of 250 MB, and 5.1 mixed to one channel; without the options that choose them both are refused."""
+    source, out = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, np.stack([0.1 * _tone(RATE)] * 6, axis=1), RATE, subtype="PCM_16")
+    content = bytearray(source.read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = (249_999_996).to_bytes(4, "little")
+    source.write_bytes(content)
+    os.truncate(source, at + 4 + 249_999_996)
+    options = ["--prior", tiny_prior, "--steps", "2"]
+    for command, own in (("inpaint", ["--gap", "0.5-0.51"]), ("vocode", [])):
+        assert "the limit is 200 MB" in refused(capsys, command, source, out, *own, *options, "--mono")
+        part = ["--start", "0.25", "--length", "0.5"]
+        if command == "inpaint":
+            assert "6 channels; the limit is 2" in refused(capsys, command, source, out, *own, *options, *part)
+            part.append("--mono")
+        assert main([command, str(source), str(out), *own, *options, *part]) == 0
+        assert soundfile.info(out).channels == 1 and soundfile.info(out).duration == pytest.approx(0.5, abs=0.02)
+        capsys.readouterr()
+
+
 def test_same_seed_same_file(tiny_prior, tone, tmp_path):
     outputs = []
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):

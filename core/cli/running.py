@@ -46,12 +46,12 @@ def settings(arguments, prior: str | None):
     return Settings(prior, *chosen, arguments.workers, arguments.window, arguments.batch)
 
 
-def read(arguments, path: Path):
-    """The part of a file to work on, and notes about it."""
+def read(arguments, path: Path, *, mono: bool = False):
+    """The part of a file to work on, and notes about it; mixed where the user or the task wants that."""
     from core.signal.files import read_clip
 
-    recording = read_clip(path, start=arguments.start, length=arguments.length)
-    return recording.clip.mono() if arguments.mono else recording.clip, recording.notes
+    recording = read_clip(path, start=arguments.start, length=arguments.length, mono=mono or arguments.mono)
+    return recording.clip, recording.notes
 
 
 def follow(run):

@@ -6,7 +6,7 @@ from pathlib import Path
 from core.cli import options
 from core.errors import InputError
 
-AUDIO_INPUTS = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif", ".au"}
+AUDIO_INPUTS = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif", ".au", ".m4a", ".aac", ".webm"}
 
 
 def add_commands(commands) -> None:
@@ -61,7 +61,7 @@ def _write(arguments, source: Path, target: Path) -> str:
     from core.signal.spectrogram_files import write_spectrogram
     from core.tasks.vocoding import spectrogram_of
 
-    clip = read_clip(source, start=arguments.start, length=arguments.length).clip
+    clip = read_clip(source, start=arguments.start, length=arguments.length, mono=True).clip
     spectrogram = spectrogram_of(clip, FRONT_ENDS[arguments.front_end])
     write_spectrogram(target, spectrogram)
     return f"{spectrogram.mel.shape[0]} bands, {spectrogram.mel.shape[1]} frames"

@@ -24,7 +24,7 @@ def _vocode(arguments) -> int:
         front_end = front_end_for(running.settings(arguments, arguments.prior))
         source, notes = read_spectrogram(arguments.input, front_end).cut(arguments.start, arguments.length), ()
     else:
-        source, notes = running.read(arguments, arguments.input)
+        source, notes = running.read(arguments, arguments.input, mono=True)
 
     def start(settings, reference):
         changes = {name: getattr(arguments, name) for name in ("stretch", "semitones", "temperature")}

@@ -2,10 +2,8 @@
 
 import io
 import math
-import os
-import stat
+import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +13,14 @@ from scipy.io import wavfile
 
 from core.errors import InputError
 from core.signal.clip import Clip
-from core.signal.limits import LIMITS, Limits, check_clip, check_format, check_length
+from core.signal.decoding import LONGEST_HEADER_CLAIM, SoundFile, check_file, open_audio
+from core.signal.ffmpeg import FfmpegFile
+from core.signal.limits import LIMITS, Limits, check_clip, check_format, check_length, check_size
 from core.signal.output import replacing
-from core.signal.truncation import header_promises_more, ogg_lacks_end
 
 BLOCK_FRAMES = 2**18
-SMALLER_BLOCKS = (4096, 256, 16, 1)
-MP3_RUN_UP = 24 * 1152
-LONGEST_HEADER_CLAIM = 2**48  # frames; more means an unknown length
 FLAC_STEPS = 2**23
+COUNTING_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -36,10 +33,10 @@ class Recording:
 
 @dataclass(frozen=True)
 class Probe:
-    """Contents of a header, before anything is decoded.
+    """What is known of a file before it is decoded.
 
     Args:
-        frames: samples per channel; None if the header does not say.
+        frames: samples per channel; None if unknown.
         sample_rate: in Hz.
         ends_early: the header promises more than the file holds.
     """
@@ -51,33 +48,56 @@ class Probe:
 
     @property
     def seconds(self) -> float:
-        """Infinite if the header does not say."""
+        """Infinite if unknown."""
         return math.inf if self.frames is None else self.frames / self.sample_rate
 
 
-def probe(path: str | Path, *, limits: Limits = LIMITS) -> Probe:
-    """Reads the header alone, whatever the file's extension says.
+def probe(path: str | Path, *, mono: bool = False, limits: Limits = LIMITS) -> Probe:
+    """Reads what a file says of itself, whatever its extension.
+
+    Args:
+        mono: its channels are to be mixed.
 
     Raises:
-        InputError: not a regular file, over `limits.file_bytes`, not audio, or a format outside the limits.
+        InputError: not a regular file, over `limits.whole_file_bytes`, not audio, or a format outside the limits.
+    """
+    file = _open(Path(path), mono, limits)
+    return Probe(file.channels, file.frames, file.sample_rate, file.ends_early or file.missing > 0)
+
+
+def duration(path: str | Path, *, mono: bool = False, limits: Limits = LIMITS) -> float:
+    """Seconds of a file, which is decoded where nothing else says how long it is.
+
+    Raises:
+        InputError: as `probe`, or decoding takes more than COUNTING_SECONDS.
     """
     path = Path(path)
-    with _open(path, limits) as file:
-        check_format(path.name, file.channels, file.samplerate, limits)
-        frames = file.frames if 0 <= file.frames < LONGEST_HEADER_CLAIM else None
-        ends_early = ogg_lacks_end(path) if file.format == "OGG" else header_promises_more(file.extra_info)
-        return Probe(file.channels, frames, file.samplerate, ends_early)
+    file, count, deadline = _open(path, mono, limits), 0, time.monotonic() + COUNTING_SECONDS
+    if file.frames is not None:
+        return file.frames / file.sample_rate
+    for block in file.blocks(0, LONGEST_HEADER_CLAIM):
+        count += len(block)
+        if time.monotonic() > deadline:
+            raise InputError(f"{path.name} is too long for its length to be found. Cut it, or convert it to WAV.")
+    return count / file.sample_rate
 
 
 def read_clip(
-    path: str | Path, *, start: float = 0.0, length: float | None = None, limits: Limits = LIMITS
+    path: str | Path,
+    *,
+    start: float = 0.0,
+    length: float | None = None,
+    mono: bool = False,
+    limits: Limits = LIMITS,
 ) -> Recording:
     """Reads a file or a part of it, at its own rate and level.
 
     Args:
-        path: WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU or another format of libsndfile, 8 to 64 bit.
+        path: WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU or another format of libsndfile, 8 to 64 bit; where ffmpeg is
+            installed also M4A, MP4, AAC, WebM and others (see `core.signal.ffmpeg`).
         start: of the part, in seconds.
         length: of the part, in seconds; None reads to the end.
+        mono: mixes the channels, as `Clip.mono` does, while they are read.
 
     Raises:
         InputError: as `probe`, or a part that is outside the file or the limits, or samples that are not finite.
@@ -85,18 +105,22 @@ def read_clip(
     path = Path(path)
     if not (math.isfinite(start) and start >= 0 and (length is None or (math.isfinite(length) and length > 0))):
         raise InputError("A part starts at 0 s or later and is longer than 0 s.")
-    header = probe(path, limits=limits)
-    first = round(start * header.sample_rate)
-    if 0 < (LONGEST_HEADER_CLAIM if header.frames is None else header.frames) <= first:
-        raise InputError(f"{path.name} ends before {start:g} s. Choose an earlier start.")
-    wanted = math.inf if length is None else round(length * header.sample_rate)
-    promised = min(wanted, math.inf if header.frames is None else header.frames - first)
-    if math.isfinite(promised):
-        check_length(path.name, promised, header.sample_rate, limits)
-    most = min(promised, int(limits.seconds * header.sample_rate) + 1)
-    clip = Clip(_read(path, header.channels, first, most, limits), header.sample_rate)
+    if not start and length is None:
+        check_size(path.name, check_file(path), 1.0, limits)
+    file = _open(path, mono, limits)
+    rate, first = file.sample_rate, round(start * file.sample_rate)
+    if first and first >= (LONGEST_HEADER_CLAIM if file.frames is None else file.frames):
+        raise _too_late(path.name, start)
+    wanted = math.inf if length is None else round(length * rate)
+    held = min(wanted, math.inf if file.frames is None else file.frames - first)
+    if math.isfinite(held):
+        check_length(path.name, held, rate, limits)
+    check_size(path.name, check_file(path), held / file.frames if file.frames else None, limits)
+    clip = Clip(_read(file, first, min(held, int(limits.seconds * rate) + 1), mono), rate)
+    if first and not clip.frames:
+        raise _too_late(path.name, start)
     check_clip(path.name, clip, limits)
-    return Recording(clip, tuple(_notes(path.name, header, first, wanted, promised, clip)))
+    return Recording(clip, tuple(_notes(path.name, file, first, wanted, clip)))
 
 
 def write_clip(path: str | Path, clip: Clip) -> tuple[str, ...]:
@@ -123,61 +147,36 @@ def write_clip(path: str | Path, clip: Clip) -> tuple[str, ...]:
             ) from error
 
 
-def _open(path: Path, limits: Limits) -> soundfile.SoundFile:
-    try:
-        status = path.stat()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} does not exist or cannot be reached. Give the name of an audio file.") from error
-    if stat.S_ISDIR(status.st_mode):
-        raise InputError(f"{path} is a folder. Give an audio file in it.")
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"{path} is a device, not a file. Give an audio file.")
-    if status.st_size > limits.file_bytes:
-        raise InputError(
-            f"{path.name} has {status.st_size / 1e6:.1f} MB; the limit is {limits.file_bytes / 1e6:g} MB. "
-            "Cut it, or compress it as FLAC."
-        )
-    try:
-        # by descriptor, as libsndfile would trust a wrong extension
-        return soundfile.SoundFile(os.open(path, os.O_RDONLY))
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read: {error.strerror}.") from error
-    except soundfile.LibsndfileError as error:
-        raise InputError(f"{path.name} is not audio that can be read; give a WAV, FLAC, OGG or MP3 file.") from error
+def _open(path: Path, mono: bool, limits: Limits) -> SoundFile | FfmpegFile:
+    check_size(path.name, check_file(path), None, limits)
+    file = open_audio(path)
+    check_format(path.name, file.channels, file.sample_rate, limits, mono=mono)
+    return file
 
 
-def _read(path: Path, channels: int, first: int, most: int, limits: Limits) -> np.ndarray:
-    """At most `most` frames from `first` on, as many as can be decoded, `[channels, frames]`.
-
-    At the end of a truncated file the decoder fails for a whole block, so the rest is read in ever smaller ones.
-    """
-    samples, count = np.empty((channels, most), dtype=np.float32), 0
-    for block in (BLOCK_FRAMES, *SMALLER_BLOCKS):
-        with _open(path, limits) as file, suppress(soundfile.LibsndfileError):
-            while len(frames := _read_block(file, first + count, min(block, most - count))):
-                samples[:, count : count + len(frames)] = frames.T
-                count += len(frames)
-            break
+def _read(file: SoundFile | FfmpegFile, first: int, most: int, mono: bool) -> np.ndarray:
+    """At most `most` frames from `first` on, as many as can be decoded, `[channels, frames]`."""
+    samples, count = np.empty((1 if mono else file.channels, most), dtype=np.float32), 0
+    for block in file.blocks(first, most):
+        samples[:, count : count + len(block)] = block.T.mean(axis=0, keepdims=True) if mono else block.T
+        count += len(block)
     return samples[:, :count]
 
 
-def _read_block(file: soundfile.SoundFile, start: int, frames: int) -> np.ndarray:
-    """`[frames, channels]`. As soundfile seeks after every read, MP3 is decoded from MP3_RUN_UP samples earlier: its
-    blocks depend on earlier ones."""
-    run_up = min(start, MP3_RUN_UP) if file.format == "MP3" else 0
-    file.seek(start - run_up)
-    return file.read(run_up + frames, dtype="float32", always_2d=True)[run_up:]
+def _too_late(name: str, start: float) -> InputError:
+    return InputError(f"{name} ends before {start:g} s. Choose an earlier start.")
 
 
-def _notes(name: str, header: Probe, first: int, wanted: float, promised: float, clip: Clip) -> Iterator[str]:
-    rate = header.sample_rate
-    if header.frames is not None and clip.frames < promised:
+def _notes(name: str, file: SoundFile | FfmpegFile, first: int, wanted: float, clip: Clip) -> Iterator[str]:
+    rate, end = file.sample_rate, first + clip.frames
+    promised = min(wanted, math.inf if file.frames is None else file.frames + file.missing - first)
+    if math.isfinite(promised) and clip.frames < promised and file.frames is not None:
         yield f"{name} ends early: of {promised / rate:.2f} s only {clip.seconds:.2f} s are there, they were taken."
-    elif header.ends_early:
+    elif file.ends_early:
         yield f"{name} ends early: its end is missing, what is there was taken."
     elif math.isfinite(wanted) and clip.frames < wanted:
-        end = (first + clip.frames) / rate
-        yield f"{name} ends at {end:.2f} s, so the part is {clip.seconds:.2f} s long."
+        yield f"{name} ends at {end / rate:.2f} s, so the part is {clip.seconds:.2f} s long."
+    yield from file.notes
 
 
 def _write_wav(file, clip: Clip) -> tuple[str, ...]:

@@ -12,12 +12,16 @@ from core.signal.clip import Clip
 class Limits:
     """Limits of accepted audio; `dataclasses.replace` changes one, as for `ARRAY_LIMITS`.
 
+    They are on what is used: the part of a file that is taken, the channels after they are mixed.
+
     Args:
         seconds: longest part.
         channels: most channels.
         lowest_rate, highest_rate: sample rates in Hz.
-        file_bytes: largest file.
+        file_bytes: largest file, or part of one.
         frames: fewest samples per channel.
+        whole_file_bytes: largest file that a part is taken of.
+        mixed_channels: most channels of a file that is mixed to one.
     """
 
     seconds: float = 600.0
@@ -26,27 +30,53 @@ class Limits:
     highest_rate: int = 192_000
     file_bytes: int = 200_000_000
     frames: int = 32
+    whole_file_bytes: int = 1_000_000_000
+    mixed_channels: int = 64
 
 
 LIMITS = Limits()
 ARRAY_LIMITS = replace(LIMITS, channels=16)
 
 
-def check_format(name: str, channels: int, sample_rate: int, limits: Limits = LIMITS) -> None:
+def check_format(name: str, channels: int, sample_rate: int, limits: Limits = LIMITS, *, mono: bool = False) -> None:
     """Refuses a format by its header.
 
     Args:
         name: of the file or clip, for the sentence.
+        mono: its channels will be mixed.
 
     Raises:
         InputError: too many channels, or a sample rate outside the limits.
     """
-    if channels > limits.channels:
-        raise InputError(f"{name} has {channels} channels; the limit is {limits.channels}. Mix it down first.")
+    most = limits.mixed_channels if mono else limits.channels
+    if channels > most:
+        raise InputError(f"{name} has {channels} channels; the limit is {most}. Mix it down first.")
     if not limits.lowest_rate <= sample_rate <= limits.highest_rate:
         raise InputError(
             f"{name} has a sample rate of {sample_rate} Hz; the limits are {limits.lowest_rate} to "
             f"{limits.highest_rate} Hz. Resample it first."
+        )
+
+
+def check_size(name: str, size: int, part: float | None = None, limits: Limits = LIMITS) -> None:
+    """Refuses a large file, or a large part of one.
+
+    Args:
+        size: of the file in bytes.
+        part: how much of the file is used, from 0 to 1; None if its length is unknown, but a part is asked for.
+
+    Raises:
+        InputError: over `limits.file_bytes`, or a file over `limits.whole_file_bytes`.
+    """
+    if size > limits.whole_file_bytes:
+        raise InputError(
+            f"{name} has {size / 1e6:.1f} MB; the limit is {limits.whole_file_bytes / 1e6:g} MB, for parts of it too. "
+            "Cut it."
+        )
+    if part is not None and size * part > limits.file_bytes:
+        raise InputError(
+            f"{name} has {size * part / 1e6:.1f} MB; the limit is {limits.file_bytes / 1e6:g} MB. "
+            "Choose a part of it with --start and --length, or compress it as FLAC."
         )
 
 

@@ -23,10 +23,10 @@ LARGEST_SEED = 2**31 - 1
 log = logging.getLogger(__name__)
 
 
-def accept(path: str | None, held: Loaded | None) -> tuple:
+def accept(path: str | None, held: Loaded | None, *, mixes: bool = False) -> tuple:
     """What a door lets in: the sound that is held from now on, and the empty door."""
     try:
-        return (load(path), None) if path else (gr.skip(), gr.skip())
+        return (load(path, mixes=mixes), None) if path else (gr.skip(), gr.skip())
     except InputError as error:
         gr.Warning(str(error))
     except Exception:

@@ -62,7 +62,7 @@ class RestorationPanel(RestorationTab, Panel):
         if path is None:
             return (gr.skip(),) * 7
         try:
-            loaded = load(path)
+            loaded = load(path, mixes=self.mixes)
             return self._fresh_input(loaded, min(loaded.seconds, DEFAULT_PART_SECONDS), autoplay=False)
         except InputError as error:
             gr.Warning(str(error))

@@ -1,12 +1,11 @@
 """The sound that a tab works on: which file it is, what the page shows of it, and the part that a run reads."""
 
 from dataclasses import dataclass
-from math import isinf
 from pathlib import Path
 
 from core.errors import InputError
 from core.signal.clip import Clip
-from core.signal.files import probe, read_clip
+from core.signal.files import duration, probe, read_clip
 from core.signal.limits import LIMITS, Limits
 
 SHOWN_SECONDS = 60.0
@@ -22,12 +21,14 @@ class Loaded:
         name: what the user calls it.
         seconds: its duration.
         reference: the truth that belongs to it, where it is an example.
+        mono: its channels, too many to be worked on, are mixed as they are read.
     """
 
     path: str
     name: str
     seconds: float
     reference: str | None = None
+    mono: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,27 +41,35 @@ class Excerpt:
     notes: tuple[str, ...]
 
 
-def load(path: str | None, name: str | None = None, reference: str | None = None, limits: Limits = LIMITS) -> Loaded:
-    """Checks a file without reading all of it.
+def load(
+    path: str | None,
+    name: str | None = None,
+    reference: str | None = None,
+    limits: Limits = LIMITS,
+    *,
+    mixes: bool = False,
+) -> Loaded:
+    """Checks a file; it is read to its end only where nothing else says how long it is.
+
+    Args:
+        mixes: what works on it mixes its channels, so that it may have more of them.
 
     Raises:
         InputError: see `core.signal.files.read_clip`.
     """
     if not path:
         raise InputError("There is no sound yet: choose an example, upload a file or record one.")
-    seconds = probe(path, limits=limits).seconds
-    if isinf(seconds):  # the header does not know
-        seconds = read_clip(path, limits=limits).clip.seconds
-    else:
-        read_clip(path, length=min(seconds, 1.0) or None, limits=limits)
-    return Loaded(path, name or Path(path).name, seconds, reference)
+    mono = mixes and probe(path, mono=True, limits=limits).channels > limits.channels
+    seconds = duration(path, mono=mono, limits=limits)
+    read_clip(path, length=min(seconds, 1.0) or None, mono=mono, limits=limits)
+    return Loaded(path, name or Path(path).name, seconds, reference, mono)
 
 
 def shown_part(loaded: Loaded, start: float, length: float) -> tuple[Clip, float]:
     """What the input's scope shows: the whole file, or of a long one the part that is worked on. With its start."""
     if loaded.seconds <= SHOWN_SECONDS:
-        return read_clip(loaded.path).clip, 0.0
-    return read_clip(loaded.path, start=start, length=min(length, SHOWN_SECONDS)).clip, start
+        return read_clip(loaded.path, mono=loaded.mono).clip, 0.0
+    return read_clip(loaded.path, start=start, length=min(length, SHOWN_SECONDS), mono=loaded.mono).clip, start
 
 
 def read_source(loaded: Loaded | None, start: float | None, length: float | None, reference: str | None) -> Excerpt:
@@ -78,7 +87,7 @@ def read_source(loaded: Loaded | None, start: float | None, length: float | None
     if not Path(loaded.path).exists():
         raise InputError("The server no longer holds this file: load it again.")
     part = {"start": start or 0.0, "length": length or None}
-    recording = read_clip(loaded.path, **part)
+    recording = read_clip(loaded.path, mono=loaded.mono, **part)
     reference = reference or loaded.reference
-    truth = read_clip(reference, **part).clip if reference else None
+    truth = read_clip(reference, mono=loaded.mono, **part).clip if reference else None
     return Excerpt(recording.clip, part["start"], truth, tuple(recording.notes))

@@ -27,6 +27,7 @@ class RestorationTab(ABC):
         samplers: on offer in the Advanced fold.
         selects: whether spans of the waveform can be selected.
         prior: the one that is chosen at first; the first of the menu where not given.
+        mixes: it works on one channel, the mean of those of the sound.
     """
 
     task: str
@@ -37,6 +38,7 @@ class RestorationTab(ABC):
     samplers: tuple[str, ...] = SAMPLERS
     selects = False
     prior: str | None = None
+    mixes = False
 
     @staticmethod
     @abstractmethod

@@ -52,7 +52,7 @@ def build(concurrency: dict) -> None:
         chip.click(_choose(*example), None, [ui.loaded, ui.prior, ui.start, ui.at], **quiet).then(
             _look, asked, shown, **quiet, **concurrency
         )
-    gr.on([ui.door.upload, ui.door.stop_recording], accept, [ui.door, ui.loaded], [ui.loaded, ui.door], **quiet)
+    gr.on([ui.door.upload, ui.door.stop_recording], _accept, [ui.door, ui.loaded], [ui.loaded, ui.door], **quiet)
     triggers = [ui.look.click, ui.rung.release, ui.prior.input]
     gr.on(triggers, _look, asked, shown, trigger_mode="always_last", **quiet, **concurrency)
 
@@ -78,6 +78,10 @@ def _build() -> SimpleNamespace:
                 made[name] = gr.Plot(show_label=False, container=False, elem_classes="ladder")
     made["about"] = layout.build_folds(HOW, layout.about_html(names[0] if names else None))
     return SimpleNamespace(**made)
+
+
+def _accept(path: str | None, held: Loaded | None) -> tuple:
+    return accept(path, held, mixes=True)
 
 
 def _choose(label: str, example: tuple[str, str, float]):

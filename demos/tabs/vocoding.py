@@ -82,6 +82,7 @@ class VocodingPanel(RestorationPanel):
     samplers = (*SAMPLERS, "ancestral")
     how = HOW
     prior = JOBS[task].priors[0]
+    mixes = True
 
     def __init__(self, histories: Histories, concurrency: dict):
         super().__init__(histories, concurrency)

@@ -93,7 +93,7 @@ def read_speech(
     Raises:
         InputError: not readable, or silent.
     """
-    samples = resample(read_clip(path).clip.mono(), sample_rate).samples[0]
+    samples = resample(read_clip(path, mono=True).clip, sample_rate).samples[0]
     start, stop = spoken_part(samples)
     number, parts = part
     start, stop = (start + (stop - start) * k // parts for k in (number, number + 1))
@@ -113,10 +113,10 @@ def read_background(path: Path, frames: int, sample_rate: int, rng: np.random.Ge
     Raises:
         InputError: not readable.
     """
-    seconds = probe(path).seconds
+    seconds = probe(path, mono=True).seconds
     length = frames / sample_rate
     part = {"start": float(rng.uniform(0, seconds - length)), "length": length} if length < seconds < np.inf else {}
-    clip: Clip = resample(read_clip(path, **part).clip.mono(), sample_rate)
+    clip: Clip = resample(read_clip(path, mono=True, **part).clip, sample_rate)
     return np.resize(clip.samples[0], frames)
 
 
