@@ -33,7 +33,7 @@ def run(tmp_path):
 
     def run_with(start):
         with gr.Blocks(), gr.Tabs(), gr.Tab("job"):
-            panel = type("Job", (SuperResolutionPanel,), {"begin": staticmethod(start)})(Histories(), {})
+            panel = type("Job", (SuperResolutionPanel,), {"begin": staticmethod(start)})(Histories())
         path = tmp_path / "tone.wav"
         soundfile.write(path, 0.1 * np.sin(np.arange(8000) / 9), 16000)
         values = {widget: widget.value for widget in panel.ui.inputs}
@@ -71,7 +71,7 @@ def test_our_own_mistake_gets_an_apology_and_goes_to_the_log_alone(run, said, ca
 def test_a_run_that_the_queue_drops_frees_the_buttons_and_a_stopped_one_says_so_again(monkeypatch):
     monkeypatch.setattr(runner, "PAUSE_SECONDS", 0.01)
     with gr.Blocks():
-        panel = SuperResolutionPanel(Histories(), {})
+        panel = SuperResolutionPanel(Histories())
     panel._begin(ANNA)
     dropped = finished(panel._left(ANNA))
     assert dropped[panel.ui.run].interactive and "Nothing was made" in dropped[panel.ui.status]
@@ -97,7 +97,7 @@ def finished(coroutine):
 def test_nothing_is_shown_after_stop():
     """The generator of a run that was stopped ends by itself, should it not be cancelled in time."""
     with gr.Blocks():
-        panel = SuperResolutionPanel(Histories(), {})
+        panel = SuperResolutionPanel(Histories())
 
     def perform(values, session):
         yield {"first": 1}
