@@ -16,6 +16,8 @@ from demos.array.relay_routes import RelayRoutes
 from demos.page import theme
 from demos.page.history import Histories
 from demos.page.worker import RUNS_AT_ONCE, WAITING_AT_MOST
+from demos.server.bodies import BodyLimits
+from demos.server.files import claim_folder, keep_bounded
 from demos.server.gate import Gate, GateMiddleware
 from demos.tabs import declipping, inpainting, localization, prior_inspector, separation, super_resolution, vocoding
 
@@ -76,7 +78,10 @@ def launch(page: gr.Blocks, **options) -> tuple:
         "ssr_mode": False,
         "app_kwargs": {
             "routes": [*relay.routes(), *live.routes()],
-            "middleware": [Middleware(GateMiddleware, gate=gate)],
+            "middleware": [
+                Middleware(GateMiddleware, gate=gate),
+                Middleware(BodyLimits, upload_bytes=LIMITS.file_bytes),
+            ],
         },
     }
     return page.launch(**settings | options)
@@ -84,6 +89,7 @@ def launch(page: gr.Blocks, **options) -> tuple:
 
 def main() -> None:
     host = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # a Space sets the latter
+    keep_bounded(claim_folder())
     launch(build(), server_name=host, server_port=int(os.environ.get("PORT", "7860")))
 
 
