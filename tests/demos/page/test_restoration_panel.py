@@ -10,9 +10,9 @@ import pytest
 import soundfile
 
 from core.errors import InputError
-from demos.page import runner
+from demos.page import runner, worker
 from demos.page.history import Histories
-from demos.page.runner import APOLOGY
+from demos.page.runner import APOLOGY, TOO_LARGE
 from demos.page.source import load
 from demos.tabs.super_resolution import SuperResolutionPanel
 
@@ -79,6 +79,28 @@ def test_a_run_that_the_queue_drops_frees_the_buttons_and_a_stopped_one_says_so_
     stopped = finished(panel._left(ANNA))
     assert stopped[panel.ui.run].interactive and "Stopped" in stopped[panel.ui.status], "an update came after Stop"
     assert panel.ui.run not in finished(left_and_begun(panel)), "the buttons belong to the next run"
+
+
+def test_who_does_not_get_in_reads_a_sentence_with_a_time(monkeypatch, said):
+    """One runs, and nobody may wait."""
+    lanes = worker.Lanes(1, 0)
+    monkeypatch.setattr(worker, "_lanes", lanes)
+    with gr.Blocks():
+        panel = SuperResolutionPanel(Histories())
+    panel._begin(ANNA)
+
+    async def crowded() -> list:
+        await lanes.enter()
+        return [update async for update in panel._run({}, ANNA)]
+
+    (update,) = finished(crowded())
+    assert update[panel.ui.run].interactive and "Nothing was made" in update[panel.ui.status]
+    assert len(said) == 1 and said[0].endswith("try again in about 1 minute.")
+
+
+def test_a_number_of_hundreds_of_digits_gets_a_sentence(run, said):
+    updates, ui = run(lambda *_: iter([float(10**400)]))
+    assert said == [TOO_LARGE] and updates[-1][ui.run].interactive
 
 
 async def left_and_begun(panel) -> dict:
