@@ -1,11 +1,13 @@
 """The front door: builds the tabs, sets limits, launches. No audio, no maths.
 
-HOST and PORT say where to listen (default 127.0.0.1:7860). Every tab has a named API endpoint, see `demos/api.py`.
+HOST and PORT say where to listen (default 127.0.0.1:7860), RESOUND_HOSTS and RESOUND_FRAMES which other names and sites
+are let in, see `demos/server/gate.py`. Every tab has a named API endpoint, see `demos/api.py`.
 """
 
 import os
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from core.signal.limits import LIMITS
 from demos import api
@@ -13,13 +15,17 @@ from demos.array.live_routes import LiveRoutes
 from demos.array.relay_routes import RelayRoutes
 from demos.page import theme
 from demos.page.history import Histories
-from demos.page.worker import RUNS_AT_ONCE
+from demos.page.worker import RUNS_AT_ONCE, WAITING_AT_MOST
+from demos.server.bodies import BodyLimits
+from demos.server.files import claim_folder, keep_bounded
+from demos.server.gate import Gate, GateMiddleware
 from demos.tabs import declipping, inpainting, localization, prior_inspector, separation, super_resolution, vocoding
 
 RESTORATION = (super_resolution.SuperResolutionPanel, inpainting.InpaintingPanel, declipping.DeclippingPanel)
 
-SAMPLING = {"concurrency_id": "sampling", "concurrency_limit": RUNS_AT_ONCE}
-WAITING_AT_MOST = 32
+SHORT = {"concurrency_id": "short", "concurrency_limit": RUNS_AT_ONCE}  # looks and beams, which wait for no run
+SHORT_EVENTS_AT_MOST = 1000
+THREADS = 40 + RUNS_AT_ONCE + WAITING_AT_MOST  # as Gradio counts events that it has begun
 SESSIONS_AT_MOST = 1000
 CACHE_SWEEP_AND_AGE = (600, 6 * 3600)  # seconds
 
@@ -34,23 +40,23 @@ def build() -> gr.Blocks:
         with gr.Tabs(elem_classes="jobs"):
             for panel in RESTORATION:
                 with gr.Tab(panel.title, id=panel.task):
-                    panel(histories, SAMPLING)
+                    panel(histories)
             with gr.Tab(separation.TITLE, id=separation.TASK):
-                separation.SeparationPanel(histories, SAMPLING)
+                separation.SeparationPanel(histories)
             with gr.Tab(vocoding.VocodingPanel.title, id=vocoding.VocodingPanel.task):
-                vocoding.VocodingPanel(histories, SAMPLING)
+                vocoding.VocodingPanel(histories)
             with gr.Tab(localization.TITLE, id=localization.TASK):
-                around = localization.LocalizationPanel(relay, live, SAMPLING)
+                around = localization.LocalizationPanel(relay, live, SHORT)
             with gr.Tab(prior_inspector.TITLE, id=prior_inspector.TASK):
-                prior_inspector.build(SAMPLING)
-        api.build(SAMPLING)
+                prior_inspector.build(SHORT)
+        api.build()
 
         def forget(request: gr.Request) -> None:
             histories.drop(request.session_hash)
             around.forget(request.session_hash)
 
         page.unload(forget)
-    return page.queue(max_size=WAITING_AT_MOST, default_concurrency_limit=8)
+    return page.queue(max_size=SHORT_EVENTS_AT_MOST, default_concurrency_limit=8)
 
 
 def launch(page: gr.Blocks, **options) -> tuple:
@@ -58,23 +64,32 @@ def launch(page: gr.Blocks, **options) -> tuple:
     import torch  # after core, which says how torch's threads shall wait
 
     torch.set_flush_denormal(True)
+    gate = Gate.from_environment(options.get("server_name", "127.0.0.1"))
     settings = {
         "theme": theme.build(),
         "css_paths": theme.css_path(),
         "head": theme.HEAD,
         "favicon_path": str(theme.icon_path()),
         "pwa": True,
+        "max_threads": THREADS,
         "max_file_size": LIMITS.whole_file_bytes,
         "state_session_capacity": SESSIONS_AT_MOST,
         "footer_links": ["api", "settings"],
         "ssr_mode": False,
-        "app_kwargs": {"routes": [*relay.routes(), *live.routes()]},
+        "app_kwargs": {
+            "routes": [*relay.routes(), *live.routes()],
+            "middleware": [
+                Middleware(GateMiddleware, gate=gate),
+                Middleware(BodyLimits, upload_bytes=LIMITS.file_bytes),
+            ],
+        },
     }
     return page.launch(**settings | options)
 
 
 def main() -> None:
     host = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # a Space sets the latter
+    keep_bounded(claim_folder())
     launch(build(), server_name=host, server_port=int(os.environ.get("PORT", "7860")))
 
 

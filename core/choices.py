@@ -15,7 +15,8 @@ METHODS = ("cone", "srp-phat", "music")  # of localization
 MOST_VOICES = 8
 
 NUMBER = r"(\d{1,9}(?:\.\d{0,9})?(?:e[+-]?\d{1,3})?|\.\d{1,9}(?:e[+-]?\d{1,3})?)"
-GAP = re.compile(rf"{NUMBER}\s*s?\s*(?:-|–|to)\s*{NUMBER}\s*s?", re.IGNORECASE)
+GAP = re.compile(rf"{NUMBER}\s*(?:s\s*)?(?:-|–|to)\s*{NUMBER}\s*s?", re.IGNORECASE)
+LONGEST_GAP, LONGEST_TEXT = 64, 100_000  # characters of one, and of any text that is read
 SHOWN = 40  # characters of what somebody wrote, in a sentence about it
 
 
@@ -25,14 +26,16 @@ def parse_gap(text: str) -> tuple[float, float]:
     Raises:
         InputError: it is no gap.
     """
-    match = GAP.fullmatch(text.strip())
+    text = text.strip()
+    match = GAP.fullmatch(text) if len(text) <= LONGEST_GAP else None
     if not match:
-        raise InputError(f"“{text.strip()[:SHOWN]}” is not a gap; write gaps as 1.0-1.2, in seconds.")
+        raise InputError(f"“{text[:SHOWN]}” is not a gap; write gaps as 1.0-1.2, in seconds.")
     return float(match[1]), float(match[2])
 
 
 def parse_gaps(text: str) -> list[tuple[float, float]]:
     """Reads `1.0-1.2, 2.5-2.6`, with commas, semicolons or new lines between them; as `parse_gap`."""
+    _check_length(text)
     return [parse_gap(piece) for piece in re.split(r"[,;\n]", text) if piece.strip()]
 
 
@@ -42,7 +45,13 @@ def parse_channels(text: str) -> tuple[int, ...] | None:
     Raises:
         InputError: it is no list of channels.
     """
+    _check_length(text)
     numbers = [piece.strip() for piece in text.split(",") if piece.strip()]
     if not all(re.fullmatch(r"\d{1,3}", number, re.ASCII) for number in numbers):
         raise InputError(f"“{text.strip()[:SHOWN]}” is no list of channels; write them as 1,2,3,4, counted from 0.")
     return tuple(map(int, numbers)) or None
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        raise InputError(f"“{text[:SHOWN]}...” has {len(text)} characters; at most {LONGEST_TEXT} are read.")

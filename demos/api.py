@@ -14,44 +14,52 @@ mend comes back as an error with one plain sentence.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from core.arrays.geometry import ARRAYS
-from core.choices import parse_channels
+from core.choices import EVIDENCE, FORMS, METHODS, MOST_VOICES, parse_channels
 from core.errors import InputError
 from core.generators import mapped
 from core.tasks import localization, separation
 from core.tasks.progress import Progress, Result, Run
 from core.tasks.separation import DEFAULT_PRIORS, separate
-from core.tasks.settings import Settings
+from core.tasks.thinned import LARGEST_FACTOR
+from core.tasks.vocoding import SEMITONES, STRETCHES
+from demos import arguments
+from demos.arguments import as_sent
 from demos.array.array_recording import from_file, load_recording
+from demos.array.layout import FIRST_ARRAY
 from demos.page.downloads import restored_file, stem_files
+from demos.page.runner import UNBOUNDED
 from demos.page.source import load, read_source
 from demos.page.stream import Throttle, throttled
 from demos.page.tab import RestorationTab
+from demos.page.worker import in_background
 from demos.tabs import declipping, inpainting, super_resolution, vocoding
 
 UPDATE_SECONDS = 0.5
+MOST_NAMES = 32  # of priors that are looked at
 
 log = logging.getLogger(__name__)
 
 
-def build(concurrency: dict) -> None:
+def build() -> None:
     """Adds the endpoints to the current Blocks; nothing of it is seen on the page."""
     with gr.Group(visible=False):
-        audio = gr.Audio(type="filepath", label="audio")
-        factor = gr.Number(4, label="factor", precision=0)
-        degrade = gr.Textbox("", label="degrade")
-        gaps = gr.Textbox(label="gaps")
-        threshold = gr.Number(None, label="threshold")
-        stretch, semitones = gr.Number(1.0, label="stretch"), gr.Number(0.0, label="semitones")
-        shared = _shared_inputs()
+        audio = as_sent(gr.Audio(type="filepath", label="audio"))
+        factor, degrade = _number("factor", 4), _text("degrade")
+        gaps, threshold = _text("gaps"), _number("threshold", None)
+        stretch, semitones = _number("stretch", 1.0), _number("semitones", 0.0)
+        prior, quality, seed = _text("prior"), _text("quality", "standard"), _number("seed", 0)
+        start, length = _number("start", 0.0), _number("length", 0.0)
+        shared = [prior, quality, seed, start, length, as_sent(gr.Audio(type="filepath", label="reference"))]
         outputs = [gr.File(label="restored"), gr.JSON(label="report")]
         for name, fn, own in (
             ("super_resolve", _super_resolve, [factor, degrade]),
@@ -60,73 +68,84 @@ def build(concurrency: dict) -> None:
             ("vocode", _vocode, [stretch, semitones]),
         ):
             gr.Button(name).click(
-                fn, [audio, *own, *shared], outputs, api_name=name, api_description=fn.__doc__, **concurrency
+                _answering(fn), [audio, *own, *shared], outputs, api_name=name, api_description=fn.__doc__, **UNBOUNDED
             )
-        priors = gr.Textbox(", ".join(DEFAULT_PRIORS), label="priors")
-        form = gr.Textbox("", label="form")
-        _, quality, seed, start, length, _ = shared
         gr.Button("separate").click(
-            _separate,
-            [audio, priors, quality, seed, start, length, form],
+            _answering(_separate),
+            [audio, _text("priors", ", ".join(DEFAULT_PRIORS)), quality, seed, start, length, _text("form")],
             [gr.File(label="stems", file_count="multiple"), gr.JSON(label="report")],
             api_name="separate",
             api_description=_separate.__doc__,
-            **concurrency,
+            **UNBOUNDED,
         )
-        array, method = gr.Textbox("respeaker-4", label="array"), gr.Textbox("", label="method")
-        voices, moving = gr.Number(0, label="voices", precision=0), gr.Checkbox(False, label="moving")
-        channels = gr.Textbox("", label="channels")
+        array, voices = _text("array", "respeaker-4"), _number("voices", 0)
+        moving, method = as_sent(gr.Checkbox(False, label="moving")), _text("method")
         gr.Button("localize").click(
-            _localize,
-            [audio, array, voices, moving, method, shared[0], start, length, channels],
+            _answering(_localize),
+            [audio, array, voices, moving, method, prior, start, length, _text("channels")],
             [gr.File(label="voices", file_count="multiple"), gr.JSON(label="report")],
             api_name="localize",
             api_description=_localize.__doc__,
-            **concurrency,
+            **UNBOUNDED,
         )
 
 
-def _shared_inputs() -> list[Component]:
-    return [
-        gr.Textbox("", label="prior"),
-        gr.Textbox("standard", label="quality"),
-        gr.Number(0, label="seed", precision=0),
-        gr.Number(0.0, label="start"),
-        gr.Number(0.0, label="length"),
-        gr.Audio(type="filepath", label="reference"),
-    ]
+def _text(label: str, value: str = "") -> Component:
+    return as_sent(gr.Textbox(value, label=label))
+
+
+def _number(label: str, value: float | None) -> Component:
+    """Whole where its default is."""
+    return as_sent(gr.Number(value, label=label, precision=0 if isinstance(value, int) else None))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an endpoint was asked for, once its arguments are checked.
+
+    Args:
+        task: the command's name.
+        start: reads the file and begins the run.
+        write: makes what is sent of its result.
+    """
+
+    task: str
+    start: Callable[[], Run]
+    write: Callable[[Result], Any]
 
 
 def _super_resolve(
     audio, factor=4, degrade="", prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None
-):
-    """Super-resolution by a whole factor. degrade: "" (a file of low rate), "plain" or "lowpass" (it is the truth).
+) -> Asked:
+    """Super-resolution by a whole factor; "auto" finds where the spectrum ends.
 
+    degrade: "" (a file of low rate), "plain" or "lowpass" (it is the truth).
     prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
     """
-    chosen = {"input": degrade or super_resolution.RESTORE, "factor": factor, "evidence": "auto"}
-    settings = Settings(prior or None, quality, seed=seed)
-    yield from _answer(super_resolution.SuperResolutionPanel, audio, reference, (start, length), settings, chosen)
+    kind = arguments.choice("degrade", degrade, EVIDENCE, super_resolution.RESTORE)
+    factor = factor if factor == "auto" else arguments.whole("factor", factor, 4, 2, LARGEST_FACTOR)
+    chosen = {"input": kind, "factor": factor, "evidence": "auto"}
+    return _asked(super_resolution.SuperResolutionPanel, chosen, audio, prior, quality, seed, start, length, reference)
 
 
-def _inpaint(audio, gaps, prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None):
+def _inpaint(audio, gaps, prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None) -> Asked:
     """Fills gaps, given as "1.0-1.2, 2.5-2.6" in seconds of the file; every other sample stays as it is.
 
     prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
     """
-    chosen = {"gaps": gaps, "intact": False}
-    settings = Settings(prior or None, quality, seed=seed)
-    yield from _answer(inpainting.InpaintingPanel, audio, reference, (start, length), settings, chosen)
+    chosen = {"gaps": arguments.text("gaps", gaps), "intact": False}
+    return _asked(inpainting.InpaintingPanel, chosen, audio, prior, quality, seed, start, length, reference)
 
 
-def _declip(audio, threshold=None, prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None):
+def _declip(
+    audio, threshold=None, prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None
+) -> Asked:
     """Restores samples clipped at a threshold (found from the waveform when not given).
 
     prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
     """
-    chosen = {"threshold": threshold}
-    settings = Settings(prior or None, quality, seed=seed)
-    yield from _answer(declipping.DeclippingPanel, audio, reference, (start, length), settings, chosen)
+    chosen = {"threshold": arguments.number("threshold", threshold, None, 0.0, 1.0)}
+    return _asked(declipping.DeclippingPanel, chosen, audio, prior, quality, seed, start, length, reference)
 
 
 def _vocode(
@@ -139,51 +158,58 @@ def _vocode(
     start=0.0,
     length=0.0,
     reference=None,
-):
+) -> Asked:
     """Plays the mel spectrogram of a sound anew, made longer by `stretch` and moved up by `semitones` first.
 
     prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
     """
-    chosen = {"stretch": stretch, "semitones": semitones}
-    settings = Settings(prior or None, quality, seed=seed)
-    yield from _answer(vocoding.VocodingPanel, audio, reference, (start, length), settings, chosen)
+    moved = arguments.number("semitones", semitones, 0.0, -SEMITONES, SEMITONES)
+    chosen = {"stretch": arguments.number("stretch", stretch, 1.0, *STRETCHES), "semitones": moved}
+    return _asked(vocoding.VocodingPanel, chosen, audio, prior, quality, seed, start, length, reference)
 
 
-def _separate(audio, priors="", quality="standard", seed=0, start=0.0, length=0.0, form=""):
+def _separate(audio, priors="", quality="standard", seed=0, start=0.0, length=0.0, form="") -> Asked:
     """Takes a mixture apart: one file for each prior (names with commas between them); together they are the mixture.
 
     form: "shared", "exact", "soft" or "" for the priors' and sampler's own. start, length: seconds; a length of 0 goes
     to the end.
     """
-    names = [name.strip() for name in (priors or ", ".join(DEFAULT_PRIORS)).split(",")]
+    named = arguments.text("priors", priors) or ", ".join(DEFAULT_PRIORS)
+    names = [name.strip() for name in named.split(",", MOST_NAMES)]
+    settings, bound = arguments.settings("", quality, seed), arguments.choice("form", form, FORMS)
+    path, part = arguments.file_of("audio", audio), arguments.part(start, length)
 
-    def run():
-        source = read_source(load(audio), start, length, None)
-        return separate(source.clip, names, settings=Settings(None, quality, seed=seed), form=form or None)
+    def begin() -> Run:
+        return separate(read_source(load(path), *part, None).clip, names, settings=settings, form=bound)
 
-    yield from _follow(separation.TASK, run, lambda result: stem_files(result.sounds, audio))
+    return Asked(separation.TASK, begin, lambda result: stem_files(result.sounds, path))
 
 
 def _localize(
     audio, array="respeaker-4", voices=0, moving=False, method="", prior="", start=0.0, length=0.0, channels=""
-):
+) -> Asked:
     """Finds the voices around a microphone array: one file for each, loudest first; the report has their angles.
 
     array: respeaker-4 or circle-6. voices: how many; 0 where nobody knows. method: cone, srp-phat, music or "" for the
     best one there is. channels: which one each microphone is, such as "1,2,3,4". start, length: seconds; a length of 0
     goes to the end.
     """
+    around = ARRAYS[arguments.choice("array", array, tuple(ARRAYS), FIRST_ARRAY)]
+    found = {
+        "settings": arguments.settings(prior, None, 0),
+        "voices": arguments.whole("voices", voices, 0, 0, MOST_VOICES) or None,
+        "moving": arguments.flag("moving", moving),
+        "method": arguments.choice("method", method, METHODS),
+    }
+    picked, part = parse_channels(arguments.text("channels", channels)), arguments.part(start, length)
+    path = arguments.file_of("audio", audio)
 
-    def run():
-        if array not in ARRAYS:
-            raise InputError(f"There is no array {array[:40]!r}; choose one of {', '.join(ARRAYS)}.")
-        chosen = parse_channels(channels or "")
-        recording = from_file(load_recording(audio, ARRAYS[array], chosen, None), ARRAYS[array], chosen, start, length)
-        found = {"method": method or None, "voices": int(voices) or None, "moving": bool(moving)}
-        run = localization.localize(recording.clip, recording.array, settings=Settings(prior or None), **found)
+    def begin() -> Run:
+        recording = from_file(load_recording(path, around, picked, None), around, picked, *part)
+        run = localization.localize(recording.clip, recording.array, **found)
         return mapped(run, lambda item: _with_notes(item, recording.notes))
 
-    yield from _follow(localization.TASK, run, lambda result: stem_files(result.sounds, audio))
+    return Asked(localization.TASK, begin, lambda result: stem_files(result.sounds, path))
 
 
 def _with_notes(item: Progress | Result, notes: Sequence[str]) -> Progress | Result:
@@ -193,36 +219,47 @@ def _with_notes(item: Progress | Result, notes: Sequence[str]) -> Progress | Res
     return replace(item, report={**item.report, "notes": [*notes, *item.report["notes"]]})
 
 
-def _answer(
-    tab: type[RestorationTab],
-    path: str,
-    reference: str | None,
-    part: tuple[float, float],
-    settings: Settings,
-    chosen: Mapping,
-) -> Iterator[tuple[str | None, Mapping]]:
-    """Yields (None, progress) about twice a second and last (restored file, report)."""
+def _asked(tab: type[RestorationTab], chosen: Mapping, audio, prior, quality, seed, start, length, reference) -> Asked:
+    """What all restorations share."""
+    settings, part = arguments.settings(prior, quality, seed), arguments.part(start, length)
+    path = arguments.file_of("audio", audio)
+    truth = None if reference is None else arguments.file_of("reference", reference)
 
-    def run():
-        return tab.begin(read_source(load(path, mixes=tab.mixes), *part, reference), settings, chosen)
+    def begin() -> Run:
+        return tab.begin(read_source(load(path, mixes=tab.mixes), *part, truth), settings, chosen)
 
-    yield from _follow(tab.task, run, lambda result: restored_file(result.clip, path, tab.task))
+    return Asked(tab.task, begin, lambda result: restored_file(result.clip, path, tab.task))
 
 
-def _follow(task: str, start: Callable[[], Run], write: Callable[[Result], Any]) -> Iterator[tuple]:
-    """Yields (None, progress) about twice a second and last (what was written, report)."""
-    try:
-        with closing(throttled(start(), lambda progress: None, Throttle(UPDATE_SECONDS))) as updates:
-            for item in updates:
-                if isinstance(item, Progress):
-                    yield None, _place(item)
-                else:
-                    yield write(item), item.report
-    except InputError as error:
-        raise gr.Error(str(error), print_exception=False) from None
-    except Exception:
-        log.exception("%s failed", task)
-        raise gr.Error("Something went wrong on our side.", print_exception=False) from None
+def _answering(endpoint: Callable[..., Asked]) -> Callable[..., AsyncIterator[tuple]]:
+    """An endpoint as Gradio calls it: yields (None, progress) about twice a second and last (what was written, report).
+
+    Arguments are checked at once; the run waits for its turn.
+    """
+
+    @wraps(endpoint)
+    async def answers(*given) -> AsyncIterator[tuple]:
+        try:
+            asked = endpoint(*given)
+            async with aclosing(in_background(_answers(asked))) as made:
+                async for answer in made:
+                    yield answer
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        except Exception:
+            log.exception("%s failed", endpoint.__name__)
+            raise gr.Error("Something went wrong on our side.", print_exception=False) from None
+
+    return answers
+
+
+def _answers(asked: Asked) -> Iterator[tuple]:
+    with closing(throttled(asked.start(), lambda progress: None, Throttle(UPDATE_SECONDS))) as updates:
+        for item in updates:
+            if isinstance(item, Progress):
+                yield None, _place(item)
+            else:
+                yield asked.write(item), item.report
 
 
 def _place(progress: Progress) -> Mapping:

@@ -16,6 +16,7 @@ from core.cli import engines, main
 from core.cli.batch import read_jobs
 from core.zoo import manifest
 from core.zoo.checkpoint import load_checkpoint, save_checkpoint
+from tests.commands import refused
 
 RATE = 16000
 QUICK = {"prior": "tiny", "steps": "1"}
@@ -83,6 +84,18 @@ def test_what_is_done_is_not_done_again_but_what_changed_is(house, capsys):
     assert run(jobs, folder) == 0
     assert "3 of them before" in capsys.readouterr().out
     assert soundfile.info(folder / "a.wav").frames == 8000 and (folder / "c.npz").exists()
+
+
+@pytest.mark.parametrize("column", ["output", "report"])
+def test_no_link_leads_an_output_out_of_the_folder(column, house, capsys):
+    folder, elsewhere = house / "out", house / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    (folder / "sub").symlink_to(elsewhere, target_is_directory=True)
+    row = {"task": "spectrogram", "input": "a.wav", "output": "a.npz"}
+    place = "sub/a.npz" if column == "output" else "sub/a.json"
+    said = refused(capsys, "batch", write_jobs(house / "jobs.csv", [row | {column: place}]), folder)
+    assert place in said and "link" in said and list(elsewhere.iterdir()) == []
 
 
 def test_a_killed_run_goes_on_where_it_was(house, start_process):

@@ -86,12 +86,13 @@ def test_swapped_channels_can_be_put_right(plugged, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_what_was_recorded_before_an_interrupt_is_kept(plugged, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("asked", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_what_was_recorded_before_an_interrupt_is_kept(asked, plugged, tmp_path, monkeypatch, capsys):
     """Asked for ten seconds, interrupted when the device has spoken for one."""
     out, shown = tmp_path / "out.wav", capture.meter
 
     def interrupt(block):
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), getattr(signal, asked))
         return shown(block)
 
     monkeypatch.setattr(capture, "meter", interrupt)

@@ -3,7 +3,6 @@
 The plane's origin is the array's centre, angles run counter-clockwise from +x, and microphone 0 is the reference.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
+from core.signal.json_files import read_json
 from core.signal.limits import LIMITS
 
 SPEED_OF_SOUND = 343.0  # metres per second, dry air at 20 degrees Celsius
@@ -179,8 +179,8 @@ def _is_stream(present: int, geometry: ArrayGeometry) -> bool:
 
 
 def _check_name(name: str) -> None:
-    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME:
-        raise InputError(f"An array needs a name of 1 to {LONGEST_NAME} characters.")
+    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise InputError(f"An array needs a name of 1 to {LONGEST_NAME} printable characters.")
 
 
 def _check_positions(name: str, positions: tuple[tuple[float, float], ...]) -> None:
@@ -241,8 +241,8 @@ def _read_json(path: Path) -> dict:
     if size > LARGEST_FILE_BYTES:
         raise InputError(f"{path.name} is too large to describe an array; give a JSON file of under 1 MB.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path, LARGEST_FILE_BYTES)
+    except (OSError, ValueError):
         raise InputError(f"{path.name} is no readable JSON file; give one, or choose one of {known}.") from None
     if not isinstance(content, dict):
         raise InputError(f"{path.name} describes no array; it must hold one JSON object with positions.")

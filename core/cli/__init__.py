@@ -1,11 +1,13 @@
 """The command line: every task, training and checks from a terminal.
 
 Exit status 0: done; 1: a check failed, or we are at fault; 2: something the user can mend, said in one sentence on
-stderr; 130: interrupted. Modules that take long to import are imported by the commands that need them.
+stderr; 130: interrupted, by Ctrl-C, SIGTERM or SIGHUP. Modules that take long to import are imported by the commands
+that need them.
 """
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from core.cli import (
     batch,
@@ -23,6 +25,7 @@ from core.cli import (
 )
 from core.cli.options import Parser
 from core.errors import InputError
+from core.processes import handling, interrupt
 
 INTERRUPTED = 130
 
@@ -30,7 +33,8 @@ INTERRUPTED = 130
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
     try:
-        return run_command(argv)
+        with handling(interrupt):
+            return run_command(argv)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
@@ -39,7 +43,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{place}{error.strerror or error}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        with suppress(OSError):  # the terminal may have gone
+            print("Stopped.", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 
+from core.choices import SHOWN
 from core.cli import engines, options
 from core.errors import InputError
 from core.jobs import JOBS
@@ -121,6 +122,8 @@ def read_jobs(path: Path, folder: Path, devices: Sequence[str] = ("auto",)) -> l
     turns, known = itertools.cycle(devices), _known_priors()
     jobs = [_job(number, row, path.parent, folder.absolute(), next(turns), known) for number, row in rows]
     _check_places(jobs, folder.absolute())
+    for job in jobs:
+        _check_inside(job, folder.absolute())
     return jobs
 
 
@@ -141,6 +144,16 @@ def _check_places(jobs: Sequence[Job], folder: Path) -> None:
                     f"{_named(place, folder)} of row {job.row} lies inside {_named(parent, folder)}, an output of row "
                     f"{owners[parent].row}; give one of them another name."
                 )
+
+
+def _check_inside(job: Job, folder: Path) -> None:
+    """Refuses a job whose outputs a link would lead out of the folder."""
+    for place in job.places:
+        if not place.resolve().is_relative_to(folder.resolve()):
+            raise InputError(
+                f"Row {job.row} has the output {_named(place, folder)}, which a link leads out of {folder}; give it "
+                "another name, or take the link away."
+            )
 
 
 def _makes_several(task: str) -> bool:
@@ -202,7 +215,9 @@ def _values(number: int, row: dict) -> dict[str, str]:
         raise InputError(f"Row {number} has another number of values than the first line; put quotes around commas.")
     values = {name.strip(): value.strip() for name, value in row.items() if value.strip()}
     if values.get("task") not in TASKS:
-        raise InputError(f"Row {number} has the task {values.get('task', '')!r}; choose one of {', '.join(TASKS)}.")
+        raise InputError(
+            f"Row {number} has the task {values.get('task', '')[:SHOWN]!r}; choose one of {', '.join(TASKS)}."
+        )
     for name in values:
         if name in OF_THE_COMMAND:
             raise InputError(f"The column {name} is not for jobs; leave it out.")
@@ -213,9 +228,11 @@ def _inside(number: int, name: str, value: str) -> PurePosixPath:
     """A place in the folder of outputs that nothing else has."""
     inside = PurePosixPath(value.replace("\\", "/"))
     if inside.is_absolute() or not inside.parts or ".." in inside.parts or ":" in value or inside.parts[0] == STATUS:
-        raise InputError(f"Row {number} has the {name} {value!r}, which is no name inside the folder of outputs.")
+        raise InputError(
+            f"Row {number} has the {name} {value[:SHOWN]!r}, which is no name inside the folder of outputs."
+        )
     if name == "report" and inside.suffix.lower() != ".json":
-        raise InputError(f"Row {number} has the report {value!r}; give it a name that ends in .json.")
+        raise InputError(f"Row {number} has the report {value[:SHOWN]!r}; give it a name that ends in .json.")
     return inside
 
 
@@ -290,6 +307,8 @@ def _check_folder(folder: Path) -> None:
 
 def _read_status(path: Path) -> list[Status]:
     """What is known from before; nothing where the file is missing or not ours."""
+    if not path.is_file():
+        return []
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return [

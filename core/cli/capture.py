@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from core.choices import parse_channels
 from core.cli import options
 from core.errors import InputError
+from core.processes import handling, interrupt
 from core.signal.limits import LIMITS
 from core.signal.output import replacing
 
@@ -171,15 +171,13 @@ class _StatusLine:
 
 @contextmanager
 def _until_interrupted() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, so that no write is cut off; a second one interrupts as usual."""
+    """An event that the first Ctrl-C or signal to end sets, so that no write is cut off; a second one interrupts."""
     interrupted = threading.Event()
 
     def note(number, frame):
+        if interrupted.is_set():
+            interrupt(number, frame)
         interrupted.set()
-        signal.signal(signal.SIGINT, before)
 
-    before = signal.signal(signal.SIGINT, note)
-    try:
+    with handling(note):
         yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)

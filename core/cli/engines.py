@@ -4,17 +4,20 @@ A process may be ended from outside, or by a library that crashes. That is never
 were being worked on are begun once more, each alone, so that the guilty one is known.
 """
 
+import atexit
 import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
 from core.errors import InputError
+from core.processes import Ended, follow_parent, leave_in_order, undisturbed
 
 ENGINES = ("local", "ray")
 LOST = "The process that worked on it was ended twice (out of memory?); give it a shorter or another file."
@@ -79,12 +82,12 @@ def _together(work: Callable, waiting: deque, workers: int, threads: int) -> Gen
     """
     running: dict[Future, object] = {}
     suspects: list = []
-    pool = _pool(workers, threads)
-    try:
+    with _pool(workers, threads) as pool:
         while running or (waiting and not suspects):
             try:
                 while waiting and not suspects and len(running) < workers:
-                    running[pool.submit(work, waiting[0])] = waiting[0]
+                    with undisturbed():  # it may begin processes
+                        running[pool.submit(_in_order, work, waiting[0])] = waiting[0]
                     waiting.popleft()
             except BrokenProcessPool:
                 if not running:
@@ -95,23 +98,47 @@ def _together(work: Callable, waiting: deque, workers: int, threads: int) -> Gen
                     yield future.result()
                 except BrokenProcessPool:
                     suspects.append(job)
-        return suspects
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    return suspects
 
 
 def _alone(work: Callable, job, threads: int):
     """What comes of a job in a process of its own."""
     with _pool(1, threads) as pool:
         try:
-            return pool.submit(work, job).result()
+            with undisturbed():
+                future = pool.submit(_in_order, work, job)
+            return future.result()
         except BrokenProcessPool:
             return Lost(job)
 
 
-def _pool(workers: int, threads: int) -> ProcessPoolExecutor:
-    """Processes are spawned: torch's threads do not survive a fork."""
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _prepare, (threads,))
+@contextmanager
+def _pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
+    """Its processes are spawned, as torch's threads do not survive a fork; a block that is left early ends them."""
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (threads,))
+    try:
+        yield pool
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(threads: int) -> None:
+    leave_in_order()
+    follow_parent()
+    _prepare(threads)
+
+
+def _in_order(work: Callable, job):
+    """Does the work, in a process of a pool; one that is asked to end meanwhile leaves once its files are put away."""
+    try:
+        return work(job)
+    except Ended:
+        atexit._run_exitfuncs()  # as a pool takes exceptions of its jobs for results, this one cannot rise
+        os._exit(1)
 
 
 def _on_ray(work: Callable, jobs: Sequence, ray) -> Iterator:

@@ -149,6 +149,7 @@ def _evaluate_scenes(
     from tqdm import tqdm
 
     from core.evaluation.localization import evaluate_scene
+    from core.signal.json_files import read_json
 
     records, failed = [], 0
     folders = [folder for own in scenes.values() for folder in own]
@@ -158,7 +159,7 @@ def _evaluate_scenes(
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _write_json(path, evaluate_scene(folder, evaluation))
-            records.append(json.loads(path.read_text(encoding="utf-8")))
+            records.append(read_json(path))
         except InputError as error:
             tqdm.write(f"{folder}: {error}", file=sys.stderr)
             failed += 1

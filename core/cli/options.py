@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from core.choices import SHOWN
 from core.errors import InputError
 
+LONGEST_NUMBER, LONGEST_REASON = 64, 400  # characters
 AUDIO_OUTPUTS = (".wav", ".flac", ".ogg")
 LARGEST_SEED = 2**63 - 1
 
@@ -21,6 +23,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
+        message = message if len(message) <= LONGEST_REASON else f"{message[:LONGEST_REASON]}..."
         raise InputError(f"{message[:1].upper()}{message[1:].rstrip('.')}; see {self.prog} --help.")
 
 
@@ -30,7 +33,7 @@ def whole(smallest: int, largest: int = LARGEST_SEED) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[+-]?\d{1,30}", text) or not smallest <= int(text) <= largest:
             upper = "" if largest == LARGEST_SEED else f" to {largest}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {smallest}{upper}")
+            raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is not a whole number from {smallest}{upper}")
         return int(text)
 
     return parse
@@ -49,7 +52,9 @@ def span(smallest: int, largest: int) -> Callable[[str], range]:
         match = re.fullmatch(r"(\d{1,9})(?:\.\.(\d{1,9}))?", text)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
         if not smallest <= first <= last <= largest:
-            raise argparse.ArgumentTypeError(f"{text!r} is not A..B, whole numbers from {smallest} to {largest}")
+            raise argparse.ArgumentTypeError(
+                f"{text[:SHOWN]!r} is not A..B, whole numbers from {smallest} to {largest}"
+            )
         return range(first, last + 1)
 
     return parse
@@ -58,11 +63,11 @@ def span(smallest: int, largest: int) -> Callable[[str], range]:
 def number(text: str) -> float:
     """The type of an option that is a finite number."""
     try:
-        value = float(text)
+        value = float(text) if len(text) <= LONGEST_NUMBER else math.nan
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is not a number")
     return value
 
 
@@ -97,7 +102,7 @@ def written(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 def device(text: str) -> str:
     """The type of `--device`."""
     if not re.fullmatch(r"auto|all|cpu|cuda(:\d{1,3})?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of auto, cpu, cuda, cuda:K and all")
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is not one of auto, cpu, cuda, cuda:K and all")
     return text
 
 
@@ -105,7 +110,7 @@ def setting(text: str) -> tuple[str, str]:
     """The type of `--set`: KEY=VALUE."""
     key, equals, value = text.partition("=")
     if not (key and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a setting such as training.batch=4")
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is not a setting such as training.batch=4")
     return key, value
 
 

@@ -81,7 +81,9 @@ def write_clips(folder: Path, clips: Mapping) -> tuple[dict[str, Path], list[str
 
 
 def _read(path: Path):
+    from core.signal.json_files import read_json
+
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (OSError, ValueError):
         return None

@@ -150,7 +150,7 @@ def _checked(
 def _choose(method: str | None, everything: Microphones, live: Microphones, settings: Settings) -> _Means:
     """The finder that is asked for, or the best one there is."""
     if method not in (None, *METHODS):
-        raise InputError(f"There is no method {method}; choose one of {', '.join(METHODS)}.")
+        raise InputError(f"There is no method {method:.40}; choose one of {', '.join(METHODS)}.")
     if method in METHODS[1:] and settings.prior:
         raise InputError(f"The method {method} needs no separator; leave out the prior, or choose the method cone.")
     geometry, device = everything.geometry, resolve_devices(settings)[0]

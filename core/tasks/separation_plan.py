@@ -66,7 +66,7 @@ def choose_plan(prior: Independent, settings: Settings, form: str | None, gains:
     looks, loudest = MixtureCondition in prior.conditions, prior.levels[0]
     form = form or ("soft" if name == "original" else "shared" if looks else "exact")
     if form not in FORMS:
-        raise InputError(f"There is no form {form} of a mixture; choose one of {', '.join(FORMS)}.")
+        raise InputError(f"There is no form {form:.40} of a mixture; choose one of {', '.join(FORMS)}.")
     if name == "original":
         return _pnf_plan(prior, settings, form, gains)
     strength = 1 / sum(gain**2 for gain in gains)  # moves sources that miss the mixture onto it

@@ -56,9 +56,9 @@ class Settings:
         """
         name = self.sampler or SAMPLERS[0]
         if name not in SAMPLERS:
-            raise InputError(f"There is no sampler {name}; choose one of {', '.join(SAMPLERS)}.")
+            raise InputError(f"There is no sampler {name:.40}; choose one of {', '.join(SAMPLERS)}.")
         if self.quality not in QUALITIES:
-            raise InputError(f"There is no quality {self.quality}; choose one of {', '.join(QUALITIES)}.")
+            raise InputError(f"There is no quality {self.quality:.40}; choose one of {', '.join(QUALITIES)}.")
         if self.steps is not None and not 1 <= self.steps <= LARGEST_STEPS:
             raise InputError(f"The number of steps must lie between 1 and {LARGEST_STEPS}, not {self.steps}.")
         if self.batch is not None and name != "original":
@@ -103,4 +103,4 @@ def resolve_device(name: str) -> str:
     if name in ["cpu", *(["cuda"] if count else []), *(f"cuda:{k}" for k in range(count))]:
         return name
     have = f"cpu or cuda:0 to cuda:{count - 1}" if count else "only cpu"
-    raise InputError(f"There is no device {name} here; this machine has {have}.")
+    raise InputError(f"There is no device {name:.40} here; this machine has {have}.")

@@ -17,6 +17,7 @@ import torch
 
 from core.errors import InputError
 from core.priors.wrapped import Counted
+from core.processes import follow_parent, undisturbed
 from core.tasks.blocks import Span
 from core.types import Iterate, Prior
 
@@ -67,8 +68,11 @@ def run_blocks(
     for task in [*enumerate(blocks), *(None for _ in devices)]:
         tasks.put(task)
     threads = max(1, (os.cpu_count() or 1) // len(devices))
-    processes = [_started(context, (chain, load, device, threads, tasks, results)) for device in devices]
+    processes: list[multiprocessing.Process] = []
     try:
+        for device in devices:
+            with undisturbed():
+                processes.append(_started(context, (chain, load, device, threads, tasks, results)))
         yield from _collected(results, processes)
     finally:
         for process in processes:
@@ -94,6 +98,7 @@ def _started(context: SpawnContext, arguments: tuple) -> multiprocessing.Process
 def _serve(chain: Chain, load: Load, device: str, threads: int, tasks, results) -> None:
     """What a process does: blocks until there are no more; what it raises is sent, too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends its processes
+    follow_parent()
     torch.set_flush_denormal(True)
     torch.set_num_threads(threads)
     try:

@@ -18,8 +18,10 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
+from core.signal.json_files import read_json
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif"}
+LARGEST_INDEX_BYTES = 200_000_000
 SHARD_SAMPLES = 45 * 2**20 // 2
 SPLITS = ("train", "valid", "test")
 MOST_QUIET = 1000  # silent segments that are skipped for a batch before the data are refused
@@ -231,7 +233,7 @@ def _read_mono(path: Path, sample_rate: int) -> np.ndarray:
 
 def _read_index(folder: Path) -> dict:
     try:
-        return json.loads((folder / "index.json").read_text())
+        return read_json(folder / "index.json", LARGEST_INDEX_BYTES)
     except (OSError, ValueError):
         raise InputError(f"{folder} is no packed data; make some with `python -m core pack-data FOLDER OUT`.") from None
 

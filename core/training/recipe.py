@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.errors import InputError
 
+LONGEST_VALUE = 1000  # characters of an override
 RECIPES = Path(__file__).parent / "recipes"
 DEFAULTS = {
     "segment": 16384,
@@ -50,13 +51,14 @@ def _override(recipe: dict, key: str, text: str) -> None:
     if name not in table or isinstance(table[name], dict):
         known = sorted(f"{s}.{k}" for s, t in recipe.items() if isinstance(t, dict) for k in t)
         raise InputError(f"The recipe has no setting {key}; it has {', '.join(known)}.")
+    expected = type(table[name])
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"] if len(text) <= LONGEST_VALUE else None
+        value = float(value) if expected is float and type(value) is int else value
     except tomllib.TOMLDecodeError:
         value = text
-    expected = type(table[name])
-    if expected is float and type(value) is int:
-        value = float(value)
+    except (RecursionError, OverflowError, ValueError):
+        value = None
     if type(value) is not expected:
-        raise InputError(f"{key} must be {expected.__name__}, not {text}.")
+        raise InputError(f"{key} must be {expected.__name__}, not {text:.40}.")
     table[name] = value

@@ -45,11 +45,16 @@ def load_checkpoint(path: Path, *parts: Path) -> Checkpoint:
 
 def _read(path: Path) -> tuple[str, dict, dict[str, Tensor]]:
     try:
+        if not path.is_file():  # nor a device or a pipe, which may never end
+            raise FileNotFoundError
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return metadata["architecture"], json.loads(metadata["config"]), state
-    except (SafetensorError, OSError, KeyError, ValueError):
+        config = json.loads(metadata["config"])
+        if not isinstance(config, dict):
+            raise ValueError("the configuration has no names")
+        return metadata["architecture"], config, state
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError):
         raise InputError(
             f"{path.name} is no Resound checkpoint; import original files with `import-checkpoint`."
         ) from None

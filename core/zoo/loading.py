@@ -70,9 +70,11 @@ def _build(entry: Entry, device: str) -> Any:
 
 
 def _verify(entry: Entry) -> None:
-    """Refuses a file that is missing or not the one in the manifest."""
+    """Refuses a file that is missing or not the one in the manifest, before it is read where its size says so."""
     try:
-        found = sha256(entry.path)
+        if not entry.path.is_file():
+            raise FileNotFoundError
+        found = sha256(entry.path) if entry.path.stat().st_size == entry.bytes else None
     except OSError:
         raise InputError(
             f"The file of {entry.name!r}, {entry.path}, cannot be read; register the checkpoint again."

@@ -18,12 +18,16 @@ from pathlib import Path
 from filelock import FileLock
 
 from core.errors import InputError
+from core.signal.json_files import read_json
+from core.signal.limits import LIMITS
 from core.signal.output import replacing
 from core.zoo.checkpoint import load_checkpoint
 from core.zoo.families import FAMILIES, tasks_of
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+LONGEST_TEXT, LONGEST_REASON = 4000, 200  # characters, of a field and in a refusal
+LARGEST_NUMBER = 1e15  # of its figures
 
 
 @dataclass(frozen=True)
@@ -209,12 +213,13 @@ def read_manifest(folder: Path, *, bundled: bool = False) -> list[Entry]:
     """
     path = folder / "manifest.json"
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["checkpoints"]
+        entries = read_json(path)["checkpoints"]
         return [_entry(entry, bundled) for entry in entries]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"The manifest {path} cannot be used ({error}); mend it or move it away.") from None
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise InputError(f"The manifest {path} cannot be used ({reason}); mend it or move it away.") from None
 
 
 def sha256(path: Path) -> str:
@@ -230,9 +235,23 @@ def _entry(given: Mapping, bundled: bool) -> Entry:
     _check_spelling(entry.name)
     if entry.file != f"{entry.name}.safetensors":
         raise InputError(f"The file of {entry.name!r} must be called {entry.name}.safetensors")
-    if not isinstance(entry.sample_rate, int) or entry.sample_rate <= 0:
-        raise InputError(f"The checkpoint {entry.name!r} states no sample rate; give one in Hz")
-    return replace(entry, task=tuple(entry.task), parts=_by_role(entry.parts))
+    if type(entry.sample_rate) is not int or not LIMITS.lowest_rate <= entry.sample_rate <= LIMITS.highest_rate:
+        raise InputError(
+            f"The checkpoint {entry.name!r} states no sample rate of {LIMITS.lowest_rate} to {LIMITS.highest_rate} Hz"
+        )
+    entry = replace(entry, task=tuple(entry.task), parts=_by_role(entry.parts))
+    texts = [getattr(entry, f.name) for f in fields(Entry) if f.type is str]
+    if not all(_is_text(text) for text in (*texts, *entry.task, *entry.parts, *entry.parts.values(), *entry.metrics)):
+        raise InputError(f"A field of {entry.name!r} is no text of up to {LONGEST_TEXT} characters")
+    numbers = (entry.steps, entry.bytes, *entry.metrics.values())
+    if not all(type(number) in (int, float) and abs(number) < LARGEST_NUMBER for number in numbers):
+        raise InputError(f"A figure of {entry.name!r} is no number")
+    return entry
+
+
+def _is_text(value: object) -> bool:
+    """Whether it can be printed, too: JSON has halves of characters."""
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def _by_role(parts: Mapping[str, str] | Sequence[str]) -> dict[str, str]:

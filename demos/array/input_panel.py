@@ -22,6 +22,7 @@ from demos.page.examples import SOUNDS
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload
 from demos.page.source import SHOWN_SECONDS
+from demos.page.toasts import warn
 
 DEFAULT_SECONDS = 30.0  # initial length of a part of a long recording
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -152,7 +153,7 @@ class ArrayPanel:
         try:
             array = read_array(values[ui.own_array])
         except InputError as error:
-            gr.Warning(str(error))
+            warn(str(error))
             return {ui.own: gr.skip()}
         if array.name in ARRAYS:  # no separator was trained for this one
             array = replace(array, name=f"{array.name} (own)")
@@ -173,10 +174,10 @@ class ArrayPanel:
             self._live.close(request.session_hash)
             return given | {ui.upload_area: None} | self._preview(recording)
         except InputError as error:
-            gr.Warning(str(error))
+            warn(str(error))
         except Exception:
             log.exception("loading failed")
-            gr.Warning(APOLOGY)
+            warn(APOLOGY)
         return {ui.upload_area: None}
 
     # ---- changing ----------------------------------------------------------------------------------------------
@@ -185,7 +186,7 @@ class ArrayPanel:
         try:
             voices = read_voices(event.voices)
         except InputError as error:
-            gr.Warning(str(error))
+            warn(str(error))
             return {self.ui.caption: gr.skip()}
         return {self.ui.voices: voices} | self._rearrange(values | {self.ui.voices: voices}, request)
 
@@ -221,7 +222,7 @@ class ArrayPanel:
         try:
             return self._preview(self.recording(values, request.session_hash))
         except InputError as error:
-            gr.Warning(str(error))
+            warn(str(error))
             return nothing
 
     def _preview(self, recording: ArrayRecording, autoplay: bool = False) -> dict:

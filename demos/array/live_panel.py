@@ -20,6 +20,7 @@ from demos.array.relay_routes import RelayRoutes
 from demos.page import html, plots
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload
+from demos.page.toasts import inform, warn
 
 log = logging.getLogger(__name__)
 
@@ -89,11 +90,11 @@ class LivePanel:
             recording = None if values[ui.kind] == LIVE else self._beginning(values, visitor)
             token = self._live.open(visitor, self._session(values, recording, request))
         except InputError as error:
-            gr.Warning(str(error))
+            warn(str(error))
             return gr.skip()
         except Exception:
             log.exception("listening failed")
-            gr.Warning(APOLOGY)
+            warn(APOLOGY)
             return gr.skip()
         sound = recording.first if recording else None
         return polar.live_view(self._input.array(values), token, sound, movable=values[ui.kind] == ROOM)
@@ -123,7 +124,7 @@ class LivePanel:
         beginning, clip = array_recording.beginning_of(recording), recording.clip
         if beginning is not recording:
             seconds = html.seconds_text(beginning.clip.seconds)
-            gr.Info(f"Of so many channels ({clip.channels} at {clip.sample_rate} Hz) the first {seconds} are heard.")
+            inform(f"Of so many channels ({clip.channels} at {clip.sample_rate} Hz) the first {seconds} are heard.")
         return beginning
 
     def _beam(self, values: dict, event: gr.EventData, request: gr.Request):
@@ -131,7 +132,7 @@ class LivePanel:
         try:
             recording, angle = self._beginning(values, request.session_hash), float(event.angle) % 360
         except (InputError, TypeError) as error:
-            gr.Warning(str(error))
+            warn(str(error))
             return gr.skip()
         beamform = delay_and_sum if values[self.ui.beamformer] == SUM else mvdr
         clip, first = recording.clip, recording.first

@@ -10,14 +10,13 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 from gradio.data_classes import FileData
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 
 from core.arrays.finding import Stage
 from core.arrays.geometry import ArrayGeometry
 from core.signal.clip import Clip
 from core.tasks.progress import DirectionsLook, Voice
 from demos.array.live_session import array_message, packed
+from demos.page.cache import cached
 from demos.page.scope import wav_bytes
 
 FAINTEST_DB = -40.0  # of windows, relative to the loudest one of their stage
@@ -122,8 +121,7 @@ def _stage(stage: Stage) -> dict:
 
 
 def _audio(clip: Clip) -> dict:
-    path = save_bytes_to_cache(wav_bytes(clip), "heard.wav", get_upload_folder())
-    return FileData(path=path, mime_type="audio/wav").model_dump()
+    return FileData(path=cached(wav_bytes(clip), "heard.wav"), mime_type="audio/wav").model_dump()
 
 
 def _degrees(angle: float) -> float:

@@ -1,6 +1,6 @@
 """The routes of the relay, and the tokens that the page issues.
 
-A token admits one stream at a time and expires. Only its holder gets the stream.
+A token admits one stream at a time and expires, soon where no array comes. Only its holder gets the stream.
 """
 
 import hmac
@@ -26,6 +26,7 @@ from core.errors import InputError
 from demos.array.routes import Refusal, as_endpoint, digest_of, new_token, read_body
 
 TOKEN_SECONDS = 2 * 3600.0
+UNUSED_SECONDS = 600.0  # without an array, and without a view that waits for one
 MOST_TOKENS = 64
 BURST_SECONDS = 10.0  # of sound that may come at once, after the connection failed
 FASTER = 1.25  # than real time, at most
@@ -38,6 +39,7 @@ class RelayToken:
     Args:
         digest: of the token, which itself is not stored.
         expires: time, by the clock of `RelayRoutes`.
+        used: when it was last asked for.
         stream: name of its stream.
         source: of its stream.
         allowance: samples per microphone that may come at time `counted`.
@@ -45,10 +47,16 @@ class RelayToken:
 
     digest: bytes
     expires: float
+    used: float
     stream: str = ""
     source: RelaySource | None = None
     allowance: float = 0.0
     counted: float = 0.0
+
+    @property
+    def streams(self) -> bool:
+        """Whether its array sends."""
+        return self.source is not None and not self.source.closed
 
 
 class RelayRoutes:
@@ -63,17 +71,20 @@ class RelayRoutes:
         self._tokens: list[RelayToken] = []
 
     def issue(self) -> str:
-        """Returns a new token.
+        """Returns a new token; where there are too many, the one that has been without an array longest ends.
 
         Raises:
-            InputError: too many are in use.
+            InputError: too many arrays send.
         """
-        token = new_token()
+        token, now = new_token(), self._now()
         with self._lock:
             self._forget_expired()
             if len(self._tokens) >= MOST_TOKENS:
-                raise InputError("Too many arrays are connected to this page; try again later.")
-            self._tokens.append(RelayToken(digest_of(token), self._now() + TOKEN_SECONDS))
+                unused = [known for known in self._tokens if not known.streams]
+                if not unused:
+                    raise InputError("Too many arrays are connected to this page; try again later.")
+                self._end(min(unused, key=lambda known: known.used), "The token has given way to a newer one.")
+            self._tokens.append(RelayToken(digest_of(token), now + TOKEN_SECONDS, now))
         return token
 
     def knows(self, token: str) -> bool:
@@ -85,7 +96,10 @@ class RelayRoutes:
         """The source of a token's stream; None before it begins, or if the token is not valid."""
         with self._lock:
             known = self._find(token)
-            return known.source if known else None
+            if known is None:
+                return None
+            known.used = self._now()
+            return known.source
 
     def revoke(self, token: str) -> None:
         """Ends a token and its stream."""
@@ -106,10 +120,9 @@ class RelayRoutes:
         known = self._admitted(request)
         hello = decode_hello(await read_body(request, LARGEST_HELLO))
         with self._lock:
-            live = known.source is not None and not known.source.closed
-            if live and known.stream != hello.stream:
+            if known.streams and known.stream != hello.stream:
                 raise Refusal(409, "Another array already sends with this token.")
-            if not live:
+            if not known.streams:
                 known.stream, known.source = hello.stream, RelaySource(hello.geometry, self._now)
                 known.allowance, known.counted = BURST_SECONDS * hello.geometry.sample_rate, self._now()
 
@@ -130,6 +143,7 @@ class RelayRoutes:
             known = self._find(token) if scheme.lower() == "bearer" else None
         if known is None:
             raise Refusal(401, "This token is not known, or has expired.")
+        known.used = self._now()
         return known
 
     def _stream(self, known: RelayToken, request: Request) -> RelaySource:
@@ -158,8 +172,10 @@ class RelayRoutes:
         return found
 
     def _forget_expired(self) -> None:
-        for known in [known for known in self._tokens if known.expires <= self._now()]:
-            self._end(known, "The token has expired.")
+        now = self._now()
+        for known in list(self._tokens):
+            if known.expires <= now or (not known.streams and known.used + UNUSED_SECONDS <= now):
+                self._end(known, "The token has expired.")
 
     def _end(self, known: RelayToken, message: str) -> None:
         self._tokens.remove(known)

@@ -187,7 +187,10 @@ def model_names(task: str | None = None, kind: str | None = None) -> list[str]:
 
 def about_html(name: str | None) -> str:
     """A model's card from its manifest entry."""
-    entry = next((entry for entry in zoo.catalogue() if entry.name == name), None)
-    if entry is None:
-        return '<p class="quiet">There is no model for this task yet: train or import one, then reload the page.</p>'
-    return html.card_html(zoo.summary(entry))
+    try:
+        entry = next((entry for entry in zoo.catalogue() if entry.name == name), None)
+        if entry is not None:
+            return html.card_html(zoo.summary(entry))
+    except InputError as error:
+        return f'<p class="quiet">{escape(str(error))}</p>'
+    return '<p class="quiet">There is no model for this task yet: train or import one, then reload the page.</p>'

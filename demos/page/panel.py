@@ -17,6 +17,7 @@ from demos.page.history import Histories, KeptIterate, RunHistory
 from demos.page.runner import APOLOGY, Runner
 from demos.page.source import Loaded, load
 from demos.page.stream import throttled
+from demos.page.toasts import warn
 
 LARGEST_SEED = 2**31 - 1
 
@@ -28,10 +29,10 @@ def accept(path: str | None, held: Loaded | None, *, mixes: bool = False) -> tup
     try:
         return (load(path, mixes=mixes), None) if path else (gr.skip(), gr.skip())
     except InputError as error:
-        gr.Warning(str(error))
+        warn(str(error))
     except Exception:
         log.exception("loading failed")
-        gr.Warning(APOLOGY)
+        warn(APOLOGY)
     return held, None
 
 
@@ -74,11 +75,15 @@ class Panel(Runner):
         """What the further widgets show beside the monitor."""
         return {}
 
-    def wire_run(self, inputs: set[Component], concurrency: dict) -> None:
-        """Connects the buttons and the scrubber; arguments as `Runner.wire_buttons` has them."""
+    def wire_run(self, inputs: set[Component]) -> None:
+        """Connects the buttons and the scrubber.
+
+        Args:
+            inputs: what a run reads.
+        """
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         live = {ui.monitor, ui.ladder, ui.scrubber}
-        self.wire_buttons(inputs, live | {ui.compare, ui.metrics, ui.notes, ui.download} | self.further, concurrency)
+        self.wire_buttons(inputs, live | {ui.compare, ui.metrics, ui.notes, ui.download} | self.further)
         scrubbed = {ui.monitor, ui.ladder, ui.status} | self.further
         ui.scrubber.input(self._scrub, ui.scrubber, scrubbed, trigger_mode="always_last", **quiet)
 
@@ -134,7 +139,7 @@ class Panel(Runner):
     def _scrub(self, number: float, request: gr.Request) -> dict:
         history = self._histories.get(request.session_hash, self.task)
         if history is None or not history.iterates:
-            gr.Warning("The iterates of this run are no longer kept: run it again.")
+            warn("The iterates of this run are no longer kept: run it again.")
             return {self.ui.status: gr.skip()}
         iterates = history.iterates
         position = min(max(int(number), 1), len(iterates)) - 1

@@ -16,6 +16,7 @@ from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload
 from demos.page.source import DEFAULT_PART_SECONDS, SHOWN_SECONDS, Loaded, load, read_source, shown_part
 from demos.page.tab import RestorationTab
+from demos.page.toasts import warn
 
 CHAIN, ESTIMATE = "Chain", "Estimate"
 
@@ -27,13 +28,12 @@ class RestorationPanel(RestorationTab, Panel):
 
     Args:
         histories: hold the iterates of every session.
-        concurrency: arguments of the run's event that bound how many run at once.
     """
 
-    def __init__(self, histories: Histories, concurrency: dict):
+    def __init__(self, histories: Histories):
         super().__init__(layout.build(self), self.task, histories)
         self._wire_input()
-        self.wire_run(self.ui.inputs, concurrency)
+        self.wire_run(self.ui.inputs)
 
     # ---- input -------------------------------------------------------------------------------------------------
 
@@ -65,10 +65,10 @@ class RestorationPanel(RestorationTab, Panel):
             loaded = load(path, mixes=self.mixes)
             return self._fresh_input(loaded, min(loaded.seconds, DEFAULT_PART_SECONDS), autoplay=False)
         except InputError as error:
-            gr.Warning(str(error))
+            warn(str(error))
         except Exception:
             log.exception("loading failed")
-            gr.Warning(APOLOGY)
+            warn(APOLOGY)
         return gr.skip(), gr.skip(), None, *(gr.skip(),) * 4
 
     def _fresh_input(self, loaded: Loaded, length: float, *, autoplay: bool):

@@ -14,10 +14,13 @@ from gradio.components import Component
 
 from core.errors import InputError
 from demos.page import html
+from demos.page.toasts import warn
 from demos.page.worker import in_background
 
 APOLOGY = "Something went wrong on our side. Your input is still here; please try again or choose other settings."
+TOO_LARGE = "One of the numbers is too large to work with; choose a smaller one."
 
+UNBOUNDED = {"concurrency_limit": None}  # for Gradio: runs wait for their turn in `demos.page.worker`
 PAUSE_SECONDS = 1.0
 REMEMBERED = 256  # sessions
 
@@ -55,18 +58,17 @@ class Runner(ABC):
         """What the page shows after Stop."""
         return {self.ui.status: html.status_html("stopped", "Stopped")}
 
-    def wire_buttons(self, inputs: set[Component], shown: set[Component], concurrency: dict) -> None:
+    def wire_buttons(self, inputs: set[Component], shown: set[Component]) -> None:
         """Connects Run and Stop.
 
         Args:
             inputs: what a run reads.
             shown: what it changes beside the buttons and the status.
-            concurrency: arguments of the run's event that bound how many run at once.
         """
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         controls = {ui.run, ui.stop, ui.status}
         begun = ui.run.click(self._begin, None, controls, queue=False, **quiet)
-        running = begun.then(self._run, inputs, controls | shown, **quiet, **concurrency)
+        running = begun.then(self._run, inputs, controls | shown, **quiet, **UNBOUNDED)
         running.failure(self._left, None, controls, queue=False, **quiet)
         ui.stop.click(self._stop, None, controls | shown, cancels=[running], **quiet)
 
@@ -83,22 +85,29 @@ class Runner(ABC):
 
     async def _run(self, values: dict, request: gr.Request):
         press = self._presses.get(request.session_hash, Press())
-        async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
-            async for update in updates:
-                if press.stopped:  # it is cancelled only a step later
-                    return
-                yield update
+        try:
+            async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
+                async for update in updates:
+                    if press.stopped:  # it is cancelled only a step later
+                        return
+                    yield update
+        except InputError as error:  # too many are waiting
+            warn(str(error))
+            yield self._failed()
 
     def _perform(self, values: dict, session: str) -> Iterator[dict]:
         yield {self.ui.status: html.status_html("running", "Loading the model")}
         try:
             yield from self.updates(values, session)
         except InputError as error:
-            gr.Warning(str(error))
+            warn(str(error))
+            yield self._failed()
+        except OverflowError:  # of a whole number with hundreds of digits
+            warn(TOO_LARGE)
             yield self._failed()
         except Exception:
             log.exception("%s failed", self.task)
-            gr.Warning(APOLOGY)
+            warn(APOLOGY)
             yield self._failed()
 
     async def _left(self, request: gr.Request) -> dict:

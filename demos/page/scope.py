@@ -14,11 +14,10 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 from gradio.data_classes import FileData
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 
 from core.signal.clip import Clip
 from demos.page import plots
+from demos.page.cache import cached
 
 _SCRIPT = (Path(__file__).parents[2] / "assets" / "scope.js").read_text(encoding="utf-8")
 _TEMPLATE = '<div class="scope" data-updates="0"><p class="scope-placeholder">${placeholder}</p></div>'
@@ -103,7 +102,7 @@ def payload(view: View) -> dict:
 
 
 def _track(track: Track, top_db: float, top_hz: float) -> dict:
-    audio = save_bytes_to_cache(wav_bytes(track.clip), "clip.wav", get_upload_folder())
+    audio = cached(wav_bytes(track.clip), "clip.wav")
     outline = (plots.outline(track.clip) * 127).round().astype(np.int8)
     image = plots.spectrogram_png(track.clip, top_db=top_db, top_hz=top_hz)
     return {

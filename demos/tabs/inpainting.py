@@ -91,8 +91,8 @@ class InpaintingPanel(RestorationPanel):
     how = HOW
     selects = True
 
-    def __init__(self, histories: Histories, concurrency: dict):
-        super().__init__(histories, concurrency)
+    def __init__(self, histories: Histories):
+        super().__init__(histories)
         gaps, quiet = self.ui.choices["gaps"], {"show_progress": "hidden", "api_visibility": "private", "queue": False}
         # the text and the amber regions on the waveform follow each other
         self.ui.scope.select(_dragged, None, gaps, **quiet)

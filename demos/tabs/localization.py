@@ -63,7 +63,7 @@ class LocalizationPanel(Runner):
 
     Args:
         relay, live: routes of relayed arrays and of live views; the page's server must serve them.
-        concurrency: arguments of the long events that limit how many run at once.
+        concurrency: arguments of the beamformer's event that limit how many run at once.
     """
 
     def __init__(self, relay: RelayRoutes, live: LiveRoutes, concurrency: dict):
@@ -74,7 +74,7 @@ class LocalizationPanel(Runner):
         ChannelPanel(ui, self._input, live)
         described = [ui.prior.change, ui.array.change]
         gr.on(described, self._describe, {ui.prior, ui.array, ui.own}, ui.about, **QUIET)
-        self.wire_buttons(ui.inputs, {ui.polar, ui.stems, ui.compare, ui.metrics, ui.notes, ui.download}, concurrency)
+        self.wire_buttons(ui.inputs, {ui.polar, ui.stems, ui.compare, ui.metrics, ui.notes, ui.download})
 
     def forget(self, visitor: str) -> None:
         """Ends the live view and the relay of a visitor who has left."""

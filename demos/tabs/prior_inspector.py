@@ -15,6 +15,7 @@ from demos.page.panel import LARGEST_SEED, accept
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload, scope
 from demos.page.source import Loaded, load, read_source
+from demos.page.toasts import warn
 from demos.tabs import inspector_plots
 
 TITLE, TASK = "Prior inspector", "inspect"
@@ -111,11 +112,11 @@ def _look(loaded: Loaded | None, prior: str, rung: float, start: float, at: floa
             yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), inspector_plots.over_ladder(curve, view), gr.skip()
         yield _status(view, "done"), *(gr.skip(),) * 5
     except InputError as error:
-        gr.Warning(str(error))
+        warn(str(error))
         yield html.status_html("idle", "Nothing to show"), *(gr.skip(),) * 5
     except Exception:
         log.exception("inspection failed")
-        gr.Warning(APOLOGY)
+        warn(APOLOGY)
         yield html.status_html("idle", "Nothing to show"), *(gr.skip(),) * 5
 
 

@@ -18,6 +18,7 @@ from demos.page.history import Histories, RunHistory
 from demos.page.panel import Panel, accept
 from demos.page.scope import Track, View, payload, scope
 from demos.page.source import DEFAULT_PART_SECONDS, Loaded, load, read_source
+from demos.page.toasts import warn
 
 TITLE = "Separation"
 SENTENCE = "Takes a mixture apart into sounds that each have a prior of their own; together they are the mixture again."
@@ -74,10 +75,10 @@ EXAMPLES = (
 class SeparationPanel(Panel):
     """The tab's widgets and what they do; arguments as `demos.page.restoration_panel.RunPanel` has them."""
 
-    def __init__(self, histories: Histories, concurrency: dict):
+    def __init__(self, histories: Histories):
         super().__init__(_build(), TASK, histories)
         self._wire_input()
-        self.wire_run(self.ui.inputs, concurrency)
+        self.wire_run(self.ui.inputs)
 
     # ---- input -------------------------------------------------------------------------------------------------
 
@@ -214,7 +215,7 @@ def _preview(kind: str, first: Loaded | None, second: Loaded | None, level: floa
             name = f"{first.name} + {second.name}"
             tracks = [Track("Mixture", clip), *(Track(n, c) for n, c in zip(("First", "Second"), sources, strict=True))]
     except InputError as error:
-        gr.Warning(str(error))
+        warn(str(error))
         return gr.skip(), gr.skip()
     return payload(View(tracks, uuid.uuid4().hex, autoplay=autoplay)), html.caption_html(name, clip.seconds, clip)
 

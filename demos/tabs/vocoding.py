@@ -32,6 +32,7 @@ from demos.page.history import Histories, RunHistory
 from demos.page.restoration_panel import RestorationPanel
 from demos.page.source import DEFAULT_PART_SECONDS, Excerpt, Loaded, read_source
 from demos.page.tab import Widgets
+from demos.page.toasts import warn
 
 HOW = r"""
 A mel spectrogram $m = M\,|\mathrm{STFT}(w)|$ says how loud each of 80 bands is at each moment; the phases of $w$ are
@@ -84,8 +85,8 @@ class VocodingPanel(RestorationPanel):
     prior = JOBS[task].priors[0]
     mixes = True
 
-    def __init__(self, histories: Histories, concurrency: dict):
-        super().__init__(histories, concurrency)
+    def __init__(self, histories: Histories):
+        super().__init__(histories)
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         further, choices = ui.further, [ui.choices["stretch"], ui.choices["semitones"]]
         fresh = [ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption]
@@ -147,7 +148,7 @@ class VocodingPanel(RestorationPanel):
         try:
             spectrogram = read_spectrogram(Path(path), front_end_for(Settings(prior=prior)))
         except InputError as error:
-            gr.Warning(str(error))
+            warn(str(error))
             return (gr.skip(),) * 9
         loaded = Loaded(path, Path(path).name, spectrogram.seconds)
         length = round(min(loaded.seconds, DEFAULT_PART_SECONDS), 3)

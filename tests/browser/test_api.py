@@ -62,7 +62,7 @@ def test_localize(api):
     paths, report = api.predict(recording, "respeaker-4", voices=2, method="srp-phat", api_name="/localize")
     assert [voice["angle_degrees"] for voice in report["voices"]] == pytest.approx([50, 200], abs=8)
     assert len(paths) == 2 and soundfile.info(paths[0]).duration == 3.5
-    with pytest.raises(client.exceptions.AppError, match="no array 'mine'"):
+    with pytest.raises(client.exceptions.AppError, match="array must be one of respeaker-4"):
         api.predict(recording, "mine", api_name="/localize")
     with pytest.raises(client.exceptions.AppError, match="The recording has 1 channel"):
         api.predict(client.handle_file(str(SOUNDS / "speech.flac")), "respeaker-4", api_name="/localize")
@@ -75,6 +75,39 @@ def test_a_mendable_input_gets_one_sentence(api):
         ask(api, "/super_resolve", "piano", 1_000_000, "plain")
     with pytest.raises(client.exceptions.AppError, match="no prior named"):
         ask(api, "/declip", "piano-clipped", None, prior="../etc")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"degrade": "low"}, "degrade must be one of plain, lowpass"),
+        ({"factor": "four"}, "factor must be a whole number"),
+        ({"factor": [4]}, "factor must be a whole number"),
+        ({"factor": 2.5}, "factor must be a whole number"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 2147483647, not -1"),
+        ({"seed": 2**70}, "seed must be a whole number"),
+        ({"seed": 10**400}, "seed must be a whole number"),
+        ({"quality": "best"}, "quality must be one of draft, standard, fine"),
+        ({"prior": ["tiny"]}, "prior must be a text"),
+        ({"start": "soon"}, "start must be a number"),
+        ({"length": -2}, "length must be a number"),
+        ({"reference": "truth.wav"}, "reference must be an uploaded file"),
+    ],
+)
+def test_an_argument_that_does_not_fit_is_named(api, given, said):
+    with pytest.raises(client.exceptions.AppError, match=said):
+        ask(api, "/super_resolve", "piano", **{"factor": 4, "degrade": "plain"} | given)
+
+
+def test_the_factor_can_be_found(api):
+    report = ask(api, "/super_resolve", "piano-4k", "auto")[1]
+    assert report["factor"] == 4 and "spectrum ends at 1.89 kHz" in report["notes"][0]
+
+
+@pytest.mark.parametrize("audio", ["in.wav", 3, None, ["in.wav"], {"path": "in.wav"}])
+def test_a_sound_that_was_not_uploaded_is_refused(api, audio):
+    with pytest.raises(client.exceptions.AppError, match="upload"):
+        api.predict(audio, api_name="/declip")
 
 
 def test_progress_streams_and_can_be_cancelled(api):

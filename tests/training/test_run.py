@@ -174,6 +174,9 @@ def test_another_size_of_network_can_not_resume(pack, tmp_path):
         ({"training.batches": "2"}, "no setting"),
         ({"training.batch": "two"}, "must be int"),
         ({"model": "{}"}, "no setting"),
+        ({"training.learning_rate": "9" * 400}, "must be float"),
+        ({"training.learning_rate": "9" * 5000}, "must be float"),
+        ({"training.batch": "[" * 900}, "must be int"),
     ],
 )
 def test_wrong_settings_are_named(overrides, message):

@@ -1,7 +1,9 @@
 """The manifest: what is registered is found again, whole or not at all, and nothing in it points elsewhere."""
 
 import json
+import os
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -119,7 +121,32 @@ def test_a_space_can_offer_own_checkpoints(checkpoint, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"file": "../../secret"}, {"name": "../x"}, {"sample_rate": "fast"}, {"file": None}]
+    "change",
+    [
+        {"file": "../../secret"},
+        {"name": "../x"},
+        {"name": ["mine"]},
+        {"sample_rate": "fast"},
+        {"file": None},
+        {"sample_rate": 10**12},
+        {"sample_rate": 10**400},
+        {"sample_rate": True},
+        {"sample_rate": 16000.5},
+        {"architecture": 7},
+        {"architecture": ["spectral"]},
+        {"licence": {"a": 1}},
+        {"data": "x" * 1_000_000},
+        {"data": "\ud800"},
+        {"task": [7]},
+        {"task": 7},
+        {"parts": {"free": ["x"]}},
+        {"parts": [7]},
+        {"metrics": {"psnr_db": "high"}},
+        {"metrics": ["psnr_db"]},
+        {"bytes": "many"},
+        {"steps": 10**400},
+    ],
+    ids=lambda change: f"{next(iter(change))}-{str(next(iter(change.values())))[:8]!a}",
 )
 def test_a_manifest_that_points_elsewhere_is_refused(change, checkpoint, own_home):
     zoo.register("mine", checkpoint, {})
@@ -138,6 +165,53 @@ def test_a_broken_manifest_gets_a_sentence(content, own_home):
     (folder / "manifest.json").write_text(content)
     with pytest.raises(InputError, match="mend it or move it away"):
         zoo.catalogue()
+
+
+@pytest.mark.timeout(60)
+def test_a_manifest_that_is_no_plain_file_of_bounded_size_is_not_read(own_home, checkpoint):
+    """A pipe without a writer would never end, a device neither."""
+    folder = own_home / "checkpoints"
+    zoo.register("mine", checkpoint, {})
+    path = folder / "manifest.json"
+    path.unlink()
+    os.mkfifo(path)
+    for make in (lambda: None, lambda: path.symlink_to("/dev/zero"), path.mkdir):
+        make()
+        with pytest.raises(InputError, match="no plain file"):
+            zoo.catalogue()
+        path.rmdir() if path.is_dir() else path.unlink()
+    path.write_text('{"checkpoints": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    with pytest.raises(InputError, match="nested too deep"):
+        zoo.catalogue()
+    with path.open("wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(InputError, match="bytes"):
+        zoo.catalogue()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("make", ["pipe", "device", "folder", "huge", "dangling"])
+def test_a_checkpoint_that_is_no_plain_file_of_its_size_is_not_read(make, own_home, checkpoint):
+    zoo.register("mine", checkpoint, {})
+    path = own_home / "checkpoints" / "mine.safetensors"
+    path.unlink()
+    {
+        "pipe": lambda: os.mkfifo(path),
+        "device": lambda: path.symlink_to("/dev/zero"),
+        "folder": path.mkdir,
+        "huge": lambda: path.open("wb").truncate(10**12),
+        "dangling": lambda: path.symlink_to("nowhere"),
+    }[make]()
+    with pytest.raises(InputError, match="register the checkpoint again"):
+        zoo.load("mine")
+
+
+@pytest.mark.timeout(60)
+def test_a_source_that_is_no_plain_file_is_not_registered(own_home, tmp_path):
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    for source in (tmp_path / "pipe.safetensors", Path("/dev/zero"), tmp_path):
+        with pytest.raises(InputError, match="no Resound checkpoint"):
+            zoo.register("mine", source, {})
 
 
 def test_bundled_manifest_describes_its_files():

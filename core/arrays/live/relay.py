@@ -7,6 +7,7 @@ page's token, `Authorization: Bearer TOKEN`. Only the microphones' channels are 
 """
 
 import json
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ HELLO_PATH, BLOCKS_PATH = "/relay/hello", "/relay/blocks"
 STREAM_HEADER = "X-Relay-Stream"
 LARGEST_HELLO = 16_384  # bytes
 LONGEST_STREAM = 64  # characters of its name
+STREAM_NAME = re.compile(rf"[!-~]{{1,{LONGEST_STREAM}}}")  # what a header can hold
 LARGEST_BODY = 1_000_000  # bytes of a request
 MOST_FRAMES = 8192  # samples per channel of a block
 HIGHEST_RATE = 48_000
@@ -79,8 +81,8 @@ def decode_hello(body: bytes) -> Hello:
         raise InputError("The hello of a relay names no version, stream, array and sample rate.") from error
     if version != VERSION:
         raise InputError(f"The relay speaks version {version!r:.20} and this side {VERSION}; update the older one.")
-    if not isinstance(stream, str) or not 1 <= len(stream) <= LONGEST_STREAM:
-        raise InputError(f"A stream of a relay needs a name of 1 to {LONGEST_STREAM} characters.")
+    if not isinstance(stream, str) or not STREAM_NAME.fullmatch(stream):
+        raise InputError(f"A stream of a relay needs a name of 1 to {LONGEST_STREAM} printable ASCII characters.")
     if type(rate) is not int or not ARRAY_LIMITS.lowest_rate <= rate <= HIGHEST_RATE:
         raise InputError(f"A relay needs a sample rate of {ARRAY_LIMITS.lowest_rate} to {HIGHEST_RATE} Hz.")
     if len(positions) > ARRAY_LIMITS.channels:

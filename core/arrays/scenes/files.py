@@ -22,6 +22,7 @@ from core.arrays.scenes.scene import Scene
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.files import read_clip, write_clip
+from core.signal.json_files import read_json
 
 METADATA = "metadata.json"
 MIXTURE = "mixed"
@@ -131,11 +132,11 @@ def read_metadata(folder: Path) -> dict[str, dict]:
         InputError: it is missing, not JSON, names no voice, or gives no positions.
     """
     try:
-        content = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+        content = read_json(folder / METADATA)
         metadata = {name: entry for name, entry in content.items() if NAMES.fullmatch(name)}
         if metadata and all(_positions(entry) for entry in metadata.values()):
             return metadata
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
         pass
     raise InputError(f"{folder / METADATA} does not say where the voices are; give each a position [x, y] in metres.")
 

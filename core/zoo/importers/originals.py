@@ -3,7 +3,6 @@
 Tensors and numbers only, never code.
 """
 
-import json
 import math
 import pickle
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from core.errors import InputError
+from core.signal.json_files import read_json
 from core.signal.tensor_files import load_tensors
 
 HPARAMS = ("hparams.json", "config.json")
@@ -20,6 +20,8 @@ State = dict[str, Tensor]
 def load_original(path: Path) -> dict:
     """The dictionary in a PyTorch file that holds nothing but tensors and numbers."""
     try:
+        if not path.is_file():
+            raise FileNotFoundError
         content = load_tensors(path)
     except pickle.UnpicklingError:
         raise InputError(
@@ -40,7 +42,7 @@ def read_hparams(source: Path, hparams: Path | None) -> dict:
             f"There are no hyper-parameters beside {source} (hparams.json or config.json). Give --hparams FILE."
         )
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
     except (OSError, ValueError):
         raise InputError(f"{path} is no readable JSON file of hyper-parameters.") from None
     if not isinstance(content, dict):

@@ -131,6 +131,11 @@ def test_blocks_that_are_no_sound_are_refused(body, word):
         (b"16000", b"96000"),
         (b"16000", b"true"),
         (b'"stream": "stream"', b'"stream": ""'),
+        (b'"stream": "stream"', b'"stream": 7'),
+        (b'"stream": "stream"', b'"stream": ["stream"]'),
+        (b'"stream": "stream"', b'"stream": "\\ud800"'),
+        (b'"stream": "stream"', b'"stream": "two\\nlines"'),
+        (b'"name": "respeaker-4"', b'"name": "\\ud800"'),
         (b"positions", b"places"),
         (b"0.03231", b"NaN"),
         (b'"name": "respeaker-4"', b'"name": 4'),
@@ -263,9 +268,30 @@ def test_revoked_and_expired_tokens_end_their_streams(routes, client, time):
     routes.revoke("nonsense")
 
 
-def test_tokens_are_bounded(routes, time):
-    for _ in range(relay_routes.MOST_TOKENS):
-        routes.issue()
+def test_a_token_that_nobody_uses_ends_soon_and_one_that_is_waited_for_does_not(routes, time):
+    unused, awaited = routes.issue(), routes.issue()
+    for _ in range(3):
+        time.seconds += 0.6 * relay_routes.UNUSED_SECONDS
+        routes.source(awaited)  # as a live view asks that waits for its array
+    assert routes.knows(awaited) and not routes.knows(unused)
+
+
+def test_tokens_are_bounded_and_the_one_unused_longest_gives_way(routes, client, time):
+    """Anonymous visitors cannot keep others from relaying, and no array that sends is cut off."""
+    sending = routes.issue()
+    client.post(relay.HELLO_PATH, content=HELLO, headers=headers(sending))
+    first, *others = (routes.issue() for _ in range(relay_routes.MOST_TOKENS - 1))
+    time.seconds += 1
+    routes.source(first)
+    newest = routes.issue()
+    assert routes.knows(newest) and routes.knows(first) and routes.knows(sending)
+    assert [routes.knows(token) for token in others] == [False] + [True] * (len(others) - 1)
+
+
+def test_arrays_that_send_are_bounded(routes, client, time):
+    tokens = [routes.issue() for _ in range(relay_routes.MOST_TOKENS)]
+    for token in tokens:
+        assert client.post(relay.HELLO_PATH, content=HELLO, headers=headers(token)).status_code == 204
     with pytest.raises(InputError, match="Too many"):
         routes.issue()
     time.seconds += relay_routes.TOKEN_SECONDS

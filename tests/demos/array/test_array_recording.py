@@ -66,10 +66,11 @@ def test_raw_channels_elsewhere_in_a_stream_are_told_by_page_and_api(tmp_path, m
     soundfile.write(path, stream.T, 16000, subtype="FLOAT")
     recording = from_file(load_recording(str(path), RESPEAKER, None, None), RESPEAKER, None, 0.0, None)
     assert "those of 2, 3, 4, 5 fit" in recording.notes[-1]
-    *_, (_, report) = api._localize(str(path), method="srp-phat")
-    assert any("those of 2, 3, 4, 5 fit" in note for note in report["notes"])
-    *_, (_, report) = api._localize(str(path), method="srp-phat", channels="2,3,4,5")
-    assert not any("contradict" in note for note in report["notes"])
+    uploaded = {"path": str(path)}
+    *_, result = api._localize(uploaded, method="srp-phat").start()
+    assert any("those of 2, 3, 4, 5 fit" in note for note in result.report["notes"])
+    *_, result = api._localize(uploaded, method="srp-phat", channels="2,3,4,5").start()
+    assert not any("contradict" in note for note in result.report["notes"])
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

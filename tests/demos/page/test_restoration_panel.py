@@ -10,9 +10,9 @@ import pytest
 import soundfile
 
 from core.errors import InputError
-from demos.page import runner
+from demos.page import runner, worker
 from demos.page.history import Histories
-from demos.page.runner import APOLOGY
+from demos.page.runner import APOLOGY, TOO_LARGE
 from demos.page.source import load
 from demos.tabs.super_resolution import SuperResolutionPanel
 
@@ -33,7 +33,7 @@ def run(tmp_path):
 
     def run_with(start):
         with gr.Blocks(), gr.Tabs(), gr.Tab("job"):
-            panel = type("Job", (SuperResolutionPanel,), {"begin": staticmethod(start)})(Histories(), {})
+            panel = type("Job", (SuperResolutionPanel,), {"begin": staticmethod(start)})(Histories())
         path = tmp_path / "tone.wav"
         soundfile.write(path, 0.1 * np.sin(np.arange(8000) / 9), 16000)
         values = {widget: widget.value for widget in panel.ui.inputs}
@@ -71,7 +71,7 @@ def test_our_own_mistake_gets_an_apology_and_goes_to_the_log_alone(run, said, ca
 def test_a_run_that_the_queue_drops_frees_the_buttons_and_a_stopped_one_says_so_again(monkeypatch):
     monkeypatch.setattr(runner, "PAUSE_SECONDS", 0.01)
     with gr.Blocks():
-        panel = SuperResolutionPanel(Histories(), {})
+        panel = SuperResolutionPanel(Histories())
     panel._begin(ANNA)
     dropped = finished(panel._left(ANNA))
     assert dropped[panel.ui.run].interactive and "Nothing was made" in dropped[panel.ui.status]
@@ -79,6 +79,28 @@ def test_a_run_that_the_queue_drops_frees_the_buttons_and_a_stopped_one_says_so_
     stopped = finished(panel._left(ANNA))
     assert stopped[panel.ui.run].interactive and "Stopped" in stopped[panel.ui.status], "an update came after Stop"
     assert panel.ui.run not in finished(left_and_begun(panel)), "the buttons belong to the next run"
+
+
+def test_who_does_not_get_in_reads_a_sentence_with_a_time(monkeypatch, said):
+    """One runs, and nobody may wait."""
+    lanes = worker.Lanes(1, 0)
+    monkeypatch.setattr(worker, "_lanes", lanes)
+    with gr.Blocks():
+        panel = SuperResolutionPanel(Histories())
+    panel._begin(ANNA)
+
+    async def crowded() -> list:
+        await lanes.enter()
+        return [update async for update in panel._run({}, ANNA)]
+
+    (update,) = finished(crowded())
+    assert update[panel.ui.run].interactive and "Nothing was made" in update[panel.ui.status]
+    assert len(said) == 1 and said[0].endswith("try again in about 1 minute.")
+
+
+def test_a_number_of_hundreds_of_digits_gets_a_sentence(run, said):
+    updates, ui = run(lambda *_: iter([float(10**400)]))
+    assert said == [TOO_LARGE] and updates[-1][ui.run].interactive
 
 
 async def left_and_begun(panel) -> dict:
@@ -97,7 +119,7 @@ def finished(coroutine):
 def test_nothing_is_shown_after_stop():
     """The generator of a run that was stopped ends by itself, should it not be cancelled in time."""
     with gr.Blocks():
-        panel = SuperResolutionPanel(Histories(), {})
+        panel = SuperResolutionPanel(Histories())
 
     def perform(values, session):
         yield {"first": 1}

@@ -8,7 +8,8 @@ from contextlib import aclosing, suppress
 
 import pytest
 
-from demos.page.worker import RUNS_AT_ONCE, in_background
+from core.errors import InputError
+from demos.page.worker import RUNS_AT_ONCE, Lanes, in_background
 
 PATIENCE = 20.0
 
@@ -100,3 +101,74 @@ def test_no_more_run_at_once_than_there_are_lanes():
 
     assert run(all_of_them()) == [["done"]] * (3 * RUNS_AT_ONCE)
     assert most == RUNS_AT_ONCE
+
+
+def test_turns_come_in_order_and_who_does_not_get_in_reads_when_to_come_back():
+    """One runs and two may wait; runs last 3 minutes."""
+    seconds, order = [0.0], []
+    lanes = Lanes(1, 2, lambda: seconds[0])
+
+    async def run_one(name: str) -> None:
+        began = await lanes.enter()
+        order.append(name)
+        await asyncio.sleep(0)
+        seconds[0] += 180
+        lanes.leave(began)
+
+    async def crowd() -> str:
+        for name in "abcdefghijkl":
+            await run_one(name)
+        order.clear()
+        began = await lanes.enter()
+        waiting = [asyncio.create_task(run_one(name)) for name in "ab"]
+        await asyncio.sleep(0)
+        with pytest.raises(InputError) as refusal:
+            await lanes.enter()
+        lanes.leave(began)
+        await asyncio.gather(*waiting)
+        await run_one("c")
+        return str(refusal.value)
+
+    sentence = run(crowd())
+    assert order == ["a", "b", "c"]
+    assert sentence.startswith("2 runs are waiting already") and sentence.endswith("try again in about 9 minutes.")
+
+
+@pytest.mark.parametrize("when", ["waiting", "called", "begun"])
+def test_who_gives_up_leaves_the_turn_to_the_next(when):
+    """Whenever that is: the lane is free in the end."""
+    lanes = Lanes(1, 8)
+
+    async def crowd() -> None:
+        began = await lanes.enter()
+        first, second = (asyncio.create_task(lanes.enter()) for _ in range(2))
+        await asyncio.sleep(0)
+        if when != "waiting":
+            lanes.leave(began)
+        if when == "begun":
+            await asyncio.sleep(0)
+        first.cancel()
+        if when == "waiting":
+            lanes.leave(began)
+        with suppress(asyncio.CancelledError):
+            lanes.leave(await first)
+        lanes.leave(await asyncio.wait_for(second, PATIENCE))
+        lanes.leave(await asyncio.wait_for(lanes.enter(), PATIENCE))
+
+    run(crowd())
+
+
+def test_a_run_that_is_cancelled_before_its_first_step_leaves_its_lane():
+    async def crowd() -> list:
+        for _ in range(3 * RUNS_AT_ONCE):
+            following = asyncio.create_task(collected(iter_of_one()))
+            await asyncio.sleep(0)
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+        return await asyncio.wait_for(collected(iter_of_one()), PATIENCE)
+
+    def iter_of_one():
+        yield 1
+
+    assert run(crowd()) == [1]

@@ -1,0 +1,1 @@
+"""What stands before Gradio's routes: whom the server answers, how large requests may be, where visitors' files lie."""
