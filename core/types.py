@@ -171,9 +171,14 @@ class Observation:
     """What was measured. The defaults say: nothing was.
 
     Hard evidence overrides `project`, soft evidence `gradient`; x and kept samples are in `domain`.
+
+    Attributes:
+        of_clean_alone: whether only clean x can be projected, such as where magnitudes are known: a chain's noise has
+            magnitudes, too.
     """
 
     domain: Domain
+    of_clean_alone: bool = False
 
     def initialise(self, generator: Generator) -> Tensor:
         """A start for the chain that agrees with the evidence, `[batch, *event]`."""

@@ -44,7 +44,12 @@ def add_commands(commands) -> None:
         help="from A to B, in seconds of IN; may be repeated",
     )
     command = add_command(commands, "declip", _declip, "Restores clipped peaks; the other samples stay as they are.")
-    command.add_argument("--threshold", type=options.number, metavar="T", help="clipping level; found when not given")
+    command.add_argument(
+        "--threshold",
+        type=options.number,
+        metavar="T",
+        help="clipping level of both sides; each side's own is found when not given",
+    )
 
 
 def add_command(commands, name: str, run, description: str) -> argparse.ArgumentParser:

@@ -18,6 +18,7 @@ from core.models.spectral_features import (
     spectral_features,
     unfold,
 )
+from core.signal.crowded_gaps import SHORT, crowded
 from core.signal.stft import HOP_LENGTH, istft, stft
 
 GUESSES = 3  # from both sides, forward, backward
@@ -69,7 +70,8 @@ class GapMixer(nn.Module):
 
 
 def mix_gaps(mixer: GapMixer, guesses: Tensor, mask: Tensor) -> Tensor:
-    """Fills every gap of a waveform with the mix, one gap after the other.
+    """Fills every gap of a waveform with the mix, one gap after the other; short ones of a crowd have only the first
+    guess, and keep it.
 
     Args:
         guesses: `[GUESSES, batch, samples]`.
@@ -78,8 +80,11 @@ def mix_gaps(mixer: GapMixer, guesses: Tensor, mask: Tensor) -> Tensor:
     Returns:
         `[batch, samples]`: outside the gaps the first guess, where it equals the known samples.
     """
-    mixed = guesses[0].clone()
-    for start, stop in _runs(mask[0] == 0):
+    mixed, gaps = guesses[0].clone(), _runs(mask[0] == 0)
+    settled = {(start, stop) for start, stop in crowded(gaps) if stop - start < SHORT}
+    for start, stop in gaps:
+        if (start, stop) in settled:
+            continue
         first, last = max(0, start - CONTEXT), min(mask.shape[1], stop + CONTEXT)
         part = guesses[:, :, first:last].transpose(0, 1)
         mixed[:, start:stop] = mixer(part, [(start - first, stop - first)] * len(part))[:, start - first : stop - first]

@@ -31,6 +31,9 @@ from core.signal.stft import istft, quarter_turns, stft
 WAVES = 16  # sines and cosines that embed a number
 MODULATION_RANK = 24  # of the linear map from the setting to gains and shifts of the channels
 SETTING_FEATURES = 3 * WAVES  # of the noise level, the share of known samples, and the density of their edges
+# densities of edges that no training shows: gaps have fewer, clipping and decimation more; between, networks blow up
+UNSEEN_EDGES = (4e-4, 1.6e-2)
+EDGES_BETWEEN = 2.5e-3  # the geometric mean: sparser ones are shown as those of gaps, denser ones as those of clipping
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,8 @@ class SpectralDenoiser(nn.Module):
         spectra = torch.stack([stft(interpolation), stft(known)], dim=1)
         scale = spectra.new_full((2,), 1 / DATA_STD).real
         base = scale.new_tensor([1.0, 0.0])
-        return istft(self.estimator(spectra, scale, _known_share(mask), _setting(None, mask), base), mask.shape[-1])
+        setting = _setting(None, mask, 0.0)  # an estimator sees no gaps: what has few edges is clipped here and there
+        return istft(self.estimator(spectra, scale, _known_share(mask), setting, base), mask.shape[-1])
 
     def forward(
         self, x: Tensor, sigma: Tensor, evidence: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
@@ -206,17 +210,22 @@ def _known_share(mask: Tensor) -> Tensor:
     return F.avg_pool1d(F.pad(mask, (256, 256))[:, None], 512, 256)[:, 0, : mask.shape[-1] // 256 + 1]
 
 
-def _setting(sigma: Tensor | None, mask: Tensor) -> Tensor:
+def _setting(sigma: Tensor | None, mask: Tensor, sparse: float = EDGES_BETWEEN) -> Tensor:
     """Embeds the logarithms of the noise level, the share of known samples and the density of their edges.
 
     Share and edges distinguish decimation (share 1 / k, edges 2 / k), gaps (few edges), clipping and band limits (no
-    known samples).
+    known samples). Densities between those of gaps and of clipping are moved to the nearer of both.
+
+    Args:
+        sparse: up to this density edges are those of gaps.
 
     Returns:
         [batch, SETTING_FEATURES].
     """
     share = mask.mean(dim=1)
     edges = (mask[:, 1:] - mask[:, :-1]).abs().mean(dim=1)
+    fewest, most = UNSEEN_EDGES
+    edges = torch.where(edges <= sparse, edges.clamp_max(fewest), edges.clamp_min(most))
     level = share.new_zeros(len(share), WAVES) if sigma is None else _waves(sigma.log(), 0.1)
     return torch.cat([level, _waves((share + 1e-3).log(), 0.2), _waves((edges + 1e-3).log(), 0.2)], dim=1)
 

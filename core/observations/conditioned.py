@@ -30,6 +30,10 @@ class ConditioningSpectrogram(Observation):
     domain: Domain
     magnitudes: MelMagnitudes | None = None
 
+    @property
+    def of_clean_alone(self) -> bool:
+        return self.magnitudes is not None
+
     def initialise(self, generator: Generator) -> Tensor:
         return self.domain.encode(self.start)
 

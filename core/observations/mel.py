@@ -28,6 +28,7 @@ class MelMagnitudes(Observation):
     filters: Tensor
     hop_length: int
     start: Tensor
+    of_clean_alone = True
 
     def forward(self, x: Tensor) -> Tensor:
         """Band magnitudes of waveforms."""

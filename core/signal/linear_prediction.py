@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_toeplitz
 from scipy.ndimage import uniform_filter1d
-from scipy.signal import fftconvolve, lfilter
+from scipy.signal import fftconvolve
+
+from core.signal.autoregression import burg, continued, dithered
+from core.signal.crowded_gaps import SHORT, crowded, fill_together
 
 ORDER, CONTEXT = 256, 4096  # of the baseline: coefficients, and samples on each side that they are fitted to
 MODELS = ((512, 1024), (1024, 2048), (1024, 8192))  # (order, context) of the models of `interpolate_gap`
@@ -14,8 +17,6 @@ SIDE_ORDER = 1024  # of its predictions from one side
 RUNAWAY = 4  # a prediction this many times louder than its surroundings has diverged
 LONGEST_SHARP, SHORTEST_SIDE = 8000, 32  # most samples of a gap for `interpolate_gap`, and fewest on each side
 DOUBT, DOUBT_FRAME = 2.2, 256  # ratio of errors to the models' spread, measured on piano; samples it is averaged over
-DITHER = 1e-4  # relative to the root mean square
-PREDICTABLE = 1e-10  # share of the energy at which Burg's recursion stops
 Fit = Callable[[np.ndarray, int], np.ndarray]
 
 
@@ -83,7 +84,7 @@ def interpolate_gap(samples: np.ndarray, start: int, stop: int) -> GapPrediction
     variance = uniform_filter1d(np.var(filled, axis=0), DOUBT_FRAME, mode="nearest")
     doubt = DOUBT * np.sqrt(variance) if len(filled) > 1 else np.full(count, np.inf)
     forward, backward = (
-        _extrapolate(_dithered(side), count, SIDE_ORDER, _fit_burg) for side in (sides[0], sides[1][::-1])
+        _extrapolate(dithered(side), count, SIDE_ORDER, _fit_burg) for side in (sides[0], sides[1][::-1])
     )
     return GapPrediction(np.mean(filled, axis=0), doubt, filled[-1], forward, backward[::-1])
 
@@ -92,7 +93,7 @@ def _least_error(before: np.ndarray, after: np.ndarray, count: int, order: int, 
     """The `count` samples between `before` and `after` of least prediction error under one model of both."""
     before, after = before[-context:], after[:context]
     order = min(order, len(before) // 2, len(after) // 2)
-    predictor = burg([_dithered(before), _dithered(after)], order)
+    predictor = burg([dithered(before), dithered(after)], order)
     known = np.concatenate([before[-order:], np.zeros(count), after[:order]])
     error = fftconvolve(known, predictor)[order : 2 * order + count]  # of all predictions that involve the gap
     right = fftconvolve(error, predictor[::-1])[order : order + count]
@@ -114,19 +115,38 @@ def fill_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> np.ndarra
     return filled
 
 
+def refill_crowds(filled: np.ndarray, gaps: Sequence[tuple[int, int]]) -> np.ndarray:
+    """What `fill_gaps` made, with gaps near each other filled together; see `core.signal.crowded_gaps`."""
+    return fill_together(filled, crowded(gaps))[0]
+
+
 def interpolate_gaps(samples: np.ndarray, gaps: Sequence[tuple[int, int]]) -> GapPrediction:
     """`interpolate_gap` for every (start, stop), from the samples up to the gaps beside it; gaps are sorted and do not
     touch.
+
+    Gaps near each other are filled together. The short ones of them stay so, without predictions of one side; the
+    others are interpolated from surroundings in which those are filled.
 
     Returns:
         Waveforms [frames] that equal the samples outside the gaps; the doubt is zero there.
     """
     made = {name: np.array(samples, dtype=np.float64) for name in GapPrediction.__dataclass_fields__}
     made["doubt"][:] = 0
-    for start, stop, left, right in _with_sides(gaps, len(samples)):
-        prediction = interpolate_gap(samples[left:right], start - left, stop - left)
+    crowd = crowded(gaps)
+    alone = set(gaps) - set(crowd)
+
+    def put(start: int, stop: int, prediction: GapPrediction) -> None:
         for name, waveform in made.items():
             waveform[start:stop] = getattr(prediction, name)
+
+    for start, stop, left, right in _with_sides(gaps, len(samples)):
+        if (start, stop) in alone:
+            put(start, stop, interpolate_gap(samples[left:right], start - left, stop - left))
+    together, doubt = fill_together(made["mean"], crowd)
+    for start, stop in crowd:
+        mean = together[start:stop]
+        short = GapPrediction(mean, doubt[start:stop], mean, mean, mean)
+        put(start, stop, short if stop - start < SHORT else interpolate_gap(together, start, stop))
     return GapPrediction(**made)
 
 
@@ -135,12 +155,6 @@ def _with_sides(gaps: Sequence[tuple[int, int]], frames: int) -> Iterator[tuple[
     edges = [0, *(edge for gap in gaps for edge in gap), frames]
     for n, (start, stop) in enumerate(gaps):
         yield start, stop, edges[2 * n], edges[2 * n + 3]
-
-
-def _dithered(samples: np.ndarray) -> np.ndarray:
-    """The samples with faint noise, which keeps the fit well conditioned where frequency bands are empty."""
-    rms = np.sqrt(np.mean(np.square(samples)))
-    return samples + DITHER * rms * np.random.default_rng(0).standard_normal(len(samples))
 
 
 def _fit_burg(context: np.ndarray, order: int) -> np.ndarray:
@@ -152,24 +166,4 @@ def _extrapolate(context: np.ndarray, count: int, order: int, fit: Fit) -> np.nd
     order = min(order, len(context) // 2)
     if order < 1 or not np.any(np.abs(context) > 1e-9):
         return np.zeros(count)
-    predictor = fit(context, order)
-    history = context[::-1][:order]
-    # the filter's state: contributions of the history to the next samples
-    state = np.array([-np.dot(predictor[n + 1 :], history[: order - n]) for n in range(order)])
-    return lfilter([1.0], predictor, np.zeros(count), zi=state)[0]
-
-
-def burg(segments: Sequence[np.ndarray], order: int) -> np.ndarray:
-    """Prediction error filter [1, a_1, ..., a_order] of all segments by Burg's method (1975), which is stable."""
-    predictor = np.ones(1)
-    errors = [(segment[1:].copy(), segment[:-1].copy()) for segment in segments]  # forward, backward
-    least = PREDICTABLE * 2 * sum(np.dot(segment, segment) for segment in segments)
-    for _ in range(order):
-        energy = sum(np.dot(f, f) + np.dot(b, b) for f, b in errors)
-        if energy <= least:  # the rest is rounding error
-            break
-        reflection = -2 * sum(np.dot(f, b) for f, b in errors) / energy
-        padded = np.append(predictor, 0)
-        predictor = padded + reflection * padded[::-1]
-        errors = [(f[1:] + reflection * b[1:], b[:-1] + reflection * f[:-1]) for f, b in errors]
-    return np.pad(predictor, (0, order + 1 - len(predictor)))
+    return continued(context, count, fit(context, order))

@@ -13,6 +13,7 @@ from core.signal.companding import Domain
 from core.signal.interpolation import cubic_through
 from core.signal.limits import check_clip
 from core.signal.metrics import sdr_db
+from core.signal.offset import offsets
 from core.signal.resampling import resample
 from core.tasks.blocks import at_rate
 from core.tasks.loading import load_prior
@@ -24,7 +25,11 @@ from core.tasks.settings import Settings
 TASK = "declip"
 AT_LEVEL = 0.999  # samples over this share of the threshold count as clipped: files are rounded
 NEAR = 5e-4  # distance to an extreme, as a share of the range, within which samples pile up when clipped
+NEAR_STEPS = 0.75  # the same in quantisation steps, where these are larger: the extreme's own step alone
+REPEATED, LEAST_LEVELS = 4, 16  # a quantised waveform has each of its values so often; one of fewer is too coarse
 PILE_RATIO = 4.0  # how many more there are than beside the pile; a sine's peak has 1.4
+PILE_RATIO_OF_STEPS = 2.0  # the same where steps are larger: a coarse rail gathers less
+REACH = 10.0  # times the clipped waveform's loudest that a restored peak may be
 LEAST_IN_A_ROW = 2  # neighbours that are both piled up: single peaks of a periodic waveform are alike, too
 
 
@@ -38,7 +43,7 @@ def declip(
     """Restores clipped samples; the others stay as they are, bit for bit.
 
     Args:
-        threshold: in (0, 1]; found from the signal when not given.
+        threshold: in (0, 1], of both sides of every channel; when not given, each side's own is found from the signal.
         reference: the truth, for metrics.
 
     Yields:
@@ -51,10 +56,12 @@ def declip(
     if threshold is not None and not 0 < threshold <= 1:
         raise InputError(f"The threshold must be over 0 and at most 1, not {threshold:g}.")
     prior = load_prior(TASK, settings)
-    thresholds = np.full(clip.channels, threshold) if threshold else find_thresholds(clip)
-    high, low = (side * clip.samples >= AT_LEVEL * thresholds[:, None] for side in (1, -1))
+    rails = np.tile([-threshold, threshold], (clip.channels, 1)) if threshold else find_rails(clip)
+    offset = offsets(clip.samples)
+    low, high = _beyond(clip.samples, rails, offset)
     clipped = high | low
-    known = at_rate(clip, prior.sample_rate)
+    centred = Clip(clip.samples - offset, clip.sample_rate)
+    known = at_rate(centred, prior.sample_rate)
     problem = _problem(known, clip, high, low)
 
     def insert(waveform: np.ndarray) -> Clip:
@@ -66,8 +73,8 @@ def declip(
         return Clip(np.where(clipped, clip.samples + outward, clip.samples), clip.sample_rate)
 
     drawn = yield from restore(problem, prior, settings)
-    restored, found = insert(drawn.waveform), thresholds[np.isfinite(thresholds)]
-    cubic = np.stack([cubic_through(row, ~cut) for row, cut in zip(clip.samples, clipped, strict=True)])
+    restored = insert(drawn.waveform)
+    cubic = np.stack([cubic_through(row, ~cut) for row, cut in zip(centred.samples, clipped, strict=True)]) + offset
     outcome = restoration_outcome(
         TASK,
         restored,
@@ -75,13 +82,13 @@ def declip(
         observed=clip,
         truth=None if reference is None else match_reference(reference, restored),
         baselines={"cubic": Clip(cubic, clip.sample_rate)},
-        facts={"threshold": float(found.max()) if len(found) else None, "clipped_share": float(clipped.mean())},
+        facts=_facts(rails) | {"clipped_share": float(clipped.mean())},
     )
     yield conclude(outcome, fidelity(_sdr))
 
 
-def find_thresholds(clip: Clip) -> np.ndarray:
-    """The level at which each channel is cut off; infinite for channels that are not, [channels].
+def find_rails(clip: Clip) -> np.ndarray:
+    """Where each channel is cut off at the bottom and at the top; infinite where it is not, [channels, 2].
 
     Clipped waveforms pile up at their extremes: neighbours stay there, and there are many more samples at the extreme
     than just beside it, where a sine has about as many.
@@ -89,31 +96,52 @@ def find_thresholds(clip: Clip) -> np.ndarray:
     Raises:
         InputError: no channel is cut off (silence and constants pass).
     """
-    levels = np.array([max(_pile(channel), _pile(-channel)) for channel in clip.samples.astype(np.float64)])
-    if not np.ptp(clip.samples, axis=1).any():
-        return np.full(clip.channels, np.inf)
-    if not np.isfinite(levels[levels > 0]).any() or not (levels > 0).any():
+    channels = clip.samples.astype(np.float64)
+    rails = np.array([(-_pile(-channel), _pile(channel)) for channel in channels])
+    if np.ptp(clip.samples, axis=1).any() and not np.isfinite(rails).any():
         peak = np.abs(clip.samples).max()
         raise InputError(
             f"No clipping was found: the waveform does not stay at its peak ({peak:.3g}). Give a threshold."
         )
-    return np.where(levels > 0, levels, np.inf)
+    return rails
 
 
 def _pile(channel: np.ndarray) -> float:
-    """The upper extreme, where samples pile up at it; else 0."""
+    """The upper extreme, where samples pile up at it; else infinite."""
     top, span = channel.max(), np.ptp(channel)
-    distance = (top - channel) / max(span, 1e-30)
-    piled, beside = distance <= NEAR, ((distance > NEAR) & (distance <= 3 * NEAR)).sum()
-    in_a_row = (piled[1:] & piled[:-1]).sum()
-    return float(top) if top > 0 and in_a_row >= LEAST_IN_A_ROW and piled.sum() > PILE_RATIO * beside else 0.0
+    if top <= min(0.0, np.median(channel)) or not span:
+        return np.inf
+    step = _step_at_top(channel)
+    near, ratio = max((NEAR * span, PILE_RATIO), (NEAR_STEPS * step, PILE_RATIO_OF_STEPS))
+    piled, beside = channel >= top - near, ((channel < top - near) & (channel >= top - 3 * near)).sum()
+    clipped = (piled[1:] & piled[:-1]).sum() >= LEAST_IN_A_ROW and piled.sum() > ratio * beside
+    return float(top) if clipped and span >= LEAST_LEVELS * step else np.inf
+
+
+def _step_at_top(channel: np.ndarray) -> float:
+    """The quantisation step at the upper extreme; 0 of a waveform that is not quantised."""
+    values = np.unique(channel)
+    return values[-1] - values[-2] if REPEATED * len(values) <= len(channel) else 0.0
+
+
+def _beyond(samples: np.ndarray, rails: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which samples [channels, frames] are at the bottom rail and which at the top one, or beyond."""
+    margin = (1 - AT_LEVEL) * np.abs(np.where(np.isfinite(rails), rails - offset, 0.0))
+    return samples <= (rails[:, :1] + margin[:, :1]), samples >= (rails[:, 1:] - margin[:, 1:])
+
+
+def _facts(rails: np.ndarray) -> dict:
+    """What the report says of where the waveform is cut off."""
+    found = np.abs(rails[np.isfinite(rails)])
+    each = [[float(rail) if np.isfinite(rail) else None for rail in channel] for channel in rails]
+    return {"threshold": float(found.max()) if len(found) else None, "rails": each}
 
 
 def _problem(known: Clip, clip: Clip, high: np.ndarray, low: np.ndarray) -> Problem:
     waveform = torch.from_numpy(known.samples.copy())
     above, below = (torch.from_numpy(_mask_at(mask, clip, known)) for mask in (high, low))
     regions = [(0, known.frames)] if (above | below).any() else []
-    return Problem(known.samples, regions, partial(_observe, waveform, above, below))
+    return Problem(known.samples, regions, partial(_observe, waveform, above, below), reach=REACH)
 
 
 def _observe(

@@ -1,6 +1,7 @@
 """Draws sound in blocks: which blocks, who works on them, how far they are, and what they are joined to.
 
 A task says what a block's chain is (`Work`); nothing else of it knows about blocks of long clips, processes or time.
+Whatever the sampler, what comes of a chain passes here, and is given up where it ran away.
 """
 
 import time
@@ -12,10 +13,16 @@ import numpy as np
 
 from core.tasks.blocks import Span, join, overlap_of, silent, split_blocks
 from core.tasks.progress import Progress, Sounds
+from core.tasks.runaway import keep_to_start
 from core.tasks.settings import Settings, resolve_devices
 from core.tasks.workers import Chain, Load, run_blocks
 from core.types import Iterate, Prior
 
+REACH = 4.0
+RAN_AWAY = (
+    "The sampler ran away in {seconds:.2g} s of the sound, so what it started from stands there. Another seed, "
+    "sampler or prior may do better."
+)
 Align = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -24,7 +31,8 @@ class Work:
     """Sound that is to be drawn, at the prior's rate.
 
     Args:
-        start: what there is before, [..., frames]; blocks that are silent in it are left as they are.
+        start: what there is before, [..., frames]; blocks that are silent in it are left as they are, and it is what
+            stands in the end where a chain ran away.
         regions: spans of frames to work on, sorted, apart from each other.
         chain: runs the chain of a block; to be spread over processes it must be picklable, as must load.
         load: loads the prior on a device.
@@ -33,6 +41,7 @@ class Work:
         grid: blocks start at multiples of this.
         align: (what was settled in an overlap, the same of a new block) -> the order of the new block's first axis; for
             sources that may have changed places.
+        reach: how many times as loud as the start around it a result may be.
     """
 
     start: np.ndarray
@@ -43,6 +52,7 @@ class Work:
     sampler: str
     grid: int = 1
     align: Align | None = None
+    reach: float = REACH
 
 
 @dataclass(frozen=True)
@@ -53,11 +63,13 @@ class Drawn:
         waveform: [..., frames] at the prior's rate.
         provenance: what the report says of how it was drawn.
         worked: whether there was anything to work on.
+        notes: what a user should know about it.
     """
 
     waveform: np.ndarray
     provenance: Mapping
     worked: bool = True
+    notes: tuple[str, ...] = ()
 
 
 class TimeLeft:
@@ -100,7 +112,7 @@ def draw(
     """
     every = split_blocks(work.regions, prior.sample_rate, work.grid, settings.block_seconds)
     loud = [n for n, (first, last) in enumerate(every) if not silent(work.start[..., first:last]).all()]
-    time_left, estimates, asked = TimeLeft(len(loud)), {}, {}
+    time_left, estimates, asked, astray = TimeLeft(len(loud)), {}, {}, {}
     assembled = partial(_assembled, work, every)
 
     def sounds(number: int, waveform: np.ndarray) -> Callable[[], Sounds]:
@@ -111,14 +123,19 @@ def draw(
     for update in updates:
         number = loud[update.number]
         seconds, left = time_left.update(number, update.iterate)
-        estimates[number], asked[number] = update.estimate, update.asked
-        shown = {"make_sounds": sounds(number, update.estimate), "make_chains": sounds(number, update.state)}
+        start = work.start[..., slice(*every[number])]
+        estimates[number], astray[number] = keep_to_start(update.estimate, start, prior.sample_rate, work.reach)
+        asked[number] = update.asked
+        state = np.where(np.isfinite(update.state), update.state, start)
+        shown = {"make_sounds": sounds(number, estimates[number]), "make_chains": sounds(number, state)}
         yield Progress(seconds, left, update.iterate, **shown)
     rows = work.start[..., 0].size
     samples = rows * sum(last - first for first, last in every)
     evaluations = round(sum(asked.values()) / max(samples, 1))
     made = provenance(work.prior, work.sampler, settings, prior.device, evaluations, time_left.seconds)
-    return Drawn(assembled(estimates), made, bool(loud))
+    lost = sum(np.count_nonzero(frames) for frames in astray.values()) / prior.sample_rate
+    notes = (RAN_AWAY.format(seconds=lost),) if lost else ()
+    return Drawn(assembled(estimates), made, bool(loud), notes)
 
 
 def provenance(

@@ -20,7 +20,7 @@ from core.samplers.schedules import karras, staircase
 from core.signal.clip import Clip
 from core.signal.companding import Domain
 from core.tasks.blocks import Span, silent
-from core.tasks.drawing import Drawn, Work, draw
+from core.tasks.drawing import REACH, Drawn, Work, draw
 from core.tasks.levels import level_gain
 from core.tasks.progress import SOUND, Progress, Sounds
 from core.tasks.report import Outcome
@@ -47,6 +47,7 @@ class Problem:
         openness: by how much louder than usual the noise is that the chain starts from; over 1 where the evidence
             leaves a whole band to imagine.
         averaged: whether draws may be averaged; not where the evidence leaves phases open.
+        reach: see `core.tasks.drawing.Work`.
     """
 
     start: np.ndarray
@@ -56,6 +57,7 @@ class Problem:
     hardness: int = 1
     openness: float = 1.0
     averaged: bool = True
+    reach: float = REACH
 
 
 def restore(
@@ -74,7 +76,7 @@ def restore(
     """
     plan = choose_plan(problem, prior, settings)
     chain, load = partial(_restore_block, problem, plan, settings.seed), partial(zoo.load, prior.name)
-    work = Work(problem.start, problem.regions, chain, load, prior.name, plan.name, problem.grid)
+    work = Work(problem.start, problem.regions, chain, load, prior.name, plan.name, problem.grid, reach=problem.reach)
     return (yield from draw(work, prior, settings, present or partial(sound_of, prior.sample_rate)))
 
 
@@ -104,7 +106,7 @@ def restoration_outcome(
         truths={} if truth is None else {SOUND: truth},
         baselines={name: {SOUND: clip} for name, clip in baselines.items()},
         facts=facts,
-        notes=(note,) if note else (),
+        notes=(*((note,) if note else ()), *drawn.notes),
     )
 
 

@@ -80,7 +80,7 @@ def separate(
         truths=truths,
         baselines=make_baselines(mixture, truths) if truths else {},
         facts={"misses_mixture_by": misses, "form": plan.form, "levels_db": levels},
-        notes=() if drawn.worked else (SILENT_MIXTURE,),
+        notes=drawn.notes if drawn.worked else (SILENT_MIXTURE,),
     )
     yield conclude(outcome, separation_metrics())
 

@@ -86,6 +86,25 @@ def test_soft_evidence_leaves_the_product_gaussian(prior, sampler):
     assert_gaussian(rows, mean, expected)
 
 
+class CleanValues(Masked):
+    """Known samples, said of the clean x alone."""
+
+    of_clean_alone = True
+
+
+def test_evidence_of_clean_x_leaves_the_chain_its_noise(prior):
+    """Estimates have the known values; x is off them by just the noise of the level that comes next."""
+    known = torch.arange(SIZE * COPIES)[None] % 2 == 0
+    values = torch.full((1, SIZE * COPIES), 0.7)
+    sigmas, generator = (2.0, 2.0, 1.5, 1.5, 0.2, 0.2), torch.Generator().manual_seed(3)
+    observation = CleanValues(values, known, Waveform())
+    chain = annealed_langevin(prior, observation, torch.zeros_like(values), sigmas=sigmas, generator=generator)
+    for iterate, following in zip(chain, [*sigmas[1:], sigmas[-1]], strict=True):
+        assert (iterate.denoised[known] == 0.7).all()
+        if iterate.step > 1:  # the start was off the values
+            assert (iterate.x[known] - 0.7).std().item() == pytest.approx(following, rel=0.05)
+
+
 def test_every_level_is_one_update(prior):
     sigmas, generator = (2.0, 1.0, 1.0, 0.5), torch.Generator()
     iterates = list(annealed_langevin(prior, Observation(), torch.zeros(1, SIZE), sigmas=sigmas, generator=generator))

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,13 +10,17 @@ import pytest
 from core import zoo
 from core.errors import InputError
 from core.signal.clip import Clip
+from core.signal.files import read_clip
+from core.signal.metrics import sdr_db
 from core.tasks.blocks import split_blocks
-from core.tasks.declipping import declip, find_thresholds
+from core.tasks.declipping import declip, find_rails
 from core.tasks.inpainting import inpaint, join_gaps
 from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
 from core.zoo import manifest
 from tests.runs import finish
+
+SOUNDS = Path(__file__).parents[2] / "assets" / "sounds"
 
 
 @pytest.fixture
@@ -117,17 +122,116 @@ def test_declipping_leaves_what_is_under_the_threshold_and_goes_outward(settings
     assert (np.abs(result.clip.samples[~inside]) >= np.abs(clip.samples[~inside])).all()
 
 
-def test_thresholds_are_found_per_channel_and_never_in_whole_waveforms():
+def test_each_side_of_each_channel_has_its_own_rail():
     whole = chord(channels=2).samples
     clipped = Clip(np.stack([np.clip(whole[0], -0.2, 0.2), np.clip(whole[1], -0.1, 0.12)]), 16000)
-    np.testing.assert_allclose(find_thresholds(clipped), [0.2, 0.12], rtol=1e-5)
-    half = Clip(np.stack([np.clip(whole[0], -0.2, 0.2), whole[1]]), 16000)
-    assert find_thresholds(half)[1] == np.inf
-    for rate in (44100, 192000):
-        tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
-        for offset in (0, 5):
-            with pytest.raises(InputError, match="No clipping"):
-                find_thresholds(Clip(tone + offset, rate))
+    np.testing.assert_allclose(find_rails(clipped), [[-0.2, 0.2], [-0.1, 0.12]], rtol=1e-5)
+    one_side = Clip(np.stack([np.clip(whole[0], -0.2, None), whole[1]]), 16000)
+    np.testing.assert_allclose(find_rails(one_side), [[-0.2, np.inf], [-np.inf, np.inf]], rtol=1e-5)
+    shifted = Clip(np.clip(whole[:1], -0.2, 0.15) + 0.4, 16000)
+    np.testing.assert_allclose(find_rails(shifted), [[0.2, 0.55]], rtol=1e-5)
+    constant = Clip(np.stack([np.clip(whole[0], -0.2, 0.2), np.full(16000, 0.3)]), 16000)
+    np.testing.assert_allclose(find_rails(constant), [[-0.2, 0.2], [-np.inf, np.inf]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [44100, 192000])
+@pytest.mark.parametrize("offset", [0, 5])
+def test_no_rail_is_found_in_whole_waveforms(rate, offset):
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)
+    with pytest.raises(InputError, match="No clipping"):
+        find_rails(Clip(tone + offset, rate))
+
+
+LN256 = np.log(256)
+QUANTISED = {
+    "mu-law": lambda x: np.sign(x) * np.expm1(np.round(127 * np.log1p(255 * np.abs(x)) / LN256) / 127 * LN256) / 255,
+    "8 bit": lambda x: np.round(x * 127) / 127,
+    "8 bit at -20 dBFS": lambda x: np.round(x * 12.7) / 127,
+    "8 bit at -60 dBFS": lambda x: np.round(x * 0.127) / 127,
+    "16 bit at -60 dBFS": lambda x: np.round(x * 32.767) / 32767,
+}
+
+
+@pytest.mark.parametrize("quantise", QUANTISED.values(), ids=QUANTISED)
+@pytest.mark.parametrize("sound", ["piano", "speech", "tone"])
+def test_coarse_and_quiet_waveforms_are_not_clipped(sound, quantise):
+    if sound == "tone":
+        samples = np.sin(2 * np.pi * 100 * np.arange(44100) / 44100)[None]
+    else:
+        samples = read_clip(SOUNDS / f"{sound}.flac").clip.samples.astype(np.float64)
+        samples = samples / np.abs(samples).max()
+    coarse = Clip(quantise(samples), 16000)
+    if not np.ptp(coarse.samples):
+        return  # nothing is left at this level: silence passes
+    with pytest.raises(InputError, match="No clipping"):
+        find_rails(coarse)
+
+
+@pytest.mark.parametrize("quantise", [QUANTISED[name] for name in ("mu-law", "8 bit")])
+def test_clipping_is_found_in_coarse_waveforms(quantise):
+    samples = read_clip(SOUNDS / "piano.flac").clip.samples.astype(np.float64)
+    coarse = quantise(np.clip(samples / np.abs(samples).max(), -0.3, 0.4))
+    np.testing.assert_allclose(find_rails(Clip(coarse, 16000)), [[coarse.min(), coarse.max()]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("given", [None, 0.2])
+def test_where_one_side_is_clipped_the_other_stays(settings, given):
+    clip = Clip(np.clip(chord().samples, None, 0.15), 16000)
+    result = finish(declip(clip, given, settings=settings))
+    below = clip.samples < 0.1499
+    untouched = below if given is None else np.abs(clip.samples) < 0.1999
+    assert np.array_equal(result.clip.samples[untouched], clip.samples[untouched])
+    if given is None:
+        assert result.report["rails"] == [[None, pytest.approx(0.15)]]
+        assert result.report["threshold"] == pytest.approx(0.15)
+    else:
+        assert result.report["rails"] == [[-given, given]] and result.report["threshold"] == given
+
+
+def test_an_offset_makes_no_click_at_a_gap():
+    """Beside a gap, and in it, the same as without the offset."""
+    clip, gaps = chord(rate=44100), [(0.4, 0.45), (0.7, 0.702)]
+    shifted = Clip(clip.samples + 0.3, 44100)
+    plain, moved = (finish(inpaint(c, gaps, settings=Settings(prior="piano-16k", steps=2))) for c in (clip, shifted))
+    assert np.abs(moved.clip.samples - 0.3 - plain.clip.samples).max() < 1e-3
+    (predicted,), (shifted_prediction,) = (r.baselines["linear prediction"].values() for r in (plain, moved))
+    assert np.abs(shifted_prediction.samples - 0.3 - predicted.samples).max() < 2e-3
+
+
+def test_an_offset_is_no_part_of_a_clipped_waveform():
+    clip = Clip(np.clip(chord().samples, -0.15, 0.15), 16000)
+    asked = Settings(prior="piano-16k", steps=2)
+    plain, moved = (finish(declip(c, settings=asked)) for c in (clip, Clip(clip.samples + 0.3, 16000)))
+    assert np.abs(moved.clip.samples - 0.3 - plain.clip.samples).max() < 1e-3
+
+
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_gaps_a_tenth_of_a_millisecond_apart_join_smoothly(rate):
+    clip = chord(rate=rate)
+    result = finish(inpaint(clip, [(0.4, 0.42), (0.4201, 0.44)], settings=Settings(prior="piano-16k", steps=2)))
+    bends = [np.abs(np.diff(c.samples, 2)).max() for c in (result.clip, clip)]
+    assert bends[0] < 1.1 * bends[1] and np.abs(result.clip.samples - clip.samples).max() < 0.01
+
+
+def test_crackle_of_a_high_rate_stays_in_keeping(settings):
+    """Dozens of short gaps, with the bundled prior; the networks' surroundings are all but whole."""
+    clip = chord(2.0, 44100)
+    gaps = [(0.5 + n / 100, 0.501 + n / 100) for n in range(30)]
+    result = finish(inpaint(clip, gaps, settings=Settings(prior="piano-16k", quality="draft"), reference=clip))
+    assert np.abs(result.clip.samples - clip.samples).max() < 1e-3 and not result.notes
+    assert result.metrics["psnr_db"] > result.baseline_metrics["linear prediction"]["psnr_db"]
+
+
+@pytest.mark.parametrize(("rails", "gain"), [((-0.35, 0.6), 3), ((-0.95, 0.9), -3)], ids=["deep", "hardly"])
+@pytest.mark.parametrize(("prior", "sound"), [("piano-16k", "piano"), ("voice-16k", "speech")])
+def test_unequal_rails_are_declipped_without_running_away(prior, sound, rails, gain):
+    whole = read_clip(SOUNDS / f"{sound}.flac").clip.cut(16000, 40000)
+    whole = Clip(whole.samples / np.abs(whole.samples).max(), 16000)
+    clipped = Clip(np.clip(whole.samples, *rails), 16000)
+    asked = Settings(prior=prior, quality="draft")
+    result = finish(declip(clipped, settings=asked, reference=whole))
+    assert np.abs(result.clip.samples).max() < 1.5 and not result.notes
+    assert result.metrics["sdr_db"] > sdr_db(whole.samples[0], clipped.samples[0]) + gain
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, -1.0])
