@@ -121,10 +121,10 @@ class Histories:
                 self._runs.move_to_end((session, tab))
             return run
 
-    def drop(self, session: str) -> None:
-        """Forgets everything of a session."""
+    def drop(self, session: str, tab: str | None = None) -> None:
+        """Forgets everything of a session, or of one of its tabs."""
         with self._lock:
-            for key in [key for key in self._runs if key[0] == session]:
+            for key in [key for key in self._runs if key[0] == session and tab in (None, key[1])]:
                 del self._runs[key]
 
     def _shrink(self) -> None:

@@ -77,10 +77,24 @@ class Panel(Runner):
     def wire_run(self, inputs: set[Component], concurrency: dict) -> None:
         """Connects the buttons and the scrubber; arguments as `Runner.wire_buttons` has them."""
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
-        live = {ui.monitor, ui.ladder, ui.scrubber}
-        self.wire_buttons(inputs, live | {ui.compare, ui.metrics, ui.notes, ui.download} | self.further, concurrency)
+        self.wire_buttons(inputs, concurrency)
         scrubbed = {ui.monitor, ui.ladder, ui.status} | self.further
         ui.scrubber.input(self._scrub, ui.scrubber, scrubbed, trigger_mode="always_last", **quiet)
+
+    @property
+    def results(self) -> set[Component]:
+        ui = self.ui
+        live = {ui.monitor, ui.ladder, ui.scrubber}
+        return live | {ui.compare, ui.metrics, ui.notes, ui.download} | self.further
+
+    def emptied(self) -> dict:
+        ui = self.ui
+        nothing = dict.fromkeys((ui.monitor, ui.compare, ui.download)) | dict.fromkeys((ui.metrics, ui.notes), "")
+        return nothing | {ui.ladder: plots.ladder_figure([], [], []), ui.scrubber: gr.Slider(visible=False)}
+
+    def forget_results(self, session: str) -> dict:
+        self._histories.drop(session, self.task)
+        return super().forget_results(session)
 
     def settings(self, values: dict, prior: str | None) -> Settings:
         """The settings that all tasks share."""

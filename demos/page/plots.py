@@ -5,6 +5,7 @@ The spectrogram and the waveform of a clip have the same columns: column i of bo
 """
 
 import io
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -108,10 +109,9 @@ def ladder_figure(
     Args:
         position: index of the update where the marker stands; the last one when not given.
     """
-    figure = go.Figure(layout=_LADDER_LAYOUT)
     if not levels:
-        empty = {"range": [0, -3], "showticklabels": False}
-        return figure.update_layout(xaxis=empty, yaxis=empty | {"range": [-3, 0]})
+        return note_figure("The noise ladder is drawn here while the sampler climbs down.", _LADDER_LAYOUT["height"])
+    figure = go.Figure(layout=_LADDER_LAYOUT)
     floor = min((level for level in levels if level > 0), default=1.0)
     ladder = [max(level, floor / 2) for level in levels]  # a last level of zero has no place on a logarithm
     position = len(ladder) - 1 if position is None else position
@@ -130,6 +130,16 @@ def ladder_figure(
     for axis, values in (("xaxis", ladder), ("yaxis", residuals)):
         figure.update_layout({axis: {"dtick": _log_tick(values)}})
     return figure
+
+
+def note_figure(text: str, height: int) -> go.Figure:
+    """A figure with nothing but a sentence: what it waits for."""
+    lines = "<br>".join(textwrap.wrap(text, 44))
+    centred = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 13}}
+    hidden = {"visible": False, "fixedrange": True}
+    layout = {"height": height, "xaxis": hidden, "yaxis": hidden, "margin": dict.fromkeys("lrtb", 0)}
+    figure = go.Figure(layout={**_LADDER_LAYOUT, **layout, "hovermode": False})
+    return figure.add_annotation(text=lines, **centred)
 
 
 def _log_tick(values: Sequence[float]) -> float | str:

@@ -4,6 +4,7 @@ import logging
 import uuid
 
 import gradio as gr
+from gradio.components import Component
 
 from core.errors import InputError
 from core.tasks.progress import SOUND, Result, Sounds
@@ -39,44 +40,62 @@ class RestorationPanel(RestorationTab, Panel):
 
     def _wire_input(self) -> None:
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
-        fresh = [ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption]
         for chip, example in zip(ui.chips, self.examples, strict=True):
-            chosen = [*fresh, ui.prior, *(ui.choices[name] for name in example.choices)]
+            chosen = self.fresh | {ui.prior, *(ui.choices[name] for name in example.choices)}
             chip.click(self._example_loader(example), None, chosen, **quiet)
-        gr.on([ui.door.upload, ui.door.stop_recording], self._load_own, ui.door, fresh, **quiet)
+        gr.on([ui.door.upload, ui.door.stop_recording], self._load_own, ui.door, self.fresh, **quiet)
         part = [ui.loaded, ui.start, ui.length]
         gr.on([ui.start.change, ui.length.change], self._show_part, part, ui.scope, trigger_mode="always_last", **quiet)
         ui.prior.change(layout.about_html, ui.prior, ui.about, **quiet)
 
     def _example_loader(self, example: Example):
-        def choose():
+        def choose(request: gr.Request) -> dict:
             loaded = load(example.path, example.label, example.reference)
             known = example.prior in layout.model_names(self.task)
-            chosen = gr.Dropdown(value=example.prior) if known else gr.skip()
-            fresh = self._fresh_input(loaded, example.seconds or loaded.seconds, autoplay=True)
-            return *fresh, chosen, *example.choices.values()
+            prior = {self.ui.prior: gr.Dropdown(value=example.prior)} if known else {}
+            choices = {self.ui.choices[name]: value for name, value in example.choices.items()}
+            shown = self._shown_input(loaded, example.seconds or loaded.seconds, autoplay=True)
+            return self.fresh_input(loaded, request, **shown) | prior | choices
 
         return choose
 
-    def _load_own(self, path: str | None):
+    def _load_own(self, path: str | None, request: gr.Request) -> dict:
         if path is None:
-            return (gr.skip(),) * 7
+            return {self.ui.door: gr.skip()}
         try:
             loaded = load(path)
-            return self._fresh_input(loaded, min(loaded.seconds, DEFAULT_PART_SECONDS), autoplay=False)
+            shown = self._shown_input(loaded, min(loaded.seconds, DEFAULT_PART_SECONDS), autoplay=False)
+            return self.fresh_input(loaded, request, **shown)
         except InputError as error:
             gr.Warning(str(error))
         except Exception:
             log.exception("loading failed")
             gr.Warning(APOLOGY)
-        return gr.skip(), gr.skip(), None, *(gr.skip(),) * 4
+        return {self.ui.door: None}
 
-    def _fresh_input(self, loaded: Loaded, length: float, *, autoplay: bool):
+    def _shown_input(self, loaded: Loaded, length: float, *, autoplay: bool) -> dict:
         length = round(length, 3)
         clip, offset = shown_part(loaded, 0.0, length)
         view = View([Track("Input", clip)], uuid.uuid4().hex, offset=offset, autoplay=autoplay)
-        caption = html.caption_html(loaded.name, loaded.seconds, clip)
-        return loaded, gr.update(value=payload(view), part=[0.0, length]), None, 0.0, length, None, caption
+        scope = gr.update(value=payload(view), part=[0.0, length])
+        return {"length": length, "scope": scope, "caption": html.caption_html(loaded.name, loaded.seconds, clip)}
+
+    @property
+    def fresh(self) -> set[Component]:
+        """What `fresh_input` changes."""
+        ui = self.ui
+        return {ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption} | self.outdated
+
+    def fresh_input(self, loaded: Loaded, request: gr.Request, *, length: float, scope: dict, caption: str) -> dict:
+        """What the page shows once another sound is chosen.
+
+        Args:
+            length: seconds of it that are worked on at first.
+            scope: an update of the input's player.
+        """
+        ui = self.ui
+        chosen = {ui.loaded: loaded, ui.start: 0.0, ui.length: length, ui.scope: scope, ui.caption: caption}
+        return self.forget_results(request.session_hash) | chosen | {ui.door: None, ui.reference: None}
 
     def _show_part(self, loaded: Loaded | None, start: float | None, length: float | None):
         if loaded is None:

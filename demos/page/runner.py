@@ -26,9 +26,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Press:
-    """One press of Run, and whether Stop was pressed after it."""
+    """One press of Run, and whether Stop was pressed or another sound was chosen after it."""
 
     stopped: bool = False
+    outdated: bool = False
 
 
 class Runner(ABC):
@@ -51,24 +52,48 @@ class Runner(ABC):
             InputError: what the visitor can mend.
         """
 
+    @property
+    @abstractmethod
+    def results(self) -> set[Component]:
+        """What a run changes beside the buttons and the status."""
+
+    @abstractmethod
+    def emptied(self) -> dict:
+        """The results as they are before a run."""
+
     def stopped(self, session: str) -> dict:
         """What the page shows after Stop."""
         return {self.ui.status: html.status_html("stopped", "Stopped")}
 
-    def wire_buttons(self, inputs: set[Component], shown: set[Component], concurrency: dict) -> None:
+    @property
+    def outdated(self) -> set[Component]:
+        """What `forget_results` changes."""
+        return {self.ui.run, self.ui.stop, self.ui.status} | self.results
+
+    def forget_results(self, session: str) -> dict:
+        """What the page shows once another sound is chosen: nothing of the last one's; a run of it ends."""
+        press = self._presses.get(session)
+        if press is not None:
+            press.stopped = press.outdated = True
+        return self._ready()
+
+    def _ready(self) -> dict:
+        ready = html.status_html("idle", "Ready")
+        return self.buttons(running=False) | {self.ui.status: ready} | self.emptied()
+
+    def wire_buttons(self, inputs: set[Component], concurrency: dict) -> None:
         """Connects Run and Stop.
 
         Args:
             inputs: what a run reads.
-            shown: what it changes beside the buttons and the status.
             concurrency: arguments of the run's event that bound how many run at once.
         """
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         controls = {ui.run, ui.stop, ui.status}
         begun = ui.run.click(self._begin, None, controls, queue=False, **quiet)
-        running = begun.then(self._run, inputs, controls | shown, **quiet, **concurrency)
+        running = begun.then(self._run, inputs, self.outdated, **quiet, **concurrency)
         running.failure(self._left, None, controls, queue=False, **quiet)
-        ui.stop.click(self._stop, None, controls | shown, cancels=[running], **quiet)
+        ui.stop.click(self._stop, None, self.outdated, cancels=[running], **quiet)
 
     def buttons(self, *, running: bool) -> dict:
         """Run and Stop, one of them to be pressed."""
@@ -86,6 +111,8 @@ class Runner(ABC):
         async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
             async for update in updates:
                 if press.stopped:  # it is cancelled only a step later
+                    if press.outdated and self._presses.get(request.session_hash) is press:
+                        yield self._ready()  # its last update may have come after what `forget_results` said
                     return
                 yield update
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import gradio as gr
+from gradio.components import Component
 
 from core.arrays.geometry import ARRAYS, ArrayGeometry
 from core.errors import InputError
@@ -69,12 +70,23 @@ class LocalizationPanel(Runner):
     def __init__(self, relay: RelayRoutes, live: LiveRoutes, concurrency: dict):
         ui = build(SENTENCE, [example.label for example in EXAMPLES], HOW, _about(AUTOMATIC, ARRAYS[FIRST_ARRAY]))
         super().__init__(ui, TASK)
-        self._input = ArrayPanel(ui, live)
+        self._input = ArrayPanel(ui, live, self)
         self._live_panel = LivePanel(ui, self._input, relay, live, concurrency)
         ChannelPanel(ui, self._input, live)
         described = [ui.prior.change, ui.array.change]
         gr.on(described, self._describe, {ui.prior, ui.array, ui.own}, ui.about, **QUIET)
-        self.wire_buttons(ui.inputs, {ui.polar, ui.stems, ui.compare, ui.metrics, ui.notes, ui.download}, concurrency)
+        self.wire_buttons(ui.inputs, concurrency)
+
+    @property
+    def results(self) -> set[Component]:
+        ui = self.ui
+        return {ui.polar, ui.beam, ui.stems, ui.compare, ui.metrics, ui.notes, ui.download}
+
+    def emptied(self) -> dict:
+        """Of the polar view whoever chooses another input decides: it may be live."""
+        ui = self.ui
+        nothing = dict.fromkeys((ui.beam, ui.stems, ui.compare, ui.download))
+        return nothing | dict.fromkeys((ui.metrics, ui.notes), "")
 
     def forget(self, visitor: str) -> None:
         """Ends the live view and the relay of a visitor who has left."""

@@ -17,7 +17,7 @@ from demos.page.examples import SOUNDS
 from demos.page.history import Histories, RunHistory
 from demos.page.panel import Panel, accept
 from demos.page.scope import Track, View, payload, scope
-from demos.page.source import DEFAULT_PART_SECONDS, Loaded, load, read_source
+from demos.page.source import DEFAULT_PART_SECONDS, load, read_source
 
 TITLE = "Separation"
 SENTENCE = "Takes a mixture apart into sounds that each have a prior of their own; together they are the mixture again."
@@ -83,16 +83,67 @@ class SeparationPanel(Panel):
 
     def _wire_input(self) -> None:
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
-        chosen = [ui.kind, ui.first, ui.second, ui.length, ui.second_door, ui.level, ui.scope, ui.caption]
+        shown = {ui.scope, ui.caption} | self.outdated
+        chosen = {ui.kind, ui.first, ui.second, ui.length, ui.second_door, ui.level}
         for chip, example in zip(ui.chips, EXAMPLES, strict=True):
-            chip.click(_choose(example), None, chosen, **quiet)
+            chip.click(self._example_loader(example), None, chosen | shown, **quiet)
         ui.kind.change(_show_kind, ui.kind, [ui.second_door, ui.level], **quiet)
-        preview = [ui.kind, ui.first, ui.second, ui.level]
+        preview = {ui.kind, ui.first, ui.second, ui.level}
         for door, held in ((ui.door, ui.first), (ui.second_door, ui.second)):
-            loaded = gr.on([door.upload, door.stop_recording], accept, [door, held], [held, door], **quiet)
-            loaded.then(_preview, preview, [ui.scope, ui.caption], **quiet)
-        gr.on([ui.kind.input, ui.level.release], _preview, preview, [ui.scope, ui.caption], **quiet)
+            let_in = self._acceptor(door, held)
+            gr.on([door.upload, door.stop_recording], let_in, preview | {door}, shown | {held, door}, **quiet)
+        changed = [ui.kind.input, ui.level.input]
+        gr.on(changed, self._preview, preview, shown, trigger_mode="always_last", **quiet)
         gr.on([prior.change for prior in ui.priors], _about, ui.priors, ui.about, **quiet)
+
+    def _example_loader(self, example: MixtureExample):
+        def choose(request: gr.Request) -> dict:
+            ui = self.ui
+            held = [load(str(SOUNDS / f"{sound}.flac"), sound) for sound in example.sounds]
+            first, second = held[0], held[1] if len(held) > 1 else None
+            kind = SOURCES if second else MIXTURE
+            chosen = {ui.kind: kind, ui.first: first, ui.second: second, ui.level: example.level_db}
+            shown = self._preview(chosen, request, autoplay=True)
+            door, _ = _show_kind(kind)
+            level = gr.Slider(value=example.level_db, visible=kind == SOURCES)
+            length = round(min(loaded.seconds for loaded in held), 3)
+            return shown | chosen | {ui.length: length, ui.second_door: door, ui.level: level}
+
+        return choose
+
+    def _acceptor(self, door: gr.Audio, held: gr.State):
+        def let_in(values: dict, request: gr.Request) -> dict:
+            loaded, emptied = accept(values[door], values[held])
+            if not values[door] or loaded is values[held]:
+                return {door: emptied}
+            taken = self.forget_results(request.session_hash) | {held: loaded, door: None}
+            return taken | self._preview(values | {held: loaded}, request)
+
+        return let_in
+
+    def _preview(self, values: dict, request: gr.Request, autoplay: bool = False) -> dict:
+        """What stands to be taken apart, and its caption; results of anything else are forgotten."""
+        ui = self.ui
+        first, second, level = values[ui.first], values[ui.second], values[ui.level]
+        mixed = values[ui.kind] == SOURCES
+        if first is None or (mixed and second is None):
+            return {ui.scope: gr.skip()}
+        part = {"start": 0.0, "length": min(first.seconds, DEFAULT_PART_SECONDS), "reference": None}
+        try:
+            clip = read_source(first, **part).clip
+            tracks, name = [Track("Mixture", clip)], first.name
+            if mixed:
+                part["length"] = min(second.seconds, DEFAULT_PART_SECONDS)
+                clip, sources, _ = mix([clip, read_source(second, **part).clip], [level])
+                name = f"{first.name} + {second.name}"
+                named = zip(("First", "Second"), sources, strict=True)
+                tracks = [Track("Mixture", clip), *(Track(n, c) for n, c in named)]
+        except InputError as error:
+            gr.Warning(str(error))
+            return {ui.scope: gr.skip()}
+        shown = payload(View(tracks, uuid.uuid4().hex, autoplay=autoplay))
+        caption = html.caption_html(name, clip.seconds, clip)
+        return self.forget_results(request.session_hash) | {ui.scope: shown, ui.caption: caption}
 
     # ---- run ---------------------------------------------------------------------------------------------------
 
@@ -182,41 +233,8 @@ def _build_input() -> dict:
     return made
 
 
-def _choose(example: MixtureExample):
-    def choose():
-        held = [load(str(SOUNDS / f"{sound}.flac"), sound) for sound in example.sounds]
-        first, second = held[0], held[1] if len(held) > 1 else None
-        kind = SOURCES if second else MIXTURE
-        shown = _preview(kind, first, second, example.level_db, autoplay=True)
-        length = round(min(loaded.seconds for loaded in held), 3)
-        door, _ = _show_kind(kind)
-        level = gr.Slider(value=example.level_db, visible=kind == SOURCES)
-        return kind, first, second, length, door, level, *shown
-
-    return choose
-
-
 def _show_kind(kind: str):
     return gr.Audio(visible=kind == SOURCES), gr.Slider(visible=kind == SOURCES)
-
-
-def _preview(kind: str, first: Loaded | None, second: Loaded | None, level: float, autoplay: bool = False):
-    """What stands to be taken apart, and its caption."""
-    if first is None or (kind == SOURCES and second is None):
-        return gr.skip(), gr.skip()
-    part = {"start": 0.0, "length": min(first.seconds, DEFAULT_PART_SECONDS), "reference": None}
-    try:
-        clip = read_source(first, **part).clip
-        tracks, name = [Track("Mixture", clip)], first.name
-        if kind == SOURCES:
-            part["length"] = min(second.seconds, DEFAULT_PART_SECONDS)
-            clip, sources, _ = mix([clip, read_source(second, **part).clip], [level])
-            name = f"{first.name} + {second.name}"
-            tracks = [Track("Mixture", clip), *(Track(n, c) for n, c in zip(("First", "Second"), sources, strict=True))]
-    except InputError as error:
-        gr.Warning(str(error))
-        return gr.skip(), gr.skip()
-    return payload(View(tracks, uuid.uuid4().hex, autoplay=autoplay)), html.caption_html(name, clip.seconds, clip)
 
 
 def _read(values: dict, ui: SimpleNamespace) -> tuple[Clip, list[Clip] | None, tuple[str, ...], float]:

@@ -87,8 +87,7 @@ class VocodingPanel(RestorationPanel):
         super().__init__(histories, concurrency)
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         further, choices = ui.further, [ui.choices["stretch"], ui.choices["semitones"]]
-        fresh = [ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption]
-        further["file"].upload(self._open, [further["file"], ui.prior], [*fresh, *choices], **quiet)
+        further["file"].upload(self._open, [further["file"], ui.prior], self.fresh | set(choices), **quiet)
         changed = [widget.change for widget in (ui.loaded, ui.start, ui.length, ui.prior, *choices)]
         asked = [ui.loaded, ui.start, ui.length, ui.prior, *choices]
         shown = [further["asked"], further["save"]]
@@ -122,6 +121,9 @@ class VocodingPanel(RestorationPanel):
     def further(self) -> set:
         return {self.ui.further["heard"]}
 
+    def emptied(self) -> dict:
+        return super().emptied() | {self.ui.further["heard"]: _figure("Heard")}
+
     def besides(self, sounds: Sounds, history: MelHistory) -> dict:
         heard = spectrogram_of(sounds[SOUND], history.front_end)
         return {self.ui.further["heard"]: _figure("Heard", heard)}
@@ -141,18 +143,19 @@ class VocodingPanel(RestorationPanel):
         reference = read_clip(path, start=start, length=length).clip if path else None
         return vocode(spectrogram, settings=settings, reference=reference, **changes), history, ((), loaded)
 
-    def _open(self, path: str | None, prior: str):
+    def _open(self, path: str | None, prior: str, request: gr.Request) -> dict:
         """A spectrogram file, checked for the prior that is chosen."""
         try:
             spectrogram = read_spectrogram(Path(path), front_end_for(Settings(prior=prior)))
         except InputError as error:
             gr.Warning(str(error))
-            return (gr.skip(),) * 9
+            return {self.ui.door: gr.skip()}
         loaded = Loaded(path, Path(path).name, spectrogram.seconds)
         length = round(min(loaded.seconds, DEFAULT_PART_SECONDS), 3)
         silent = gr.update(value=None, part=None)  # there is no sound of it yet
         caption = _caption(loaded.name, spectrogram)
-        return loaded, silent, None, 0.0, length, None, caption, 1.0, 0  # as it is in the file
+        unchanged = {self.ui.choices["stretch"]: 1.0, self.ui.choices["semitones"]: 0}  # as it is in the file
+        return self.fresh_input(loaded, request, length=length, scope=silent, caption=caption) | unchanged
 
     def _asked(self, loaded: Loaded | None, start, length, prior: str | None, stretch: float, semitones: float):
         """The picture of what Run would play, and its file; nothing while something is half typed."""

@@ -14,7 +14,10 @@ from demos.page import runner
 from demos.page.history import Histories
 from demos.page.runner import APOLOGY
 from demos.page.source import load
+from demos.tabs.declipping import DeclippingPanel
+from demos.tabs.inpainting import InpaintingPanel
 from demos.tabs.super_resolution import SuperResolutionPanel
+from demos.tabs.vocoding import VocodingPanel
 
 ANNA = SimpleNamespace(session_hash="anna")
 
@@ -92,6 +95,43 @@ def finished(coroutine):
     """In a thread of its own: the browser's driver may keep a loop in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
+
+
+@pytest.mark.parametrize("kind", [SuperResolutionPanel, InpaintingPanel, DeclippingPanel, VocodingPanel])
+def test_another_sound_takes_the_results_of_the_last_one_away(kind, tmp_path, monkeypatch, said):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with gr.Blocks(), gr.Tabs(), gr.Tab("job"):
+        panel = kind(Histories(), {})
+    soundfile.write(tmp_path / "tone.wav", 0.1 * np.sin(np.arange(8000) / 9), 16000)
+    (tmp_path / "words.wav").write_bytes(b"these are words, not audio")
+    for shown in (panel._load_own(str(tmp_path / "tone.wav"), ANNA), panel._example_loader(panel.examples[0])(ANNA)):
+        assert panel.results <= set(shown)
+        assert not any(shown[widget] for widget in (panel.ui.compare, panel.ui.metrics, panel.ui.download))
+        assert shown[panel.ui.monitor] is None and not shown[panel.ui.ladder].data
+        assert "Ready" in shown[panel.ui.status] and shown[panel.ui.run].interactive
+    assert set(panel._load_own(str(tmp_path / "words.wav"), ANNA)) == {panel.ui.door}, (
+        "a refused file takes nothing away"
+    )
+    assert len(said) == 1
+
+
+def test_a_run_of_the_last_sound_ends_and_what_it_showed_last_is_taken_away():
+    with gr.Blocks():
+        panel = SuperResolutionPanel(Histories(), {})
+
+    def perform(values, session):
+        yield {"first": 1}
+        panel.forget_results(session)
+        yield {"second": 2}
+
+    panel._perform = perform
+    panel._begin(ANNA)
+
+    async def shown() -> list:
+        return [update async for update in panel._run({}, ANNA)]
+
+    first, last = finished(shown())
+    assert first == {"first": 1} and "Ready" in last[panel.ui.status] and last[panel.ui.compare] is None
 
 
 def test_nothing_is_shown_after_stop():
