@@ -21,7 +21,7 @@ root.insertAdjacentHTML("beforeend", `
   <div class="scope-stage">
     <canvas class="scope-canvas" tabindex="0" style="height:${heightOf(1)}px"></canvas>
   </div>
-  <div class="scope-legend"><i></i><span class="scope-range"></span><span class="scope-hover"></span></div>`);
+  <div class="scope-legend"><i></i><span class="scope-range"></span><span class="scope-gain" title="Peaks over full scale would be flattened. The sound itself keeps its level."></span><span class="scope-hover"></span></div>`);
 
 const find = (name) => root.querySelector(`.scope-${name}`);
 const canvas = find("canvas");
@@ -335,6 +335,7 @@ async function show() {
   for (const url of buffers.keys()) if (!urls.has(url)) buffers.delete(url);
   root.dataset.updates = +root.dataset.updates + 1;
   find("range").textContent = `${value.top_db - props.range_db} to ${value.top_db} dBFS`.replaceAll("-", "\u2212");
+  find("gain").textContent = value.gain_db < 0 ? `played ${-value.gain_db} dB quieter, for peaks over full scale` : "";
   if (stacked) buildStrips();
   else buildSwitch();
   if (voice) play();

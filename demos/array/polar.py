@@ -18,7 +18,7 @@ from core.arrays.geometry import ArrayGeometry
 from core.signal.clip import Clip
 from core.tasks.progress import DirectionsLook, Voice
 from demos.array.live_session import array_message, packed
-from demos.page.scope import wav_bytes
+from demos.page.scope import playback_gain, wav_bytes
 
 FAINTEST_DB = -40.0  # of windows, relative to the loudest one of their stage
 MOST_LOOKS = 200  # steps that can be replayed after a run
@@ -122,7 +122,7 @@ def _stage(stage: Stage) -> dict:
 
 
 def _audio(clip: Clip) -> dict:
-    path = save_bytes_to_cache(wav_bytes(clip), "heard.wav", get_upload_folder())
+    path = save_bytes_to_cache(wav_bytes(clip, playback_gain([clip])), "heard.wav", get_upload_folder())
     return FileData(path=path, mime_type="audio/wav").model_dump()
 
 

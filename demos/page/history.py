@@ -9,18 +9,25 @@ import numpy as np
 
 from core.signal.clip import Clip
 from core.tasks.progress import Progress, Sounds
+from demos.page.scope import peak_of
 
 RUN_BYTES = 48 * 2**20
 RUN_ITERATES = 160
 HISTORIES_BYTES = 384 * 2**20
+INT16 = 32767
 
 
 @dataclass(frozen=True)
 class KeptIterate:
-    """One kept iterate: audio as int16 `[channels, frames]`, one for each stem, and where on the ladder it stood."""
+    """One kept iterate: audio as int16 `[channels, frames]`, one for each stem, and where on the ladder it stood.
+
+    Args:
+        peak: the highest that its audio reaches, at least 1; the largest integer stands for it.
+    """
 
     estimates: Mapping[str, np.ndarray]
     chains: Mapping[str, np.ndarray]
+    peak: float
     sample_rate: int
     step: int
     total_steps: int
@@ -31,9 +38,12 @@ class KeptIterate:
     @classmethod
     def of(cls, progress: Progress) -> "KeptIterate":
         at = progress.iterate
+        clips = (*progress.sounds.values(), *progress.chains.values())
+        peak = max([1.0, *map(peak_of, clips)])
         return cls(
-            {name: _int16(clip) for name, clip in progress.sounds.items()},
-            {name: _int16(clip) for name, clip in progress.chains.items()},
+            {name: _int16(clip, peak) for name, clip in progress.sounds.items()},
+            {name: _int16(clip, peak) for name, clip in progress.chains.items()},
+            peak,
             next(iter(progress.sounds.values())).sample_rate,
             at.step,
             at.total_steps,
@@ -51,11 +61,12 @@ class KeptIterate:
         return self._clips(self.estimates), self._clips(self.chains)
 
     def _clips(self, kept: Mapping[str, np.ndarray]) -> Sounds:
-        return {name: Clip(audio / np.float32(32767), self.sample_rate) for name, audio in kept.items()}
+        step = np.float32(self.peak / INT16)
+        return {name: Clip(audio * step, self.sample_rate) for name, audio in kept.items()}
 
 
-def _int16(clip: Clip) -> np.ndarray:
-    return (clip.samples.clip(-1, 1) * 32767).round().astype(np.int16)
+def _int16(clip: Clip, peak: float) -> np.ndarray:
+    return (clip.samples * (INT16 / peak)).round().astype(np.int16)
 
 
 @dataclass
@@ -67,6 +78,9 @@ class RunHistory:
         top_db: the dB range of everything that belongs to the run; None lets every picture have its own.
         offset: seconds of the file at which the run's part begins.
         chain: whether chains are shown instead of estimates, where not both are.
+
+    Attributes:
+        peak: the highest that its iterates reached so far; all of them are played with one gain.
     """
 
     key: str
@@ -74,6 +88,7 @@ class RunHistory:
     offset: float = 0.0
     chain: bool = False
     limit: int = RUN_BYTES
+    peak: float = 1.0
     _kept: list[tuple[int, KeptIterate]] = field(default_factory=list)  # (number of the update, iterate)
     _newest: Progress | None = None  # where it is not among the kept ones
     _seen: int = 0
@@ -92,8 +107,9 @@ class RunHistory:
         number, self._seen, self._newest = self._seen, self._seen + 1, progress
         if number % self._stride:
             return
-        self._kept.append((number, KeptIterate.of(progress)))
-        self._newest = None
+        kept = KeptIterate.of(progress)
+        self._kept.append((number, kept))
+        self._newest, self.peak = None, max(self.peak, kept.peak)
         while len(self._kept) > 2 and (self.nbytes > self.limit or len(self._kept) > RUN_ITERATES):
             self._stride *= 2
             self._kept = [item for item in self._kept if item[0] % self._stride == 0]

@@ -39,13 +39,13 @@ def columns_of(clip: Clip) -> int:
     return min(COLUMNS, clip.frames)
 
 
-def outline(clip: Clip) -> np.ndarray:
-    """Lowest and highest sample of every column, `[columns, 2]` in [-1, 1]."""
+def outline(clip: Clip, gain: float = 1.0) -> np.ndarray:
+    """Lowest and highest sample of every column, `[columns, 2]` in [-1, 1], of the clip multiplied by a gain."""
     columns = columns_of(clip)
     edges = np.arange(columns) * clip.frames // columns
     low = np.minimum.reduceat(clip.samples.min(axis=0), edges)
     high = np.maximum.reduceat(clip.samples.max(axis=0), edges)
-    return np.stack([low, high], axis=1).clip(-1, 1)
+    return (gain * np.stack([low, high], axis=1)).clip(-1, 1)
 
 
 def spectrum_db(clip: Clip) -> np.ndarray:

@@ -125,7 +125,7 @@ class RestorationPanel(RestorationTab, Panel):
 
     def show(self, sounds: Sounds, chains: Sounds, history: RunHistory) -> dict:
         tracks = [Track(ESTIMATE, sounds[SOUND]), Track(CHAIN, chains[SOUND])]
-        return payload(View(tracks, history.key, history.top_db, offset=history.offset))
+        return payload(View(tracks, history.key, history.top_db, offset=history.offset, peak=history.peak))
 
     def conclude(self, result: Result, history: RunHistory, context) -> dict:
         ui, (notes, loaded) = self.ui, context

@@ -168,7 +168,8 @@ class SeparationPanel(Panel):
 
     def show(self, sounds: Sounds, chains: Sounds, history: RunHistory) -> dict:
         tracks = [Track(name, clip) for name, clip in (chains if history.chain else sounds).items()]
-        return payload(View(tracks, history.key, history.top_db, offset=history.offset))
+        shared = {"offset": history.offset, "peak": history.peak, "together": True}
+        return payload(View(tracks, history.key, history.top_db, **shared))
 
     def conclude(self, result: Result, history: RunHistory, context) -> dict:
         ui, (name, notes) = self.ui, context
