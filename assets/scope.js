@@ -121,8 +121,10 @@ function seek(seconds) {
 
 function choose(index) {
   if (stacked) return toggle(soloed, view.tracks[index].name);
+  const at = now() * (view.stretched ? view.tracks[index].seconds / view.tracks[track].seconds : 1);
   track = index;
-  if (voice) play();
+  if (voice) play(at);
+  else position = at;
   refresh();
 }
 
@@ -341,6 +343,13 @@ async function show() {
   if (voice) play();
   else if (value.autoplay && !same) play(0);
   refresh();
+  if (value.arrives && !same) comeIntoView();
+}
+
+function comeIntoView() {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const typing = document.activeElement?.matches("textarea, input:not([type=radio], [type=checkbox], [type=range])");
+  if (root.offsetParent && !calm && !typing) root.closest(".after")?.scrollIntoView({ behavior: "smooth", block: "nearest" });
 }
 
 function marks() {

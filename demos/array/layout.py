@@ -121,7 +121,7 @@ def _build_check() -> dict:
 
 
 def _build_results() -> dict:
-    with gr.Column(elem_classes="pane after around"):
+    with gr.Column(elem_id=html.results_id(TASK), elem_classes="pane after around"):
         gr.HTML('<h2 class="section">Voices</h2>')
         with gr.Row(equal_height=False):
             with gr.Column(scale=7, min_width=320):

@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -80,6 +81,9 @@ class RunHistory:
         chain: whether chains are shown instead of estimates, where not both are.
 
     Attributes:
+        context: what else the tab needs to show the run's end, until then.
+        last: its last update so far, until its end.
+        ending: what the page said at its end.
         peak: the highest that its iterates reached so far; all of them are played with one gain.
     """
 
@@ -89,6 +93,9 @@ class RunHistory:
     chain: bool = False
     limit: int = RUN_BYTES
     peak: float = 1.0
+    context: Any = None
+    last: Progress | None = None
+    ending: str = ""
     _kept: list[tuple[int, KeptIterate]] = field(default_factory=list)  # (number of the update, iterate)
     _newest: Progress | None = None  # where it is not among the kept ones
     _seen: int = 0
@@ -104,7 +111,8 @@ class RunHistory:
         return sum(iterate.nbytes for _, iterate in self._kept)
 
     def add(self, progress: Progress) -> None:
-        number, self._seen, self._newest = self._seen, self._seen + 1, progress
+        number, self._seen = self._seen, self._seen + 1
+        self.last = self._newest = progress
         if number % self._stride:
             return
         kept = KeptIterate.of(progress)
@@ -114,6 +122,10 @@ class RunHistory:
             self._stride *= 2
             self._kept = [item for item in self._kept if item[0] % self._stride == 0]
             self._newest = None if number % self._stride == 0 else progress
+
+    def end(self, said: str) -> None:
+        """The run is over; what a page said of it comes back at the end of the scrubber."""
+        self.ending, self.last, self.context = said, None, None
 
 
 class Histories:

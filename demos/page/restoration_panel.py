@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.components import Component
 
 from core.errors import InputError
-from core.tasks.progress import SOUND, Result, Sounds
+from core.tasks.progress import SOUND, Progress, Result, Sounds
 from demos.page import html, layout, plots
 from demos.page.downloads import restored_file
 from demos.page.examples import Example
@@ -121,14 +121,14 @@ class RestorationPanel(RestorationTab, Panel):
         chosen = {name: values[widget] for name, widget in ui.choices.items()}
         run = self.begin(source, self.settings(values, values[ui.prior]), chosen)
         history = RunHistory(uuid.uuid4().hex, plots.loudest_db(source.clip), source.start)
-        return run, history, (source.notes, values[ui.loaded])
+        return run, history, (values[ui.loaded], source)
 
     def show(self, sounds: Sounds, chains: Sounds, history: RunHistory) -> dict:
         tracks = [Track(ESTIMATE, sounds[SOUND]), Track(CHAIN, chains[SOUND])]
         return payload(View(tracks, history.key, history.top_db, offset=history.offset, peak=history.peak))
 
     def conclude(self, result: Result, history: RunHistory, context) -> dict:
-        ui, (notes, loaded) = self.ui, context
+        ui, (loaded, source) = self.ui, context
         baselines = {method: sounds[SOUND] for method, sounds in result.baselines.items()}
         tracks = [Track("Input", result.observed), Track("Result", result.clip)]
         if any(result.observed is clip for clip in baselines.values()):
@@ -136,12 +136,23 @@ class RestorationPanel(RestorationTab, Panel):
         tracks += [Track(html.title(name), clip) for name, clip in baselines.items()]
         tracks += [Track("Truth", result.truth)] if result.truth is not None else []
         heard = next(n for n, track in enumerate(tracks) if track.clip is result.clip)
-        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=heard)
+        shown = {"offset": history.offset, "initial": heard, "stretched": True, "arrives": True}
+        view = View(tracks, history.key, history.top_db, **shown)
         gaps = [[start + history.offset, stop + history.offset] for start, stop in result.report.get("gaps", ())]
         return {
-            ui.status: html.result_html(result),
+            ui.status: html.result_html(result, html.compare_link(self.task)),
             ui.compare: gr.update(value=payload(view), regions=gaps),
             ui.metrics: html.metrics_html(result),
-            ui.notes: html.notes_html(dict.fromkeys((*notes, *result.notes))),
+            ui.notes: html.notes_html(dict.fromkeys((*(source.notes if source else ()), *result.notes))),
             ui.download: restored_file(result.clip, loaded.name, self.task),
         }
+
+    def so_far(self, progress: Progress, history: RunHistory) -> dict:
+        ui, (loaded, source) = self.ui, history.context
+        tracks = [Track("Your sound", source.clip)] if source else []
+        heard = len(tracks)
+        tracks.append(Track("So far", progress.clip))
+        tracks += [Track("Truth", source.reference)] if source and source.reference else []
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=heard, stretched=True)
+        file = restored_file(progress.clip, loaded.name, f"{self.task}-so-far")
+        return {ui.compare: gr.update(value=payload(view), regions=[]), ui.download: file}

@@ -30,6 +30,7 @@ class Press:
 
     stopped: bool = False
     outdated: bool = False
+    said: str = ""  # after Stop
 
 
 class Runner(ABC):
@@ -136,11 +137,13 @@ class Runner(ABC):
             return {self.ui.status: gr.skip()}  # another run has begun
         if not press.stopped:
             return self._failed()
-        return self.buttons(running=False) | {self.ui.status: self.stopped(request.session_hash)[self.ui.status]}
+        return self.buttons(running=False) | {self.ui.status: press.said}
 
     def _failed(self) -> dict:
         return self.buttons(running=False) | {self.ui.status: html.status_html("idle", "Nothing was made")}
 
     def _stop(self, request: gr.Request) -> dict:
-        self._presses.get(request.session_hash, Press()).stopped = True
-        return self.buttons(running=False) | self.stopped(request.session_hash)
+        press = self._presses.get(request.session_hash, Press())
+        press.stopped, shown = True, self.stopped(request.session_hash)
+        press.said = shown[self.ui.status]
+        return self.buttons(running=False) | shown

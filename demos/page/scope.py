@@ -47,6 +47,9 @@ class View:
         initial: the track that is heard first.
         peak: the highest that anything reaches with which the tracks are compared, beside themselves.
         together: whether they sound at once, so that their sum must fit as well.
+        stretched: whether tracks of different lengths are the same sound, slower or faster, so that one who switches
+            between them stays at the same moment of it.
+        arrives: whether the page scrolls to it, as to the result of a run.
     """
 
     tracks: Sequence[Track]
@@ -58,6 +61,8 @@ class View:
     initial: int = 0
     peak: float = 0.0
     together: bool = False
+    stretched: bool = False
+    arrives: bool = False
 
 
 def scope(
@@ -109,6 +114,8 @@ def payload(view: View) -> dict:
         "top_khz": top_hz / 1000,
         "autoplay": view.autoplay,
         "initial": view.initial,
+        "stretched": view.stretched,
+        "arrives": view.arrives,
     }
 
 

@@ -118,7 +118,7 @@ class LocalizationPanel(Runner):
         truth = [path[0] for path in recording.truth.paths] if recording.truth else []
         stems = {f"voice-{number}": voice.clip for number, voice in voices.items()}
         return {
-            ui.status: html.found_html(result),
+            ui.status: html.found_html(result, html.compare_link(self.task) if voices else ""),
             ui.polar: polar.result_view(recording.array, voices, looks, truth, key),
             ui.stems: payload(stems_view(voices, recording, key)) if voices else None,
             ui.compare: payload(comparison_view(voices, recording, key)),

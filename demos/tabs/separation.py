@@ -9,7 +9,7 @@ import gradio as gr
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.mixing import mix
-from core.tasks.progress import Result, Sounds
+from core.tasks.progress import Progress, Result, Sounds
 from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
 from demos.page import html, layout, plots
 from demos.page.downloads import stems_archive
@@ -164,7 +164,7 @@ class SeparationPanel(Panel):
             references=truths,
         )
         history = RunHistory(uuid.uuid4().hex, plots.loudest_db(mixture), offset, chain=values[ui.heard] == CHAINS)
-        return run, history, (values[ui.first].name, notes)
+        return run, history, (values[ui.first].name, notes, mixture)
 
     def show(self, sounds: Sounds, chains: Sounds, history: RunHistory) -> dict:
         tracks = [Track(name, clip) for name, clip in (chains if history.chain else sounds).items()]
@@ -172,19 +172,29 @@ class SeparationPanel(Panel):
         return payload(View(tracks, history.key, history.top_db, **shared))
 
     def conclude(self, result: Result, history: RunHistory, context) -> dict:
-        ui, (name, notes) = self.ui, context
+        ui, (name, notes, _) = self.ui, context
         tracks = [Track("Mixture", result.observed), *(Track(name, clip) for name, clip in result.sounds.items())]
         tracks += [Track(f"{name}, truth", clip) for name, clip in result.truths.items()]
-        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1)
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, arrives=True)
         misses = result.report["misses_mixture_by"]
         adds_up = f"Together the stems miss the mixture by at most {misses:.1g} of full scale."
         return {
-            ui.status: html.result_html(result),
+            ui.status: html.result_html(result, html.compare_link(self.task)),
             ui.compare: payload(view),
             ui.metrics: html.separation_html(result),
             ui.notes: html.notes_html(dict.fromkeys((*notes, *result.notes, adds_up))),
             ui.download: stems_archive(result.sounds, name, self.task),
         }
+
+    def so_far(self, progress: Progress, history: RunHistory) -> dict:
+        name, _, mixture = history.context
+        tracks = [
+            Track("Mixture", mixture),
+            *(Track(f"{stem}, so far", clip) for stem, clip in progress.sounds.items()),
+        ]
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1)
+        archive = stems_archive(progress.sounds, name, f"{self.task}-so-far")
+        return {self.ui.compare: payload(view), self.ui.download: archive}
 
 
 def _build() -> SimpleNamespace:
@@ -194,7 +204,7 @@ def _build() -> SimpleNamespace:
             made |= _build_input()
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
             made |= layout.build_output("stacked")
-    made |= layout.build_comparison("Download stems (ZIP)")
+    made |= layout.build_comparison(TASK, "Download stems (ZIP)")
     made["about"] = layout.build_folds(HOW, _about(*(prior.value for prior in made["priors"])))
     ui = SimpleNamespace(**made)
     settings = {ui.quality, ui.seed, ui.sampler, ui.steps, ui.form, ui.heard, ui.start, ui.length}

@@ -141,7 +141,7 @@ class VocodingPanel(RestorationPanel):
         history = MelHistory(uuid.uuid4().hex, None, start, front_end=spectrogram.front_end)
         path = values[ui.reference]
         reference = read_clip(path, start=start, length=length).clip if path else None
-        return vocode(spectrogram, settings=settings, reference=reference, **changes), history, ((), loaded)
+        return vocode(spectrogram, settings=settings, reference=reference, **changes), history, (loaded, None)
 
     def _open(self, path: str | None, prior: str, request: gr.Request) -> dict:
         """A spectrogram file, checked for the prior that is chosen."""

@@ -1,6 +1,7 @@
 """What the page says."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,13 @@ def test_metrics_have_units_and_the_best_is_marked():
     assert re.findall(r"<th>([A-Z]+)<small>dB", shown) == ["PSNR", "LSD"], "columns without a figure are left out"
     assert "<th>Linear prediction</th>" in shown
     assert re.findall(r'<td class="best">([\d.]+)', shown) == ["30.0", "4.0"]
+
+
+def test_the_input_has_a_row_where_it_can_be_measured():
+    made = result({"psnr_db": 30.0}, {})
+    assert "<th>Input</th>" not in html.metrics_html(made)
+    measured = html.metrics_html(replace(made, observed_figures={"psnr_db": 12.5}))
+    assert measured.index("<th>Input</th>") < measured.index("12.5") < measured.index("<th>Result</th>")
 
 
 def test_no_truth_no_table():

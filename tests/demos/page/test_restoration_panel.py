@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
 
 import gradio as gr
@@ -10,6 +11,9 @@ import pytest
 import soundfile
 
 from core.errors import InputError
+from core.signal.clip import Clip
+from core.tasks.progress import SOUND, Progress, Result
+from core.types import Iterate
 from demos.page import runner
 from demos.page.history import Histories
 from demos.page.runner import APOLOGY
@@ -31,17 +35,29 @@ def said(monkeypatch) -> list[str]:
 
 
 @pytest.fixture
-def run(tmp_path):
-    """Runs a job that starts like `start`; returns all updates as {widget: value}, and the widgets."""
+def begun(tmp_path, monkeypatch):
+    """Begins a job that starts like `start`; returns the generator of its updates as {widget: value}, and its panel."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
 
-    def run_with(start):
+    def begin_with(start):
         with gr.Blocks(), gr.Tabs(), gr.Tab("job"):
             panel = type("Job", (SuperResolutionPanel,), {"begin": staticmethod(start)})(Histories(), {})
         path = tmp_path / "tone.wav"
         soundfile.write(path, 0.1 * np.sin(np.arange(8000) / 9), 16000)
         values = {widget: widget.value for widget in panel.ui.inputs}
         values |= {panel.ui.loaded: load(str(path)), panel.ui.prior: "piano-16k", panel.ui.length: 0.5}
-        return list(panel._perform(values, "session")), panel.ui
+        return panel._perform(values, ANNA.session_hash), panel
+
+    return begin_with
+
+
+@pytest.fixture
+def run(begun):
+    """As `begun`, to the end: all updates, and the widgets."""
+
+    def run_with(start):
+        updates, panel = begun(start)
+        return list(updates), panel.ui
 
     return run_with
 
@@ -95,6 +111,47 @@ def finished(coroutine):
     """In a thread of its own: the browser's driver may keep a loop in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
+
+
+def climbing(source, settings, chosen):
+    """Three updates, each with a louder estimate, then the result."""
+    for step in range(3):
+        iterate = Iterate(None, None, 0.1, step, 2, None, 0.01)
+        sounds = partial(dict, result=Clip(np.full((1, 8000), 0.1 * (step + 1)), 16000))
+        yield Progress(step, 2 - step, iterate, make_sounds=sounds, make_chains=sounds)
+    report = {"seconds": 2.0, "prior": "tiny", "score_evaluations": 2, "seed": 0}
+    yield Result({SOUND: source.clip}, source.clip, report)
+
+
+def test_the_best_iterate_so_far_is_compared_and_taken_along_after_stop(begun):
+    updates, panel = begun(climbing)
+    loading, first, second = (next(updates) for _ in range(3))
+    assert first[panel.ui.compare] is None and panel.ui.compare not in second, "what comes late takes nothing away"
+    shown = panel._stop(ANNA)
+    tracks = shown[panel.ui.compare]["value"]["tracks"]
+    assert [track["name"] for track in tracks] == ["Your sound", "So far"]
+    samples, rate = soundfile.read(shown[panel.ui.download])
+    assert rate == 16000 and samples == pytest.approx(0.2, abs=1e-6)
+    assert "step 1 of 2" in shown[panel.ui.status] and "stopped" in shown[panel.ui.notes]
+    assert panel._scrub(1, ANNA)[panel.ui.status] != shown[panel.ui.status]
+    assert panel._scrub(2, ANNA)[panel.ui.status] == shown[panel.ui.status], "the end of what there is"
+
+
+def test_stop_before_the_first_iterate_leaves_the_last_result(begun):
+    updates, panel = begun(climbing)
+    list(updates)
+    panel._begin(ANNA)
+    shown = panel._stop(ANNA)
+    assert "Stopped" in shown[panel.ui.status] and panel.ui.compare not in shown
+
+
+def test_the_scrubber_s_end_says_again_how_the_run_ended(begun):
+    updates, panel = begun(climbing)
+    *_, last = updates
+    said = last[panel.ui.status]
+    assert "Done in 2.0 s" in said and 'href="#results-of-super-resolve"' in said
+    assert "Step 1 of 2" in panel._scrub(2, ANNA)[panel.ui.status]
+    assert panel._scrub(3, ANNA)[panel.ui.status] == said
 
 
 @pytest.mark.parametrize("kind", [SuperResolutionPanel, InpaintingPanel, DeclippingPanel, VocodingPanel])
