@@ -173,12 +173,17 @@ def localization_html(result: Result) -> str:
 
 def degrees_text(angle: float) -> str:
     """Radians as `42°`, in [0, 360)."""
-    return f"{round(angle / RADIAN) % 360}°"
+    return f"{_whole(angle / RADIAN) % 360}°"
 
 
 def level_text(level_db: float) -> str:
     """`−18 dB`."""
-    return f"{level_db:.0f} dB".replace("-", "\N{MINUS SIGN}")
+    return f"{_whole(level_db)} dB".replace("-", "\N{MINUS SIGN}")
+
+
+def _whole(value: float) -> int:
+    """As `assets/polar.js` rounds what it is sent, which has one decimal place."""
+    return math.floor(round(value, 1) + 0.5)
 
 
 def table_html(

@@ -71,7 +71,7 @@ def _probabilities(view: Prediction, offset: float) -> go.Figure:
     shades = (np.sqrt(view.probabilities.T) * 255).round().astype(np.uint8)  # a root, or only certainty is seen
     figure = _figure(336, "time, s", "class")
     figure.add_heatmap(x=times, z=shades, colorscale="inferno", showscale=False, hoverinfo="skip")
-    line = {"color": "#ffffff", "width": 1.5}
+    line = {"color": "rgba(255, 255, 255, 0.75)", "width": 0.75}  # what is expected must be seen beside it
     hover = "class %{y} at %{x:.4f} s<extra></extra>"
     return figure.add_scatter(x=times, y=view.path, line=line, mode="lines", hovertemplate=hover)
 

@@ -54,6 +54,13 @@ section 4.1. D. Griffin, J. Lim: *Signal estimation from modified short-time Fou
 """
 
 
+ASKED, HEARD = "Asked for", "Heard"
+WAITING = {
+    ASKED: "What Run will play is drawn here once there is a sound.",
+    HEARD: "What the sampler plays is drawn here, step by step.",
+}
+
+
 def _changes(chosen: Mapping) -> dict[str, float]:
     return {
         name: float(chosen[name]) for name in ("stretch", "semitones", "temperature") if chosen.get(name) is not None
@@ -107,7 +114,7 @@ class VocodingPanel(RestorationPanel):
         with gr.Column(elem_classes="pane between"):
             gr.HTML('<h2 class="section">Mel spectrogram</h2>')
             with gr.Row(elem_classes="mels"):
-                made = {"asked": gr.HTML(_figure("Asked for")), "heard": gr.HTML(_figure("Heard"))}
+                made = {"asked": gr.HTML(_figure(ASKED)), "heard": gr.HTML(_figure(HEARD))}
             with gr.Row(elem_classes="actions"):
                 opened = gr.UploadButton("Open a spectrogram file", file_types=list(SUFFIXES), size="md")
                 made |= {"file": opened, "save": gr.DownloadButton("Download the spectrogram", size="md")}
@@ -122,11 +129,11 @@ class VocodingPanel(RestorationPanel):
         return {self.ui.further["heard"]}
 
     def emptied(self) -> dict:
-        return super().emptied() | {self.ui.further["heard"]: _figure("Heard")}
+        return super().emptied() | {self.ui.further["heard"]: _figure(HEARD)}
 
     def besides(self, sounds: Sounds, history: MelHistory) -> dict:
         heard = spectrogram_of(sounds[SOUND], history.front_end)
-        return {self.ui.further["heard"]: _figure("Heard", heard)}
+        return {self.ui.further["heard"]: _figure(HEARD, heard)}
 
     def start(self, values: dict):
         ui, loaded = self.ui, values[self.ui.loaded]
@@ -170,7 +177,7 @@ class VocodingPanel(RestorationPanel):
             spectrogram = wanted_spectrogram(source, front_end, stretch, semitones)
         except InputError:
             return gr.skip(), gr.skip()
-        return _figure("Asked for", spectrogram), spectrogram_file(spectrogram, loaded.name)
+        return _figure(ASKED, spectrogram), spectrogram_file(spectrogram, loaded.name)
 
 
 def _is_spectrogram(loaded: Loaded | None) -> bool:
@@ -179,7 +186,8 @@ def _is_spectrogram(loaded: Loaded | None) -> bool:
 
 def _figure(name: str, spectrogram: MelSpectrogram | None = None) -> str:
     if spectrogram is None:
-        return f'<figure class="mel"><figcaption><b>{name}</b></figcaption><div class="mel-well"></div></figure>'
+        well = f'<div class="mel-well"><p>{WAITING[name]}</p></div>'
+        return f'<figure class="mel"><figcaption><b>{name}</b></figcaption>{well}</figure>'
     picture = base64.b64encode(plots.mel_png(spectrogram.decades)).decode()
     facts = f"{html.seconds_text(spectrogram.seconds)}, {spectrogram.front_end.bands} bands"
     caption = f"<figcaption><b>{name}</b><span>{facts}</span></figcaption>"

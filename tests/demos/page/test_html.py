@@ -57,6 +57,18 @@ def test_no_truth_no_table():
     assert "no truth" in html.metrics_html(result({"psnr_db": None}, {"spline": {"psnr_db": None}}))
 
 
+@pytest.mark.parametrize(
+    ("degrees", "text"), [(44.46, "45°"), (44.44, "44°"), (44.5, "45°"), (45.5, "46°"), (359.46, "0°"), (0.0, "0°")]
+)
+def test_an_angle_is_one_number_wherever_it_stands(degrees, text):
+    """The picture is sent 44.5 for 44.46 and rounds it up, as JavaScript does."""
+    assert html.degrees_text(np.deg2rad(degrees)) == text
+
+
+def test_a_level_is_one_number_wherever_it_stands():
+    assert html.level_text(-17.5) == "\N{MINUS SIGN}17 dB" and html.level_text(-17.46) == "\N{MINUS SIGN}17 dB"
+
+
 def test_names_are_escaped():
     assert "<b>&lt;b&gt;" not in html.result_html(result({}, {})) and "&lt;b&gt;" in html.result_html(result({}, {}))
     assert "<script>" not in html.caption_html("<script>.wav", 1.0, CLIP)
