@@ -6,7 +6,7 @@ const root = element.querySelector(".scope");
 const sizes = { small: { wave: 56, image: 104 }, large: { wave: 72, image: 208 }, stacked: { wave: 40, image: 120 } };
 const size = sizes[props.size];
 const stacked = props.size === "stacked"; // tracks stand one under the other and sound together
-const margin = { left: 36, right: 8, top: stacked ? 32 : 4, gap: 8, bottom: 20 };
+const margin = { left: 36, right: 8, top: stacked ? 40 : 4, gap: 8, bottom: 20 };
 const rowHeight = margin.top + size.wave + margin.gap + size.image;
 const heightOf = (rows) => rows * rowHeight + margin.bottom;
 

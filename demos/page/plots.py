@@ -5,6 +5,7 @@ The spectrogram and the waveform of a clip have the same columns: column i of bo
 """
 
 import io
+import math
 import textwrap
 from collections.abc import Sequence
 
@@ -128,7 +129,7 @@ def ladder_figure(
         hoverinfo="skip",
     )
     for axis, values in (("xaxis", ladder), ("yaxis", residuals)):
-        figure.update_layout({axis: {"dtick": _log_tick(values)}})
+        figure.update_layout({axis: _log_axis(values)})
     return figure
 
 
@@ -142,10 +143,16 @@ def note_figure(text: str, height: int) -> go.Figure:
     return figure.add_annotation(text=lines, **centred)
 
 
-def _log_tick(values: Sequence[float]) -> float | str:
-    """Ticks at powers of ten, with 2 and 5 between them where the values span no more than two of them."""
-    positive = [value for value in values if value > 0]
-    return 1 if positive and max(positive) > 100 * min(positive) else "D2"
+def _log_axis(values: Sequence[float]) -> dict:
+    """An axis of a decade at least, so that there are ticks for one value already.
+
+    They stand at powers of ten, with 2 and 5 between them where the values span no more than two of them.
+    """
+    positive = [value for value in values if value > 0] or [1.0]
+    low, high = min(positive), max(positive)
+    beyond = max(math.sqrt(10 * low / high), 1.0)
+    include = [low / beyond, high * beyond]
+    return {"dtick": 1 if high > 100 * low else "D2", "autorangeoptions": {"include": include}}
 
 
 _AXIS = {"zeroline": False, "ticks": "", "title_standoff": 4, "fixedrange": True}

@@ -151,10 +151,11 @@ def test_the_comparison_comes_into_view_or_a_link_leads_there(visit, motion):
     tab.set(LENGTH, "1")
     tab.set("Steps", "2")
     tab.run.click()
+    stood = page.evaluate("scrollY")
     tab.finished()
     if motion == "reduce":
         time.sleep(1.0)
-        assert page.evaluate("scrollY") == 0, "nothing moves by itself"
+        assert page.evaluate("scrollY") == stood, "nothing moves by itself"
         tab.status.get_by_role("link", name="Compare").click()
     tab.wait(IN_VIEW, tab.compare)
 
@@ -263,6 +264,50 @@ def test_a_recording_becomes_the_input(visit):
     door.get_by_role("button", name="Stop", exact=True).click()
     tab.wait("e => e.classList.contains('filled')", tab.input)
     assert "kHz" in tab.root.locator(".caption-line span").inner_text()
+
+
+TABS = ("Super-resolution", "Inpainting", "Declipping", "Separation", "Vocoding", "Localization", "Prior inspector")
+TOO_SMALL = """[...document.querySelectorAll("button, a, select, fieldset label, [role=tab]")].filter((e) => {
+  const box = e.getBoundingClientRect();
+  return e.checkVisibility() && box.height > 0 && box.height < 40;
+}).map((e) => e.textContent || e.className)"""
+TOO_WIDE = """[...document.querySelectorAll("body *")].filter((e) =>
+  e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.className)"""
+
+
+def test_every_tab_has_one_width(visit):
+    page, widths = visit(), set()
+    for title in TABS:
+        tab = Tab(page, title)
+        widths.add(round(tab.root.bounding_box()["width"]))
+    assert widths == {1232}
+
+
+def test_what_is_touched_on_a_phone_is_large_enough_and_all_of_it_is_there(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    for title in TABS:
+        assert page.get_by_role("tab", name=title).is_visible()
+        Tab(page, title)
+        page.wait_for_timeout(300)
+        assert page.evaluate(TOO_SMALL) == [] and page.evaluate(TOO_WIDE) == [], title
+    for name in ("Use via API", "Settings"):
+        assert page.locator("footer").get_by_text(name).is_visible()
+
+
+def test_the_ladder_waits_in_words_and_has_ticks_from_the_first_update_on(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    tab = Tab(page, "Declipping")
+    ladder = tab.root.locator(".ladder")
+    ladder.get_by_text("The noise ladder is drawn here").wait_for()
+    assert ladder.locator(".gridlayer path").count() == 0
+    tab.choose("Overloaded piano")
+    tab.set(LENGTH, "1")
+    tab.set("Steps", "1")
+    tab.run.click()
+    tab.finished()
+    ladder.locator(".xtick text").first.wait_for()
+    assert ladder.locator(".xtick text").count() >= 2 and ladder.locator(".ytick text").count() >= 2
+    assert not ladder.locator(".modebar").is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -120,21 +120,22 @@ def climbing(source, settings, chosen):
         sounds = partial(dict, result=Clip(np.full((1, 8000), 0.1 * (step + 1)), 16000))
         yield Progress(step, 2 - step, iterate, make_sounds=sounds, make_chains=sounds)
     report = {"seconds": 2.0, "prior": "tiny", "score_evaluations": 2, "seed": 0}
+    report |= {"metrics": {}, "baselines": {}}
     yield Result({SOUND: source.clip}, source.clip, report)
 
 
 def test_the_best_iterate_so_far_is_compared_and_taken_along_after_stop(begun):
     updates, panel = begun(climbing)
-    loading, first, second = (next(updates) for _ in range(3))
-    assert first[panel.ui.compare] is None and panel.ui.compare not in second, "what comes late takes nothing away"
+    _, first, last = (next(updates) for _ in range(3))
+    assert first[panel.ui.compare] is None and panel.ui.compare not in last, "what comes late takes nothing away"
     shown = panel._stop(ANNA)
     tracks = shown[panel.ui.compare]["value"]["tracks"]
     assert [track["name"] for track in tracks] == ["Your sound", "So far"]
     samples, rate = soundfile.read(shown[panel.ui.download])
-    assert rate == 16000 and samples == pytest.approx(0.2, abs=1e-6)
-    assert "step 1 of 2" in shown[panel.ui.status] and "stopped" in shown[panel.ui.notes]
-    assert panel._scrub(1, ANNA)[panel.ui.status] != shown[panel.ui.status]
-    assert panel._scrub(2, ANNA)[panel.ui.status] == shown[panel.ui.status], "the end of what there is"
+    assert rate == 16000 and samples == pytest.approx(0.3, abs=1e-6)
+    assert "step 2 of 2" in shown[panel.ui.status] and "stopped" in shown[panel.ui.notes]
+    assert panel._scrub(2, ANNA)[panel.ui.status] != shown[panel.ui.status]
+    assert panel._scrub(3, ANNA)[panel.ui.status] == shown[panel.ui.status], "the end of what there is"
 
 
 def test_stop_before_the_first_iterate_leaves_the_last_result(begun):
