@@ -141,23 +141,23 @@ class ArrayPanel:
             self._live.close(request.session_hash)
             recording = self.recording(values | given | {ui.start: 0.0, ui.channels: ""}, request.session_hash)
             preview = self._preview(replace(recording, name=example.label), autoplay=True)
-            return self.forget_results(request) | given | self._shown_group(kind) | preview
+            return self.forget_results(request, values | given) | given | self._shown_group(kind) | preview
 
         return choose
 
-    def forget_results(self, request: gr.Request) -> dict:
+    def forget_results(self, request: gr.Request, values: dict) -> dict:
         """What the tab shows once another input is chosen: no results or channel check of the last one."""
-        forgotten = self._runner.forget_results(request.session_hash) if self._runner else {}
+        forgotten = self._runner.forget_results(request.session_hash, values) if self._runner else {}
         return forgotten | {self.ui.checked: ""}
 
     def _choose_kind(self, values: dict, request: gr.Request) -> dict:
         self._live.close(request.session_hash)
         shown = self._shown_group(values[self.ui.kind]) | self._previewed(values, request)
-        return self.forget_results(request) | shown
+        return self.forget_results(request, values) | shown
 
     def _choose_array(self, values: dict, request: gr.Request) -> dict:
         self._live.close(request.session_hash)
-        return self.forget_results(request) | self._previewed(values, request)
+        return self.forget_results(request, values) | self._previewed(values, request)
 
     def _open_array(self, values: dict, request: gr.Request) -> dict:
         ui = self.ui
@@ -171,8 +171,8 @@ class ArrayPanel:
         self._live.close(request.session_hash)
         given = {ui.own: array, ui.array: array.name}
         shown = self._previewed(values | given, request)
-        given |= {ui.array: gr.Dropdown([*ARRAYS, array.name], value=array.name)}
-        return self.forget_results(request) | given | shown
+        forgotten = self.forget_results(request, values | given)
+        return forgotten | given | {ui.array: gr.Dropdown([*ARRAYS, array.name], value=array.name)} | shown
 
     def _load_own(self, values: dict, request: gr.Request) -> dict:
         ui, path = self.ui, values[self.ui.upload_area]
@@ -184,7 +184,9 @@ class ArrayPanel:
             given = {ui.loaded: loaded, ui.length: round(min(loaded.seconds, DEFAULT_SECONDS), 3)}
             recording = self.recording(values | given | {ui.start: 0.0}, request.session_hash)
             self._live.close(request.session_hash)
-            return self.forget_results(request) | given | {ui.upload_area: None} | self._preview(recording)
+            return (
+                self.forget_results(request, values | given) | given | {ui.upload_area: None} | self._preview(recording)
+            )
         except InputError as error:
             gr.Warning(str(error))
         except Exception:
@@ -205,7 +207,7 @@ class ArrayPanel:
     def _rearrange(self, values: dict, request: gr.Request) -> dict:
         """Shows the changed room; a live view of it goes on. Results of the former room are forgotten."""
         session, shown = self._live.session(request.session_hash), self._previewed(values, request)
-        forgotten = self.forget_results(request)
+        forgotten = self.forget_results(request, values)
         if not self._live.is_open(request.session_hash):
             return forgotten | shown
         if session.room:

@@ -57,6 +57,7 @@ class LivePanel:
         ui = self.ui
         if values[ui.kind] != LIVE:
             return {ui.source_note: gr.skip()}
+        heard = self._live.session(request.session_hash) is not None
         self._live.close(request.session_hash)
         options, note = live_sources.choices(live_sources.may_use_devices(request))
         names = [value for _, value in options]
@@ -71,7 +72,8 @@ class LivePanel:
                 note = str(error)
         note = html.notes_html([note] if note else [])
         listed = {ui.source: gr.Dropdown(options, value=chosen), ui.source_note: note, ui.command: command}
-        return self._input.forget_results(request) | listed | {ui.polar: polar.rest_view(self._input.array(values))}
+        circle = {ui.polar: polar.rest_view(self._input.array(values))} if heard else {}
+        return self._input.forget_results(request, values) | listed | circle
 
     def _relay_token(self, visitor: str) -> str:
         """The visitor's token, a new one if it has expired.
@@ -104,7 +106,7 @@ class LivePanel:
     def _forget_heard(self, values: dict, request: gr.Request) -> dict:
         """Forgets results of what was heard live before."""
         again = values[self.ui.kind] == LIVE and self._live.is_open(request.session_hash)
-        return self._input.forget_results(request) if again else {self.ui.checked: gr.skip()}
+        return self._input.forget_results(request, values) if again else {self.ui.checked: gr.skip()}
 
     def _session(self, values: dict, recording: ArrayRecording | None, request: gr.Request) -> LiveSession:
         ui, array = self.ui, self._input.array(values)

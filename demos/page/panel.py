@@ -2,7 +2,7 @@
 
 import logging
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -96,9 +96,9 @@ class Panel(Runner):
         nothing = dict.fromkeys((ui.monitor, ui.compare, ui.download)) | dict.fromkeys((ui.metrics, ui.notes), "")
         return nothing | {ui.ladder: plots.ladder_figure([], [], []), ui.scrubber: gr.Slider(visible=False)}
 
-    def forget_results(self, session: str) -> dict:
+    def forget_results(self, session: str, values: Mapping) -> dict:
         self._histories.drop(session, self.task)
-        return super().forget_results(session)
+        return super().forget_results(session, values)
 
     def settings(self, values: dict, prior: str | None) -> Settings:
         """The settings that all tasks share."""

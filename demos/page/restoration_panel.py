@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Sequence
 
 import gradio as gr
 from gradio.components import Component
@@ -81,6 +82,10 @@ class RestorationPanel(RestorationTab, Panel):
         return {"length": length, "scope": scope, "caption": html.caption_html(loaded.name, loaded.seconds, clip)}
 
     @property
+    def subject(self) -> Sequence[Component]:
+        return [self.ui.loaded]
+
+    @property
     def fresh(self) -> set[Component]:
         """What `fresh_input` changes."""
         ui = self.ui
@@ -95,7 +100,7 @@ class RestorationPanel(RestorationTab, Panel):
         """
         ui = self.ui
         chosen = {ui.loaded: loaded, ui.start: 0.0, ui.length: length, ui.scope: scope, ui.caption: caption}
-        return self.forget_results(request.session_hash) | chosen | {ui.door: None, ui.reference: None}
+        return self.forget_results(request.session_hash, chosen) | chosen | {ui.door: None, ui.reference: None}
 
     def _show_part(self, loaded: Loaded | None, start: float | None, length: float | None):
         if loaded is None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -26,11 +26,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Press:
-    """One press of Run, and whether Stop was pressed or another sound was chosen after it."""
+    """One press of Run, and what became of it.
+
+    Args:
+        stopped: by Stop, or since another sound was chosen (outdated).
+        over: it has ended.
+        said: after Stop.
+        subject: the sound that it works on; None before it is known.
+        chosen: the sound that was chosen after it; the same where both came at once.
+    """
 
     stopped: bool = False
     outdated: bool = False
-    said: str = ""  # after Stop
+    over: bool = False
+    said: str = ""
+    subject: tuple | None = None
+    chosen: tuple | None = None
+
+    def check(self) -> None:
+        """Stops where another sound was chosen than the one that it works on."""
+        if None not in (self.subject, self.chosen) and self.subject != self.chosen:
+            self.stopped = self.outdated = True
 
 
 class Runner(ABC):
@@ -58,6 +74,11 @@ class Runner(ABC):
     def results(self) -> set[Component]:
         """What a run changes beside the buttons and the status."""
 
+    @property
+    @abstractmethod
+    def subject(self) -> Sequence[Component]:
+        """The inputs that say which sound is worked on."""
+
     @abstractmethod
     def emptied(self) -> dict:
         """The results as they are before a run."""
@@ -71,12 +92,21 @@ class Runner(ABC):
         """What `forget_results` changes."""
         return {self.ui.run, self.ui.stop, self.ui.status} | self.results
 
-    def forget_results(self, session: str) -> dict:
-        """What the page shows once another sound is chosen: nothing of the last one's; a run of it ends."""
+    def forget_results(self, session: str, values: Mapping) -> dict:
+        """What the page shows once another sound is chosen: nothing of the last one's; a run of it ends.
+
+        Args:
+            values: of the subject now.
+        """
         press = self._presses.get(session)
-        if press is not None:
-            press.stopped = press.outdated = True
-        return self._ready()
+        if press is None or press.over:
+            return self._ready()
+        press.chosen = self._subject_of(values)
+        press.check()
+        return self._ready() if press.outdated else self.emptied()
+
+    def _subject_of(self, values: Mapping) -> tuple:
+        return tuple(values.get(widget) for widget in self.subject)
 
     def _ready(self) -> dict:
         ready = html.status_html("idle", "Ready")
@@ -109,13 +139,18 @@ class Runner(ABC):
 
     async def _run(self, values: dict, request: gr.Request):
         press = self._presses.get(request.session_hash, Press())
-        async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
-            async for update in updates:
-                if press.stopped:  # it is cancelled only a step later
-                    if press.outdated and self._presses.get(request.session_hash) is press:
-                        yield self._ready()  # its last update may have come after what `forget_results` said
-                    return
-                yield update
+        press.subject = self._subject_of(values)
+        press.check()
+        try:
+            async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
+                async for update in updates:
+                    if press.stopped:  # it is cancelled only a step later
+                        if press.outdated and self._presses.get(request.session_hash) is press:
+                            yield self._ready()  # its last update may have come after what `forget_results` said
+                        return
+                    yield update
+        finally:
+            press.over = True
 
     def _perform(self, values: dict, session: str) -> Iterator[dict]:
         yield {self.ui.status: html.status_html("running", "Loading the model")}
@@ -136,6 +171,7 @@ class Runner(ABC):
         if self._presses.get(request.session_hash, press) is not press:
             return {self.ui.status: gr.skip()}  # another run has begun
         if not press.stopped:
+            press.over = True
             return self._failed()
         return self.buttons(running=False) | {self.ui.status: press.said}
 
@@ -144,6 +180,7 @@ class Runner(ABC):
 
     def _stop(self, request: gr.Request) -> dict:
         press = self._presses.get(request.session_hash, Press())
-        press.stopped, shown = True, self.stopped(request.session_hash)
+        press.stopped = press.over = True
+        shown = self.stopped(request.session_hash)
         press.said = shown[self.ui.status]
         return self.buttons(running=False) | shown

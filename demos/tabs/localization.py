@@ -1,7 +1,7 @@
 """The localization tab: finds, tracks and separates the voices around a microphone array."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import gradio as gr
@@ -81,6 +81,11 @@ class LocalizationPanel(Runner):
     def results(self) -> set[Component]:
         ui = self.ui
         return {ui.polar, ui.beam, ui.stems, ui.compare, ui.metrics, ui.notes, ui.download}
+
+    @property
+    def subject(self) -> Sequence[Component]:
+        ui = self.ui
+        return [ui.kind, ui.voices, ui.t60, ui.noise, ui.loaded, ui.source, ui.array]
 
     def emptied(self) -> dict:
         """Of the polar view whoever chooses another input decides: it may be live."""

@@ -1,10 +1,12 @@
 """The separation tab: takes a mixture apart, or mixes two sounds first so that the truth is known."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import gradio as gr
+from gradio.components import Component
 
 from core.errors import InputError
 from core.signal.clip import Clip
@@ -96,6 +98,10 @@ class SeparationPanel(Panel):
         gr.on(changed, self._preview, preview, shown, trigger_mode="always_last", **quiet)
         gr.on([prior.change for prior in ui.priors], _about, ui.priors, ui.about, **quiet)
 
+    @property
+    def subject(self) -> Sequence[Component]:
+        return [self.ui.kind, self.ui.first, self.ui.second, self.ui.level]
+
     def _example_loader(self, example: MixtureExample):
         def choose(request: gr.Request) -> dict:
             ui = self.ui
@@ -116,8 +122,9 @@ class SeparationPanel(Panel):
             loaded, emptied = accept(values[door], values[held])
             if not values[door] or loaded is values[held]:
                 return {door: emptied}
-            taken = self.forget_results(request.session_hash) | {held: loaded, door: None}
-            return taken | self._preview(values | {held: loaded}, request)
+            values = values | {held: loaded}
+            taken = self.forget_results(request.session_hash, values) | {held: loaded, door: None}
+            return taken | self._preview(values, request)
 
         return let_in
 
@@ -143,7 +150,7 @@ class SeparationPanel(Panel):
             return {ui.scope: gr.skip()}
         shown = payload(View(tracks, uuid.uuid4().hex, autoplay=autoplay))
         caption = html.caption_html(name, clip.seconds, clip)
-        return self.forget_results(request.session_hash) | {ui.scope: shown, ui.caption: caption}
+        return self.forget_results(request.session_hash, values) | {ui.scope: shown, ui.caption: caption}
 
     # ---- run ---------------------------------------------------------------------------------------------------
 

@@ -179,17 +179,33 @@ def test_a_run_of_the_last_sound_ends_and_what_it_showed_last_is_taken_away():
 
     def perform(values, session):
         yield {"first": 1}
-        panel.forget_results(session)
+        panel.forget_results(session, {panel.ui.loaded: "another"})
         yield {"second": 2}
 
     panel._perform = perform
     panel._begin(ANNA)
 
     async def shown() -> list:
-        return [update async for update in panel._run({}, ANNA)]
+        return [update async for update in panel._run({panel.ui.loaded: "one"}, ANNA)]
 
     first, last = finished(shown())
     assert first == {"first": 1} and "Ready" in last[panel.ui.status] and last[panel.ui.compare] is None
+
+
+@pytest.mark.parametrize(("works_on", "goes_on"), [("chosen", True), ("the last one", False)])
+def test_a_run_that_begins_while_a_sound_is_chosen_goes_on_if_it_is_of_that_sound(works_on, goes_on):
+    """Both events are under way at once: which of them the server sees first says nothing."""
+    with gr.Blocks():
+        panel = SuperResolutionPanel(Histories(), {})
+    panel._perform = lambda values, session: ({"first": n} for n in (1,))
+    panel._begin(ANNA)
+    assert panel.ui.run not in panel.forget_results("anna", {panel.ui.loaded: "chosen"}), "whose buttons are not known"
+
+    async def shown() -> list:
+        return [update async for update in panel._run({panel.ui.loaded: works_on}, ANNA)]
+
+    (update,) = finished(shown())
+    assert update == {"first": 1} if goes_on else update[panel.ui.run].interactive
 
 
 def test_nothing_is_shown_after_stop():
