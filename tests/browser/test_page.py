@@ -183,6 +183,16 @@ def test_another_sound_takes_results_away_and_ends_the_run(visit):
     assert tab.run.is_enabled()
 
 
+def test_peaks_over_full_scale_are_played_quieter_and_the_page_says_so(visit):
+    tab, file = Tab(visit()), io.BytesIO()
+    tone = 1.78 * np.sin(np.arange(16000) / 9)
+    soundfile.write(file, tone, 16000, format="WAV", subtype="FLOAT")
+    door = tab.root.locator(".door input[type=file]").first
+    door.set_input_files({"name": "hot.wav", "mimeType": "audio/wav", "buffer": file.getvalue()})
+    tab.root.locator(".caption-line b", has_text="hot.wav").wait_for()
+    tab.input.get_by_text("played 5 dB quieter").wait_for()
+
+
 def test_a_wrong_file_gets_one_sentence_and_nothing_is_lost(visit):
     page = visit()
     tab = Tab(page, "Inpainting")
