@@ -37,7 +37,7 @@ def build() -> gr.Blocks:
     histories = Histories()
     with gr.Blocks(title="Resound", delete_cache=CACHE_SWEEP_AND_AGE, analytics_enabled=False) as page:
         gr.HTML(theme.header_html())
-        with gr.Tabs(elem_classes="jobs"):
+        with gr.Tabs(elem_classes="jobs", overflow_behavior="wrap"):
             for panel in RESTORATION:
                 with gr.Tab(panel.title, id=panel.task):
                     panel(histories)

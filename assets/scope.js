@@ -6,7 +6,7 @@ const root = element.querySelector(".scope");
 const sizes = { small: { wave: 56, image: 104 }, large: { wave: 72, image: 208 }, stacked: { wave: 40, image: 120 } };
 const size = sizes[props.size];
 const stacked = props.size === "stacked"; // tracks stand one under the other and sound together
-const margin = { left: 36, right: 8, top: stacked ? 32 : 4, gap: 8, bottom: 20 };
+const margin = { left: 36, right: 8, top: stacked ? 40 : 4, gap: 8, bottom: 20 };
 const rowHeight = margin.top + size.wave + margin.gap + size.image;
 const heightOf = (rows) => rows * rowHeight + margin.bottom;
 
@@ -21,7 +21,7 @@ root.insertAdjacentHTML("beforeend", `
   <div class="scope-stage">
     <canvas class="scope-canvas" tabindex="0" style="height:${heightOf(1)}px"></canvas>
   </div>
-  <div class="scope-legend"><i></i><span class="scope-range"></span><span class="scope-hover"></span></div>`);
+  <div class="scope-legend"><i></i><span class="scope-range"></span><span class="scope-gain" title="Peaks over full scale would be flattened. The sound itself keeps its level."></span><span class="scope-hover"></span></div>`);
 
 const find = (name) => root.querySelector(`.scope-${name}`);
 const canvas = find("canvas");
@@ -121,8 +121,10 @@ function seek(seconds) {
 
 function choose(index) {
   if (stacked) return toggle(soloed, view.tracks[index].name);
+  const at = now() * (view.stretched ? view.tracks[index].seconds / view.tracks[track].seconds : 1);
   track = index;
-  if (voice) play();
+  if (voice) play(at);
+  else position = at;
   refresh();
 }
 
@@ -335,11 +337,19 @@ async function show() {
   for (const url of buffers.keys()) if (!urls.has(url)) buffers.delete(url);
   root.dataset.updates = +root.dataset.updates + 1;
   find("range").textContent = `${value.top_db - props.range_db} to ${value.top_db} dBFS`.replaceAll("-", "\u2212");
+  find("gain").textContent = value.gain_db < 0 ? `played ${-value.gain_db} dB quieter, for peaks over full scale` : "";
   if (stacked) buildStrips();
   else buildSwitch();
   if (voice) play();
   else if (value.autoplay && !same) play(0);
   refresh();
+  if (value.arrives && !same) comeIntoView();
+}
+
+function comeIntoView() {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const typing = document.activeElement?.matches("textarea, input:not([type=radio], [type=checkbox], [type=range])");
+  if (root.offsetParent && !calm && !typing) root.closest(".after")?.scrollIntoView({ behavior: "smooth", block: "nearest" });
 }
 
 function marks() {

@@ -42,6 +42,7 @@ class Work:
         align: (what was settled in an overlap, the same of a new block) -> the order of the new block's first axis; for
             sources that may have changed places.
         reach: how many times as loud as the start around it a result may be.
+        start_cost: what step 0 of a chain takes, where there is one, as a share of an update.
     """
 
     start: np.ndarray
@@ -53,6 +54,7 @@ class Work:
     grid: int = 1
     align: Align | None = None
     reach: float = REACH
+    start_cost: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,9 @@ class Drawn:
 class TimeLeft:
     """Seconds spent, and an estimate of those left from the pace so far."""
 
-    def __init__(self, blocks: int):
+    def __init__(self, blocks: int, start_cost: float = 1.0):
         self.blocks, self.started, self.first_update = blocks, time.monotonic(), None
+        self.start_cost = start_cost
         self.shares: dict[int, float] = {}  # of each block, that is done
 
     @property
@@ -91,7 +94,7 @@ class TimeLeft:
         if self.first_update is None:
             self.first_update = (now, done)
         begun, done_then = self.first_update
-        pace = (now - begun) / (done - done_then) if done > done_then else now / max(done, 1 / steps)
+        pace = (now - begun) / (done - done_then) if done > done_then else now / max(done, self.start_cost / steps)
         return now, max(0.0, (self.blocks - done) * pace)
 
 
@@ -112,7 +115,7 @@ def draw(
     """
     every = split_blocks(work.regions, prior.sample_rate, work.grid, settings.block_seconds)
     loud = [n for n, (first, last) in enumerate(every) if not silent(work.start[..., first:last]).all()]
-    time_left, estimates, asked, astray = TimeLeft(len(loud)), {}, {}, {}
+    time_left, estimates, asked, astray = TimeLeft(len(loud), work.start_cost), {}, {}, {}
     assembled = partial(_assembled, work, every)
 
     def sounds(number: int, waveform: np.ndarray) -> Callable[[], Sounds]:

@@ -109,6 +109,8 @@ class Result:
         baseline_figures: method -> the same.
         voices: of a localization, from loud to quiet, in the order of the sounds.
         notes: plain sentences a user should read (the file ended early, the input was silent...).
+        observed_figures: of the input itself against the truth, of a task that makes one sound from one that can be
+            compared with it.
     """
 
     sounds: Sounds
@@ -120,6 +122,7 @@ class Result:
     baseline_figures: Mapping[str, Mapping[str, Figures]] = field(default_factory=dict)
     voices: tuple[Voice, ...] = ()
     notes: tuple[str, ...] = ()
+    observed_figures: Figures = field(default_factory=dict)
 
     @property
     def clip(self) -> Clip:

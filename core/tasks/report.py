@@ -10,7 +10,7 @@ from core.signal.clip import Clip
 from core.signal.limits import LIMITS, Limits, check_clip
 from core.signal.metrics import lsd_db, psnr_db, si_sdr_db
 from core.signal.resampling import resample
-from core.tasks.progress import Figures, Result, Sounds
+from core.tasks.progress import SOUND, Figures, Result, Sounds
 
 Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], Mapping[str, float]]
 FRAME = 1024  # samples; shorter sounds have no log-spectral distance
@@ -90,6 +90,7 @@ def conclude(outcome: Outcome, metrics: Metrics) -> Result:
         figures,
         of_baselines,
         notes=outcome.notes,
+        observed_figures=_of_observed(outcome, metrics),
     )
 
 
@@ -120,6 +121,16 @@ def _measured(sounds: Sounds, outcome: Outcome, metrics: Metrics) -> dict[str, F
         known = _of_channels(outcome.truths[name], clip, outcome.observed, metrics) if outcome.truths else {}
         figures[name] = dict.fromkeys(metrics.names) | known | metrics.without_truth(clip)
     return figures
+
+
+def _of_observed(outcome: Outcome, metrics: Metrics) -> Figures:
+    """Figures of the input; none where it is the truth itself, or no sound of its length and rate."""
+    observed, truth = outcome.observed, outcome.truths.get(SOUND)
+    if truth is None or observed.sample_rate != truth.sample_rate or observed.samples.shape != truth.samples.shape:
+        return {}
+    if np.array_equal(observed.samples, truth.samples):
+        return {}
+    return _of_channels(truth, observed, observed, metrics)
 
 
 def _of_channels(truth: Clip, estimate: Clip, observed: Clip, metrics: Metrics) -> Figures:

@@ -76,7 +76,9 @@ def restore(
     """
     plan = choose_plan(problem, prior, settings)
     chain, load = partial(_restore_block, problem, plan, settings.seed), partial(zoo.load, prior.name)
-    work = Work(problem.start, problem.regions, chain, load, prior.name, plan.name, problem.grid, reach=problem.reach)
+    cost = 1 / plan.settings.get("draws", 1)  # the start is one estimate, an update is one of every draw
+    bounds = {"reach": problem.reach, "start_cost": cost}
+    work = Work(problem.start, problem.regions, chain, load, prior.name, plan.name, problem.grid, **bounds)
     return (yield from draw(work, prior, settings, present or partial(sound_of, prior.sample_rate)))
 
 

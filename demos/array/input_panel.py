@@ -19,7 +19,7 @@ from demos.array.room import FIRST_VOICES, Arrangement, PlacedVoice, read_voices
 from demos.array.room_plan import plan
 from demos.page import html
 from demos.page.examples import SOUNDS
-from demos.page.runner import APOLOGY
+from demos.page.runner import APOLOGY, Runner
 from demos.page.scope import Track, View, payload
 from demos.page.source import SHOWN_SECONDS
 from demos.page.toasts import warn
@@ -62,11 +62,12 @@ class ArrayPanel:
     Args:
         ui: the tab's widgets.
         live: the visitors' live sessions; they end when another input is chosen.
+        runner: of the tab; its results are forgotten when another input is chosen.
     """
 
-    def __init__(self, ui: SimpleNamespace, live: LiveRoutes):
-        self.ui, self._live = ui, live
-        shown = {ui.scope, ui.caption, ui.polar}
+    def __init__(self, ui: SimpleNamespace, live: LiveRoutes, runner: Runner | None = None):
+        self.ui, self._live, self._runner = ui, live, runner
+        shown = {ui.scope, ui.caption, ui.polar} | self.outdated
         for chip, example in zip(ui.chips, EXAMPLES, strict=True):
             given = {ui.kind, ui.voices, ui.plan, ui.t60, ui.loaded, ui.array, ui.length}
             chip.click(self._example_loader(example), ui.sound_inputs, given | shown | self._groups, **QUIET)
@@ -80,6 +81,11 @@ class ArrayPanel:
         gr.on(part, self._show_part, ui.sound_inputs, {ui.scope, ui.caption}, trigger_mode="always_last", **QUIET)
         ui.array.input(self._choose_array, ui.sound_inputs, shown, **QUIET)
         ui.own_array.upload(self._open_array, ui.sound_inputs | {ui.own_array}, {ui.own, ui.array} | shown, **QUIET)
+
+    @property
+    def outdated(self) -> set:
+        """What `forget_results` changes."""
+        return {self.ui.checked} | (self._runner.outdated if self._runner else set())
 
     def array(self, values: dict) -> ArrayGeometry:
         """The chosen array."""
@@ -136,17 +142,23 @@ class ArrayPanel:
             self._live.close(request.session_hash)
             recording = self.recording(values | given | {ui.start: 0.0, ui.channels: ""}, request.session_hash)
             preview = self._preview(replace(recording, name=example.label), autoplay=True)
-            return given | self._shown_group(kind) | preview
+            return self.forget_results(request, values | given) | given | self._shown_group(kind) | preview
 
         return choose
 
+    def forget_results(self, request: gr.Request, values: dict) -> dict:
+        """What the tab shows once another input is chosen: no results or channel check of the last one."""
+        forgotten = self._runner.forget_results(request.session_hash, values) if self._runner else {}
+        return forgotten | {self.ui.checked: ""}
+
     def _choose_kind(self, values: dict, request: gr.Request) -> dict:
         self._live.close(request.session_hash)
-        return self._shown_group(values[self.ui.kind]) | self._previewed(values, request)
+        shown = self._shown_group(values[self.ui.kind]) | self._previewed(values, request)
+        return self.forget_results(request, values) | shown
 
     def _choose_array(self, values: dict, request: gr.Request) -> dict:
         self._live.close(request.session_hash)
-        return self._previewed(values, request)
+        return self.forget_results(request, values) | self._previewed(values, request)
 
     def _open_array(self, values: dict, request: gr.Request) -> dict:
         ui = self.ui
@@ -160,7 +172,8 @@ class ArrayPanel:
         self._live.close(request.session_hash)
         given = {ui.own: array, ui.array: array.name}
         shown = self._previewed(values | given, request)
-        return given | {ui.array: gr.Dropdown([*ARRAYS, array.name], value=array.name)} | shown
+        forgotten = self.forget_results(request, values | given)
+        return forgotten | given | {ui.array: gr.Dropdown([*ARRAYS, array.name], value=array.name)} | shown
 
     def _load_own(self, values: dict, request: gr.Request) -> dict:
         ui, path = self.ui, values[self.ui.upload_area]
@@ -172,7 +185,9 @@ class ArrayPanel:
             given = {ui.loaded: loaded, ui.length: round(min(loaded.seconds, DEFAULT_SECONDS), 3)}
             recording = self.recording(values | given | {ui.start: 0.0}, request.session_hash)
             self._live.close(request.session_hash)
-            return given | {ui.upload_area: None} | self._preview(recording)
+            return (
+                self.forget_results(request, values | given) | given | {ui.upload_area: None} | self._preview(recording)
+            )
         except InputError as error:
             warn(str(error))
         except Exception:
@@ -191,13 +206,14 @@ class ArrayPanel:
         return {self.ui.voices: voices} | self._rearrange(values | {self.ui.voices: voices}, request)
 
     def _rearrange(self, values: dict, request: gr.Request) -> dict:
-        """Shows the changed room; a live view of it goes on. A result of the former room is cleared."""
+        """Shows the changed room; a live view of it goes on. Results of the former room are forgotten."""
         session, shown = self._live.session(request.session_hash), self._previewed(values, request)
+        forgotten = self.forget_results(request, values)
         if not self._live.is_open(request.session_hash):
-            return shown
+            return forgotten | shown
         if session.room:
             session.room.arrange(self.arrangement(values))
-        return self._sound_of(shown)
+        return forgotten | self._sound_of(shown)
 
     def _show_part(self, values: dict, request: gr.Request) -> dict:
         """Previews a part of a recording; invalid numbers, which may be half typed, are reported by Separate alone."""

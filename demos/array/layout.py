@@ -32,7 +32,8 @@ def build(sentence: str, chips: list[str], how: str, about: str) -> SimpleNamesp
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
             made["status"] = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
             made["polar"] = polar(ARRAYS[FIRST_ARRAY])
-            made["beam"] = scope(size="small", elem_classes="beam")
+            waiting = "Click a direction in the circle: what comes from there is heard and seen here."
+            made["beam"] = scope(placeholder=waiting, size="small", elem_classes="beam")
     made |= _build_results()
     made["about"] = layout.build_folds(how, about)
     ui = SimpleNamespace(**made)
@@ -121,7 +122,7 @@ def _build_check() -> dict:
 
 
 def _build_results() -> dict:
-    with gr.Column(elem_classes="pane after around"):
+    with gr.Column(elem_id=html.results_id(TASK), elem_classes="pane after around"):
         gr.HTML('<h2 class="section">Voices</h2>')
         with gr.Row(equal_height=False):
             with gr.Column(scale=7, min_width=320):

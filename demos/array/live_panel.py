@@ -38,11 +38,13 @@ class LivePanel:
     def __init__(self, ui: SimpleNamespace, panel: ArrayPanel, relay: RelayRoutes, live: LiveRoutes, concurrency: dict):
         self.ui, self._input, self._relay, self._live = ui, panel, relay, live
         self._tokens: dict[str, str] = {}  # of the relay, by visitor
-        ui.polar.listen(self._start, ui.sound_inputs, ui.polar, **QUIET)
+        begun = ui.polar.listen(self._start, ui.sound_inputs, ui.polar, **QUIET)
+        begun.then(self._forget_heard, ui.sound_inputs, panel.outdated, **QUIET)
         once = {"trigger_mode": "always_last"} | concurrency
         ui.polar.select(self._beam, ui.sound_inputs | {ui.beamformer}, ui.beam, **once, **QUIET)
         sources = [ui.kind.input, ui.refresh_sources.click, ui.source.input, ui.array.input]
-        gr.on(sources, self._refresh_sources, ui.sound_inputs, {ui.source, ui.source_note, ui.command}, **QUIET)
+        shown = {ui.source, ui.source_note, ui.command, ui.polar} | panel.outdated
+        gr.on(sources, self._refresh_sources, ui.sound_inputs, shown, **QUIET)
 
     def forget(self, visitor: str) -> None:
         """Ends the live view and the relay of a visitor who has left."""
@@ -52,10 +54,11 @@ class LivePanel:
             self._relay.revoke(token)
 
     def _refresh_sources(self, values: dict, request: gr.Request) -> dict:
-        """Lists the sources; for the relay, shows the command with the visitor's token."""
+        """Lists the sources; for the relay, shows the command with the visitor's token. What was heard is forgotten."""
         ui = self.ui
         if values[ui.kind] != LIVE:
             return {ui.source_note: gr.skip()}
+        heard = self._live.session(request.session_hash) is not None
         self._live.close(request.session_hash)
         options, note = live_sources.choices(live_sources.may_use_devices(request))
         names = [value for _, value in options]
@@ -69,7 +72,9 @@ class LivePanel:
             except InputError as error:
                 note = str(error)
         note = html.notes_html([note] if note else [])
-        return {ui.source: gr.Dropdown(options, value=chosen), ui.source_note: note, ui.command: command}
+        listed = {ui.source: gr.Dropdown(options, value=chosen), ui.source_note: note, ui.command: command}
+        circle = {ui.polar: polar.rest_view(self._input.array(values))} if heard else {}
+        return self._input.forget_results(request, values) | listed | circle
 
     def _relay_token(self, visitor: str) -> str:
         """The visitor's token, a new one if it has expired.
@@ -98,6 +103,11 @@ class LivePanel:
             return gr.skip()
         sound = recording.first if recording else None
         return polar.live_view(self._input.array(values), token, sound, movable=values[ui.kind] == ROOM)
+
+    def _forget_heard(self, values: dict, request: gr.Request) -> dict:
+        """Forgets results of what was heard live before."""
+        again = values[self.ui.kind] == LIVE and self._live.is_open(request.session_hash)
+        return self._input.forget_results(request, values) if again else {self.ui.checked: gr.skip()}
 
     def _session(self, values: dict, recording: ArrayRecording | None, request: gr.Request) -> LiveSession:
         ui, array = self.ui, self._input.array(values)

@@ -17,7 +17,7 @@ from core.signal.clip import Clip
 from core.tasks.progress import DirectionsLook, Voice
 from demos.array.live_session import array_message, packed
 from demos.page.cache import cached
-from demos.page.scope import wav_bytes
+from demos.page.scope import playback_gain, wav_bytes
 
 FAINTEST_DB = -40.0  # of windows, relative to the loudest one of their stage
 MOST_LOOKS = 200  # steps that can be replayed after a run
@@ -121,7 +121,8 @@ def _stage(stage: Stage) -> dict:
 
 
 def _audio(clip: Clip) -> dict:
-    return FileData(path=cached(wav_bytes(clip), "heard.wav"), mime_type="audio/wav").model_dump()
+    path = cached(wav_bytes(clip, playback_gain([clip])), "heard.wav")
+    return FileData(path=path, mime_type="audio/wav").model_dump()
 
 
 def _degrees(angle: float) -> float:

@@ -31,7 +31,7 @@ def numbered_voices(result: Result, truth: Truth | None, axis: float | None = No
 def stems_view(voices: Mapping[int, Voice], recording: ArrayRecording, key: str) -> View:
     """A player with the voices stacked."""
     tracks = [Track(f"Voice {number} · {_where(voice)}", voice.clip) for number, voice in voices.items()]
-    return View(tracks, key, plots.loudest_db(recording.first), offset=recording.start)
+    return View(tracks, key, plots.loudest_db(recording.first), offset=recording.start, together=True, arrives=True)
 
 
 def comparison_view(voices: Mapping[int, Voice], recording: ArrayRecording, key: str) -> View:

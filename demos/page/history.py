@@ -4,23 +4,31 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from core.signal.clip import Clip
 from core.tasks.progress import Progress, Sounds
+from demos.page.scope import peak_of
 
 RUN_BYTES = 48 * 2**20
 RUN_ITERATES = 160
 HISTORIES_BYTES = 384 * 2**20
+INT16 = 32767
 
 
 @dataclass(frozen=True)
 class KeptIterate:
-    """One kept iterate: audio as int16 `[channels, frames]`, one for each stem, and where on the ladder it stood."""
+    """One kept iterate: audio as int16 `[channels, frames]`, one for each stem, and where on the ladder it stood.
+
+    Args:
+        peak: the highest that its audio reaches, at least 1; the largest integer stands for it.
+    """
 
     estimates: Mapping[str, np.ndarray]
     chains: Mapping[str, np.ndarray]
+    peak: float
     sample_rate: int
     step: int
     total_steps: int
@@ -31,9 +39,12 @@ class KeptIterate:
     @classmethod
     def of(cls, progress: Progress) -> "KeptIterate":
         at = progress.iterate
+        clips = (*progress.sounds.values(), *progress.chains.values())
+        peak = max([1.0, *map(peak_of, clips)])
         return cls(
-            {name: _int16(clip) for name, clip in progress.sounds.items()},
-            {name: _int16(clip) for name, clip in progress.chains.items()},
+            {name: _int16(clip, peak) for name, clip in progress.sounds.items()},
+            {name: _int16(clip, peak) for name, clip in progress.chains.items()},
+            peak,
             next(iter(progress.sounds.values())).sample_rate,
             at.step,
             at.total_steps,
@@ -51,11 +62,12 @@ class KeptIterate:
         return self._clips(self.estimates), self._clips(self.chains)
 
     def _clips(self, kept: Mapping[str, np.ndarray]) -> Sounds:
-        return {name: Clip(audio / np.float32(32767), self.sample_rate) for name, audio in kept.items()}
+        step = np.float32(self.peak / INT16)
+        return {name: Clip(audio * step, self.sample_rate) for name, audio in kept.items()}
 
 
-def _int16(clip: Clip) -> np.ndarray:
-    return (clip.samples.clip(-1, 1) * 32767).round().astype(np.int16)
+def _int16(clip: Clip, peak: float) -> np.ndarray:
+    return (clip.samples * (INT16 / peak)).round().astype(np.int16)
 
 
 @dataclass
@@ -67,6 +79,12 @@ class RunHistory:
         top_db: the dB range of everything that belongs to the run; None lets every picture have its own.
         offset: seconds of the file at which the run's part begins.
         chain: whether chains are shown instead of estimates, where not both are.
+
+    Attributes:
+        context: what else the tab needs to show the run's end, until then.
+        last: its last update so far, until its end.
+        ending: what the page said at its end.
+        peak: the highest that its iterates reached so far; all of them are played with one gain.
     """
 
     key: str
@@ -74,6 +92,10 @@ class RunHistory:
     offset: float = 0.0
     chain: bool = False
     limit: int = RUN_BYTES
+    peak: float = 1.0
+    context: Any = None
+    last: Progress | None = None
+    ending: str = ""
     _kept: list[tuple[int, KeptIterate]] = field(default_factory=list)  # (number of the update, iterate)
     _newest: Progress | None = None  # where it is not among the kept ones
     _seen: int = 0
@@ -89,15 +111,21 @@ class RunHistory:
         return sum(iterate.nbytes for _, iterate in self._kept)
 
     def add(self, progress: Progress) -> None:
-        number, self._seen, self._newest = self._seen, self._seen + 1, progress
+        number, self._seen = self._seen, self._seen + 1
+        self.last = self._newest = progress
         if number % self._stride:
             return
-        self._kept.append((number, KeptIterate.of(progress)))
-        self._newest = None
+        kept = KeptIterate.of(progress)
+        self._kept.append((number, kept))
+        self._newest, self.peak = None, max(self.peak, kept.peak)
         while len(self._kept) > 2 and (self.nbytes > self.limit or len(self._kept) > RUN_ITERATES):
             self._stride *= 2
             self._kept = [item for item in self._kept if item[0] % self._stride == 0]
             self._newest = None if number % self._stride == 0 else progress
+
+    def end(self, said: str) -> None:
+        """The run is over; what a page said of it comes back at the end of the scrubber."""
+        self.ending, self.last, self.context = said, None, None
 
 
 class Histories:
@@ -121,10 +149,10 @@ class Histories:
                 self._runs.move_to_end((session, tab))
             return run
 
-    def drop(self, session: str) -> None:
-        """Forgets everything of a session."""
+    def drop(self, session: str, tab: str | None = None) -> None:
+        """Forgets everything of a session, or of one of its tabs."""
         with self._lock:
-            for key in [key for key in self._runs if key[0] == session]:
+            for key in [key for key in self._runs if key[0] == session and tab in (None, key[1])]:
                 del self._runs[key]
 
     def _shrink(self) -> None:

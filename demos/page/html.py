@@ -57,13 +57,25 @@ def _step_html(step: int, total_steps: int, level: float) -> str:
     return f"<b>Step {step} of {total_steps}</b><span>noise {level:.3g}</span>" if step else "<b>First estimate</b>"
 
 
-def result_html(result: Result) -> str:
+def results_id(task: str) -> str:
+    """The id of the place where a task's results are compared."""
+    return f"results-of-{task}"
+
+
+def compare_link(task: str) -> str:
+    """The way to that place, in a status line."""
+    return f'<a class="onward" href="#{results_id(task)}">Compare</a>'
+
+
+def result_html(result: Result, onward: str = "") -> str:
+    """The status line after a run; onward: further HTML for it."""
     report = result.report
     facts = [
         f"<b>Done in {seconds_text(report['seconds'])}</b>",
         f"<span>{escape(_priors(report['prior']))}</span>",
         f"<span>{report['score_evaluations']} evaluations</span>",
         f"<span>seed {report['seed']}</span>",
+        onward,
     ]
     return status_html("done", "".join(facts), 1.0)
 
@@ -82,13 +94,13 @@ def looking_html(progress: Progress) -> str:
     return status_html("running", "".join(facts), progress.seconds / total if total else 0.0)
 
 
-def found_html(result: Result) -> str:
-    """The status line after voices were looked for."""
+def found_html(result: Result, onward: str = "") -> str:
+    """The status line after voices were looked for; onward: further HTML for it."""
     report, count = result.report, len(result.voices)
     voices = "No voice" if not count else "1 voice" if count == 1 else f"{count} voices"
     means = f"{report['method']}, {report['prior']}" if report["prior"] else report["method"]
     facts = [f"<b>{voices} in {seconds_text(report['seconds'])}</b>", f"<span>{escape(means)}</span>"]
-    facts.append(f"<span>{escape(report['array'])}</span>")
+    facts += [f"<span>{escape(report['array'])}</span>", onward]
     return status_html("done", "".join(facts), 1.0)
 
 
@@ -131,7 +143,8 @@ def card_html(entry: Entry) -> str:
 
 def metrics_html(result: Result) -> str:
     """The metrics of the result and its baselines, the best of every column marked."""
-    rows = {"Result": result.metrics} | {title(name): figures for name, figures in result.baseline_metrics.items()}
+    rows = {"Input": result.observed_figures} if result.observed_figures else {}
+    rows |= {"Result": result.metrics} | {title(name): figures for name, figures in result.baseline_metrics.items()}
     missing = "No figures: there is no truth to compare with. Advanced takes a reference, the sound as it should be."
     return table_html(rows, missing)
 
@@ -160,12 +173,17 @@ def localization_html(result: Result) -> str:
 
 def degrees_text(angle: float) -> str:
     """Radians as `42°`, in [0, 360)."""
-    return f"{round(angle / RADIAN) % 360}°"
+    return f"{_whole(angle / RADIAN) % 360}°"
 
 
 def level_text(level_db: float) -> str:
     """`−18 dB`."""
-    return f"{level_db:.0f} dB".replace("-", "\N{MINUS SIGN}")
+    return f"{_whole(level_db)} dB".replace("-", "\N{MINUS SIGN}")
+
+
+def _whole(value: float) -> int:
+    """As `assets/polar.js` rounds what it is sent, which has one decimal place."""
+    return math.floor(round(value, 1) + 0.5)
 
 
 def table_html(

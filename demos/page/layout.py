@@ -72,7 +72,7 @@ def build(tab: RestorationTab) -> Widgets:
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
             shown = build_output()
     further = tab.build_between()
-    compared = build_comparison("Download WAV")
+    compared = build_comparison(tab.task, "Download WAV")
     about = build_folds(tab.how, about_html(given["prior"].value))
     return Widgets(chips=chips, about=about, further=further, **given, **shown, **compared)
 
@@ -162,9 +162,9 @@ def build_output(size: str = "large") -> dict:
     return {"status": status, "monitor": monitor, "ladder": ladder, "scrubber": scrubber}
 
 
-def build_comparison(download: str) -> dict:
-    """What there is after a run; `download` is on the button."""
-    with gr.Column(elem_classes="pane after"):
+def build_comparison(task: str, download: str) -> dict:
+    """What there is after a run of a task; `download` is on the button."""
+    with gr.Column(elem_id=html.results_id(task), elem_classes="pane after"):
         gr.HTML('<h2 class="section">Compare</h2>')
         with gr.Row(equal_height=False):
             with gr.Column(scale=7, min_width=320):

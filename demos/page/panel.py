@@ -2,7 +2,7 @@
 
 import logging
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -66,6 +66,10 @@ class Panel(Runner):
     def conclude(self, result: Result, history: RunHistory, context: Any) -> dict:
         """What the page shows of the result."""
 
+    @abstractmethod
+    def so_far(self, progress: Progress, history: RunHistory) -> dict:
+        """What can be compared and taken along after Stop."""
+
     @property
     def further(self) -> set[Component]:
         """Widgets of one tab alone that follow its runs, see `besides`."""
@@ -82,10 +86,24 @@ class Panel(Runner):
             inputs: what a run reads.
         """
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
-        live = {ui.monitor, ui.ladder, ui.scrubber}
-        self.wire_buttons(inputs, live | {ui.compare, ui.metrics, ui.notes, ui.download} | self.further)
+        self.wire_buttons(inputs)
         scrubbed = {ui.monitor, ui.ladder, ui.status} | self.further
         ui.scrubber.input(self._scrub, ui.scrubber, scrubbed, trigger_mode="always_last", **quiet)
+
+    @property
+    def results(self) -> set[Component]:
+        ui = self.ui
+        live = {ui.monitor, ui.ladder, ui.scrubber}
+        return live | {ui.compare, ui.metrics, ui.notes, ui.download} | self.further
+
+    def emptied(self) -> dict:
+        ui = self.ui
+        nothing = dict.fromkeys((ui.monitor, ui.compare, ui.download)) | dict.fromkeys((ui.metrics, ui.notes), "")
+        return nothing | {ui.ladder: plots.ladder_figure([], [], []), ui.scrubber: gr.Slider(visible=False)}
+
+    def forget_results(self, session: str, values: Mapping) -> dict:
+        self._histories.drop(session, self.task)
+        return super().forget_results(session, values)
 
     def settings(self, values: dict, prior: str | None) -> Settings:
         """The settings that all tasks share."""
@@ -102,35 +120,49 @@ class Panel(Runner):
 
     def updates(self, values: dict, session: str) -> Iterator[dict]:
         run, history, context = self.start(values)
+        history.context = context
         self._histories.put(session, self.task, history)
+        try:
+            yield from self._followed(run, history, context)
+        except Exception:
+            history.end("")
+            raise
+        self._histories.put(session, self.task, history)
+
+    def _followed(self, run: Run, history: RunHistory, context: Any) -> Iterator[dict]:
+        """What the page shows of a run that has begun."""
+        begun = {self.ui.compare: None, self.ui.scrubber: gr.Slider(visible=False)}  # a refusal leaves a result alone
         with closing(throttled(run, history.add)) as updates:
             for item in updates:
                 if isinstance(item, Progress):
-                    yield self._update(item, history)
+                    yield begun | self._update(item, history)
+                    begun = {}  # an update that comes after Stop must not take away what Stop shows
                 else:
                     shown = self.conclude(item, history, context)
+                    history.end(shown[self.ui.status])
                     yield self.buttons(running=False) | self._scrubber(history) | shown
-        self._histories.put(session, self.task, history)
 
     def _update(self, progress: Progress, history: RunHistory) -> dict:
         return {
             self.ui.status: html.progress_html(progress),
             self.ui.monitor: self.show(progress.sounds, progress.chains, history),
             self.ui.ladder: _ladder(history.iterates),
-            self.ui.scrubber: gr.Slider(visible=False),
-            self.ui.compare: None,  # only now: a run that is refused leaves the last result alone
             **self.besides(progress.sounds, history),
         }
 
     # ---- afterwards --------------------------------------------------------------------------------------------
 
     def stopped(self, session: str) -> dict:
-        history = self._histories.get(session, self.task)
-        text = "Stopped"
-        if history and history.iterates:
-            last = history.iterates[-1]
-            text = f"<b>Stopped</b><span>step {last.step} of {last.total_steps}</span>"
-        return {self.ui.status: html.status_html("stopped", text)} | (self._scrubber(history) if history else {})
+        """The newest iterate is the best so far, and takes the result's place."""
+        history, shown = self._histories.get(session, self.task), super().stopped(session)
+        if history is None or history.last is None:
+            return shown
+        ui, last = self.ui, history.last.iterate
+        where = f"<b>Stopped</b><span>step {last.step} of {last.total_steps}</span>{html.compare_link(self.task)}"
+        shown |= self.so_far(history.last, history) | self._scrubber(history)
+        history.end(html.status_html("stopped", where))
+        note = "The run was stopped: this is the estimate so far, and there are no figures of it."
+        return shown | {ui.status: history.ending, ui.metrics: "", ui.notes: html.notes_html([note])}
 
     def _scrubber(self, history: RunHistory) -> dict:
         count = len(history.iterates)
@@ -147,9 +179,14 @@ class Panel(Runner):
         return {
             self.ui.monitor: self.show(sounds, chains, history),
             self.ui.ladder: _ladder(iterates, position),
-            self.ui.status: html.iterate_html(iterates[position]),
+            self.ui.status: self._status_of(position, history),
             **self.besides(sounds, history),
         }
+
+    def _status_of(self, position: int, history: RunHistory) -> str:
+        iterates = history.iterates
+        at_the_end = history.ending and position == len(iterates) - 1
+        return history.ending if at_the_end else html.iterate_html(iterates[position])
 
 
 def checked_seed(value: float | None) -> int:

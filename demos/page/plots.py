@@ -5,6 +5,8 @@ The spectrogram and the waveform of a clip have the same columns: column i of bo
 """
 
 import io
+import math
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,13 +40,13 @@ def columns_of(clip: Clip) -> int:
     return min(COLUMNS, clip.frames)
 
 
-def outline(clip: Clip) -> np.ndarray:
-    """Lowest and highest sample of every column, `[columns, 2]` in [-1, 1]."""
+def outline(clip: Clip, gain: float = 1.0) -> np.ndarray:
+    """Lowest and highest sample of every column, `[columns, 2]` in [-1, 1], of the clip multiplied by a gain."""
     columns = columns_of(clip)
     edges = np.arange(columns) * clip.frames // columns
     low = np.minimum.reduceat(clip.samples.min(axis=0), edges)
     high = np.maximum.reduceat(clip.samples.max(axis=0), edges)
-    return np.stack([low, high], axis=1).clip(-1, 1)
+    return (gain * np.stack([low, high], axis=1)).clip(-1, 1)
 
 
 def spectrum_db(clip: Clip) -> np.ndarray:
@@ -108,10 +110,9 @@ def ladder_figure(
     Args:
         position: index of the update where the marker stands; the last one when not given.
     """
-    figure = go.Figure(layout=_LADDER_LAYOUT)
     if not levels:
-        empty = {"range": [0, -3], "showticklabels": False}
-        return figure.update_layout(xaxis=empty, yaxis=empty | {"range": [-3, 0]})
+        return note_figure("The noise ladder is drawn here while the sampler climbs down.", _LADDER_LAYOUT["height"])
+    figure = go.Figure(layout=_LADDER_LAYOUT)
     floor = min((level for level in levels if level > 0), default=1.0)
     ladder = [max(level, floor / 2) for level in levels]  # a last level of zero has no place on a logarithm
     position = len(ladder) - 1 if position is None else position
@@ -128,14 +129,30 @@ def ladder_figure(
         hoverinfo="skip",
     )
     for axis, values in (("xaxis", ladder), ("yaxis", residuals)):
-        figure.update_layout({axis: {"dtick": _log_tick(values)}})
+        figure.update_layout({axis: _log_axis(values)})
     return figure
 
 
-def _log_tick(values: Sequence[float]) -> float | str:
-    """Ticks at powers of ten, with 2 and 5 between them where the values span no more than two of them."""
-    positive = [value for value in values if value > 0]
-    return 1 if positive and max(positive) > 100 * min(positive) else "D2"
+def note_figure(text: str, height: int) -> go.Figure:
+    """A figure with nothing but a sentence: what it waits for."""
+    lines = "<br>".join(textwrap.wrap(text, 44))
+    centred = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 13}}
+    hidden = {"visible": False, "fixedrange": True}
+    layout = {"height": height, "xaxis": hidden, "yaxis": hidden, "margin": dict.fromkeys("lrtb", 0)}
+    figure = go.Figure(layout={**_LADDER_LAYOUT, **layout, "hovermode": False})
+    return figure.add_annotation(text=lines, **centred)
+
+
+def _log_axis(values: Sequence[float]) -> dict:
+    """An axis of a decade at least, so that there are ticks for one value already.
+
+    They stand at powers of ten, with 2 and 5 between them where the values span no more than two of them.
+    """
+    positive = [value for value in values if value > 0] or [1.0]
+    low, high = min(positive), max(positive)
+    beyond = max(math.sqrt(10 * low / high), 1.0)
+    include = [low / beyond, high * beyond]
+    return {"dtick": 1 if high > 100 * low else "D2", "autorangeoptions": {"include": include}}
 
 
 _AXIS = {"zeroline": False, "ticks": "", "title_standoff": 4, "fixedrange": True}

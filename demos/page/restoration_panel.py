@@ -2,11 +2,13 @@
 
 import logging
 import uuid
+from collections.abc import Sequence
 
 import gradio as gr
+from gradio.components import Component
 
 from core.errors import InputError
-from core.tasks.progress import SOUND, Result, Sounds
+from core.tasks.progress import SOUND, Progress, Result, Sounds
 from demos.page import html, layout, plots
 from demos.page.downloads import restored_file
 from demos.page.examples import Example
@@ -39,44 +41,66 @@ class RestorationPanel(RestorationTab, Panel):
 
     def _wire_input(self) -> None:
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
-        fresh = [ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption]
         for chip, example in zip(ui.chips, self.examples, strict=True):
-            chosen = [*fresh, ui.prior, *(ui.choices[name] for name in example.choices)]
+            chosen = self.fresh | {ui.prior, *(ui.choices[name] for name in example.choices)}
             chip.click(self._example_loader(example), None, chosen, **quiet)
-        gr.on([ui.door.upload, ui.door.stop_recording], self._load_own, ui.door, fresh, **quiet)
+        gr.on([ui.door.upload, ui.door.stop_recording], self._load_own, ui.door, self.fresh, **quiet)
         part = [ui.loaded, ui.start, ui.length]
         gr.on([ui.start.change, ui.length.change], self._show_part, part, ui.scope, trigger_mode="always_last", **quiet)
         ui.prior.change(layout.about_html, ui.prior, ui.about, **quiet)
 
     def _example_loader(self, example: Example):
-        def choose():
+        def choose(request: gr.Request) -> dict:
             loaded = load(example.path, example.label, example.reference)
             known = example.prior in layout.model_names(self.task)
-            chosen = gr.Dropdown(value=example.prior) if known else gr.skip()
-            fresh = self._fresh_input(loaded, example.seconds or loaded.seconds, autoplay=True)
-            return *fresh, chosen, *example.choices.values()
+            prior = {self.ui.prior: gr.Dropdown(value=example.prior)} if known else {}
+            choices = {self.ui.choices[name]: value for name, value in example.choices.items()}
+            shown = self._shown_input(loaded, example.seconds or loaded.seconds, autoplay=True)
+            return self.fresh_input(loaded, request, **shown) | prior | choices
 
         return choose
 
-    def _load_own(self, path: str | None):
+    def _load_own(self, path: str | None, request: gr.Request) -> dict:
         if path is None:
-            return (gr.skip(),) * 7
+            return {self.ui.door: gr.skip()}
         try:
             loaded = load(path, mixes=self.mixes)
-            return self._fresh_input(loaded, min(loaded.seconds, DEFAULT_PART_SECONDS), autoplay=False)
+            shown = self._shown_input(loaded, min(loaded.seconds, DEFAULT_PART_SECONDS), autoplay=False)
+            return self.fresh_input(loaded, request, **shown)
         except InputError as error:
             warn(str(error))
         except Exception:
             log.exception("loading failed")
             warn(APOLOGY)
-        return gr.skip(), gr.skip(), None, *(gr.skip(),) * 4
+        return {self.ui.door: None}
 
-    def _fresh_input(self, loaded: Loaded, length: float, *, autoplay: bool):
+    def _shown_input(self, loaded: Loaded, length: float, *, autoplay: bool) -> dict:
         length = round(length, 3)
         clip, offset = shown_part(loaded, 0.0, length)
         view = View([Track("Input", clip)], uuid.uuid4().hex, offset=offset, autoplay=autoplay)
-        caption = html.caption_html(loaded.name, loaded.seconds, clip)
-        return loaded, gr.update(value=payload(view), part=[0.0, length]), None, 0.0, length, None, caption
+        scope = gr.update(value=payload(view), part=[0.0, length])
+        return {"length": length, "scope": scope, "caption": html.caption_html(loaded.name, loaded.seconds, clip)}
+
+    @property
+    def subject(self) -> Sequence[Component]:
+        return [self.ui.loaded]
+
+    @property
+    def fresh(self) -> set[Component]:
+        """What `fresh_input` changes."""
+        ui = self.ui
+        return {ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption} | self.outdated
+
+    def fresh_input(self, loaded: Loaded, request: gr.Request, *, length: float, scope: dict, caption: str) -> dict:
+        """What the page shows once another sound is chosen.
+
+        Args:
+            length: seconds of it that are worked on at first.
+            scope: an update of the input's player.
+        """
+        ui = self.ui
+        chosen = {ui.loaded: loaded, ui.start: 0.0, ui.length: length, ui.scope: scope, ui.caption: caption}
+        return self.forget_results(request.session_hash, chosen) | chosen | {ui.door: None, ui.reference: None}
 
     def _show_part(self, loaded: Loaded | None, start: float | None, length: float | None):
         if loaded is None:
@@ -102,14 +126,14 @@ class RestorationPanel(RestorationTab, Panel):
         chosen = {name: values[widget] for name, widget in ui.choices.items()}
         run = self.begin(source, self.settings(values, values[ui.prior]), chosen)
         history = RunHistory(uuid.uuid4().hex, plots.loudest_db(source.clip), source.start)
-        return run, history, (source.notes, values[ui.loaded])
+        return run, history, (values[ui.loaded], source)
 
     def show(self, sounds: Sounds, chains: Sounds, history: RunHistory) -> dict:
         tracks = [Track(ESTIMATE, sounds[SOUND]), Track(CHAIN, chains[SOUND])]
-        return payload(View(tracks, history.key, history.top_db, offset=history.offset))
+        return payload(View(tracks, history.key, history.top_db, offset=history.offset, peak=history.peak))
 
     def conclude(self, result: Result, history: RunHistory, context) -> dict:
-        ui, (notes, loaded) = self.ui, context
+        ui, (loaded, source) = self.ui, context
         baselines = {method: sounds[SOUND] for method, sounds in result.baselines.items()}
         tracks = [Track("Input", result.observed), Track("Result", result.clip)]
         if any(result.observed is clip for clip in baselines.values()):
@@ -117,13 +141,24 @@ class RestorationPanel(RestorationTab, Panel):
         tracks += [Track(html.title(name), clip) for name, clip in baselines.items()]
         tracks += [Track("Truth", result.truth)] if result.truth is not None else []
         heard = next(n for n, track in enumerate(tracks) if track.clip is result.clip)
-        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=heard)
-        warnings = [result.report["warning"]] if "warning" in result.report else []
+        shown = {"offset": history.offset, "initial": heard, "stretched": True, "arrives": True}
+        view = View(tracks, history.key, history.top_db, **shown)
+        notes = [*filter(None, [result.report.get("warning")]), *(source.notes if source else ()), *result.notes]
         gaps = [[start + history.offset, stop + history.offset] for start, stop in result.report.get("gaps", ())]
         return {
-            ui.status: html.result_html(result),
+            ui.status: html.result_html(result, html.compare_link(self.task)),
             ui.compare: gr.update(value=payload(view), regions=gaps),
             ui.metrics: html.metrics_html(result),
-            ui.notes: html.notes_html(dict.fromkeys((*warnings, *notes, *result.notes))),
+            ui.notes: html.notes_html(dict.fromkeys(notes)),
             ui.download: restored_file(result.clip, loaded.name, self.task),
         }
+
+    def so_far(self, progress: Progress, history: RunHistory) -> dict:
+        ui, (loaded, source) = self.ui, history.context
+        tracks = [Track("Your sound", source.clip)] if source else []
+        heard = len(tracks)
+        tracks.append(Track("So far", progress.clip))
+        tracks += [Track("Truth", source.reference)] if source and source.reference else []
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=heard, stretched=True)
+        file = restored_file(progress.clip, loaded.name, f"{self.task}-so-far")
+        return {ui.compare: gr.update(value=payload(view), regions=[]), ui.download: file}

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -29,9 +29,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Press:
-    """One press of Run, and whether Stop was pressed after it."""
+    """One press of Run, and what became of it.
+
+    Args:
+        stopped: by Stop, or since another sound was chosen (outdated).
+        over: it has ended.
+        said: after Stop.
+        subject: the sound that it works on; None before it is known.
+        chosen: the sound that was chosen after it; the same where both came at once.
+    """
 
     stopped: bool = False
+    outdated: bool = False
+    over: bool = False
+    said: str = ""
+    subject: tuple | None = None
+    chosen: tuple | None = None
+
+    def check(self) -> None:
+        """Stops where another sound was chosen than the one that it works on."""
+        if None not in (self.subject, self.chosen) and self.subject != self.chosen:
+            self.stopped = self.outdated = True
 
 
 class Runner(ABC):
@@ -54,23 +72,61 @@ class Runner(ABC):
             InputError: what the visitor can mend.
         """
 
+    @property
+    @abstractmethod
+    def results(self) -> set[Component]:
+        """What a run changes beside the buttons and the status."""
+
+    @property
+    @abstractmethod
+    def subject(self) -> Sequence[Component]:
+        """The inputs that say which sound is worked on."""
+
+    @abstractmethod
+    def emptied(self) -> dict:
+        """The results as they are before a run."""
+
     def stopped(self, session: str) -> dict:
         """What the page shows after Stop."""
         return {self.ui.status: html.status_html("stopped", "Stopped")}
 
-    def wire_buttons(self, inputs: set[Component], shown: set[Component]) -> None:
+    @property
+    def outdated(self) -> set[Component]:
+        """What `forget_results` changes."""
+        return {self.ui.run, self.ui.stop, self.ui.status} | self.results
+
+    def forget_results(self, session: str, values: Mapping) -> dict:
+        """What the page shows once another sound is chosen: nothing of the last one's; a run of it ends.
+
+        Args:
+            values: of the subject now.
+        """
+        press = self._presses.get(session)
+        if press is None or press.over:
+            return self._ready()
+        press.chosen = self._subject_of(values)
+        press.check()
+        return self._ready() if press.outdated else self.emptied()
+
+    def _subject_of(self, values: Mapping) -> tuple:
+        return tuple(values.get(widget) for widget in self.subject)
+
+    def _ready(self) -> dict:
+        ready = html.status_html("idle", "Ready")
+        return self.buttons(running=False) | {self.ui.status: ready} | self.emptied()
+
+    def wire_buttons(self, inputs: set[Component]) -> None:
         """Connects Run and Stop.
 
         Args:
             inputs: what a run reads.
-            shown: what it changes beside the buttons and the status.
         """
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         controls = {ui.run, ui.stop, ui.status}
         begun = ui.run.click(self._begin, None, controls, queue=False, **quiet)
-        running = begun.then(self._run, inputs, controls | shown, **quiet, **UNBOUNDED)
+        running = begun.then(self._run, inputs, self.outdated, **quiet, **UNBOUNDED)
         running.failure(self._left, None, controls, queue=False, **quiet)
-        ui.stop.click(self._stop, None, controls | shown, cancels=[running], **quiet)
+        ui.stop.click(self._stop, None, self.outdated, cancels=[running], **quiet)
 
     def buttons(self, *, running: bool) -> dict:
         """Run and Stop, one of them to be pressed."""
@@ -85,15 +141,21 @@ class Runner(ABC):
 
     async def _run(self, values: dict, request: gr.Request):
         press = self._presses.get(request.session_hash, Press())
+        press.subject = self._subject_of(values)
+        press.check()
         try:
             async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
                 async for update in updates:
                     if press.stopped:  # it is cancelled only a step later
+                        if press.outdated and self._presses.get(request.session_hash) is press:
+                            yield self._ready()  # its last update may have come after what `forget_results` said
                         return
                     yield update
         except InputError as error:  # too many are waiting
             warn(str(error))
             yield self._failed()
+        finally:
+            press.over = True
 
     def _perform(self, values: dict, session: str) -> Iterator[dict]:
         yield {self.ui.status: html.status_html("running", "Loading the model")}
@@ -117,12 +179,16 @@ class Runner(ABC):
         if self._presses.get(request.session_hash, press) is not press:
             return {self.ui.status: gr.skip()}  # another run has begun
         if not press.stopped:
+            press.over = True
             return self._failed()
-        return self.buttons(running=False) | {self.ui.status: self.stopped(request.session_hash)[self.ui.status]}
+        return self.buttons(running=False) | {self.ui.status: press.said}
 
     def _failed(self) -> dict:
         return self.buttons(running=False) | {self.ui.status: html.status_html("idle", "Nothing was made")}
 
     def _stop(self, request: gr.Request) -> dict:
-        self._presses.get(request.session_hash, Press()).stopped = True
-        return self.buttons(running=False) | self.stopped(request.session_hash)
+        press = self._presses.get(request.session_hash, Press())
+        press.stopped = press.over = True
+        shown = self.stopped(request.session_hash)
+        press.said = shown[self.ui.status]
+        return self.buttons(running=False) | shown

@@ -6,6 +6,7 @@ gets: int16 WAV files (Gradio would normalise floats, and levels must stay true)
 
 import base64
 import io
+import math
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,11 @@ class View:
         offset: seconds at the left edge of the axis.
         autoplay: whether the first track starts at once.
         initial: the track that is heard first.
+        peak: the highest that anything reaches with which the tracks are compared, beside themselves.
+        together: whether they sound at once, so that their sum must fit as well.
+        stretched: whether tracks of different lengths are the same sound, slower or faster, so that one who switches
+            between them stays at the same moment of it.
+        arrives: whether the page scrolls to it, as to the result of a run.
     """
 
     tracks: Sequence[Track]
@@ -52,6 +58,10 @@ class View:
     offset: float = 0.0
     autoplay: bool = False
     initial: int = 0
+    peak: float = 0.0
+    together: bool = False
+    stretched: bool = False
+    arrives: bool = False
 
 
 def scope(
@@ -85,25 +95,49 @@ def scope(
 
 
 def payload(view: View) -> dict:
-    """What `assets/scope.js` gets; the WAV files go to Gradio's cache."""
+    """What `assets/scope.js` gets; the WAV files go to Gradio's cache.
+
+    All tracks are played, and their waveforms drawn, with one gain that keeps the highest peak within full scale.
+    """
     clips = [track.clip for track in view.tracks]
+    gain = playback_gain(clips, view.peak, view.together)
     top_db = plots.loudest_db(clips[0]) if view.top_db is None else view.top_db
     top_hz = max(clip.sample_rate for clip in clips) / 2 if view.top_hz is None else view.top_hz
     return {
         "key": view.key,
-        "tracks": [_track(track, top_db, top_hz) for track in view.tracks],
+        "tracks": [_track(track, gain, top_db, top_hz) for track in view.tracks],
+        "gain_db": round(20 * math.log10(gain), 1),
         "seconds": max(clip.seconds for clip in clips),
         "offset": view.offset,
         "top_db": round(top_db),
         "top_khz": top_hz / 1000,
         "autoplay": view.autoplay,
         "initial": view.initial,
+        "stretched": view.stretched,
+        "arrives": view.arrives,
     }
 
 
-def _track(track: Track, top_db: float, top_hz: float) -> dict:
-    audio = cached(wav_bytes(track.clip), "clip.wav")
-    outline = (plots.outline(track.clip) * 127).round().astype(np.int8)
+def playback_gain(clips: Sequence[Clip], peak: float = 0.0, together: bool = False) -> float:
+    """At most 1: what clips are multiplied by to be played, so that none, nor a `peak`, exceeds full scale.
+
+    Args:
+        together: the clips, of one length, must fit as a sum as well.
+    """
+    peaks = [1.0, peak, *map(peak_of, clips)]
+    if together:
+        peaks.append(float(np.abs(sum(clip.samples for clip in clips)).max(initial=0.0)))
+    return 1 / max(peaks)
+
+
+def peak_of(clip: Clip) -> float:
+    """The largest magnitude of a sample."""
+    return float(np.abs(clip.samples).max(initial=0.0))
+
+
+def _track(track: Track, gain: float, top_db: float, top_hz: float) -> dict:
+    audio = cached(wav_bytes(track.clip, gain), "clip.wav")
+    outline = (plots.outline(track.clip, gain) * 127).round().astype(np.int8)
     image = plots.spectrogram_png(track.clip, top_db=top_db, top_hz=top_hz)
     return {
         "name": track.name,
@@ -114,12 +148,12 @@ def _track(track: Track, top_db: float, top_hz: float) -> dict:
     }
 
 
-def wav_bytes(clip: Clip) -> bytes:
-    """The clip as a 16-bit WAV file at its own level; what exceeds full scale is clipped."""
+def wav_bytes(clip: Clip, gain: float = 1.0) -> bytes:
+    """The clip as a 16-bit WAV file, multiplied by a gain; what exceeds full scale is clipped."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(clip.channels)
         out.setsampwidth(2)
         out.setframerate(clip.sample_rate)
-        out.writeframes((clip.samples.T.clip(-1, 1) * 32767).round().astype("<i2").tobytes())
+        out.writeframes(((gain * clip.samples.T).clip(-1, 1) * 32767).round().astype("<i2").tobytes())
     return file.getvalue()

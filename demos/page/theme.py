@@ -20,7 +20,15 @@ STONE = gr.themes.Color(
     c500="#74767a", c600="#54575c", c700="#3a3d42", c800="#25282c", c900="#1a1c20", c950="#121417",
 )  # fmt: skip
 
-HEAD = '<meta name="theme-color" content="#16181c"><meta name="color-scheme" content="light dark">'
+HEAD = """
+<meta name="theme-color" content="#16181c"><meta name="color-scheme" content="light dark">
+<style>
+@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
+@media (max-width: 720px) {
+  footer button:not(.hidden) { display: flex !important; align-items: center; min-height: 40px; }
+}
+</style>
+"""  # the style is of what stands outside the scope that Gradio gives assets/style.css
 
 
 def css_path() -> Path:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from core.signal.stft import HOP_LENGTH, N_FFT
 from core.tasks.inspection import LEAST_DB, Denoising, Prediction
-from demos.page.plots import AMBER, STEEL
+from demos.page.plots import AMBER, STEEL, note_figure
 
 HIGHEST_FRAMES = 1500  # columns of a curve
 AXIS = {"zeroline": False, "ticks": "", "title_standoff": 4}
@@ -18,6 +18,15 @@ LAYOUT = {
     "plot_bgcolor": "rgba(0,0,0,0)",
     "showlegend": False,
 }
+
+
+def waiting() -> tuple[go.Figure, go.Figure, go.Figure]:
+    """What stands in the places of the three figures before there is a view: what they wait for."""
+    return (
+        note_figure("What the prior expects from moment to moment is drawn here once you look into a sound.", 336),
+        note_figure("How surprised it is over time.", 152),
+        note_figure("And how that changes with the noise.", 152),
+    )
 
 
 def expectation(view: Prediction | Denoising, offset: float = 0.0) -> go.Figure:
@@ -62,7 +71,7 @@ def _probabilities(view: Prediction, offset: float) -> go.Figure:
     shades = (np.sqrt(view.probabilities.T) * 255).round().astype(np.uint8)  # a root, or only certainty is seen
     figure = _figure(336, "time, s", "class")
     figure.add_heatmap(x=times, z=shades, colorscale="inferno", showscale=False, hoverinfo="skip")
-    line = {"color": "#ffffff", "width": 1.5}
+    line = {"color": "rgba(255, 255, 255, 0.75)", "width": 0.75}  # what is expected must be seen beside it
     hover = "class %{y} at %{x:.4f} s<extra></extra>"
     return figure.add_scatter(x=times, y=view.path, line=line, mode="lines", hovertemplate=hover)
 

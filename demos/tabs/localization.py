@@ -1,10 +1,11 @@
 """The localization tab: finds, tracks and separates the voices around a microphone array."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import gradio as gr
+from gradio.components import Component
 
 from core.arrays.geometry import ARRAYS, ArrayGeometry
 from core.errors import InputError
@@ -69,12 +70,28 @@ class LocalizationPanel(Runner):
     def __init__(self, relay: RelayRoutes, live: LiveRoutes, concurrency: dict):
         ui = build(SENTENCE, [example.label for example in EXAMPLES], HOW, _about(AUTOMATIC, ARRAYS[FIRST_ARRAY]))
         super().__init__(ui, TASK)
-        self._input = ArrayPanel(ui, live)
+        self._input = ArrayPanel(ui, live, self)
         self._live_panel = LivePanel(ui, self._input, relay, live, concurrency)
         ChannelPanel(ui, self._input, live)
         described = [ui.prior.change, ui.array.change]
         gr.on(described, self._describe, {ui.prior, ui.array, ui.own}, ui.about, **QUIET)
-        self.wire_buttons(ui.inputs, {ui.polar, ui.stems, ui.compare, ui.metrics, ui.notes, ui.download})
+        self.wire_buttons(ui.inputs)
+
+    @property
+    def results(self) -> set[Component]:
+        ui = self.ui
+        return {ui.polar, ui.beam, ui.stems, ui.compare, ui.metrics, ui.notes, ui.download}
+
+    @property
+    def subject(self) -> Sequence[Component]:
+        ui = self.ui
+        return [ui.kind, ui.voices, ui.t60, ui.noise, ui.loaded, ui.source, ui.array]
+
+    def emptied(self) -> dict:
+        """Of the polar view whoever chooses another input decides: it may be live."""
+        ui = self.ui
+        nothing = dict.fromkeys((ui.beam, ui.stems, ui.compare, ui.download))
+        return nothing | dict.fromkeys((ui.metrics, ui.notes), "")
 
     def forget(self, visitor: str) -> None:
         """Ends the live view and the relay of a visitor who has left."""
@@ -106,7 +123,7 @@ class LocalizationPanel(Runner):
         truth = [path[0] for path in recording.truth.paths] if recording.truth else []
         stems = {f"voice-{number}": voice.clip for number, voice in voices.items()}
         return {
-            ui.status: html.found_html(result),
+            ui.status: html.found_html(result, html.compare_link(self.task) if voices else ""),
             ui.polar: polar.result_view(recording.array, voices, looks, truth, key),
             ui.stems: payload(stems_view(voices, recording, key)) if voices else None,
             ui.compare: payload(comparison_view(voices, recording, key)),

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from html import escape
 from types import SimpleNamespace
 
 import gradio as gr
@@ -47,19 +48,22 @@ def build(concurrency: dict) -> None:
     """Makes the tab in the current Blocks context."""
     ui = _build()
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    shown = [ui.status, ui.scope, ui.heat, ui.time, ui.ladder, ui.about]
-    asked = [ui.loaded, ui.prior, ui.rung, ui.start, ui.at, ui.seed]
+    shown = [ui.status, ui.scope, ui.heat, ui.time, ui.ladder, ui.about, ui.curve]
+    asked = [ui.loaded, ui.prior, ui.rung, ui.start, ui.at, ui.seed, ui.curve]
+    emptied = [ui.status, ui.scope, ui.heat, ui.time, ui.ladder]
     for chip, example in zip(ui.chips, EXAMPLES.items(), strict=True):
-        chip.click(_choose(*example), None, [ui.loaded, ui.prior, ui.start, ui.at], **quiet).then(
+        chip.click(_choose(*example), None, [ui.loaded, ui.prior, ui.start, ui.at, *emptied], **quiet).then(
             _look, asked, shown, **quiet, **concurrency
         )
-    gr.on([ui.door.upload, ui.door.stop_recording], _accept, [ui.door, ui.loaded], [ui.loaded, ui.door], **quiet)
-    triggers = [ui.look.click, ui.rung.release, ui.prior.input]
+    doors = [ui.door.upload, ui.door.stop_recording]
+    gr.on(doors, _open, [ui.door, ui.loaded], [ui.loaded, ui.door, *emptied], **quiet)
+    triggers = [ui.look.click, ui.rung.input, ui.prior.input]
     gr.on(triggers, _look, asked, shown, trigger_mode="always_last", **quiet, **concurrency)
 
 
 def _build() -> SimpleNamespace:
     made = {"chips": layout.build_lead(SENTENCE, list(EXAMPLES)), "loaded": gr.State(None, time_to_live=24 * 3600)}
+    made["curve"] = gr.State(None, time_to_live=24 * 3600)
     names = layout.model_names(kind=PRIOR)
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=4, min_width=320, elem_classes="pane"):
@@ -75,8 +79,8 @@ def _build() -> SimpleNamespace:
                 made["look"] = gr.Button("Look", variant="primary", elem_classes="run")
         with gr.Column(scale=8, min_width=320, elem_classes="pane"):
             made["status"] = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
-            for name in ("heat", "time", "ladder"):
-                made[name] = gr.Plot(show_label=False, container=False, elem_classes="ladder")
+            for name, figure in zip(("heat", "time", "ladder"), inspector_plots.waiting(), strict=True):
+                made[name] = gr.Plot(figure, show_label=False, container=False, elem_classes="ladder")
     made["about"] = layout.build_folds(HOW, layout.about_html(names[0] if names else None))
     return SimpleNamespace(**made)
 
@@ -89,35 +93,53 @@ def _choose(label: str, example: tuple[str, str, float]):
     sound, prior, at = example
 
     def choose():
-        return load(str(SOUNDS / f"{sound}.flac"), label), prior, 0.0, at
+        return load(str(SOUNDS / f"{sound}.flac"), label), prior, 0.0, at, *_emptied()
 
     return choose
 
 
-def _look(loaded: Loaded | None, prior: str, rung: float, start: float, at: float, seed: float):
-    """Yields the view at once, then the curve over the ladder as it grows."""
+def _open(path: str | None, held: Loaded | None):
+    """What the door lets in; pictures of anything else go."""
+    loaded, door = accept(path, held)
+    unchanged = not path or loaded is held
+    return loaded, door, *([gr.skip()] * 5 if unchanged else _emptied())
+
+
+def _emptied() -> tuple:
+    """Status, player and pictures before there is anything to see."""
+    return html.status_html("idle", "Ready"), None, *inspector_plots.waiting()
+
+
+def _look(loaded: Loaded | None, prior: str, rung: float, start: float, at: float, seed: float, known: tuple | None):
+    """Yields the view at once, then the curve over the ladder as it grows.
+
+    Args:
+        known: the last curve that was finished, and what it is of: a move along the ladder leaves it as it is.
+    """
     try:
         source = read_source(loaded, start, LONGEST_SECONDS, None)
         seed = min(max(int(seed or 0), 0), LARGEST_SEED)
         rung = min(int(rung), len(rungs(prior)))
         view = inspect(source.clip, prior, rung, start=max((at or 0.0) - source.start, 0.0), seed=seed)
-        curve: list[tuple[float, float]] = []
+        subject = (loaded, prior, start, seed)
+        curve: list[tuple[float, float]] = list(known[1]) if known and known[0] == subject else []
         pictures = [inspector_plots.expectation(view, source.start), inspector_plots.over_time(view, source.start)]
         scope_value = payload(View(_tracks(view), uuid.uuid4().hex, offset=source.start))
         about = layout.about_html(prior)
         ladder = inspector_plots.over_ladder(curve, view)
-        yield _status(view, "running"), scope_value, *pictures, ladder, about
-        for point in over_levels(source.clip, prior, seed=seed):
+        yield _status(view, loaded.name, "running"), scope_value, *pictures, ladder, about, gr.skip()
+        for point in () if curve else over_levels(source.clip, prior, seed=seed):
             curve.append(point)
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), inspector_plots.over_ladder(curve, view), gr.skip()
-        yield _status(view, "done"), *(gr.skip(),) * 5
+            ladder = inspector_plots.over_ladder(curve, view)
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), ladder, gr.skip(), gr.skip()
+        yield _status(view, loaded.name, "done"), *(gr.skip(),) * 5, (subject, curve)
     except InputError as error:
         warn(str(error))
-        yield html.status_html("idle", "Nothing to show"), *(gr.skip(),) * 5
+        yield html.status_html("idle", "Nothing to show"), *(gr.skip(),) * 6
     except Exception:
         log.exception("inspection failed")
         warn(APOLOGY)
-        yield html.status_html("idle", "Nothing to show"), *(gr.skip(),) * 5
+        yield html.status_html("idle", "Nothing to show"), *(gr.skip(),) * 6
 
 
 def _tracks(view) -> list[Track]:
@@ -125,7 +147,7 @@ def _tracks(view) -> list[Track]:
     return tracks if isinstance(view, Prediction) else [*tracks, Track("Estimate", view.estimate)]
 
 
-def _status(view, state: str) -> str:
+def _status(view, name: str, state: str) -> str:
     unit = f"{view.figure:.2f} bits a sample" if isinstance(view, Prediction) else f"error {view.figure:.1f} dB"
-    text = f"<b>{unit}</b><span>noise {view.level:.3g}</span>"
+    text = f"<b>{unit}</b><span>noise {view.level:.3g}</span><span>{escape(name)}</span>"
     return html.status_html(state, text, float(state == "done"))

@@ -1,15 +1,17 @@
 """The separation tab: takes a mixture apart, or mixes two sounds first so that the truth is known."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import gradio as gr
+from gradio.components import Component
 
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.mixing import mix
-from core.tasks.progress import Result, Sounds
+from core.tasks.progress import Progress, Result, Sounds
 from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
 from demos.page import html, layout, plots
 from demos.page.downloads import stems_archive
@@ -17,7 +19,7 @@ from demos.page.examples import SOUNDS
 from demos.page.history import Histories, RunHistory
 from demos.page.panel import Panel, accept
 from demos.page.scope import Track, View, payload, scope
-from demos.page.source import DEFAULT_PART_SECONDS, Loaded, load, read_source
+from demos.page.source import DEFAULT_PART_SECONDS, load, read_source
 from demos.page.toasts import warn
 
 TITLE = "Separation"
@@ -84,16 +86,72 @@ class SeparationPanel(Panel):
 
     def _wire_input(self) -> None:
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
-        chosen = [ui.kind, ui.first, ui.second, ui.length, ui.second_door, ui.level, ui.scope, ui.caption]
+        shown = {ui.scope, ui.caption} | self.outdated
+        chosen = {ui.kind, ui.first, ui.second, ui.length, ui.second_door, ui.level}
         for chip, example in zip(ui.chips, EXAMPLES, strict=True):
-            chip.click(_choose(example), None, chosen, **quiet)
+            chip.click(self._example_loader(example), None, chosen | shown, **quiet)
         ui.kind.change(_show_kind, ui.kind, [ui.second_door, ui.level], **quiet)
-        preview = [ui.kind, ui.first, ui.second, ui.level]
+        preview = {ui.kind, ui.first, ui.second, ui.level}
         for door, held in ((ui.door, ui.first), (ui.second_door, ui.second)):
-            loaded = gr.on([door.upload, door.stop_recording], accept, [door, held], [held, door], **quiet)
-            loaded.then(_preview, preview, [ui.scope, ui.caption], **quiet)
-        gr.on([ui.kind.input, ui.level.release], _preview, preview, [ui.scope, ui.caption], **quiet)
+            let_in = self._acceptor(door, held)
+            gr.on([door.upload, door.stop_recording], let_in, preview | {door}, shown | {held, door}, **quiet)
+        changed = [ui.kind.input, ui.level.input]
+        gr.on(changed, self._preview, preview, shown, trigger_mode="always_last", **quiet)
         gr.on([prior.change for prior in ui.priors], _about, ui.priors, ui.about, **quiet)
+
+    @property
+    def subject(self) -> Sequence[Component]:
+        return [self.ui.kind, self.ui.first, self.ui.second, self.ui.level]
+
+    def _example_loader(self, example: MixtureExample):
+        def choose(request: gr.Request) -> dict:
+            ui = self.ui
+            held = [load(str(SOUNDS / f"{sound}.flac"), sound) for sound in example.sounds]
+            first, second = held[0], held[1] if len(held) > 1 else None
+            kind = SOURCES if second else MIXTURE
+            chosen = {ui.kind: kind, ui.first: first, ui.second: second, ui.level: example.level_db}
+            shown = self._preview(chosen, request, autoplay=True)
+            door, _ = _show_kind(kind)
+            level = gr.Slider(value=example.level_db, visible=kind == SOURCES)
+            length = round(min(loaded.seconds for loaded in held), 3)
+            return shown | chosen | {ui.length: length, ui.second_door: door, ui.level: level}
+
+        return choose
+
+    def _acceptor(self, door: gr.Audio, held: gr.State):
+        def let_in(values: dict, request: gr.Request) -> dict:
+            loaded, emptied = accept(values[door], values[held])
+            if not values[door] or loaded is values[held]:
+                return {door: emptied}
+            values = values | {held: loaded}
+            taken = self.forget_results(request.session_hash, values) | {held: loaded, door: None}
+            return taken | self._preview(values, request)
+
+        return let_in
+
+    def _preview(self, values: dict, request: gr.Request, autoplay: bool = False) -> dict:
+        """What stands to be taken apart, and its caption; results of anything else are forgotten."""
+        ui = self.ui
+        first, second, level = values[ui.first], values[ui.second], values[ui.level]
+        mixed = values[ui.kind] == SOURCES
+        if first is None or (mixed and second is None):
+            return {ui.scope: gr.skip()}
+        part = {"start": 0.0, "length": min(first.seconds, DEFAULT_PART_SECONDS), "reference": None}
+        try:
+            clip = read_source(first, **part).clip
+            tracks, name = [Track("Mixture", clip)], first.name
+            if mixed:
+                part["length"] = min(second.seconds, DEFAULT_PART_SECONDS)
+                clip, sources, _ = mix([clip, read_source(second, **part).clip], [level])
+                name = f"{first.name} + {second.name}"
+                named = zip(("First", "Second"), sources, strict=True)
+                tracks = [Track("Mixture", clip), *(Track(n, c) for n, c in named)]
+        except InputError as error:
+            warn(str(error))
+            return {ui.scope: gr.skip()}
+        shown = payload(View(tracks, uuid.uuid4().hex, autoplay=autoplay))
+        caption = html.caption_html(name, clip.seconds, clip)
+        return self.forget_results(request.session_hash, values) | {ui.scope: shown, ui.caption: caption}
 
     # ---- run ---------------------------------------------------------------------------------------------------
 
@@ -114,26 +172,37 @@ class SeparationPanel(Panel):
             references=truths,
         )
         history = RunHistory(uuid.uuid4().hex, plots.loudest_db(mixture), offset, chain=values[ui.heard] == CHAINS)
-        return run, history, (values[ui.first].name, notes)
+        return run, history, (values[ui.first].name, notes, mixture)
 
     def show(self, sounds: Sounds, chains: Sounds, history: RunHistory) -> dict:
         tracks = [Track(name, clip) for name, clip in (chains if history.chain else sounds).items()]
-        return payload(View(tracks, history.key, history.top_db, offset=history.offset))
+        shared = {"offset": history.offset, "peak": history.peak, "together": True}
+        return payload(View(tracks, history.key, history.top_db, **shared))
 
     def conclude(self, result: Result, history: RunHistory, context) -> dict:
-        ui, (name, notes) = self.ui, context
+        ui, (name, notes, _) = self.ui, context
         tracks = [Track("Mixture", result.observed), *(Track(name, clip) for name, clip in result.sounds.items())]
         tracks += [Track(f"{name}, truth", clip) for name, clip in result.truths.items()]
-        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1)
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, arrives=True)
         misses = result.report["misses_mixture_by"]
         adds_up = f"Together the stems miss the mixture by at most {misses:.1g} of full scale."
         return {
-            ui.status: html.result_html(result),
+            ui.status: html.result_html(result, html.compare_link(self.task)),
             ui.compare: payload(view),
             ui.metrics: html.separation_html(result),
             ui.notes: html.notes_html(dict.fromkeys((*notes, *result.notes, adds_up))),
             ui.download: stems_archive(result.sounds, name, self.task),
         }
+
+    def so_far(self, progress: Progress, history: RunHistory) -> dict:
+        name, _, mixture = history.context
+        tracks = [
+            Track("Mixture", mixture),
+            *(Track(f"{stem}, so far", clip) for stem, clip in progress.sounds.items()),
+        ]
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1)
+        archive = stems_archive(progress.sounds, name, f"{self.task}-so-far")
+        return {self.ui.compare: payload(view), self.ui.download: archive}
 
 
 def _build() -> SimpleNamespace:
@@ -143,7 +212,7 @@ def _build() -> SimpleNamespace:
             made |= _build_input()
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
             made |= layout.build_output("stacked")
-    made |= layout.build_comparison("Download stems (ZIP)")
+    made |= layout.build_comparison(TASK, "Download stems (ZIP)")
     made["about"] = layout.build_folds(HOW, _about(*(prior.value for prior in made["priors"])))
     ui = SimpleNamespace(**made)
     settings = {ui.quality, ui.seed, ui.sampler, ui.steps, ui.form, ui.heard, ui.start, ui.length}
@@ -183,41 +252,8 @@ def _build_input() -> dict:
     return made
 
 
-def _choose(example: MixtureExample):
-    def choose():
-        held = [load(str(SOUNDS / f"{sound}.flac"), sound) for sound in example.sounds]
-        first, second = held[0], held[1] if len(held) > 1 else None
-        kind = SOURCES if second else MIXTURE
-        shown = _preview(kind, first, second, example.level_db, autoplay=True)
-        length = round(min(loaded.seconds for loaded in held), 3)
-        door, _ = _show_kind(kind)
-        level = gr.Slider(value=example.level_db, visible=kind == SOURCES)
-        return kind, first, second, length, door, level, *shown
-
-    return choose
-
-
 def _show_kind(kind: str):
     return gr.Audio(visible=kind == SOURCES), gr.Slider(visible=kind == SOURCES)
-
-
-def _preview(kind: str, first: Loaded | None, second: Loaded | None, level: float, autoplay: bool = False):
-    """What stands to be taken apart, and its caption."""
-    if first is None or (kind == SOURCES and second is None):
-        return gr.skip(), gr.skip()
-    part = {"start": 0.0, "length": min(first.seconds, DEFAULT_PART_SECONDS), "reference": None}
-    try:
-        clip = read_source(first, **part).clip
-        tracks, name = [Track("Mixture", clip)], first.name
-        if kind == SOURCES:
-            part["length"] = min(second.seconds, DEFAULT_PART_SECONDS)
-            clip, sources, _ = mix([clip, read_source(second, **part).clip], [level])
-            name = f"{first.name} + {second.name}"
-            tracks = [Track("Mixture", clip), *(Track(n, c) for n, c in zip(("First", "Second"), sources, strict=True))]
-    except InputError as error:
-        warn(str(error))
-        return gr.skip(), gr.skip()
-    return payload(View(tracks, uuid.uuid4().hex, autoplay=autoplay)), html.caption_html(name, clip.seconds, clip)
 
 
 def _read(values: dict, ui: SimpleNamespace) -> tuple[Clip, list[Clip] | None, tuple[str, ...], float]:

@@ -55,6 +55,13 @@ section 4.1. D. Griffin, J. Lim: *Signal estimation from modified short-time Fou
 """
 
 
+ASKED, HEARD = "Asked for", "Heard"
+WAITING = {
+    ASKED: "What Run will play is drawn here once there is a sound.",
+    HEARD: "What the sampler plays is drawn here, step by step.",
+}
+
+
 def _changes(chosen: Mapping) -> dict[str, float]:
     return {
         name: float(chosen[name]) for name in ("stretch", "semitones", "temperature") if chosen.get(name) is not None
@@ -89,8 +96,7 @@ class VocodingPanel(RestorationPanel):
         super().__init__(histories)
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         further, choices = ui.further, [ui.choices["stretch"], ui.choices["semitones"]]
-        fresh = [ui.loaded, ui.scope, ui.door, ui.start, ui.length, ui.reference, ui.caption]
-        further["file"].upload(self._open, [further["file"], ui.prior], [*fresh, *choices], **quiet)
+        further["file"].upload(self._open, [further["file"], ui.prior], self.fresh | set(choices), **quiet)
         changed = [widget.change for widget in (ui.loaded, ui.start, ui.length, ui.prior, *choices)]
         asked = [ui.loaded, ui.start, ui.length, ui.prior, *choices]
         shown = [further["asked"], further["save"]]
@@ -110,7 +116,7 @@ class VocodingPanel(RestorationPanel):
         with gr.Column(elem_classes="pane between"):
             gr.HTML('<h2 class="section">Mel spectrogram</h2>')
             with gr.Row(elem_classes="mels"):
-                made = {"asked": gr.HTML(_figure("Asked for")), "heard": gr.HTML(_figure("Heard"))}
+                made = {"asked": gr.HTML(_figure(ASKED)), "heard": gr.HTML(_figure(HEARD))}
             with gr.Row(elem_classes="actions"):
                 opened = gr.UploadButton("Open a spectrogram file", file_types=list(SUFFIXES), size="md")
                 made |= {"file": opened, "save": gr.DownloadButton("Download the spectrogram", size="md")}
@@ -124,9 +130,12 @@ class VocodingPanel(RestorationPanel):
     def further(self) -> set:
         return {self.ui.further["heard"]}
 
+    def emptied(self) -> dict:
+        return super().emptied() | {self.ui.further["heard"]: _figure(HEARD)}
+
     def besides(self, sounds: Sounds, history: MelHistory) -> dict:
         heard = spectrogram_of(sounds[SOUND], history.front_end)
-        return {self.ui.further["heard"]: _figure("Heard", heard)}
+        return {self.ui.further["heard"]: _figure(HEARD, heard)}
 
     def start(self, values: dict):
         ui, loaded = self.ui, values[self.ui.loaded]
@@ -141,20 +150,21 @@ class VocodingPanel(RestorationPanel):
         history = MelHistory(uuid.uuid4().hex, None, start, front_end=spectrogram.front_end)
         path = values[ui.reference]
         reference = read_clip(path, start=start, length=length).clip if path else None
-        return vocode(spectrogram, settings=settings, reference=reference, **changes), history, ((), loaded)
+        return vocode(spectrogram, settings=settings, reference=reference, **changes), history, (loaded, None)
 
-    def _open(self, path: str | None, prior: str):
+    def _open(self, path: str | None, prior: str, request: gr.Request) -> dict:
         """A spectrogram file, checked for the prior that is chosen."""
         try:
             spectrogram = read_spectrogram(Path(path), front_end_for(Settings(prior=prior)))
         except InputError as error:
             warn(str(error))
-            return (gr.skip(),) * 9
+            return {self.ui.door: gr.skip()}
         loaded = Loaded(path, Path(path).name, spectrogram.seconds)
         length = round(min(loaded.seconds, DEFAULT_PART_SECONDS), 3)
         silent = gr.update(value=None, part=None)  # there is no sound of it yet
         caption = _caption(loaded.name, spectrogram)
-        return loaded, silent, None, 0.0, length, None, caption, 1.0, 0  # as it is in the file
+        unchanged = {self.ui.choices["stretch"]: 1.0, self.ui.choices["semitones"]: 0}  # as it is in the file
+        return self.fresh_input(loaded, request, length=length, scope=silent, caption=caption) | unchanged
 
     def _asked(self, loaded: Loaded | None, start, length, prior: str | None, stretch: float, semitones: float):
         """The picture of what Run would play, and its file; nothing while something is half typed."""
@@ -169,7 +179,7 @@ class VocodingPanel(RestorationPanel):
             spectrogram = wanted_spectrogram(source, front_end, stretch, semitones)
         except InputError:
             return gr.skip(), gr.skip()
-        return _figure("Asked for", spectrogram), spectrogram_file(spectrogram, loaded.name)
+        return _figure(ASKED, spectrogram), spectrogram_file(spectrogram, loaded.name)
 
 
 def _is_spectrogram(loaded: Loaded | None) -> bool:
@@ -178,7 +188,8 @@ def _is_spectrogram(loaded: Loaded | None) -> bool:
 
 def _figure(name: str, spectrogram: MelSpectrogram | None = None) -> str:
     if spectrogram is None:
-        return f'<figure class="mel"><figcaption><b>{name}</b></figcaption><div class="mel-well"></div></figure>'
+        well = f'<div class="mel-well"><p>{WAITING[name]}</p></div>'
+        return f'<figure class="mel"><figcaption><b>{name}</b></figcaption>{well}</figure>'
     picture = base64.b64encode(plots.mel_png(spectrogram.decades)).decode()
     facts = f"{html.seconds_text(spectrogram.seconds)}, {spectrogram.front_end.bands} bands"
     caption = f"<figcaption><b>{name}</b><span>{facts}</span></figcaption>"

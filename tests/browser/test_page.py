@@ -74,7 +74,8 @@ def test_an_example_runs_from_click_to_download(visit, artifacts):
     tracks = tab.compare.locator(".scope-tracks button").all_text_contents()
     assert tracks == ["Input", "Result", "Spline", "Spline + noise", "Truth"]
     assert tab.compare.get_attribute("data-track") == "Result"
-    assert tab.root.locator("table.metrics tbody tr").count() == 3
+    rows = tab.root.locator("table.metrics tbody th").all_text_contents()
+    assert rows == ["Input", "Result", "Spline", "Spline + noise"]
     page.screenshot(path=artifacts / "super-resolution.png", full_page=True)
     with page.expect_download() as download:
         tab.root.get_by_role("button", name="Download WAV").click()
@@ -92,6 +93,13 @@ def test_iterates_can_be_scrubbed_and_tracks_switched(visit):
     tab.finished()
     before = tab.updates()
     slider = tab.root.locator(".scrubber input[type=number]")
+    slider.fill("1")
+    slider.press("Enter")
+    tab.status.get_by_text("First estimate").wait_for()
+    slider.fill("7")
+    slider.press("Enter")
+    tab.status.get_by_text("Done in").wait_for()
+    before = tab.updates()
     slider.fill("1")
     slider.press("Enter")
     tab.status.get_by_text("First estimate").wait_for()
@@ -122,10 +130,67 @@ def test_stop_stops_and_inputs_are_kept(visit):
     assert tab.root.locator(".status.stopped").is_visible(), "and the line goes on saying so"
     assert tab.root.get_by_label("Seed").input_value() == "11"
     assert tab.root.locator(".scrubber").is_visible(), "what there was can be scrubbed"
+    assert tab.compare.locator(".scope-tracks button").all_text_contents() == ["Your sound", "So far", "Truth"]
+    with tab.page.expect_download() as download:
+        tab.root.get_by_role("button", name="Download WAV").click()
+    assert soundfile.info(download.value.path()).duration == 7
     tab.set("Steps", "4")
     tab.set(LENGTH, "1")
     tab.run.click()
     tab.finished()
+
+
+IN_VIEW = "e => { const box = e.getBoundingClientRect(); return box.top < innerHeight - 100 && box.bottom > 100; }"
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_the_comparison_comes_into_view_or_a_link_leads_there(visit, motion):
+    page = visit(viewport={"width": 1440, "height": 700}, reduced_motion=motion)
+    tab = Tab(page, "Declipping")
+    tab.choose("Overloaded piano")
+    tab.set(LENGTH, "1")
+    tab.set("Steps", "2")
+    tab.run.click()
+    stood = page.evaluate("scrollY")
+    tab.finished()
+    if motion == "reduce":
+        time.sleep(1.0)
+        assert page.evaluate("scrollY") == stood, "nothing moves by itself"
+        tab.status.get_by_role("link", name="Compare").click()
+    tab.wait(IN_VIEW, tab.compare)
+
+
+def test_another_sound_takes_results_away_and_ends_the_run(visit):
+    tab = Tab(visit(), "Declipping")
+    tab.choose("Overloaded piano")
+    tab.set(LENGTH, "1")
+    tab.set("Steps", "2")
+    tab.run.click()
+    tab.finished()
+    door = tab.root.locator(".door input[type=file]").first
+    door.set_input_files({"name": "mine.wav", "mimeType": "audio/wav", "buffer": wav(1.0)})
+    tab.root.locator(".caption-line b", has_text="mine.wav").wait_for()
+    tab.root.locator(".status.idle").wait_for()
+    assert tab.root.locator(".after").is_hidden() and "filled" not in tab.live.get_attribute("class")
+    tab.choose("Overloaded piano")
+    tab.set("Steps", "5000")
+    tab.run.click()
+    tab.wait("e => e.classList.contains('filled')", tab.live)
+    door.set_input_files({"name": "mine.wav", "mimeType": "audio/wav", "buffer": wav(1.0)})
+    tab.root.locator(".status.idle").wait_for()
+    time.sleep(1.5)
+    assert tab.root.locator(".status.idle").is_visible() and "filled" not in tab.live.get_attribute("class")
+    assert tab.run.is_enabled()
+
+
+def test_peaks_over_full_scale_are_played_quieter_and_the_page_says_so(visit):
+    tab, file = Tab(visit()), io.BytesIO()
+    tone = 1.78 * np.sin(np.arange(16000) / 9)
+    soundfile.write(file, tone, 16000, format="WAV", subtype="FLOAT")
+    door = tab.root.locator(".door input[type=file]").first
+    door.set_input_files({"name": "hot.wav", "mimeType": "audio/wav", "buffer": file.getvalue()})
+    tab.root.locator(".caption-line b", has_text="hot.wav").wait_for()
+    tab.input.get_by_text("played 5 dB quieter").wait_for()
 
 
 def test_a_wrong_file_gets_one_sentence_and_nothing_is_lost(visit):
@@ -209,6 +274,50 @@ def test_a_recording_becomes_the_input(visit):
     door.get_by_role("button", name="Stop", exact=True).click()
     tab.wait("e => e.classList.contains('filled')", tab.input)
     assert "kHz" in tab.root.locator(".caption-line span").inner_text()
+
+
+TABS = ("Super-resolution", "Inpainting", "Declipping", "Separation", "Vocoding", "Localization", "Prior inspector")
+TOO_SMALL = """[...document.querySelectorAll("button, a, select, fieldset label, [role=tab]")].filter((e) => {
+  const box = e.getBoundingClientRect();
+  return e.checkVisibility() && box.height > 0 && box.height < 40;
+}).map((e) => e.textContent || e.className)"""
+TOO_WIDE = """[...document.querySelectorAll("body *")].filter((e) =>
+  e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.className)"""
+
+
+def test_every_tab_has_one_width(visit):
+    page, widths = visit(), set()
+    for title in TABS:
+        tab = Tab(page, title)
+        widths.add(round(tab.root.bounding_box()["width"]))
+    assert widths == {1232}
+
+
+def test_what_is_touched_on_a_phone_is_large_enough_and_all_of_it_is_there(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    for title in TABS:
+        assert page.get_by_role("tab", name=title).is_visible()
+        Tab(page, title)
+        page.wait_for_timeout(300)
+        assert page.evaluate(TOO_SMALL) == [] and page.evaluate(TOO_WIDE) == [], title
+    for name in ("Use via API", "Settings"):
+        assert page.locator("footer").get_by_text(name).is_visible()
+
+
+def test_the_ladder_waits_in_words_and_has_ticks_from_the_first_update_on(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    tab = Tab(page, "Declipping")
+    ladder = tab.root.locator(".ladder")
+    ladder.get_by_text("The noise ladder is drawn here").wait_for()
+    assert ladder.locator(".gridlayer path").count() == 0
+    tab.choose("Overloaded piano")
+    tab.set(LENGTH, "1")
+    tab.set("Steps", "1")
+    tab.run.click()
+    tab.finished()
+    ladder.locator(".xtick text").first.wait_for()
+    assert ladder.locator(".xtick text").count() >= 2 and ladder.locator(".ytick text").count() >= 2
+    assert not ladder.locator(".modebar").is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -42,6 +42,21 @@ def test_a_spectrogram_is_seen_played_taken_along_and_opened(visit, artifacts):
     assert page.faults == [] and page.foreign == []
 
 
+def test_a_switch_keeps_the_moment_under_stretched_time(visit):
+    tab = ready(visit())
+    tab.run.click()
+    tab.finished()
+    result, given = (tab.compare.get_by_role("button", name=name, exact=True) for name in ("Result", "Input"))
+    box = tab.compare.locator("canvas").bounding_box()
+    tab.compare.locator("canvas").click(position={"x": 36 + 0.5 * (box["width"] - 44), "y": 40})
+    time = tab.compare.locator(".scope-time")
+    assert time.inner_text() == "1.0 / 2.0 s"
+    given.click()
+    assert time.inner_text() == "0.5 / 2.0 s", "the input takes half as long"
+    result.click()
+    assert time.inner_text() == "1.0 / 2.0 s"
+
+
 def test_a_file_that_is_no_spectrogram_gets_a_sentence(visit, tmp_path):
     tab = ready(visit())
     np.save(tmp_path / "trap.npy", np.array([object()]))  # objects are written as a pickle

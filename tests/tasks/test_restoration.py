@@ -11,7 +11,7 @@ from core import zoo
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.files import read_clip
-from core.signal.metrics import sdr_db
+from core.signal.metrics import psnr_db, sdr_db
 from core.tasks.blocks import split_blocks
 from core.tasks.declipping import declip, find_rails
 from core.tasks.inpainting import inpaint, join_gaps
@@ -258,6 +258,16 @@ def test_a_silent_channel_stays_silent(settings):
     clip = Clip(np.stack([chord().samples[0], np.zeros(16000)]), 16000)
     result = finish(inpaint(clip, [(0.4, 0.5)], settings=settings, reference=clip))
     assert not result.clip.samples[1].any() and result.metrics["psnr_db"] is not None
+
+
+def test_the_input_is_measured_where_it_differs_from_the_truth(settings):
+    truth = chord()
+    result = finish(inpaint(truth, [(0.4, 0.5)], settings=settings, reference=truth))
+    expected = psnr_db(truth.samples[0], np.where(np.arange(16000) // 1600 == 4, 0, truth.samples[0]))
+    assert result.observed_figures["psnr_db"] == pytest.approx(expected, abs=2e-3)
+    assert finish(inpaint(truth, [(0.4, 0.5)], settings=settings)).observed_figures == {}
+    whole = Clip(truth.samples * 0.5, 16000)
+    assert finish(declip(whole, 0.9, settings=settings, reference=whole)).observed_figures == {}, "it is the truth"
 
 
 def test_same_seed_same_audio(settings):

@@ -1,6 +1,7 @@
 """What the page says."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,8 +46,27 @@ def test_metrics_have_units_and_the_best_is_marked():
     assert re.findall(r'<td class="best">([\d.]+)', shown) == ["30.0", "4.0"]
 
 
+def test_the_input_has_a_row_where_it_can_be_measured():
+    made = result({"psnr_db": 30.0}, {})
+    assert "<th>Input</th>" not in html.metrics_html(made)
+    measured = html.metrics_html(replace(made, observed_figures={"psnr_db": 12.5}))
+    assert measured.index("<th>Input</th>") < measured.index("12.5") < measured.index("<th>Result</th>")
+
+
 def test_no_truth_no_table():
     assert "no truth" in html.metrics_html(result({"psnr_db": None}, {"spline": {"psnr_db": None}}))
+
+
+@pytest.mark.parametrize(
+    ("degrees", "text"), [(44.46, "45°"), (44.44, "44°"), (44.5, "45°"), (45.5, "46°"), (359.46, "0°"), (0.0, "0°")]
+)
+def test_an_angle_is_one_number_wherever_it_stands(degrees, text):
+    """The picture is sent 44.5 for 44.46 and rounds it up, as JavaScript does."""
+    assert html.degrees_text(np.deg2rad(degrees)) == text
+
+
+def test_a_level_is_one_number_wherever_it_stands():
+    assert html.level_text(-17.5) == "\N{MINUS SIGN}17 dB" and html.level_text(-17.46) == "\N{MINUS SIGN}17 dB"
 
 
 def test_names_are_escaped():

@@ -81,5 +81,15 @@ def test_ladder_shows_log_probability_where_the_model_has_one():
     assert min(figure.data[0].x) > 0, "a level of zero has no place on a logarithm"
 
 
-def test_an_empty_ladder_has_axes_and_no_curves():
-    assert not plots.ladder_figure([], [], []).data
+@pytest.mark.parametrize("residual", [0.02, 0.0])
+def test_one_update_has_axes_of_a_decade(residual):
+    figure = plots.ladder_figure([0.3], [residual], [None])
+    for axis, value in ((figure.layout.xaxis, 0.3), (figure.layout.yaxis, residual or 1.0)):
+        low, high = axis.autorangeoptions.include
+        assert high / low == pytest.approx(10) and low < value < high
+
+
+def test_an_empty_ladder_is_a_sentence_and_no_grid():
+    figure = plots.ladder_figure([], [], [])
+    assert not figure.data and not figure.layout.xaxis.visible and not figure.layout.yaxis.visible
+    assert "noise ladder" in figure.layout.annotations[0].text.replace("<br>", " ")

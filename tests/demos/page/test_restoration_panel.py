@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
 
 import gradio as gr
@@ -10,11 +11,17 @@ import pytest
 import soundfile
 
 from core.errors import InputError
+from core.signal.clip import Clip
+from core.tasks.progress import SOUND, Progress, Result
+from core.types import Iterate
 from demos.page import runner, worker
 from demos.page.history import Histories
 from demos.page.runner import APOLOGY, TOO_LARGE
 from demos.page.source import load
+from demos.tabs.declipping import DeclippingPanel
+from demos.tabs.inpainting import InpaintingPanel
 from demos.tabs.super_resolution import SuperResolutionPanel
+from demos.tabs.vocoding import VocodingPanel
 
 ANNA = SimpleNamespace(session_hash="anna")
 
@@ -28,17 +35,29 @@ def said(monkeypatch) -> list[str]:
 
 
 @pytest.fixture
-def run(tmp_path):
-    """Runs a job that starts like `start`; returns all updates as {widget: value}, and the widgets."""
+def begun(tmp_path, monkeypatch):
+    """Begins a job that starts like `start`; returns the generator of its updates as {widget: value}, and its panel."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
 
-    def run_with(start):
+    def begin_with(start):
         with gr.Blocks(), gr.Tabs(), gr.Tab("job"):
             panel = type("Job", (SuperResolutionPanel,), {"begin": staticmethod(start)})(Histories())
         path = tmp_path / "tone.wav"
         soundfile.write(path, 0.1 * np.sin(np.arange(8000) / 9), 16000)
         values = {widget: widget.value for widget in panel.ui.inputs}
         values |= {panel.ui.loaded: load(str(path)), panel.ui.prior: "piano-16k", panel.ui.length: 0.5}
-        return list(panel._perform(values, "session")), panel.ui
+        return panel._perform(values, ANNA.session_hash), panel
+
+    return begin_with
+
+
+@pytest.fixture
+def run(begun):
+    """As `begun`, to the end: all updates, and the widgets."""
+
+    def run_with(start):
+        updates, panel = begun(start)
+        return list(updates), panel.ui
 
     return run_with
 
@@ -114,6 +133,101 @@ def finished(coroutine):
     """In a thread of its own: the browser's driver may keep a loop in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
+
+
+def climbing(source, settings, chosen):
+    """Three updates, each with a louder estimate, then the result."""
+    for step in range(3):
+        iterate = Iterate(None, None, 0.1, step, 2, None, 0.01)
+        sounds = partial(dict, result=Clip(np.full((1, 8000), 0.1 * (step + 1)), 16000))
+        yield Progress(step, 2 - step, iterate, make_sounds=sounds, make_chains=sounds)
+    report = {"seconds": 2.0, "prior": "tiny", "score_evaluations": 2, "seed": 0}
+    report |= {"metrics": {}, "baselines": {}}
+    yield Result({SOUND: source.clip}, source.clip, report)
+
+
+def test_the_best_iterate_so_far_is_compared_and_taken_along_after_stop(begun):
+    updates, panel = begun(climbing)
+    _, first, last = (next(updates) for _ in range(3))
+    assert first[panel.ui.compare] is None and panel.ui.compare not in last, "what comes late takes nothing away"
+    shown = panel._stop(ANNA)
+    tracks = shown[panel.ui.compare]["value"]["tracks"]
+    assert [track["name"] for track in tracks] == ["Your sound", "So far"]
+    samples, rate = soundfile.read(shown[panel.ui.download])
+    assert rate == 16000 and samples == pytest.approx(0.3, abs=1e-6)
+    assert "step 2 of 2" in shown[panel.ui.status] and "stopped" in shown[panel.ui.notes]
+    assert panel._scrub(2, ANNA)[panel.ui.status] != shown[panel.ui.status]
+    assert panel._scrub(3, ANNA)[panel.ui.status] == shown[panel.ui.status], "the end of what there is"
+
+
+def test_stop_before_the_first_iterate_leaves_the_last_result(begun):
+    updates, panel = begun(climbing)
+    list(updates)
+    panel._begin(ANNA)
+    shown = panel._stop(ANNA)
+    assert "Stopped" in shown[panel.ui.status] and panel.ui.compare not in shown
+
+
+def test_the_scrubber_s_end_says_again_how_the_run_ended(begun):
+    updates, panel = begun(climbing)
+    *_, last = updates
+    said = last[panel.ui.status]
+    assert "Done in 2.0 s" in said and 'href="#results-of-super-resolve"' in said
+    assert "Step 1 of 2" in panel._scrub(2, ANNA)[panel.ui.status]
+    assert panel._scrub(3, ANNA)[panel.ui.status] == said
+
+
+@pytest.mark.parametrize("kind", [SuperResolutionPanel, InpaintingPanel, DeclippingPanel, VocodingPanel])
+def test_another_sound_takes_the_results_of_the_last_one_away(kind, tmp_path, monkeypatch, said):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with gr.Blocks(), gr.Tabs(), gr.Tab("job"):
+        panel = kind(Histories(), {})
+    soundfile.write(tmp_path / "tone.wav", 0.1 * np.sin(np.arange(8000) / 9), 16000)
+    (tmp_path / "words.wav").write_bytes(b"these are words, not audio")
+    for shown in (panel._load_own(str(tmp_path / "tone.wav"), ANNA), panel._example_loader(panel.examples[0])(ANNA)):
+        assert panel.results <= set(shown)
+        assert not any(shown[widget] for widget in (panel.ui.compare, panel.ui.metrics, panel.ui.download))
+        assert shown[panel.ui.monitor] is None and not shown[panel.ui.ladder].data
+        assert "Ready" in shown[panel.ui.status] and shown[panel.ui.run].interactive
+    assert set(panel._load_own(str(tmp_path / "words.wav"), ANNA)) == {panel.ui.door}, (
+        "a refused file takes nothing away"
+    )
+    assert len(said) == 1
+
+
+def test_a_run_of_the_last_sound_ends_and_what_it_showed_last_is_taken_away():
+    with gr.Blocks():
+        panel = SuperResolutionPanel(Histories(), {})
+
+    def perform(values, session):
+        yield {"first": 1}
+        panel.forget_results(session, {panel.ui.loaded: "another"})
+        yield {"second": 2}
+
+    panel._perform = perform
+    panel._begin(ANNA)
+
+    async def shown() -> list:
+        return [update async for update in panel._run({panel.ui.loaded: "one"}, ANNA)]
+
+    first, last = finished(shown())
+    assert first == {"first": 1} and "Ready" in last[panel.ui.status] and last[panel.ui.compare] is None
+
+
+@pytest.mark.parametrize(("works_on", "goes_on"), [("chosen", True), ("the last one", False)])
+def test_a_run_that_begins_while_a_sound_is_chosen_goes_on_if_it_is_of_that_sound(works_on, goes_on):
+    """Both events are under way at once: which of them the server sees first says nothing."""
+    with gr.Blocks():
+        panel = SuperResolutionPanel(Histories(), {})
+    panel._perform = lambda values, session: ({"first": n} for n in (1,))
+    panel._begin(ANNA)
+    assert panel.ui.run not in panel.forget_results("anna", {panel.ui.loaded: "chosen"}), "whose buttons are not known"
+
+    async def shown() -> list:
+        return [update async for update in panel._run({panel.ui.loaded: works_on}, ANNA)]
+
+    (update,) = finished(shown())
+    assert update == {"first": 1} if goes_on else update[panel.ui.run].interactive
 
 
 def test_nothing_is_shown_after_stop():

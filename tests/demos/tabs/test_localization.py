@@ -169,6 +169,34 @@ def seen_from(host: str, headers: dict) -> SimpleNamespace:
     return SimpleNamespace(client=SimpleNamespace(host=host), headers=headers)
 
 
+def test_another_input_takes_the_results_of_the_last_one_away(panel, tmp_path):
+    ui, chosen = panel.ui, panel._input
+    soundfile.write(tmp_path / "four.wav", np.zeros((RATE, 4)), RATE)
+    moved = SimpleNamespace(voices=[{"x": 1.0, "y": 1.0, "sound": "speech"}])
+    changes = [
+        chosen._example_loader(EXAMPLES[2])(values(panel), VISITOR),
+        chosen._choose_kind(values(panel, kind=LIVE), VISITOR),
+        chosen._choose_array(values(panel, array="circle-6"), VISITOR),
+        chosen._edit(values(panel), moved, VISITOR),
+        chosen._rearrange(values(panel, noise="Loud"), VISITOR),
+        chosen._load_own(values(panel, kind=RECORDING) | {ui.upload_area: str(tmp_path / "four.wav")}, VISITOR),
+        panel._live_panel._refresh_sources(values(panel, kind=LIVE), VISITOR),
+    ]
+    assert all(shown[ui.polar]["kind"] == "rest" for shown in changes[:-1])
+    for shown in changes:
+        assert panel.results - {ui.polar} <= set(shown)
+        assert not any(shown[widget] for widget in (ui.stems, ui.compare, ui.beam, ui.metrics, ui.download, ui.checked))
+        assert "Ready" in shown[ui.status] and shown[ui.run].interactive
+
+
+def test_who_listens_live_again_has_no_results_of_before(panel):
+    asked = values(panel, kind=LIVE, source=live_sources.SIMULATED)
+    panel._live_panel._start(asked, VISITOR)
+    assert panel.results - {panel.ui.polar} <= set(panel._live_panel._forget_heard(asked, VISITOR))
+    panel._live_panel._start(values(panel), VISITOR)
+    assert not panel.results & set(panel._live_panel._forget_heard(values(panel), VISITOR)), "the room is the same"
+
+
 def test_a_device_that_is_not_offered_cannot_be_asked_for(panel, said, monkeypatch):
     monkeypatch.setenv("RESOUND_DEVICES", "0")
     panel._live_panel._start(values(panel, kind=LIVE, source="hw:0"), VISITOR)

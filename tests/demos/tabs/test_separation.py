@@ -1,0 +1,51 @@
+"""The separation tab without a browser: what it shows once other sounds are chosen."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+import soundfile
+
+from demos.page.history import Histories
+from demos.page.source import load
+from demos.tabs.separation import EXAMPLES, MIXTURE, SOURCES, SeparationPanel
+
+ANNA = SimpleNamespace(session_hash="anna")
+
+
+@pytest.fixture
+def panel(own_home, tmp_path, monkeypatch) -> SeparationPanel:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(gr, "Warning", lambda text: None)
+    with gr.Blocks(), gr.Tabs(), gr.Tab("Separation"):
+        return SeparationPanel(Histories(), {})
+
+
+def empty(panel: SeparationPanel, shown: dict) -> bool:
+    """Whether nothing of a run is left on the page."""
+    ui = panel.ui
+    nothing = not any(shown[widget] for widget in (ui.monitor, ui.compare, ui.metrics, ui.notes, ui.download))
+    return nothing and "Ready" in shown[ui.status] and shown[ui.run].interactive
+
+
+def test_another_mixture_takes_the_results_of_the_last_one_away(panel, tmp_path):
+    ui = panel.ui
+    soundfile.write(tmp_path / "tone.wav", 0.1 * np.sin(np.arange(8000) / 9), 16000)
+    tone = load(str(tmp_path / "tone.wav"))
+    held = {ui.kind: SOURCES, ui.first: tone, ui.second: tone, ui.level: 3.0}
+    assert empty(panel, panel._example_loader(EXAMPLES[0])(ANNA))
+    assert empty(panel, panel._preview(held, ANNA)), "another level is another mixture"
+    let_in = panel._acceptor(ui.door, ui.first)
+    alone = held | {ui.second: None, ui.door: str(tmp_path / "tone.wav")}
+    assert empty(panel, let_in(alone, ANNA)), "while its second sound is still missing, too"
+    shown = let_in(alone | {ui.kind: MIXTURE}, ANNA)
+    assert empty(panel, shown) and shown[ui.first] == tone and "tone.wav" in shown[ui.caption]
+
+
+def test_a_refused_file_takes_nothing_away(panel, tmp_path):
+    ui = panel.ui
+    (tmp_path / "words.wav").write_bytes(b"these are words, not audio")
+    let_in = panel._acceptor(ui.door, ui.first)
+    held = {ui.kind: MIXTURE, ui.first: None, ui.second: None, ui.level: 0.0, ui.door: str(tmp_path / "words.wav")}
+    assert let_in(held, ANNA) == {ui.door: None}
