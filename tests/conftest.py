@@ -31,9 +31,12 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True, scope="session")
 def interrupts_are_heard():
-    """Ctrl-C reaches the tests and what they start, in a background job too, which is started with it ignored."""
+    """Ctrl-C reaches the tests and what they start, in a background job too, which is started with it ignored; so does
+    a hangup what they start."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # under nohup: the tests stay deaf, what they start hears
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 
 @pytest.fixture(autouse=True)

@@ -181,7 +181,7 @@ def test_the_scrubber_s_end_says_again_how_the_run_ended(begun):
 def test_another_sound_takes_the_results_of_the_last_one_away(kind, tmp_path, monkeypatch, said):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     with gr.Blocks(), gr.Tabs(), gr.Tab("job"):
-        panel = kind(Histories(), {})
+        panel = kind(Histories())
     soundfile.write(tmp_path / "tone.wav", 0.1 * np.sin(np.arange(8000) / 9), 16000)
     (tmp_path / "words.wav").write_bytes(b"these are words, not audio")
     for shown in (panel._load_own(str(tmp_path / "tone.wav"), ANNA), panel._example_loader(panel.examples[0])(ANNA)):
@@ -197,7 +197,7 @@ def test_another_sound_takes_the_results_of_the_last_one_away(kind, tmp_path, mo
 
 def test_a_run_of_the_last_sound_ends_and_what_it_showed_last_is_taken_away():
     with gr.Blocks():
-        panel = SuperResolutionPanel(Histories(), {})
+        panel = SuperResolutionPanel(Histories())
 
     def perform(values, session):
         yield {"first": 1}
@@ -218,7 +218,7 @@ def test_a_run_of_the_last_sound_ends_and_what_it_showed_last_is_taken_away():
 def test_a_run_that_begins_while_a_sound_is_chosen_goes_on_if_it_is_of_that_sound(works_on, goes_on):
     """Both events are under way at once: which of them the server sees first says nothing."""
     with gr.Blocks():
-        panel = SuperResolutionPanel(Histories(), {})
+        panel = SuperResolutionPanel(Histories())
     panel._perform = lambda values, session: ({"first": n} for n in (1,))
     panel._begin(ANNA)
     assert panel.ui.run not in panel.forget_results("anna", {panel.ui.loaded: "chosen"}), "whose buttons are not known"

@@ -19,7 +19,7 @@ def panel(own_home, tmp_path, monkeypatch) -> SeparationPanel:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     monkeypatch.setattr(gr, "Warning", lambda text: None)
     with gr.Blocks(), gr.Tabs(), gr.Tab("Separation"):
-        return SeparationPanel(Histories(), {})
+        return SeparationPanel(Histories())
 
 
 def empty(panel: SeparationPanel, shown: dict) -> bool:
