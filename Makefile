@@ -1,6 +1,6 @@
 # make app         serves the page on http://$(HOST):$(PORT)
 # make test        runs every test; a part of them: make test ARGS="tests/zoo -x"
-# make test-fast   the same without browser, goldens and commands (the markers of pyproject.toml): about a minute
+# make test-fast   the same without browser, goldens and commands (the markers of pyproject.toml): three to four minutes
 # make lint        checks style, format and the layers of the house
 
 VENV := .venv
