@@ -5,6 +5,7 @@ agrees with both. Tensors are `[batch, *event]` in the prior's own domain (`x`) 
 waveform: samples in [-1, 1], `[batch, frames]`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -99,7 +100,7 @@ class Score:
         return None if self.log_prob is None else self.log_prob.mean().item() / x[0].numel()
 
 
-class Prior:
+class Prior(ABC):
     """What audio sounds like. A prior says here what it can do; the defaults are those of the least able one.
 
     x is `[batch, *event]` in its domain: windows of samples `[batch, frames]`, images
@@ -140,9 +141,9 @@ class Prior:
         """The waveform that x stands for."""
         return self.domain.decode(x)
 
+    @abstractmethod
     def score(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Score:
         """Gradient of the log-density of x = clean + level * noise."""
-        raise NotImplementedError
 
     def denoise(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Tensor:
         """Expected clean x: x + level^2 * gradient (Tweedie)."""
@@ -158,13 +159,13 @@ class AutoregressivePrior(Prior):
 
     autoregressive = True
 
+    @abstractmethod
     def predict(self, x: Tensor, level: float, condition: MelCondition | None = None) -> Tensor:
         """Logits of the clean class of the sample after each of x `[batch, frames]`: `[batch, frames, classes]`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stepwise(self, streams: int = 1) -> StepwiseModel:
         """What it draws clean sound with, step by step; it begins with a `MelCondition`'s mel, where it takes one."""
-        raise NotImplementedError
 
 
 class Observation:

@@ -1,5 +1,6 @@
 """What the training loop asks of an objective. Each one is a file under `objectives/`, registered in its `__init__`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,7 +29,7 @@ class TrainingData(Protocol):
         ...
 
 
-class Objective:
+class Objective(ABC):
     """A loss, figures on held-out examples, and the network that they are for.
 
     A subclass is called with the keys of the recipe's `[objective]` section. It states `architecture` and implements
@@ -60,15 +61,15 @@ class Objective:
             )
         return PackedData(folder, split)
 
+    @abstractmethod
     def build(self, config: dict) -> nn.Module:
         """A fresh network from the recipe's `[model]` section, which also becomes the checkpoint's configuration.
 
         Raises:
             InputError: settings that do not fit each other.
         """
-        raise NotImplementedError
 
-    def prepare(self, model: nn.Module, data: TrainingData, segment: int, generator: Generator) -> None:
+    def prepare(self, model: nn.Module, data: TrainingData, segment: int, generator: Generator) -> None:  # noqa: B027 (a hook)
         """Sets what a fresh network has to know of the training data, such as their mean; by default nothing."""
 
     def initial_state(self, checkpoint: Checkpoint, model: nn.Module, config: dict) -> dict[str, Tensor]:
@@ -81,20 +82,20 @@ class Objective:
         """
         return checkpoint.state
 
+    @abstractmethod
     def loss(self, model: nn.Module, examples: Examples, generator: Generator) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch, and figures to log."""
-        raise NotImplementedError
 
-    def after_update(self, model: nn.Module, step: int) -> None:
+    def after_update(self, model: nn.Module, step: int) -> None:  # noqa: B027 (a hook)
         """Called without gradients after every update, before the weights are averaged; by default does nothing.
 
         Args:
             step: updates so far.
         """
 
+    @abstractmethod
     def validate(self, model: nn.Module, examples: Sequence[Examples], generator: Generator) -> dict[str, float]:
         """Figures of the averaged weights on held-out examples."""
-        raise NotImplementedError
 
     def sounds(self, model: nn.Module, examples: Examples, generator: Generator) -> dict[str, Tensor]:
         """Waveforms for the TensorBoard log, `[frames]` or `[1, frames]`, of a held-out example; by default none."""

@@ -12,7 +12,12 @@ from core.types import Prior
 
 
 class Ladder(Prior):
+    """What a plan looks at, and no network: to plan asks for no score."""
+
     sample_rate, start_level, levels = 16000, 0.03, (0.5, 0.1, 0.002)
+
+    def score(self, x, level, condition=None):
+        raise AssertionError("a plan was made, not drawn from")
 
 
 def plan(settings: Settings, **problem):

@@ -6,14 +6,13 @@ import pytest
 from core.arrays.angles import angular_distance
 from core.arrays.geometry import ARRAYS, ArrayGeometry
 from core.arrays.live.localizer import LiveLocalizer, LiveView
-from core.arrays.live.sources import Clock, RecordingSource, SimulatedSource, SourceStatus
+from core.arrays.live.sources import RecordingSource, SimulatedSource, SourceStatus
 from core.arrays.live.tracker import Tracker
 from core.arrays.scenes.random_scene import RealisticRooms, draw_scene
 from core.arrays.scenes.scene import render
 from core.arrays.spectra import HOP_LENGTH, N_FFT, stft, stft_inside
 from tests.arrays.sounds import RATE, RESPEAKER, speech
-
-AT_ONCE = Clock(lambda: 0.0, lambda seconds: None)
+from tests.clocks import AT_ONCE
 
 
 def simulated(sounds, degrees, array=RESPEAKER, noise=1e-4) -> SimulatedSource:

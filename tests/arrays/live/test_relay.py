@@ -17,23 +17,14 @@ from core.arrays.live.localizer import LiveLocalizer
 from core.arrays.live.relay import Block, Hello, decode_blocks, decode_hello, encode_block, encode_hello
 from core.arrays.live.relay_client import RelayClient
 from core.arrays.live.relay_source import RelaySource
-from core.arrays.live.sources import Clock, RecordingSource
+from core.arrays.live.sources import RecordingSource
 from core.errors import InputError
 from demos.array import relay_routes
 from demos.array.relay_routes import RelayRoutes
 from tests.arrays.sounds import RATE, RESPEAKER, plane_wave, speech
+from tests.clocks import AT_ONCE, Time
 
-AT_ONCE = Clock(lambda: 0.0, lambda seconds: None)
 HELLO = encode_hello(Hello("stream", RESPEAKER))
-
-
-class Time:
-    """A clock that only the test moves."""
-
-    seconds = 0.0
-
-    def now(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from core.arrays.geometry import ARRAYS, circular
-from core.arrays.live.sources import Clock, RecordingSource
+from core.arrays.live.sources import RecordingSource
 from demos.array import channel_check, layout
 from demos.array.channel_panel import ChannelPanel
 from demos.array.input_panel import EXAMPLES, ArrayPanel
 from demos.array.live_routes import LiveRoutes
 from demos.array.live_session import BufferedSource, LiveSession
+from tests.clocks import AT_ONCE
 
-AT_ONCE = Clock(lambda: 0.0, lambda seconds: None)
 VISITOR = SimpleNamespace(session_hash="anna")
 MANY = circular("many", 16, 0.1, sample_rate=48_000)
 

@@ -9,24 +9,14 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from core.arrays.live.sources import Clock, RecordingSource
+from core.arrays.live.sources import RecordingSource
 from core.errors import InputError
 from demos.array import live_routes
 from demos.array.live_routes import LiveRoutes
 from demos.array.live_session import LiveSession
 from demos.array.room import FIRST_VOICES, Arrangement, PlacedVoice, RoomSource
 from tests.arrays.sounds import RATE, RESPEAKER
-
-AT_ONCE = Clock(lambda: 0.0, lambda seconds: None)
-
-
-class Time:
-    """A clock that only the test moves."""
-
-    seconds = 0.0
-
-    def now(self) -> float:
-        return self.seconds
+from tests.clocks import AT_ONCE, Time
 
 
 @pytest.fixture

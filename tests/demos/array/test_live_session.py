@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from core.arrays.geometry import ARRAYS, circular
-from core.arrays.live.sources import Clock, RecordingSource
+from core.arrays.live.sources import RecordingSource
 from core.errors import InputError
 from demos.array import live_session
 from demos.array.live_session import BufferedSource, LiveSession
 from demos.page.runner import APOLOGY
 from tests.arrays.sounds import RATE, RESPEAKER, plane_wave, speech
-
-AT_ONCE = Clock(lambda: 0.0, lambda seconds: None)
+from tests.clocks import AT_ONCE
 
 
 def source(seconds: float = 2.0, degrees: float = 90.0, loop: bool = False) -> RecordingSource:

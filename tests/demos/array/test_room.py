@@ -7,7 +7,6 @@ import pytest
 
 from core.arrays.geometry import ARRAYS
 from core.arrays.live.localizer import LiveLocalizer
-from core.arrays.live.sources import Clock
 from core.errors import InputError
 from demos.array.room import (
     NEAREST_METRES,
@@ -19,8 +18,8 @@ from demos.array.room import (
     read_voices,
     render_room,
 )
+from tests.clocks import AT_ONCE
 
-AT_ONCE = Clock(lambda: 0.0, lambda seconds: None)
 RESPEAKER = ARRAYS["respeaker-4"]
 EAST, NORTH = PlacedVoice(1.5, 0.0, "speech"), PlacedVoice(0.0, 1.5, "speech")
 
