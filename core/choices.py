@@ -9,6 +9,7 @@ from core.errors import InputError
 
 QUALITIES = ("draft", "standard", "fine")
 SAMPLERS = ("diffusion", "langevin", "original")  # the last is PnF's own
+EXTENDER = "extender"  # what super-resolution takes beside them, for sounds whose band ends
 FORMS = ("shared", "exact", "soft")  # of a mixture
 EVIDENCE = ("plain", "lowpass")  # of super-resolution
 METHODS = ("cone", "srp-phat", "music")  # of localization

@@ -77,7 +77,22 @@ class MixtureCondition:
         return MixtureCondition(self.mixture / self.gains[number]) if self.gains else self
 
 
-AnyCondition = Condition | MelCondition | MixtureCondition
+@dataclass(frozen=True)
+class BandCondition:
+    """The band of a sound under its cut-off, for networks that make what lies over it.
+
+    Args:
+        waveform: `[batch, frames]`; what it has over the cut-off is not looked at.
+        cutoff: as shares of half the rate, `[batch]`.
+        noise: what the draw depends on: white, of unit variance, `[batch, frames]`.
+    """
+
+    waveform: Tensor
+    cutoff: Tensor
+    noise: Tensor
+
+
+AnyCondition = BandCondition | Condition | MelCondition | MixtureCondition
 
 
 @dataclass(frozen=True)
@@ -149,7 +164,7 @@ class Prior(ABC):
         """Expected clean x: x + level^2 * gradient (Tweedie)."""
         return x + level**2 * self.score(x, level, condition).gradient
 
-    def estimate(self, condition: Condition) -> Tensor | None:
+    def estimate(self, condition: Condition | BandCondition) -> Tensor | None:
         """A one-step estimate of the waveform from the evidence alone; None where the prior cannot look at evidence."""
         return None
 

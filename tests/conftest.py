@@ -101,6 +101,27 @@ def tiny_prior(own_home, tmp_path) -> str:
 
 
 @pytest.fixture
+def extending_prior(own_home, tmp_path) -> str:
+    """The name of the same with a band extender."""
+    from core import zoo
+    from core.models import band_extender, spectral
+    from core.zoo.checkpoint import save_checkpoint
+
+    torch.manual_seed(0)
+    path = tmp_path / "extending.safetensors"
+    config = {"channels": 8, "blocks": 2}
+    extender = band_extender.build(config)
+    torch.nn.init.normal_(extender.head.weight, std=0.3)
+    save_checkpoint(path, "band-extender", config, extender.state_dict())
+    zoo.register("extending.extender", path, {"sample_rate": 16000, "task": []})
+    config = {"channels": 4, "blocks": 1, "patch": 4}
+    save_checkpoint(path, "spectral", config, spectral.build(config).state_dict())
+    zoo.register("extending", path, {"sample_rate": 16000, "parts": {"extender": "extending.extender"}})
+    path.unlink()
+    return "extending"
+
+
+@pytest.fixture
 def conditioned(own_home, tmp_path) -> str:
     """The name of a registered WaveNet conditioned on spectrograms: far too small, with fresh weights, at 16 kHz."""
     from core import zoo

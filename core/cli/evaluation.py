@@ -7,11 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.choices import METHODS, MOST_VOICES
-from core.cli import options, outputs
+from core.cli import evaluation_super_resolution, options, outputs
 from core.cli.reporting import print_table
 from core.cli.scenes import MOST_SCENES
 from core.errors import InputError
-from core.signal.output import replacing
 
 SETTINGS, SCENES, RENDERED = "settings.json", "scenes", "rendered"
 SCENE_SECONDS = 3
@@ -28,6 +27,7 @@ def add_commands(commands) -> None:
     command = commands.add_parser("evaluate", help=description, description=description)
     systems = command.add_subparsers(metavar="NAME", required=True)
     _add_cone(systems)
+    evaluation_super_resolution.add_system(systems)
 
 
 def _add_cone(systems) -> None:
@@ -67,9 +67,8 @@ def _evaluate_cone(arguments) -> int:
     summary = summarise(records)
     title = f"Localization with {evaluation.settings.prior or arguments.method}, array {evaluation.array.name}"
     notes = [] if arguments.data or arguments.speech else [OF_EXAMPLES]
-    _write_json(arguments.out / "cone.json", {**settings, "figures": summary, "notes": notes})
-    with replacing(arguments.out / "cone.md") as file:
-        file.write(format_tables(summary, arguments.voices, title, notes).encode())
+    outputs.write_json(arguments.out / "cone.json", {**settings, "figures": summary, "notes": notes})
+    outputs.write_text(arguments.out / "cone.md", format_tables(summary, arguments.voices, title, notes))
     _print_cone(summary)
     for note in notes:
         print(f"Note: {note}")
@@ -136,7 +135,7 @@ def _render(recordings: list, array, voices: int, count: int, folder: Path) -> N
     folder.mkdir(parents=True, exist_ok=True)
     todo = [k for k in range(count) if not scene_folder(folder, k).exists()]
     requests = list(scene_requests(settings, todo, folder, recordings, ()))
-    for request in tqdm(requests, unit="scene", leave=False, disable=_hidden()):
+    for request in tqdm(requests, unit="scene", leave=False, disable=outputs.hidden()):
         outcome = save_scene(request)
         if outcome.failure:
             raise InputError(f"Scene {outcome.index} cannot be rendered: {outcome.failure}")
@@ -153,27 +152,17 @@ def _evaluate_scenes(
 
     records, failed = [], 0
     folders = [folder for own in scenes.values() for folder in own]
-    for folder in tqdm(folders, unit="scene", leave=False, disable=_hidden()):
+    for folder in tqdm(folders, unit="scene", leave=False, disable=outputs.hidden()):
         path = out / f"{folder.relative_to(parent)}.json"
         try:
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _write_json(path, evaluate_scene(folder, evaluation))
+                outputs.write_json(path, evaluate_scene(folder, evaluation))
             records.append(read_json(path))
         except InputError as error:
             tqdm.write(f"{folder}: {error}", file=sys.stderr)
             failed += 1
     return records, failed
-
-
-def _hidden() -> bool:
-    """Whether nobody would see a progress bar move."""
-    return not sys.stderr.isatty()
-
-
-def _write_json(path: Path, content: Mapping) -> None:
-    with replacing(path) as file:
-        file.write((json.dumps(content, indent=2) + "\n").encode())
 
 
 def _print_cone(summary: Mapping) -> None:

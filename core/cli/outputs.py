@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,8 +47,23 @@ def claim_folder(folder: Path, name: str, settings: Mapping, contents: str) -> N
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty and holds no {contents} of this command; choose a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(known) as file:
-        file.write((json.dumps(settings, indent=2) + "\n").encode())
+    write_json(known, settings)
+
+
+def write_json(path: Path, content: Mapping) -> None:
+    """Writes it whole or not at all, as `write_text`."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, content: str) -> None:
+    """Writes it under a temporary name first."""
+    with replacing(path) as file:
+        file.write(content.encode())
+
+
+def hidden() -> bool:
+    """Whether nobody would see a progress bar move."""
+    return not sys.stderr.isatty()
 
 
 def write_clips(folder: Path, clips: Mapping) -> tuple[dict[str, Path], list[str]]:

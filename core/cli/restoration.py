@@ -34,6 +34,9 @@ def add_commands(commands) -> None:
         default="auto",
         help="whether IN was filtered before it was decimated; auto looks at its spectrum",
     )
+    command.add_argument(
+        "--cutoff", type=options.number, metavar="HZ", help="where IN's spectrum ends, for --factor auto"
+    )
     command = add_command(commands, "inpaint", _inpaint, "Fills gaps; outside them every sample stays as it is.")
     command.add_argument(
         "--gap",
@@ -71,10 +74,8 @@ def _super_resolve(arguments) -> int:
         raise InputError("With --degrade the input is the truth itself; leave out --reference.")
 
     def start(clip, settings, reference):
-        degrade, evidence = arguments.degrade, arguments.evidence
-        return super_resolve(
-            clip, arguments.factor, degrade=degrade, evidence=evidence, settings=settings, reference=reference
-        )
+        asked = {"degrade": arguments.degrade, "evidence": arguments.evidence, "cutoff": arguments.cutoff}
+        return super_resolve(clip, arguments.factor, **asked, settings=settings, reference=reference)
 
     return restore(arguments, start)
 

@@ -15,7 +15,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--sampler",
         metavar="NAME",
-        help="diffusion, langevin, original (PnF's own) or ancestral (vocode with a WaveNet)",
+        help="diffusion, langevin, original (PnF's own), ancestral (vocode with a WaveNet) or extender (super-resolve)",
     )
     command.add_argument("--steps", type=options.whole(1, 1_000_000), metavar="N", help="updates of the chain")
     command.add_argument("--mono", action="store_true", help="mix the channels first")

@@ -5,18 +5,22 @@ import math
 import torch
 from torch import Tensor
 
+from core.models import band_extender
+from core.models.band_extender import BandExtender
 from core.models.gap_mixer import mix_gaps
 from core.models.spectral import SpectralDenoiser, build
 from core.models.spectral_features import DATA_STD, MIXTURE_STD
 from core.signal.companding import Waveform
-from core.types import AnyCondition, Condition, MixtureCondition, Prior, Score
+from core.types import AnyCondition, BandCondition, Condition, MixtureCondition, Prior, Score
 
+EXTENDER = "band-extender"  # the architecture of a part that makes the band over a cut-off
 SIGMA_MAX, SIGMA_MIN, LADDER_STEPS = 1.0, 0.002, 24
 QUIETEST = 1e-3  # root mean square of a mixture that is brought to level; what is quieter stays quieter
 
 
 class DenoiserPrior(Prior):
-    """What a trained `SpectralDenoiser` knows about audio. x is the waveform, at root mean square level `rms`."""
+    """What a trained `SpectralDenoiser` knows about audio, and a `BandExtender` about the band over a cut-off, where
+    there is one. x is the waveform, at root mean square level `rms`."""
 
     domain = Waveform()
     rms = DATA_STD
@@ -25,11 +29,13 @@ class DenoiserPrior(Prior):
         SIGMA_MAX * math.exp(math.log(SIGMA_MIN / SIGMA_MAX) * n / (LADDER_STEPS - 1)) for n in range(LADDER_STEPS)
     )
 
-    def __init__(self, name: str, sample_rate: int, model: SpectralDenoiser):
+    def __init__(self, name: str, sample_rate: int, model: SpectralDenoiser, extender: BandExtender | None = None):
         self.name, self.sample_rate = name, sample_rate
         self.model = model.eval().requires_grad_(False)
         self.device = next(model.parameters()).device
-        self.conditions = frozenset({Condition} if model.extractor is None else {Condition, MixtureCondition})
+        self.extender = None if extender is None else extender.eval().requires_grad_(False)
+        known = {MixtureCondition: model.extractor, BandCondition: extender}
+        self.conditions = frozenset({Condition, *(kind for kind, network in known.items() if network is not None)})
 
     def score(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Score:
         """Gradient of log p at one noise level; a denoiser has no density."""
@@ -49,8 +55,11 @@ class DenoiserPrior(Prior):
         return torch.cat([self.model(x[r], sigma, evidence[:, r].unbind()) for r in rows])
 
     @torch.no_grad()
-    def estimate(self, condition: Condition) -> Tensor:
-        """The network's answer to the evidence, [batch, frames]: the estimator's, or of gaps the mixer's."""
+    def estimate(self, condition: Condition | BandCondition) -> Tensor:
+        """The networks' answer to the evidence, [batch, frames]: the estimator's, of gaps the mixer's, of a band the
+        extender's."""
+        if isinstance(condition, BandCondition):
+            return self.extender(condition.waveform, condition.cutoff, condition.noise)
         if condition.guesses is not None:
             return self._fill(condition)
         return self.model.estimate(condition.interpolation, condition.known, condition.mask)
@@ -74,9 +83,16 @@ class DenoiserPrior(Prior):
 
 
 def from_checkpoint(name: str, config: dict, state: dict[str, Tensor], device: torch.device | str) -> DenoiserPrior:
-    """A prior from a checkpoint's configuration (the network's sizes and `sample_rate`) and weights."""
+    """A prior from a checkpoint's configuration (the network's sizes, `sample_rate` and the extender's sizes) and
+    weights."""
     sizes = dict(config)
-    sample_rate = sizes.pop("sample_rate")
+    sample_rate, of_extender = sizes.pop("sample_rate"), sizes.pop(EXTENDER, None)
+    extender = None
+    if of_extender is not None:
+        mine = [key for key in state if key.startswith(f"{EXTENDER}.")]
+        extender = band_extender.build(of_extender)
+        extender.load_state_dict({key.removeprefix(f"{EXTENDER}."): state.pop(key) for key in mine})
+        extender.to(device)
     model = build(sizes)
     model.load_state_dict(state)
-    return DenoiserPrior(name, sample_rate, model.to(device, memory_format=torch.channels_last))
+    return DenoiserPrior(name, sample_rate, model.to(device, memory_format=torch.channels_last), extender)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from core.types import AnyCondition, Condition, Prior, Score
+from core.types import AnyCondition, BandCondition, Condition, Prior, Score
 
 
 class WrappedPrior(Prior):
@@ -25,7 +25,7 @@ class WrappedPrior(Prior):
     def denoise(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Tensor:
         return self.prior.denoise(x, level, condition)
 
-    def estimate(self, condition: Condition) -> Tensor | None:
+    def estimate(self, condition: Condition | BandCondition) -> Tensor | None:
         return self.prior.estimate(condition)
 
 
@@ -44,6 +44,6 @@ class Counted(WrappedPrior):
         self.samples += x.numel()
         return super().denoise(x, level, condition)
 
-    def estimate(self, condition: Condition) -> Tensor | None:
-        self.samples += condition.mask.numel()
+    def estimate(self, condition: Condition | BandCondition) -> Tensor | None:
+        self.samples += condition.waveform.numel() if isinstance(condition, BandCondition) else condition.mask.numel()
         return super().estimate(condition)

@@ -12,6 +12,7 @@ BRINK_DB = 10.0  # under what lies before a cliff: the end
 EDGE = (0.80, 0.93, 1.09)  # shares of an end's frequency: what lies before it from .. to, what lies over it from
 ENDS = 200  # that are tried
 FADE = 0.92  # share of an edge's frequency at which the fade from one band to the other begins
+OWN_END = 0.1  # by which share a channel's end must differ to be its own
 REJECTION_DB = 80.0
 
 
@@ -38,6 +39,13 @@ def band_end(clip: Clip) -> float:
             cliff = top - over[above]
             end = frequencies[np.flatnonzero(level[:above] > top - BRINK_DB)[-1]]
     return float(end)
+
+
+def band_ends(clip: Clip) -> list[float]:
+    """Where the spectrum of each channel ends; channels that end near each other have the end that is found of all."""
+    together = band_end(clip)
+    each = [band_end(Clip(channel[None], clip.sample_rate)) for channel in clip.samples]
+    return [end if abs(end - together) > OWN_END * together else together for end in each]
 
 
 def splice_bands(low: Clip, high: Clip, edge: float) -> Clip:

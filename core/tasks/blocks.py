@@ -15,13 +15,12 @@ SILENCE = 1e-7  # root mean square under which there is nothing to work on
 Span = tuple[int, int]  # first frame, and the one after the last
 
 
-def split_blocks(regions: list[Span], sample_rate: int, grid: int = 1, seconds: float | None = None) -> list[Span]:
+def split_blocks(regions: list[Span], sample_rate: int, grid: int = 1, seconds: float = BLOCK_SECONDS) -> list[Span]:
     """Regions cut into overlapping blocks that start at multiples of `grid`.
 
     Raises:
         InputError: blocks of so few seconds that three of them would meet.
     """
-    seconds = BLOCK_SECONDS if seconds is None else seconds
     if not 2 * OVERLAP_SECONDS <= seconds < math.inf:
         raise InputError(
             f"Windows of {seconds:g} s would overlap too much: each is a chain of its own and is cross-faded with its "

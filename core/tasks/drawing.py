@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from core.tasks.blocks import Span, join, overlap_of, silent, split_blocks
+from core.tasks.blocks import BLOCK_SECONDS, Span, join, overlap_of, silent, split_blocks
 from core.tasks.progress import Progress, Sounds
 from core.tasks.runaway import keep_to_start
 from core.tasks.settings import Settings, resolve_devices
@@ -42,6 +42,7 @@ class Work:
         align: (what was settled in an overlap, the same of a new block) -> the order of the new block's first axis; for
             sources that may have changed places.
         reach: how many times as loud as the start around it a result may be.
+        block_seconds: length of the blocks, where the settings say nothing.
         start_cost: what step 0 of a chain takes, where there is one, as a share of an update.
     """
 
@@ -55,6 +56,7 @@ class Work:
     align: Align | None = None
     reach: float = REACH
     start_cost: float = 1.0
+    block_seconds: float = BLOCK_SECONDS
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def draw(
     Raises:
         InputError: no such device, or a length of blocks that makes no sense.
     """
-    every = split_blocks(work.regions, prior.sample_rate, work.grid, settings.block_seconds)
+    seconds = work.block_seconds if settings.block_seconds is None else settings.block_seconds
+    every = split_blocks(work.regions, prior.sample_rate, work.grid, seconds)
     loud = [n for n, (first, last) in enumerate(every) if not silent(work.start[..., first:last]).all()]
     time_left, estimates, asked, astray = TimeLeft(len(loud), work.start_cost), {}, {}, {}
     assembled = partial(_assembled, work, every)

@@ -4,6 +4,7 @@ Evidence: every k-th sample of the wanted waveform (`plain`), or its low-passed 
 (`lowpass`, which is what real files of a low rate are).
 """
 
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Literal
 
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.choices import EXTENDER
 from core.errors import InputError
 from core.observations.decimation import Decimation
 from core.observations.lowpass import LowpassDecimation
@@ -19,9 +21,11 @@ from core.signal.companding import Domain, Waveform
 from core.signal.interpolation import spline
 from core.signal.limits import check_clip
 from core.signal.metrics import lsd_db
+from core.tasks.band_extension import can_extend, check_extender, extend_band
 from core.tasks.blocks import at_rate
+from core.tasks.drawing import Drawn
 from core.tasks.loading import load_prior
-from core.tasks.progress import SOUND, Run
+from core.tasks.progress import SOUND, Progress, Run, Sounds
 from core.tasks.report import FRAME, conclude, fidelity, match_reference
 from core.tasks.restoration import Problem, restoration_outcome, restore
 from core.tasks.settings import Settings
@@ -40,6 +44,7 @@ def super_resolve(
     degrade: Evidence | None = None,
     evidence: Evidence | Literal["auto"] = "auto",
     settings: Settings = Settings(),  # noqa: B008 (frozen)
+    cutoff: float | None = None,
     reference: Clip | None = None,
 ) -> Run:
     """Makes a waveform at the prior's rate from one that holds a `factor`-th of its samples.
@@ -48,6 +53,7 @@ def super_resolve(
         clip: brought to (prior's rate / factor) first; with `degrade` it is the truth, at any rate.
         factor: 2 to 64; "auto" finds where the clip's spectrum ends.
         degrade: makes the evidence: "plain" keeps every factor-th sample as PnF does, "lowpass" filters first.
+        cutoff: where the clip's spectrum ends, in Hz, for the factor "auto"; None finds it.
         evidence: what a clip of low rate holds: "plain" samples or "lowpass" filtered ones; "auto" looks at its band.
         reference: the truth, for metrics.
 
@@ -60,8 +66,10 @@ def super_resolve(
     """
     check_clip("The clip", clip)
     prior = load_prior(TASK, settings)
+    if cutoff is not None and (factor != "auto" or degrade):
+        raise InputError("A cut-off is where the spectrum of the sound ends; it goes with the factor auto alone.")
     if not degrade:
-        thinned = _thinned(clip, factor, evidence, prior.sample_rate)
+        thinned = _thinned(clip, factor, evidence, cutoff, prior.sample_rate)
         return (yield from _restore(thinned, prior, settings, reference))
     if factor == "auto":
         largest = largest_factor(prior.sample_rate)
@@ -71,10 +79,14 @@ def super_resolve(
 
 
 def _thinned(
-    clip: Clip, factor: int | Literal["auto"], evidence: Evidence | Literal["auto"], sample_rate: int
+    clip: Clip,
+    factor: int | Literal["auto"],
+    evidence: Evidence | Literal["auto"],
+    cutoff: float | None,
+    sample_rate: int,
 ) -> Thinned:
     if factor == "auto":
-        return thinned_as_found(clip, evidence, sample_rate)
+        return thinned_as_found(clip, evidence, sample_rate, cutoff)
     return thinned_by(clip, factor, evidence, sample_rate)
 
 
@@ -82,8 +94,7 @@ def _restore(thinned: Thinned, prior: Prior, settings: Settings, reference: Clip
     def clip_of(waveform: np.ndarray) -> Clip:
         return Clip(waveform, prior.sample_rate)
 
-    problem = _problem(thinned)
-    drawn = yield from restore(problem, prior, settings, lambda waveform: {SOUND: thinned.keep_own(clip_of(waveform))})
+    observed, drawn = yield from _draw(thinned, prior, settings, lambda made: {SOUND: thinned.keep_own(clip_of(made))})
     waveform = drawn.waveform.copy()
     if thinned.kind == "plain":
         waveform[:, :: thinned.factor] = thinned.kept  # bit for bit, also where the prior lives in classes
@@ -96,14 +107,30 @@ def _restore(thinned: Thinned, prior: Prior, settings: Settings, reference: Clip
         TASK,
         restored,
         drawn,
-        observed=thinned.raise_rate(clip_of(problem.start)),
+        observed=thinned.raise_rate(clip_of(observed)),
         truth=truth,
         baselines=baselines,
         facts={"factor": thinned.factor, "evidence": thinned.kind}
+        | ({"cutoff_hz": [round(cutoff) for cutoff in thinned.ends]} if thinned.ends else {})
         | ({"warning": thinned.warning} if thinned.warning else {}),
         note=thinned.note,
     )
     yield conclude(outcome, fidelity())
+
+
+def _draw(
+    thinned: Thinned, prior: Prior, settings: Settings, present: Callable[[np.ndarray], Sounds]
+) -> Generator[Progress, None, tuple[np.ndarray, Drawn]]:
+    """What was observed, at the prior's rate, and what is made of it: by the extender where the band has an end that it
+    knows, unless another sampler is asked for."""
+    cutoffs = thinned.cutoffs if thinned.kind == "lowpass" else None
+    if settings.sampler == EXTENDER:
+        check_extender(prior, cutoffs)
+    if settings.sampler == EXTENDER or (settings.sampler is None and cutoffs and can_extend(prior, cutoffs)):
+        band = thinned.band(prior.sample_rate)
+        return band, (yield from extend_band(band, cutoffs, prior, settings, present))
+    problem = _problem(thinned)
+    return problem.start, (yield from restore(problem, prior, settings, present))
 
 
 def best_noise(baseline: Clip, truth: Clip, known: np.ndarray) -> Clip:

@@ -9,7 +9,7 @@ import torch
 
 from core.errors import InputError
 from core.observations.lowpass import EDGE, LowpassDecimation
-from core.signal.bandwidth import band_end, splice_bands
+from core.signal.bandwidth import band_end, band_ends, splice_bands
 from core.signal.clip import Clip
 from core.signal.companding import Waveform
 from core.tasks.blocks import at_rate
@@ -18,6 +18,7 @@ LARGEST_FACTOR = 64
 SLOWEST_RATE = 250  # Hz that must remain of the prior's rate
 SHORTEST_SPECTRUM = 128  # samples under which the top of the band can't be judged
 PASSED = 0.88  # share of a kept band that resamplers pass at the least
+FULL = 0.95  # share of the prior's band from which on nothing is missing
 AUDIBLE = 3e-4  # share of a sound's level from which on a band of it is more than a filter's rest
 Evidence = Literal["plain", "lowpass"]
 
@@ -32,7 +33,7 @@ class Thinned:
         factor: 1 where nothing is missing.
         kind: what the samples are; None where nothing is missing.
         own: the sound that they are of, whose own bands stay in the result; None where it is the truth itself.
-        cutoff: in Hz; under it the result is `own`.
+        cutoffs: of low-passed samples, one a channel in Hz; under them the result is `own`. None of others.
         warning: what of `own` is lost.
         note: what was found out about it.
     """
@@ -42,9 +43,14 @@ class Thinned:
     factor: int
     kind: Evidence | None
     own: Clip | None = None
-    cutoff: float = 0.0
+    cutoffs: tuple[float, ...] | None = None
     warning: str | None = None
     note: str | None = None
+
+    @property
+    def ends(self) -> list[float]:
+        """The cut-offs over which something is missing."""
+        return [cutoff for cutoff in self.cutoffs or () if cutoff < math.inf]
 
     def raise_rate(self, made: Clip) -> Clip:
         """What was made, at least at `own`'s rate, with what `own` has over the band of what was made."""
@@ -54,11 +60,20 @@ class Thinned:
         return splice_bands(raised, self.own, made.sample_rate / 2)
 
     def keep_own(self, made: Clip) -> Clip:
-        """The same with `own` under the cut-off."""
+        """The same with `own` under the cut-offs."""
         made = self.raise_rate(made)
-        if not self.cutoff:
+        if self.own is None or self.cutoffs is None:
             return made
-        return splice_bands(at_rate(self.own, made.sample_rate, frames=made.frames), made, self.cutoff)
+        own = at_rate(self.own, made.sample_rate, frames=made.frames)
+        pairs = zip(_channels(own), _channels(made), self.cutoffs, strict=True)
+        return Clip(np.concatenate([splice_bands(*pair).samples for pair in pairs]), made.sample_rate)
+
+    def band(self, sample_rate: int) -> np.ndarray:
+        """Of low-passed samples: the sound with nothing made, [channels, frames] at a rate, the prior's."""
+        if self.own is not None:
+            return at_rate(self.own, sample_rate, frames=self.frames).samples
+        kept = torch.from_numpy(self.kept)
+        return (LowpassDecimation(self.factor, kept, self.frames, Waveform()).adjoint(kept) * self.factor).numpy()
 
 
 def degrade_truth(truth: Clip, factor: int, kind: Evidence) -> Thinned:
@@ -73,7 +88,8 @@ def degrade_truth(truth: Clip, factor: int, kind: Evidence) -> Thinned:
     waveform = torch.from_numpy(truth.samples.copy())
     empty = torch.zeros(truth.channels, -(-truth.frames // factor))
     kept = LowpassDecimation(factor, empty, truth.frames, Waveform()).forward(waveform).numpy()
-    return Thinned(kept, truth.frames, factor, kind)
+    cutoffs = (EDGE * truth.sample_rate / factor / 2,) * truth.channels
+    return Thinned(kept, truth.frames, factor, kind, cutoffs=cutoffs)
 
 
 def thinned_by(clip: Clip, factor: int, evidence: Evidence | Literal["auto"], sample_rate: int) -> Thinned:
@@ -87,30 +103,54 @@ def thinned_by(clip: Clip, factor: int, evidence: Evidence | Literal["auto"], sa
     kept = _bring_to(clip, sample_rate, factor)[:, : -(-frames // factor)]
     filtered = clip.sample_rate * factor > sample_rate  # by being brought there
     kind = evidence if evidence != "auto" else _kind_of(kept, filtered)
-    cutoff = EDGE * min(sample_rate / factor, clip.sample_rate) / 2 if kind == "lowpass" else 0.0
-    return Thinned(kept, frames, factor, kind, clip, cutoff, _warning(clip, sample_rate / factor / 2, sample_rate / 2))
+    cutoff = EDGE * min(sample_rate / factor, clip.sample_rate) / 2
+    cutoffs = (cutoff,) * clip.channels if kind == "lowpass" else None
+    return Thinned(kept, frames, factor, kind, clip, cutoffs, _warning(clip, sample_rate / factor / 2, sample_rate / 2))
 
 
-def thinned_as_found(clip: Clip, evidence: Evidence | Literal["auto"], sample_rate: int) -> Thinned:
-    """A clip from which is missing what lies between the end of its spectrum and half the rate wanted."""
-    end = band_end(clip)
-    factor = min(math.ceil(PASSED * sample_rate / 2 / end), largest_factor(sample_rate))
-    if factor == 1:
+def thinned_as_found(
+    clip: Clip, evidence: Evidence | Literal["auto"], sample_rate: int, cutoff: float | None = None
+) -> Thinned:
+    """A clip from which is missing what lies between the end of its spectrum and half the rate wanted.
+
+    Args:
+        cutoff: where it ends, in Hz; None finds it.
+
+    Raises:
+        InputError: a cut-off that can't be used.
+    """
+    ends = band_ends(clip) if cutoff is None else [_checked_cutoff(cutoff, sample_rate)] * clip.channels
+    end, half = min(ends), sample_rate / 2
+    if end > FULL * half:
         note = (
-            f"The spectrum reaches {_khz(end)} and the prior makes nothing over {_khz(sample_rate / 2)}, so the sound "
-            "came back as it is."
+            f"The spectrum reaches {_khz(end)} and the prior makes nothing over {_khz(half)}, so the sound came back "
+            "as it is."
         )
         kept = at_rate(clip, sample_rate)
-        return Thinned(kept.samples, kept.frames, 1, None, clip, math.inf, note=note)
-    found = thinned_by(clip, factor, evidence, sample_rate)
-    cutoff = min(end, EDGE * clip.sample_rate / 2) if found.kind == "lowpass" else 0.0
-    note = f"The spectrum ends at {_khz(end)}; what lies over it was made."
-    return Thinned(found.kept, found.frames, factor, found.kind, clip, cutoff, note=note)
+        return Thinned(kept.samples, kept.frames, 1, None, clip, (math.inf,) * clip.channels, note=note)
+    factor = max(2, min(math.ceil(PASSED * half / end), largest_factor(sample_rate)))
+    found = thinned_by(clip, factor, evidence if cutoff is None else "lowpass", sample_rate)
+    sure = EDGE * clip.sample_rate / 2
+    cutoffs = tuple(min(end, sure) if end <= FULL * half else math.inf for end in ends)
+    cutoffs = cutoffs if found.kind == "lowpass" else None
+    note = f"The spectrum ends at {' and '.join(dict.fromkeys(map(_khz, ends)))}; what lies over it was made."
+    return Thinned(found.kept, found.frames, factor, found.kind, clip, cutoffs, note=note)
 
 
 def largest_factor(sample_rate: int) -> int:
     """Of a prior of this rate."""
     return min(LARGEST_FACTOR, sample_rate // SLOWEST_RATE)
+
+
+def _checked_cutoff(cutoff: float, sample_rate: int) -> float:
+    lowest, highest = sample_rate / largest_factor(sample_rate) / 2, sample_rate / 2
+    if not lowest <= cutoff <= highest:
+        raise InputError(f"The cut-off must lie between {lowest:g} and {highest:g} Hz, not at {cutoff:g}.")
+    return cutoff
+
+
+def _channels(clip: Clip) -> list[Clip]:
+    return [Clip(channel[None], clip.sample_rate) for channel in clip.samples]
 
 
 def _check_factor(factor: int, sample_rate: int) -> None:

@@ -32,11 +32,16 @@ def save_checkpoint(path: Path, architecture: str, config: dict, state: dict[str
 def load_checkpoint(path: Path, *parts: Path) -> Checkpoint:
     """Reads a checkpoint, and the files that hold further networks of it; half precision becomes float32.
 
+    A further network of another architecture adds its configuration under that name, which its weights are prefixed
+    with.
+
     Raises:
         InputError: not a safetensors file, or without the metadata that Resound writes.
     """
     (architecture, config, state), *further = (_read(file) for file in (path, *parts))
-    for _, _, weights in further:
+    for kind, sizes, weights in further:
+        if kind != architecture:
+            config, weights = config | {kind: sizes}, {f"{kind}.{name}": tensor for name, tensor in weights.items()}
         state |= weights
     return Checkpoint(
         architecture, config, {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
