@@ -51,7 +51,7 @@ def _soxr(truth: Clip, factor: int) -> np.ndarray:
 
 
 def _companded(truth: Clip, factor: int) -> np.ndarray:
-    low, domain = torch.from_numpy(_soxr(truth, factor)), MuLaw()
+    low, domain = torch.from_numpy(_soxr(truth, factor).copy()), MuLaw()
     gain = 0.9 / low.abs().max()
     return (domain.decode(domain.encode(low * gain)) / gain).numpy()
 

@@ -9,7 +9,7 @@ import torch
 
 from core.errors import InputError
 from core.observations.lowpass import EDGE, LowpassDecimation
-from core.signal.bandwidth import band_end, band_ends, splice_bands
+from core.signal.bandwidth import band_end, band_ends, lower_part, splice_bands
 from core.signal.clip import Clip
 from core.signal.companding import Waveform
 from core.tasks.blocks import at_rate
@@ -126,7 +126,7 @@ def thinned_as_found(
             f"The spectrum reaches {_khz(end)} and the prior makes nothing over {_khz(half)}, so the sound came back "
             "as it is."
         )
-        kept = at_rate(clip, sample_rate)
+        kept, note = at_rate(clip, sample_rate), note + _of_lower_part(clip, half)
         return Thinned(kept.samples, kept.frames, 1, None, clip, (math.inf,) * clip.channels, note=note)
     factor = max(2, min(math.ceil(PASSED * half / end), largest_factor(sample_rate)))
     found = thinned_by(clip, factor, evidence if cutoff is None else "lowpass", sample_rate)
@@ -134,6 +134,7 @@ def thinned_as_found(
     cutoffs = tuple(min(end, sure) if end <= FULL * half else math.inf for end in ends)
     cutoffs = cutoffs if found.kind == "lowpass" else None
     note = f"The spectrum ends at {' and '.join(dict.fromkeys(map(_khz, ends)))}; what lies over it was made."
+    note += "" if cutoff else _of_lower_part(clip, end)
     return Thinned(found.kept, found.frames, factor, found.kind, clip, cutoffs, note=note)
 
 
@@ -194,6 +195,15 @@ def _warning(clip: Clip, kept: float, made: float) -> str | None:
         f"The sound has a band between {_khz(kept)} and {_khz(end)} of its own, which is replaced by what the prior "
         "makes; let the factor be found (auto) to keep it."
     )
+
+
+def _of_lower_part(clip: Clip, end: float) -> str:
+    """A further sentence where a part of the sound ends lower than the whole."""
+    part = lower_part(clip, end)
+    if part is None:
+        return ""
+    start, stop, lower = part
+    return f" From {start:g} to {stop:g} s it ends lower, at {_khz(lower)}; choose that part to have more of it made."
 
 
 def _khz(hertz: float) -> str:

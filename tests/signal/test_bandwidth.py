@@ -5,7 +5,7 @@ import pytest
 import scipy.signal
 import soxr
 
-from core.signal.bandwidth import band_end, splice_bands
+from core.signal.bandwidth import band_end, band_ends, lower_part, splice_bands
 from core.signal.clip import Clip
 
 RATE = 44100
@@ -80,3 +80,24 @@ def power_between(samples, lowest, highest):
     power = np.square(np.abs(np.fft.rfft(samples * np.hanning(len(samples)))))
     frequencies = np.fft.rfftfreq(len(samples), 1 / RATE)
     return power[(frequencies >= lowest) & (frequencies <= highest)].sum()
+
+
+def test_a_hum_over_the_end_does_not_hide_it():
+    low = THROUGH["soxr"](noise(), 8000)
+    hum = 0.05 * np.sin(2 * np.pi * 9000 * np.arange(len(low)) / RATE)
+    assert 0.75 * 4000 < band_end(Clip((low + hum)[None], RATE)) < 1.06 * 4000
+
+
+def test_channels_end_where_they_end():
+    low, lower = (THROUGH["soxr"](noise(), rate) for rate in (16000, 8000))
+    ends = band_ends(Clip(np.stack([low, lower]), RATE))
+    assert ends[0] == pytest.approx(8000, rel=0.2) and ends[1] == pytest.approx(4000, rel=0.2)
+    assert len(set(band_ends(Clip(np.stack([low, 0.1 * low]), RATE)))) == 1
+
+
+def test_a_part_that_ends_lower_is_found():
+    whole = noise(10)
+    lower = THROUGH["soxr"](noise(5), 8000)
+    start, stop, end = lower_part(Clip(np.concatenate([whole, lower])[None], RATE), RATE / 2)
+    assert (start, stop) == (10, 15) and end == pytest.approx(4000, rel=0.2)
+    assert lower_part(Clip(whole[None], RATE), RATE / 2) is None

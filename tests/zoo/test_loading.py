@@ -77,6 +77,16 @@ def test_networks_kept_apart_are_put_together_again(built, source, tmp_path):
         zoo.load("half")
 
 
+def test_a_network_of_another_architecture_brings_its_configuration(built, source):
+    save_checkpoint(source, "other", {"blocks": 5}, {"weight": torch.ones(3)})
+    zoo.register("whole.other", source, {"sample_rate": 8000, "task": []})
+    save_checkpoint(source, "for-tests", {"channels": 2}, {"weight": torch.zeros(2)})
+    zoo.register("whole", source, {"sample_rate": 8000, "parts": {"helper": "whole.other"}})
+    model = zoo.load("whole")
+    assert model.config == {"channels": 2, "sample_rate": 8000, "other": {"blocks": 5}}
+    assert {name: len(weight) for name, weight in model.state.items()} == {"weight": 2, "other.weight": 3}
+
+
 def test_a_part_that_is_replaced_is_loaded_anew(built, source, tmp_path):
     save_checkpoint(source, "for-tests", {"sample_rate": 8000}, {"weight": torch.ones(1)})
     zoo.register("whole", source, {"parts": ["whole.free"]})
