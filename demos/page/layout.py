@@ -107,6 +107,7 @@ def _build_input(tab: RestorationTab) -> dict:
     hint = "Drag over the waveform to mark a gap." if tab.selects else ""
     welcome = f"Choose an example above, or bring your own. {hint}"
     made["scope"] = scope(placeholder=welcome, size="small", selectable=tab.selects)
+    made |= build_part()
     made["door"] = build_door("Your sound")
     choices = tab.build_choices()
     names = model_names(tab.task)
@@ -138,17 +139,31 @@ def build_actions(label: str = "Run") -> dict:
         }
 
 
+def build_part() -> dict:
+    """The part that is worked on as numbers, beside the player that it is dragged on.
+
+    Numbers have no bounds here: what is out of them gets its sentence from the task, not Gradio's.
+    """
+    with gr.Row(elem_classes="part"):
+        return {
+            "start": gr.Number(0.0, label="Start (s)", step=0.1, min_width=96),
+            "length": gr.Number(0.0, label="Length (s)", step=0.1, min_width=96),
+        }
+
+
+def chosen_part(event: gr.EventData) -> tuple[float, float]:
+    """Start and length of the part that was dragged on a player."""
+    return round(event.start, 3), round(event.length, 3)
+
+
 def build_advanced(samplers: Sequence[str] = SAMPLERS) -> dict:
-    """Numbers have no bounds here: what is out of them gets its sentence from the task, not Gradio's."""
-    made = {}
+    """What hardly anybody changes; its numbers as those of `build_part`."""
     with gr.Row():
-        made["start"] = gr.Number(0.0, label="Start (s)", step=0.1, min_width=96)
-        made["length"] = gr.Number(0.0, label="Length (s)", step=0.1, min_width=96)
-        made["seed"] = gr.Number(0, label="Seed", precision=0, min_width=96)
-    with gr.Row():
-        made["sampler"] = gr.Dropdown([AUTOMATIC, *samplers], value=AUTOMATIC, label="Sampler", min_width=128)
-        made["steps"] = gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128)
-    return made
+        return {
+            "seed": gr.Number(0, label="Seed", precision=0, min_width=96),
+            "sampler": gr.Dropdown([AUTOMATIC, *samplers], value=AUTOMATIC, label="Sampler", min_width=128),
+            "steps": gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128),
+        }
 
 
 def build_output(size: str = "large") -> dict:

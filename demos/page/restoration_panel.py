@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.components import Component
 
 from core.errors import InputError
+from core.signal.clip import Clip
 from core.tasks.progress import SOUND, Progress, Result, Sounds
 from demos.page import html, layout, plots
 from demos.page.downloads import restored_file
@@ -16,7 +17,7 @@ from demos.page.history import Histories, RunHistory
 from demos.page.panel import Panel
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload
-from demos.page.source import DEFAULT_PART_SECONDS, SHOWN_SECONDS, Loaded, load, read_source, shown_part
+from demos.page.source import SHOWN_SECONDS, Loaded, first_part, load, part_ends, read_source, shown_part
 from demos.page.tab import RestorationTab
 from demos.page.toasts import warn
 
@@ -45,6 +46,7 @@ class RestorationPanel(RestorationTab, Panel):
             chosen = self.fresh | {ui.prior, *(ui.choices[name] for name in example.choices)}
             chip.click(self._example_loader(example), None, chosen, **quiet)
         gr.on([ui.door.upload, ui.door.stop_recording], self._load_own, ui.door, self.fresh, **quiet)
+        ui.scope.choose(layout.chosen_part, None, [ui.start, ui.length], queue=False, **quiet)
         part = [ui.loaded, ui.start, ui.length]
         gr.on([ui.start.change, ui.length.change], self._show_part, part, ui.scope, trigger_mode="always_last", **quiet)
         ui.prior.change(layout.about_html, ui.prior, ui.about, **quiet)
@@ -65,7 +67,7 @@ class RestorationPanel(RestorationTab, Panel):
             return {self.ui.door: gr.skip()}
         try:
             loaded = load(path, mixes=self.mixes)
-            shown = self._shown_input(loaded, min(loaded.seconds, DEFAULT_PART_SECONDS), autoplay=False)
+            shown = self._shown_input(loaded, first_part(loaded.seconds), autoplay=False)
             return self.fresh_input(loaded, request, **shown)
         except InputError as error:
             warn(str(error))
@@ -76,9 +78,8 @@ class RestorationPanel(RestorationTab, Panel):
 
     def _shown_input(self, loaded: Loaded, length: float, *, autoplay: bool) -> dict:
         length = round(length, 3)
-        clip, offset = shown_part(loaded, 0.0, length)
-        view = View([Track("Input", clip)], uuid.uuid4().hex, offset=offset, autoplay=autoplay)
-        scope = gr.update(value=payload(view), part=[0.0, length])
+        clip, shown = _shown(loaded, 0.0, length, autoplay=autoplay)
+        scope = gr.update(value=shown, part=[0.0, length])
         return {"length": length, "scope": scope, "caption": html.caption_html(loaded.name, loaded.seconds, clip)}
 
     @property
@@ -105,16 +106,14 @@ class RestorationPanel(RestorationTab, Panel):
     def _show_part(self, loaded: Loaded | None, start: float | None, length: float | None):
         if loaded is None:
             return gr.skip()
-        start = min(max(start or 0.0, 0.0), loaded.seconds)
-        part = [start, start + (length or loaded.seconds)]
+        start, stop = part = part_ends(loaded.seconds, start, length)
         if loaded.seconds <= SHOWN_SECONDS:
             return gr.update(part=part)
         try:
-            clip, offset = shown_part(loaded, start, length or loaded.seconds)
+            _, shown = _shown(loaded, start, stop - start)
         except InputError:
-            return gr.skip()  # half typed; Run says what is wrong
-        view = View([Track("Input", clip)], uuid.uuid4().hex, offset=offset)
-        return gr.update(value=payload(view), part=part)
+            return gr.skip()  # Run says what is wrong
+        return gr.update(value=shown, part=part)
 
     # ---- run ---------------------------------------------------------------------------------------------------
 
@@ -162,3 +161,10 @@ class RestorationPanel(RestorationTab, Panel):
         view = View(tracks, history.key, history.top_db, offset=history.offset, initial=heard, stretched=True)
         file = restored_file(progress.clip, loaded.name, f"{self.task}-so-far")
         return {ui.compare: gr.update(value=payload(view), regions=[]), ui.download: file}
+
+
+def _shown(loaded: Loaded, start: float, length: float, *, autoplay: bool = False) -> tuple[Clip, dict]:
+    """What the input's player shows while this part is worked on, and its payload."""
+    clip, offset = shown_part(loaded, start, length)
+    shown = {"offset": offset, "file_seconds": loaded.seconds, "autoplay": autoplay}
+    return clip, payload(View([Track("Input", clip)], uuid.uuid4().hex, **shown))

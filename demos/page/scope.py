@@ -1,6 +1,6 @@
 """The scope: one player for several tracks that share a time axis, with waveform, spectrogram and selectable regions.
 
-It serves every place of the page where sound is heard. `assets/scope.js` draws and plays; this file prepares what it
+It serves every place of the page where sound is heard. `assets/scope/` draws and plays; this file prepares what it
 gets: int16 WAV files (Gradio would normalise floats, and levels must stay true), outlines and spectrogram images.
 """
 
@@ -17,10 +17,13 @@ import numpy as np
 from gradio.data_classes import FileData
 
 from core.signal.clip import Clip
+from core.signal.limits import LIMITS
 from demos.page import plots
 from demos.page.cache import cached
 
-_SCRIPT = (Path(__file__).parents[2] / "assets" / "scope.js").read_text(encoding="utf-8")
+_FOLDER = Path(__file__).parents[2] / "assets" / "scope"
+_FILES = ("stage", "sound", "axis", "drawing", "tracks", "arrivals", "hands")  # in this order one script
+_SCRIPT = "\n".join((_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in _FILES)
 _TEMPLATE = '<div class="scope" data-updates="0"><p class="scope-placeholder">${placeholder}</p></div>'
 
 
@@ -42,6 +45,7 @@ class View:
         top_db: the brightest level, see `plots.spectrogram_png`; the first track's loudest when not given.
         top_hz: the upper edge of the spectrogram; half the highest sample rate when not given.
         offset: seconds at the left edge of the axis.
+        file_seconds: of the whole file of which the tracks are a stretch; to their end when not given.
         autoplay: whether the first track starts at once.
         initial: the track that is heard first.
         peak: the highest that anything reaches with which the tracks are compared, beside themselves.
@@ -56,6 +60,7 @@ class View:
     top_db: float | None = None
     top_hz: float | None = None
     offset: float = 0.0
+    file_seconds: float | None = None
     autoplay: bool = False
     initial: int = 0
     peak: float = 0.0
@@ -70,7 +75,8 @@ def scope(
     """A scope component; its value is what `payload` makes of a view.
 
     Its props `regions` ([[start, stop], ...]) and `part` ([start, stop]) are set with `gr.update`: selected spans, and
-    the span that is worked on (the rest is drawn dimmed), in seconds of the axis.
+    the span that is worked on (the rest is drawn dimmed), in seconds of the file. Where there is a part it can be moved
+    and its ends be dragged; then the event `choose` carries its `start` and `length`.
 
     Args:
         placeholder: shown while there is nothing to hear.
@@ -89,13 +95,14 @@ def scope(
         loop=loop,
         regions=[],
         part=None,
+        most_seconds=LIMITS.seconds,
         gradient=plots.gradient_css(),
         range_db=plots.RANGE_DB,
     )
 
 
 def payload(view: View) -> dict:
-    """What `assets/scope.js` gets; the WAV files go to Gradio's cache.
+    """What `assets/scope/` gets; the WAV files go to Gradio's cache.
 
     All tracks are played, and their waveforms drawn, with one gain that keeps the highest peak within full scale.
     """
@@ -103,12 +110,14 @@ def payload(view: View) -> dict:
     gain = playback_gain(clips, view.peak, view.together)
     top_db = plots.loudest_db(clips[0]) if view.top_db is None else view.top_db
     top_hz = max(clip.sample_rate for clip in clips) / 2 if view.top_hz is None else view.top_hz
+    seconds = max(clip.seconds for clip in clips)
     return {
         "key": view.key,
         "tracks": [_track(track, gain, top_db, top_hz) for track in view.tracks],
         "gain_db": round(20 * math.log10(gain), 1),
-        "seconds": max(clip.seconds for clip in clips),
+        "seconds": seconds,
         "offset": view.offset,
+        "file_seconds": view.file_seconds or view.offset + seconds,
         "top_db": round(top_db),
         "top_khz": top_hz / 1000,
         "autoplay": view.autoplay,

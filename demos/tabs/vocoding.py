@@ -30,7 +30,7 @@ from demos.page.downloads import spectrogram_file
 from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
 from demos.page.restoration_panel import RestorationPanel
-from demos.page.source import DEFAULT_PART_SECONDS, Excerpt, Loaded, read_source
+from demos.page.source import Excerpt, Loaded, first_part, read_source
 from demos.page.tab import Widgets
 from demos.page.toasts import warn
 
@@ -160,7 +160,7 @@ class VocodingPanel(RestorationPanel):
             warn(str(error))
             return {self.ui.door: gr.skip()}
         loaded = Loaded(path, Path(path).name, spectrogram.seconds)
-        length = round(min(loaded.seconds, DEFAULT_PART_SECONDS), 3)
+        length = first_part(loaded.seconds)
         silent = gr.update(value=None, part=None)  # there is no sound of it yet
         caption = _caption(loaded.name, spectrogram)
         unchanged = {self.ui.choices["stretch"]: 1.0, self.ui.choices["semitones"]: 0}  # as it is in the file

@@ -45,7 +45,9 @@ class Tab:
         field = self.root.get_by_label(label)
         if not field.is_visible():
             self.root.get_by_role("button", name="Advanced").click()
-        if label == LENGTH:  # the sound's own comes a moment after the field first shows, and would take its place
+            field.wait_for()
+            self.page.wait_for_timeout(300)  # what a field first shows comes a moment later, and would take its place
+        if label == LENGTH:
             self.wait("e => Number(e.value) !== 0", field)
         field.fill(value)
         field.press("Tab")
@@ -104,11 +106,11 @@ def test_iterates_can_be_scrubbed_and_tracks_switched(visit):
     slider.press("Enter")
     tab.status.get_by_text("First estimate").wait_for()
     tab.wait(f"e => +e.dataset.updates > {before}", tab.live)
-    tab.live.get_by_role("button", name="Chain").click()
+    tab.live.get_by_role("radio", name="Chain").click()
     assert tab.live.get_attribute("data-track") == "Chain"
     tab.compare.get_by_role("button", name="Play").click()
     tab.wait("e => e.classList.contains('playing')", tab.compare)
-    tab.compare.get_by_role("button", name="Truth").click()
+    tab.compare.get_by_role("radio", name="Truth").click()
     assert "playing" in tab.compare.get_attribute("class"), "switching goes on playing"
 
 
@@ -235,6 +237,64 @@ def test_gaps_are_dragged_typed_and_refused(visit, artifacts):
         assert gaps.input_value() == typed
 
 
+def drag(tab: Tab, start: float, stop: float, seconds: float) -> None:
+    """Over the ruler of the input's player, of a file of so many seconds."""
+    box, mouse = tab.input.locator(".scope-ruler").bounding_box(), tab.page.mouse
+    across = [box["x"] + box["width"] * at / seconds for at in (start, stop)]
+    mouse.move(across[0], box["y"] + box["height"] / 2)
+    mouse.down()
+    mouse.move(across[1], box["y"] + box["height"] / 2, steps=4)
+    mouse.up()
+
+
+def part_of(tab: Tab, said: str) -> tuple[float, float]:
+    """Start and length in the fields, once the player says so."""
+    tab.input.locator(".scope-span", has_text=said).wait_for()
+    fields = [tab.root.get_by_label(label) for label in ("Start (s)", LENGTH)]
+    tab.page.wait_for_timeout(400)
+    return tuple(float(field.input_value()) for field in fields)
+
+
+def test_the_part_is_dragged_moved_typed_and_taken_whole(visit):
+    tab = Tab(visit(), "Inpainting")
+    tab.root.locator(".door input[type=file]").first.set_input_files(
+        {"name": "mine.wav", "mimeType": "audio/wav", "buffer": wav(30.0)}
+    )
+    assert part_of(tab, "0 to 10 s of 30 s") == (0, 10)
+    drag(tab, 10, 20, 30)
+    start, length = part_of(tab, "0 to 20")
+    assert start == 0 and length == pytest.approx(20, abs=0.2)
+    drag(tab, 8, 13, 30)
+    start, length = part_of(tab, "5 to 25")
+    assert start == pytest.approx(5, abs=0.2) and length == pytest.approx(20, abs=0.2)
+    tab.set("Start (s)", "5")
+    tab.set(LENGTH, "4")
+    assert part_of(tab, "5 to 9 s of 30 s") == (5, 4)
+    end = tab.input.get_by_role("slider", name="End of the part")
+    end.press("ArrowLeft")
+    assert end.get_attribute("aria-valuetext") == "to 8.9 s of 30 s"
+    assert part_of(tab, "5 to 8.9") == (5, 3.9)
+    assert tab.root.get_by_label("Gaps (s)").input_value() == "", "no gap was marked by all that"
+    tab.input.get_by_role("button", name="Whole file").click()
+    assert part_of(tab, "0 to 30 s of 30 s") == (0, 30)
+
+
+def test_a_long_file_is_shown_around_the_part_and_one_can_zoom(visit):
+    tab = Tab(visit(), "Declipping")
+    tab.root.locator(".door input[type=file]").first.set_input_files(
+        {"name": "long.wav", "mimeType": "audio/wav", "buffer": wav(90.0)}
+    )
+    part_of(tab, "0 to 10 s of 90 s")
+    shown = tab.input.locator(".scope-window")
+    assert shown.evaluate("e => e.style.left") == "0%" and not shown.is_hidden()
+    tab.set("Start (s)", "70")
+    tab.wait("e => e.style.left.startsWith('33')", shown)
+    tab.input.get_by_role("button", name="Zoom to part").click()
+    assert float(shown.evaluate("e => e.style.left").rstrip("%")) == pytest.approx(100 * 69.6 / 90, abs=0.2)
+    tab.input.get_by_role("button", name="Show all").click()
+    assert shown.evaluate("e => e.style.left").startswith("33")
+
+
 def test_numbers_out_of_range_get_a_sentence(visit):
     page = visit()
     tab = Tab(page)
@@ -277,10 +337,14 @@ def test_a_recording_becomes_the_input(visit):
 
 
 TABS = ("Super-resolution", "Inpainting", "Declipping", "Separation", "Vocoding", "Localization", "Prior inspector")
-TOO_SMALL = """[...document.querySelectorAll("button, a, select, fieldset label, [role=tab]")].filter((e) => {
+TOUCHED = "button, a, select, fieldset label, [role=tab], [role=slider]"
+TOO_SMALL = (
+    f"[...document.querySelectorAll('{TOUCHED}')]"
+    + """.filter((e) => {
   const box = e.getBoundingClientRect();
   return e.checkVisibility() && box.height > 0 && box.height < 40;
 }).map((e) => e.textContent || e.className)"""
+)
 TOO_WIDE = """[...document.querySelectorAll("body *")].filter((e) =>
   e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.className)"""
 
