@@ -20,6 +20,8 @@ async function show() {
   const name = same ? view.tracks[track].name : null;
   if (!same) { pause(); position = 0; zoom = null; }
   view = { ...value, tracks };
+  blind = null;
+  find("verdict").textContent = "";
   track = Math.max(0, same ? tracks.findIndex((item) => item.name === name) : value.initial);
   forgetBuffers(new Set(tracks.map((item) => item.audio.url)));
   root.dataset.updates = +root.dataset.updates + 1;

@@ -25,8 +25,11 @@ function draw() {
   sounding().forEach((item, row, { length }) => {
     pen.setTransform(scale, 0, 0, scale, 0, row * rowHeight * scale);
     pen.globalAlpha = audible(item) ? 1 : 0.35;
-    drawWave(item);
-    drawImage(item);
+    if (blind) drawHidden();
+    else {
+      drawWave(item);
+      drawImage(item);
+    }
     pen.globalAlpha = 1;
     drawFrequencies();
     if (row === length - 1) drawSeconds();
@@ -35,6 +38,14 @@ function draw() {
   for (const region of draft ? [...regions, draft] : regions) drawRegion(region);
   drawPart();
   drawPlayhead();
+}
+
+function drawHidden() { // whoever sees a waveform knows which it is
+  pen.fillStyle = color("well");
+  for (const [top, tall] of [[margin.top, size.wave], [imageTop, size.image]]) pen.fillRect(margin.left, top, width(), tall);
+  pen.fillStyle = color("mute");
+  pen.textAlign = "center";
+  pen.fillText("Hidden until you reveal which is which", margin.left + width() / 2, imageTop + size.image / 2);
 }
 
 function drawWave(item) {

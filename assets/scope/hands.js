@@ -4,21 +4,26 @@ find("play").onclick = () => view && (voice ? pause() : play());
 find("loop").onclick = () => { loop = !loop; if (voice) play(); refresh(); };
 find("legend").querySelector("i").style.background = props.gradient;
 
-const keys = {
+const keysOfCanvas = {
   " ": () => (voice ? pause() : play()),
   ArrowLeft: () => step(-0.1),
   ArrowRight: () => step(0.1),
   Home: () => step(-Infinity),
+};
+const keys = { // anywhere in the player
   "+": () => zoomBy(0.5, now()),
   "-": () => zoomBy(2, now()),
   l: () => find("loop").click(),
+  m: () => view.matches_db && find("match").click(),
+  b: () => view.matches_db && find("blind").click(),
 };
 
-canvas.onkeydown = (event) => {
-  const index = Number(event.key) - 1;
-  if (!view || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (keys[event.key]) keys[event.key]();
-  else if (view.tracks[index]) pick(index);
+root.onkeydown = (event) => {
+  if (!view || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  const slot = Number(event.key) - 1;
+  const act = (event.target === canvas && keysOfCanvas[event.key]) || keys[event.key.toLowerCase()];
+  if (act) act();
+  else if (slots()[slot] !== undefined) pick(slots()[slot]);
   else return;
   event.preventDefault();
 };

@@ -41,7 +41,7 @@ function silence() {
 
 const sounding = () => (stacked ? view.tracks : [view.tracks[track]]);
 const audible = ({ name }) => !stacked || (soloed.size ? soloed.has(name) : !muted.has(name));
-const loudness = (item) => (audible(item) ? 1 : 0);
+const loudness = (item) => (audible(item) ? 10 ** (matchingDb(item) / 20) : 0);
 
 function balance() {
   const time = context().currentTime;
@@ -64,7 +64,7 @@ async function play(from) {
   const sources = sounds.map((sound) => new AudioBufferSourceNode(audio, { buffer: sound, ...bounds }));
   const gains = sources.map((source, i) => {
     const gain = new GainNode(audio, { gain: 0 });
-    source.connect(gain).connect(audio.destination);
+    source.connect(gain).connect(destination());
     gain.gain.setTargetAtTime(loudness(tracks[i]), audio.currentTime, 0.004);
     return gain;
   });

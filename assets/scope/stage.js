@@ -19,6 +19,13 @@ root.insertAdjacentHTML("beforeend", `
     <span class="scope-time" aria-live="off"></span>
     <button type="button" class="scope-loop" aria-label="Loop" title="Loop"></button>
   </div>
+  <div class="scope-tools">
+    <label>Volume <input type="range" class="scope-volume" min="0" max="1" step="0.01" value="1"></label>
+    <button type="button" class="scope-match" title="All that is compared, as quiet as the faintest (ITU-R BS.1770)">Match loudness</button>
+    <button type="button" class="scope-blind" title="Hides which is which, in a new order"></button>
+    <span class="scope-matched"></span>
+    <span class="scope-verdict" aria-live="polite"></span>
+  </div>
   <div class="scope-axis">
     <div class="scope-facts">
       <span class="scope-span"></span>
@@ -36,6 +43,10 @@ root.insertAdjacentHTML("beforeend", `
     <canvas class="scope-canvas" tabindex="0" role="application" style="height:${heightOf(1)}px"></canvas>
   </div>
   <div class="scope-legend"><i></i><span class="scope-range"></span><span class="scope-gain" title="Peaks over full scale would be flattened. The sound itself keeps its level."></span><span class="scope-hover"></span></div>
+  <p class="scope-keys">
+    <span><kbd>Space</kbd> plays</span> <span><kbd>←</kbd> <kbd>→</kbd> move</span> <span><kbd>1</kbd> to <kbd>9</kbd> switch</span>
+    <span><kbd>L</kbd> loops</span> <span><kbd>M</kbd> matches</span> <span><kbd>B</kbd> hides names</span> <span><kbd>+</kbd> <kbd>−</kbd> zoom</span>
+  </p>
   <p class="scope-said" aria-live="polite"></p>`);
 
 const find = (name) => root.querySelector(`.scope-${name}`);
@@ -55,6 +66,7 @@ function refresh() {
   find("loop").setAttribute("aria-pressed", loop);
   if (!view) return;
   refreshTracks();
+  refreshComparing();
   refreshAxis();
   draw();
 }

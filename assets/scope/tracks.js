@@ -8,17 +8,14 @@ function choose(index) {
   refresh();
 }
 
-function nameOf(index) {
-  return view.tracks[index].name;
-}
-
 function buildSwitch() {
   const box = find("tracks");
-  const names = view.tracks.map((_, i) => nameOf(i));
+  const names = slots().map(nameOf);
   if ([...box.children].map((button) => button.textContent).join() === names.join()) return;
-  box.replaceChildren(...names.map((name, i) => {
+  box.replaceChildren(...names.map((name, slot) => {
     const button = document.createElement("button");
-    Object.assign(button, { type: "button", role: "radio", textContent: name, onclick: () => choose(i) });
+    const take = () => choose(slots()[slot]);
+    Object.assign(button, { type: "button", role: "radio", textContent: name, onclick: take });
     return button;
   }));
   box.hidden = names.length < 2;
@@ -27,9 +24,9 @@ function buildSwitch() {
 find("tracks").onkeydown = (event) => {
   const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
   if (!step) return;
-  const count = view.tracks.length;
-  choose((track + step + count) % count);
-  find("tracks").children[track].focus();
+  const count = slots().length, slot = (slots().indexOf(track) + step + count) % count;
+  choose(slots()[slot]);
+  find("tracks").children[slot].focus();
   event.preventDefault();
 };
 
@@ -53,13 +50,14 @@ function buildStrips() {
 }
 
 function refreshTracks() {
-  const names = sounding().map((item) => item.name).join(", ");
+  const names = stacked ? view.tracks.map((item) => item.name).join(", ") : nameOf(track);
   root.dataset.track = names;
   canvas.setAttribute("aria-label", `Player of ${names}: waveform and spectrogram, ${view.seconds.toFixed(1)} s`);
   if (stacked) return refreshStrips();
-  [...find("tracks").children].forEach((button, i) => {
-    button.setAttribute("aria-checked", i === track);
-    button.tabIndex = i === track ? 0 : -1;
+  [...find("tracks").children].forEach((button, slot) => {
+    const chosen = slots()[slot] === track;
+    button.setAttribute("aria-checked", chosen);
+    button.tabIndex = chosen ? 0 : -1;
   });
 }
 

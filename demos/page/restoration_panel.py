@@ -139,8 +139,9 @@ class RestorationPanel(RestorationTab, Panel):
             tracks = tracks[1:]  # what came in cannot be heard itself
         tracks += [Track(html.title(name), clip) for name, clip in baselines.items()]
         tracks += [Track("Truth", result.truth)] if result.truth is not None else []
+        tracks += self._differences(result)
         heard = next(n for n, track in enumerate(tracks) if track.clip is result.clip)
-        shown = {"offset": history.offset, "initial": heard, "stretched": True, "arrives": True}
+        shown = {"offset": history.offset, "initial": heard, "stretched": True, "arrives": True, "compares": True}
         view = View(tracks, history.key, history.top_db, **shown)
         notes = [*filter(None, [result.report.get("warning")]), *(source.notes if source else ()), *result.notes]
         gaps = [[start + history.offset, stop + history.offset] for start, stop in result.report.get("gaps", ())]
@@ -152,13 +153,20 @@ class RestorationPanel(RestorationTab, Panel):
             ui.download: restored_file(result.clip, loaded.name, self.task),
         }
 
+    def _differences(self, result: Result) -> list[Track]:
+        """What the result differs by from the truth and from the input, where that can be said."""
+        others = {"truth": result.truth, "input": result.observed} if self.keeps_phases else {}
+        taken = {name: result.clip.minus(clip) for name, clip in others.items() if clip is not None}
+        return [Track(f"Result \N{MINUS SIGN} {name}", clip, True) for name, clip in taken.items() if clip is not None]
+
     def so_far(self, progress: Progress, history: RunHistory) -> dict:
         ui, (loaded, source) = self.ui, history.context
         tracks = [Track("Your sound", source.clip)] if source else []
         heard = len(tracks)
         tracks.append(Track("So far", progress.clip))
         tracks += [Track("Truth", source.reference)] if source and source.reference else []
-        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=heard, stretched=True)
+        shown = {"offset": history.offset, "initial": heard, "stretched": True, "compares": True}
+        view = View(tracks, history.key, history.top_db, **shown)
         file = restored_file(progress.clip, loaded.name, f"{self.task}-so-far")
         return {ui.compare: gr.update(value=payload(view), regions=[]), ui.download: file}
 

@@ -18,21 +18,29 @@ from gradio.data_classes import FileData
 
 from core.signal.clip import Clip
 from core.signal.limits import LIMITS
+from core.signal.loudness import loudness_db
 from demos.page import plots
 from demos.page.cache import cached
 
 _FOLDER = Path(__file__).parents[2] / "assets" / "scope"
-_FILES = ("stage", "sound", "axis", "drawing", "tracks", "arrivals", "hands")  # in this order one script
+_FILES = ("stage", "sound", "axis", "drawing", "tracks", "comparing", "arrivals", "hands")  # in this order one script
 _SCRIPT = "\n".join((_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in _FILES)
+HARDLY_HEARD_DB = 30.0
+
 _TEMPLATE = '<div class="scope" data-updates="0"><p class="scope-placeholder">${placeholder}</p></div>'
 
 
 @dataclass(frozen=True)
 class Track:
-    """One thing to hear, with the name that its switch shows."""
+    """One thing to hear, with the name that its switch shows.
+
+    Args:
+        difference: it is what two others differ by: it has no part in what `View.compares` says.
+    """
 
     name: str
     clip: Clip
+    difference: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,7 @@ class View:
         stretched: whether tracks of different lengths are the same sound, slower or faster, so that one who switches
             between them stays at the same moment of it.
         arrives: whether the page scrolls to it, as to the result of a run.
+        compares: whether one can match the tracks in loudness, tell them apart blindly and turn the volume.
     """
 
     tracks: Sequence[Track]
@@ -67,6 +76,7 @@ class View:
     together: bool = False
     stretched: bool = False
     arrives: bool = False
+    compares: bool = False
 
 
 def scope(
@@ -124,6 +134,7 @@ def payload(view: View) -> dict:
         "initial": view.initial,
         "stretched": view.stretched,
         "arrives": view.arrives,
+        "matches_db": matching_gains(view.tracks) if view.compares else None,
     }
 
 
@@ -139,6 +150,17 @@ def playback_gain(clips: Sequence[Clip], peak: float = 0.0, together: bool = Fal
     return 1 / max(peaks)
 
 
+def matching_gains(tracks: Sequence[Track]) -> list[float]:
+    """In dB, at most 0 so that nothing is clipped: what brings each track to the loudness of the faintest.
+
+    Differences, and what is hardly heard beside the loudest, are left as they are.
+    """
+    loudness = [-math.inf if track.difference else loudness_db(track.clip) for track in tracks]
+    heard = [level > max(loudness) - HARDLY_HEARD_DB for level in loudness]
+    faintest = min((level for level, is_heard in zip(loudness, heard, strict=True) if is_heard), default=0.0)
+    return [round(faintest - level, 1) if is_heard else 0.0 for level, is_heard in zip(loudness, heard, strict=True)]
+
+
 def peak_of(clip: Clip) -> float:
     """The largest magnitude of a sample."""
     return float(np.abs(clip.samples).max(initial=0.0))
@@ -150,6 +172,7 @@ def _track(track: Track, gain: float, top_db: float, top_hz: float) -> dict:
     image = plots.spectrogram_png(track.clip, top_db=top_db, top_hz=top_hz)
     return {
         "name": track.name,
+        "difference": track.difference,
         "audio": FileData(path=audio, mime_type="audio/wav").model_dump(),
         "outline": base64.b64encode(outline.tobytes()).decode(),
         "image": "data:image/png;base64," + base64.b64encode(image).decode(),

@@ -206,7 +206,7 @@ class SeparationPanel(Panel):
         ui, (name, notes, _) = self.ui, context
         tracks = [Track("Mixture", result.observed), *(Track(name, clip) for name, clip in result.sounds.items())]
         tracks += [Track(f"{name}, truth", clip) for name, clip in result.truths.items()]
-        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, arrives=True)
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, arrives=True, compares=True)
         misses = result.report["misses_mixture_by"]
         adds_up = f"Together the stems miss the mixture by at most {misses:.1g} of full scale."
         return {
@@ -223,7 +223,7 @@ class SeparationPanel(Panel):
             Track("Mixture", mixture),
             *(Track(f"{stem}, so far", clip) for stem, clip in progress.sounds.items()),
         ]
-        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1)
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, compares=True)
         archive = stems_archive(progress.sounds, name, f"{self.task}-so-far")
         return {self.ui.compare: payload(view), self.ui.download: archive}
 

@@ -90,6 +90,7 @@ class VocodingPanel(RestorationPanel):
     samplers = (*SAMPLERS, "ancestral")
     how = HOW
     prior = JOBS[task].priors[0]
+    keeps_phases = False
     mixes = True
 
     def __init__(self, histories: Histories):

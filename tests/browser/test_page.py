@@ -74,7 +74,8 @@ def test_an_example_runs_from_click_to_download(visit, artifacts):
     tab.finished()
     assert tab.updates() >= 3, "the first, the last and some between them"
     tracks = tab.compare.locator(".scope-tracks button").all_text_contents()
-    assert tracks == ["Input", "Result", "Spline", "Spline + noise", "Truth"]
+    restored = ["Input", "Result", "Spline", "Spline + noise", "Truth"]
+    assert tracks == [*restored, "Result \N{MINUS SIGN} truth", "Result \N{MINUS SIGN} input"]
     assert tab.compare.get_attribute("data-track") == "Result"
     rows = tab.root.locator("table.metrics tbody th").all_text_contents()
     assert rows == ["Input", "Result", "Spline", "Spline + noise"]
@@ -110,8 +111,31 @@ def test_iterates_can_be_scrubbed_and_tracks_switched(visit):
     assert tab.live.get_attribute("data-track") == "Chain"
     tab.compare.get_by_role("button", name="Play").click()
     tab.wait("e => e.classList.contains('playing')", tab.compare)
-    tab.compare.get_by_role("radio", name="Truth").click()
+    tab.compare.get_by_role("radio", name="Truth", exact=True).click()
     assert "playing" in tab.compare.get_attribute("class"), "switching goes on playing"
+    listens_blindly(tab)
+
+
+def listens_blindly(tab: Tab) -> None:
+    """Names come back as the keys, the letters and the verdict say."""
+    player, press = tab.compare, tab.page.keyboard.press
+    player.locator("canvas").focus()
+    press("m")
+    assert player.locator(".scope-match").get_attribute("aria-pressed") == "true"
+    assert player.locator(".scope-matched").inner_text().endswith(("dB quieter", "as it is"))
+    press("b")
+    letters = player.get_by_role("radio").all_text_contents()
+    assert letters == ["A", "B", "C", "D"], "differences are not among them"
+    press("3")
+    assert player.get_attribute("data-track") == "C" and player.get_by_role("radio", checked=True).inner_text() == "C"
+    assert "Player of C:" in player.locator("canvas").get_attribute("aria-label")
+    press("b")
+    verdict = dict(pair.split(" was ") for pair in player.locator(".scope-verdict").inner_text().split(", "))
+    assert sorted(verdict.values()) == ["Cubic", "Input", "Result", "Truth"]
+    assert player.get_attribute("data-track") == verdict["C"]
+    player.get_by_role("radio", checked=True).press("ArrowRight")
+    assert player.get_attribute("data-track") != verdict["C"]
+    assert player.locator(".scope-tracks [tabindex='0']").count() == 1, "one Tab stop"
 
 
 def test_stop_stops_and_inputs_are_kept(visit):

@@ -160,6 +160,18 @@ def test_the_best_iterate_so_far_is_compared_and_taken_along_after_stop(begun):
     assert panel._scrub(3, ANNA)[panel.ui.status] == shown[panel.ui.status], "the end of what there is"
 
 
+def test_what_the_result_differs_by_is_heard_too_where_it_follows_the_waveform(begun, monkeypatch):
+    names = ["Input", "Result", "Result \N{MINUS SIGN} input"]
+    for keeps_phases, expected in ((True, names), (False, names[:2])):
+        monkeypatch.setattr(SuperResolutionPanel, "keeps_phases", keeps_phases)
+        updates, panel = begun(climbing)
+        *_, last = updates
+        compared = last[panel.ui.compare]["value"]
+        assert [track["name"] for track in compared["tracks"]] == expected
+        assert compared["matches_db"] == [0.0] * len(expected)
+    assert not VocodingPanel.keeps_phases
+
+
 def test_stop_before_the_first_iterate_leaves_the_last_result(begun):
     updates, panel = begun(climbing)
     list(updates)
