@@ -12,10 +12,12 @@ from core import zoo
 from core.choices import SAMPLERS
 from core.errors import InputError
 from demos.page import html, plots
+from demos.page.kept import MOST_KEPT
 from demos.page.scope import scope
 from demos.page.tab import RestorationTab
 
 AUTOMATIC = "automatic"
+KEEP = "Keep for the next run"
 QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
 FORMULAS = [
     {"left": "$$", "right": "$$", "display": True},
@@ -53,6 +55,8 @@ class Widgets:
     metrics: gr.HTML
     notes: gr.HTML
     download: gr.DownloadButton
+    keep: gr.Button
+    drops: list[gr.Button]
     about: gr.HTML
     further: dict[str, Component]
 
@@ -72,7 +76,7 @@ def build(tab: RestorationTab) -> Widgets:
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
             shown = build_output()
     further = tab.build_between()
-    compared = build_comparison(tab.task, "Download WAV")
+    compared = build_comparison(tab.task, "Download WAV", keeps=True)
     about = build_folds(tab.how, about_html(given["prior"].value))
     return Widgets(chips=chips, about=about, further=further, **given, **shown, **compared)
 
@@ -177,8 +181,13 @@ def build_output(size: str = "large") -> dict:
     return {"status": status, "monitor": monitor, "ladder": ladder, "scrubber": scrubber}
 
 
-def build_comparison(task: str, download: str) -> dict:
-    """What there is after a run of a task; `download` is on the button."""
+def build_comparison(task: str, download: str, *, keeps: bool = False) -> dict:
+    """What there is after a run of a task.
+
+    Args:
+        download: is on the button.
+        keeps: whether results can be kept for the next runs.
+    """
     with gr.Column(elem_id=html.results_id(task), elem_classes="pane after"):
         gr.HTML('<h2 class="section">Compare</h2>')
         with gr.Row(equal_height=False):
@@ -188,7 +197,17 @@ def build_comparison(task: str, download: str) -> dict:
                 metrics = gr.HTML()
                 notes = gr.HTML()
                 button = gr.DownloadButton(download, size="md", elem_classes="download")
-    return {"compare": compare, "metrics": metrics, "notes": notes, "download": button}
+                shelf = _build_shelf() if keeps else {}
+    return {"compare": compare, "metrics": metrics, "notes": notes, "download": button} | shelf
+
+
+def _build_shelf() -> dict:
+    """To keep a result, and to drop each of those that are kept."""
+    with gr.Row(elem_classes="shelf"):
+        return {
+            "keep": gr.Button(KEEP, size="sm", min_width=0),
+            "drops": [gr.Button("", size="sm", min_width=0, visible=False) for _ in range(MOST_KEPT)],
+        }
 
 
 def model_names(task: str | None = None, kind: str | None = None) -> list[str]:

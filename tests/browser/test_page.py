@@ -186,13 +186,23 @@ def test_the_comparison_comes_into_view_or_a_link_leads_there(visit, motion):
     tab.wait(IN_VIEW, tab.compare)
 
 
-def test_another_sound_takes_results_away_and_ends_the_run(visit):
+def test_a_kept_result_stands_beside_the_next_and_another_sound_takes_all_away_and_ends_the_run(visit):
     tab = Tab(visit(), "Declipping")
     tab.choose("Overloaded piano")
     tab.set(LENGTH, "1")
     tab.set("Steps", "2")
     tab.run.click()
     tab.finished()
+    tab.root.get_by_role("button", name="Keep").click()
+    tab.root.get_by_role("button", name="Drop piano-16k, seed 0").wait_for()
+    tab.set("Seed", "3")
+    tab.run.click()
+    kept = tab.compare.get_by_role("radio", name="piano-16k, seed 0")
+    kept.click()
+    assert tab.compare.get_attribute("data-track") == "piano-16k, seed 0"
+    assert tab.root.locator("table.metrics tbody th").all_text_contents()[-1] == "piano-16k, seed 0"
+    tab.root.get_by_role("button", name="Drop piano-16k, seed 0").click()
+    kept.wait_for(state="detached")
     door = tab.root.locator(".door input[type=file]").first
     door.set_input_files({"name": "mine.wav", "mimeType": "audio/wav", "buffer": wav(1.0)})
     tab.root.locator(".caption-line b", has_text="mine.wav").wait_for()
