@@ -11,11 +11,11 @@ const keysOfCanvas = {
   Home: () => step(-Infinity),
 };
 const keys = { // anywhere in the player
-  "+": () => zoomBy(0.5, now()),
-  "-": () => zoomBy(2, now()),
-  l: () => find("loop").click(),
-  m: () => view.matches_db && find("match").click(),
-  b: () => view.matches_db && find("blind").click(),
+  "+": () => zoomAtHead(0.5),
+  "-": () => zoomAtHead(2),
+  l: () => { find("loop").click(); say(loop ? "Loop on" : "Loop off"); },
+  m: () => view.matches_db && (find("match").click(), say(matched ? "Loudness matched" : "Loudness as it is")),
+  b: () => view.matches_db && (find("blind").click(), say(blind ? "Names hidden" : "")), // the verdict speaks for itself
 };
 
 root.onkeydown = (event) => {
@@ -27,6 +27,12 @@ root.onkeydown = (event) => {
   else return;
   event.preventDefault();
 };
+
+function zoomAtHead(factor) {
+  zoomBy(factor, now());
+  const [from, to] = inView().map((end) => text(end + view.offset));
+  say(`${from} to ${to} s in view`);
+}
 
 function step(seconds) {
   const at = clamp(now() + seconds, 0, view.seconds);

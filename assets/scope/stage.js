@@ -40,7 +40,7 @@ root.insertAdjacentHTML("beforeend", `
     </div>
   </div>
   <div class="scope-stage">
-    <canvas class="scope-canvas" tabindex="0" role="application" style="height:${heightOf(1)}px"></canvas>
+    <canvas class="scope-canvas" tabindex="0" role="application" aria-roledescription="player" style="height:${heightOf(1)}px"></canvas>
   </div>
   <div class="scope-legend"><i></i><span class="scope-range"></span><span class="scope-gain" title="Peaks over full scale would be flattened. The sound itself keeps its level."></span><span class="scope-hover"></span></div>
   <p class="scope-keys">

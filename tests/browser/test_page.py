@@ -136,6 +136,8 @@ def listens_blindly(tab: Tab) -> None:
     player.get_by_role("radio", checked=True).press("ArrowRight")
     assert player.get_attribute("data-track") != verdict["C"]
     assert player.locator(".scope-tracks [tabindex='0']").count() == 1, "one Tab stop"
+    player.get_by_role("application", name="Player of").press("ArrowRight")
+    player.locator(".scope-said", has_text="/ 1.5 s").wait_for()
 
 
 def test_stop_stops_and_inputs_are_kept(visit):
@@ -308,6 +310,10 @@ def test_the_part_is_dragged_moved_typed_and_taken_whole(visit):
     end.press("ArrowLeft")
     assert end.get_attribute("aria-valuetext") == "to 8.9 s of 30 s"
     assert part_of(tab, "5 to 8.9") == (5, 3.9)
+    tab.input.get_by_role("button", name="Loop").click()
+    tab.input.get_by_role("button", name="Play").click()
+    tab.wait("e => e.classList.contains('playing')", tab.input)
+    assert 5 <= float(tab.input.locator(".scope-time").inner_text().split()[0]) <= 8.9, "the part is what loops"
     assert tab.root.get_by_label("Gaps (s)").input_value() == "", "no gap was marked by all that"
     tab.input.get_by_role("button", name="Whole file").click()
     assert part_of(tab, "0 to 30 s of 30 s") == (0, 30)
@@ -424,6 +430,7 @@ def test_a_phone_shows_everything_without_sideways_scrolling(visit, artifacts, s
     tab = Tab(page)
     tab.choose("Voice at 4 kHz")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.evaluate(TOO_SMALL) == [] and page.evaluate(TOO_WIDE) == []
     page.screenshot(path=artifacts / f"phone-{scheme}.png", full_page=True)
 
 
