@@ -12,10 +12,12 @@ from core import zoo
 from core.choices import SAMPLERS
 from core.errors import InputError
 from demos.page import html, plots
+from demos.page.kept import MOST_KEPT
 from demos.page.scope import scope
 from demos.page.tab import RestorationTab
 
 AUTOMATIC = "automatic"
+KEEP = "Keep for the next run"
 QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
 FORMULAS = [
     {"left": "$$", "right": "$$", "display": True},
@@ -53,6 +55,8 @@ class Widgets:
     metrics: gr.HTML
     notes: gr.HTML
     download: gr.DownloadButton
+    keep: gr.Button
+    drops: list[gr.Button]
     about: gr.HTML
     further: dict[str, Component]
 
@@ -72,7 +76,7 @@ def build(tab: RestorationTab) -> Widgets:
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
             shown = build_output()
     further = tab.build_between()
-    compared = build_comparison(tab.task, "Download WAV")
+    compared = build_comparison(tab.task, "Download WAV", keeps=True)
     about = build_folds(tab.how, about_html(given["prior"].value))
     return Widgets(chips=chips, about=about, further=further, **given, **shown, **compared)
 
@@ -107,6 +111,7 @@ def _build_input(tab: RestorationTab) -> dict:
     hint = "Drag over the waveform to mark a gap." if tab.selects else ""
     welcome = f"Choose an example above, or bring your own. {hint}"
     made["scope"] = scope(placeholder=welcome, size="small", selectable=tab.selects)
+    made |= build_part()
     made["door"] = build_door("Your sound")
     choices = tab.build_choices()
     names = model_names(tab.task)
@@ -138,17 +143,31 @@ def build_actions(label: str = "Run") -> dict:
         }
 
 
+def build_part() -> dict:
+    """The part that is worked on as numbers, beside the player that it is dragged on.
+
+    Numbers have no bounds here: what is out of them gets its sentence from the task, not Gradio's.
+    """
+    with gr.Row(elem_classes="part"):
+        return {
+            "start": gr.Number(0.0, label="Start (s)", step=0.1, min_width=96),
+            "length": gr.Number(0.0, label="Length (s)", step=0.1, min_width=96),
+        }
+
+
+def chosen_part(event: gr.EventData) -> tuple[float, float]:
+    """Start and length of the part that was dragged on a player."""
+    return round(event.start, 3), round(event.length, 3)
+
+
 def build_advanced(samplers: Sequence[str] = SAMPLERS) -> dict:
-    """Numbers have no bounds here: what is out of them gets its sentence from the task, not Gradio's."""
-    made = {}
+    """What hardly anybody changes; its numbers as those of `build_part`."""
     with gr.Row():
-        made["start"] = gr.Number(0.0, label="Start (s)", step=0.1, min_width=96)
-        made["length"] = gr.Number(0.0, label="Length (s)", step=0.1, min_width=96)
-        made["seed"] = gr.Number(0, label="Seed", precision=0, min_width=96)
-    with gr.Row():
-        made["sampler"] = gr.Dropdown([AUTOMATIC, *samplers], value=AUTOMATIC, label="Sampler", min_width=128)
-        made["steps"] = gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128)
-    return made
+        return {
+            "seed": gr.Number(0, label="Seed", precision=0, min_width=96),
+            "sampler": gr.Dropdown([AUTOMATIC, *samplers], value=AUTOMATIC, label="Sampler", min_width=128),
+            "steps": gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128),
+        }
 
 
 def build_output(size: str = "large") -> dict:
@@ -162,8 +181,13 @@ def build_output(size: str = "large") -> dict:
     return {"status": status, "monitor": monitor, "ladder": ladder, "scrubber": scrubber}
 
 
-def build_comparison(task: str, download: str) -> dict:
-    """What there is after a run of a task; `download` is on the button."""
+def build_comparison(task: str, download: str, *, keeps: bool = False) -> dict:
+    """What there is after a run of a task.
+
+    Args:
+        download: is on the button.
+        keeps: whether results can be kept for the next runs.
+    """
     with gr.Column(elem_id=html.results_id(task), elem_classes="pane after"):
         gr.HTML('<h2 class="section">Compare</h2>')
         with gr.Row(equal_height=False):
@@ -173,7 +197,17 @@ def build_comparison(task: str, download: str) -> dict:
                 metrics = gr.HTML()
                 notes = gr.HTML()
                 button = gr.DownloadButton(download, size="md", elem_classes="download")
-    return {"compare": compare, "metrics": metrics, "notes": notes, "download": button}
+                shelf = _build_shelf() if keeps else {}
+    return {"compare": compare, "metrics": metrics, "notes": notes, "download": button} | shelf
+
+
+def _build_shelf() -> dict:
+    """To keep a result, and to drop each of those that are kept."""
+    with gr.Row(elem_classes="shelf"):
+        return {
+            "keep": gr.Button(KEEP, size="sm", min_width=0),
+            "drops": [gr.Button("", size="sm", min_width=0, visible=False) for _ in range(MOST_KEPT)],
+        }
 
 
 def model_names(task: str | None = None, kind: str | None = None) -> list[str]:
