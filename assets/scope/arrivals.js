@@ -44,6 +44,7 @@ function comeIntoView() {
 function marks() {
   regions = props.regions ?? [];
   if (!held) part = props.part;
+  if (!cutting) cutoff = props.cutoff ? props.cutoff / 1000 : null;
   if (view) refreshAxis();
   draw();
 }

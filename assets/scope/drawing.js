@@ -37,6 +37,7 @@ function draw() {
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   for (const region of draft ? [...regions, draft] : regions) drawRegion(region);
   drawPart();
+  drawCutoff();
   drawPlayhead();
 }
 

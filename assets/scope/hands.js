@@ -50,12 +50,16 @@ let grip = null; // where a drag began
 const touches = new Map(); // pointer -> x, of the fingers on it
 canvas.onpointerdown = (event) => {
   if (!view || event.button !== 0) return;
+  cutting = nearCutoff(event);
+  canvas.setPointerCapture(event.pointerId);
+  if (cutting) return;
   grip = { x: event.offsetX, seconds: secondsAt(event.offsetX) };
   if (event.pointerType === "touch") touches.set(event.pointerId, event.offsetX);
-  canvas.setPointerCapture(event.pointerId);
 };
 canvas.onpointermove = (event) => {
   if (!view) return;
+  if (cutting) return moveCutoff(event);
+  canvas.style.cursor = nearCutoff(event) ? "ns-resize" : "";
   if (touches.size === 2) return pinch(event);
   const seconds = secondsAt(event.offsetX);
   const share = 1 - ((event.offsetY % rowHeight) - imageTop) / size.image;
@@ -85,6 +89,7 @@ function pinch(event) {
 }
 
 canvas.onpointerup = (event) => {
+  if (cutting) return dropCutoff();
   touches.delete(event.pointerId);
   if (grip && draft) trigger("select", { regions: united([...regions, draft]) });
   else if (grip && view) seek(secondsAt(event.offsetX));
@@ -92,7 +97,7 @@ canvas.onpointerup = (event) => {
   grip = draft = null;
   draw();
 };
-canvas.onpointercancel = (event) => { touches.delete(event.pointerId); grip = draft = null; draw(); };
+canvas.onpointercancel = (event) => { touches.delete(event.pointerId); grip = draft = null; cutting = false; draw(); };
 canvas.onpointerleave = () => { find("hover").textContent = ""; };
 canvas.ondblclick = (event) => {
   if (!props.selectable || !view) return;
@@ -114,6 +119,6 @@ function united(spans) {
 new ResizeObserver(draw).observe(canvas);
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 watch("value", show);
-watch(["regions", "part"], marks);
+watch(["regions", "part", "cutoff"], marks);
 marks();
 show();

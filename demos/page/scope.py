@@ -23,7 +23,7 @@ from demos.page import plots
 from demos.page.cache import cached
 
 _FOLDER = Path(__file__).parents[2] / "assets" / "scope"
-_FILES = ("stage", "sound", "axis", "drawing", "tracks", "comparing", "arrivals", "hands")  # in this order one script
+_FILES = ("stage", "sound", "axis", "drawing", "cutoff", "tracks", "comparing", "arrivals", "hands")  # in this order one script
 _SCRIPT = "\n".join((_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in _FILES)
 HARDLY_HEARD_DB = 30.0
 
@@ -80,18 +80,26 @@ class View:
 
 
 def scope(
-    *, placeholder: str = "", size: str = "large", selectable: bool = False, loop: bool = False, elem_classes: str = ""
+    *,
+    placeholder: str = "",
+    size: str = "large",
+    selectable: bool = False,
+    cuts: bool = False,
+    loop: bool = False,
+    elem_classes: str = "",
 ) -> gr.HTML:
     """A scope component; its value is what `payload` makes of a view.
 
     Its props `regions` ([[start, stop], ...]) and `part` ([start, stop]) are set with `gr.update`: selected spans, and
     the span that is worked on (the rest is drawn dimmed), in seconds of the file. Where there is a part it can be moved
-    and its ends be dragged; then the event `choose` carries its `start` and `length`.
+    and its ends be dragged; then the event `choose` carries its `start` and `length`. The prop `cutoff` is where the
+    sound's own band ends, in Hz.
 
     Args:
         placeholder: shown while there is nothing to hear.
         size: "small" for inputs, "large" for results, "stacked" for stems, which sound together.
         selectable: whether dragging selects regions; then the event `select` carries them.
+        cuts: whether the cut-off can be dragged; then the event `cut` carries its `hertz`.
         loop: whether playback starts over at the end.
     """
     return gr.HTML(
@@ -104,7 +112,9 @@ def scope(
         selectable=selectable,
         loop=loop,
         regions=[],
+        cuts=cuts,
         part=None,
+        cutoff=None,
         most_seconds=LIMITS.seconds,
         gradient=plots.gradient_css(),
         range_db=plots.RANGE_DB,
