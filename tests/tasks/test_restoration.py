@@ -146,6 +146,7 @@ LN256 = np.log(256)
 QUANTISED = {
     "mu-law": lambda x: np.sign(x) * np.expm1(np.round(127 * np.log1p(255 * np.abs(x)) / LN256) / 127 * LN256) / 255,
     "8 bit": lambda x: np.round(x * 127) / 127,
+    "6 bit": lambda x: np.round(x * 32) / 32,
     "8 bit at -20 dBFS": lambda x: np.round(x * 12.7) / 127,
     "8 bit at -60 dBFS": lambda x: np.round(x * 0.127) / 127,
     "16 bit at -60 dBFS": lambda x: np.round(x * 32.767) / 32767,
@@ -172,6 +173,14 @@ def test_clipping_is_found_in_coarse_waveforms(quantise):
     samples = read_clip(SOUNDS / "piano.flac").clip.samples.astype(np.float64)
     coarse = quantise(np.clip(samples / np.abs(samples).max(), -0.3, 0.4))
     np.testing.assert_allclose(find_rails(Clip(coarse, 16000)), [[coarse.min(), coarse.max()]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("sound", ["speech", "speech-train"])
+def test_clipping_is_found_in_waveforms_of_few_levels(sound):
+    samples = read_clip(SOUNDS / f"{sound}.flac").clip.samples.astype(np.float64)
+    coarse = QUANTISED["6 bit"](np.clip(samples / np.abs(samples).max(), -0.5, 0.5))
+    assert len(np.unique(coarse)) == 33
+    assert find_rails(Clip(coarse, 16000)).tolist() == [[-0.5, 0.5]]
 
 
 @pytest.mark.parametrize("given", [None, 0.2])
