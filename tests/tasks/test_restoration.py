@@ -42,6 +42,7 @@ def test_every_update_is_reported_and_playable(settings):
     assert result.report["score_evaluations"] == 1 + 3 * 4  # the estimate, and four draws of three steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["diffusion", "langevin", "original"])
 @pytest.mark.parametrize("task", ["super-resolve", "inpaint", "declip"])
 def test_a_wavenet_does_every_task_with_every_sampler(task, sampler):
@@ -197,6 +198,7 @@ def test_where_one_side_is_clipped_the_other_stays(settings, given):
         assert result.report["rails"] == [[-given, given]] and result.report["threshold"] == given
 
 
+@pytest.mark.slow
 def test_an_offset_makes_no_click_at_a_gap():
     """Beside a gap, and in it, the same as without the offset."""
     clip, gaps = chord(rate=44100), [(0.4, 0.45), (0.7, 0.702)]
@@ -207,6 +209,7 @@ def test_an_offset_makes_no_click_at_a_gap():
     assert np.abs(shifted_prediction.samples - 0.3 - predicted.samples).max() < 2e-3
 
 
+@pytest.mark.slow
 def test_an_offset_is_no_part_of_a_clipped_waveform():
     clip = Clip(np.clip(chord().samples, -0.15, 0.15), 16000)
     asked = Settings(prior="piano-16k", steps=2)
@@ -214,6 +217,7 @@ def test_an_offset_is_no_part_of_a_clipped_waveform():
     assert np.abs(moved.clip.samples - 0.3 - plain.clip.samples).max() < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [16000, 44100])
 def test_gaps_a_tenth_of_a_millisecond_apart_join_smoothly(rate):
     clip = chord(rate=rate)
@@ -222,6 +226,7 @@ def test_gaps_a_tenth_of_a_millisecond_apart_join_smoothly(rate):
     assert bends[0] < 1.1 * bends[1] and np.abs(result.clip.samples - clip.samples).max() < 0.01
 
 
+@pytest.mark.slow
 def test_crackle_of_a_high_rate_stays_in_keeping(settings):
     """Dozens of short gaps, with the bundled prior; the networks' surroundings are all but whole."""
     clip = chord(2.0, 44100)
@@ -231,6 +236,7 @@ def test_crackle_of_a_high_rate_stays_in_keeping(settings):
     assert result.metrics["psnr_db"] > result.baseline_metrics["linear prediction"]["psnr_db"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rails", "gain"), [((-0.35, 0.6), 3), ((-0.95, 0.9), -3)], ids=["deep", "hardly"])
 @pytest.mark.parametrize(("prior", "sound"), [("piano-16k", "piano"), ("voice-16k", "speech")])
 def test_unequal_rails_are_declipped_without_running_away(prior, sound, rails, gain):

@@ -146,6 +146,7 @@ def test_a_smaller_pack_replaces_a_larger_one_whole(recordings, tmp_path, monkey
     assert sorted(path.name for path in (tmp_path / "pack").iterdir()) == ["index.json", "shard-000.npy"]
 
 
+@pytest.mark.slow
 def test_training_goes_on_where_it_stopped(pack, tmp_path):
     out = tmp_path / "model.safetensors"
     train("spectral", pack, 0.03, out, overrides=SMALL)
@@ -271,6 +272,7 @@ class Toy(Objective):
         return {"updates": model.updates.item()}
 
 
+@pytest.mark.slow
 def test_what_an_objective_says_of_itself_is_done(pack, tmp_path, monkeypatch):
     """Its hook runs after every update; integers are kept, and chosen weights stay in float32."""
     objectives, out = [], tmp_path / "toy.safetensors"
