@@ -1,6 +1,6 @@
 # make app         serves the page on http://$(HOST):$(PORT)
 # make test        runs every test; a part of them: make test ARGS="tests/zoo -x"
-# make test-fast   the same without browser, goldens and commands (the markers of pyproject.toml): three to four minutes
+# make test-fast   the same without browser, goldens, commands and what is slow (the markers of pyproject.toml): one to two minutes
 # make lint        checks style, format and the layers of the house
 
 VENV := .venv
@@ -20,7 +20,7 @@ test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest $(ARGS)
 
 test-fast: $(VENV)/.dev-installed
-	$(BIN)/python -m pytest -m "not (browser or goldens or cli)" $(ARGS)
+	$(BIN)/python -m pytest -m "not (browser or goldens or cli or slow)" $(ARGS)
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

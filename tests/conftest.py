@@ -1,5 +1,5 @@
 """What all tests share: torch as the commands set it, a home of their own, processes that end with their test, the
-goldens where they are, and the markers of what `make test-fast` leaves out.
+goldens where they are, and the markers of what `make test-fast` leaves out (`slow` stands beside its tests).
 """
 
 import os

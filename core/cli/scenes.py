@@ -101,12 +101,12 @@ def _sources(arguments) -> list:
 
 
 def _backgrounds(arguments) -> list[Path]:
-    from core.arrays.scenes.speech import find_audio
+    from core.signal.folders import audio_under
 
     place = arguments.background
     if place is None:
         return []
-    return [place] if place.is_file() else find_audio(place)
+    return [place] if place.is_file() else audio_under(place)
 
 
 def _described(settings, arguments) -> dict:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from core.cli import options
 from core.errors import InputError
-
-AUDIO_INPUTS = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif", ".au", ".m4a", ".aac", ".webm"}
+from core.signal.folders import is_audio
 
 
 def add_commands(commands) -> None:
@@ -33,7 +32,7 @@ def _spectrogram(arguments) -> int:
 
 def _folder(arguments) -> int:
     """Every audio file of a folder; one that can't be read is named and left out."""
-    sources = sorted(path for path in arguments.input.iterdir() if path.suffix.lower() in AUDIO_INPUTS)
+    sources = sorted(path for path in arguments.input.iterdir() if is_audio(path))
     if not sources:
         raise InputError(f"The folder {arguments.input} holds no audio; choose another one.")
     if arguments.output.exists() and not arguments.output.is_dir():

@@ -1,4 +1,4 @@
-"""PnF's preparation of a recording: optional low cut, silence trimmed, peak normalised to full scale."""
+"""PnF's preparation of a recording: silence trimmed, optional low cut, peak normalised to full scale."""
 
 import numpy as np
 from scipy.signal import firwin, lfilter
@@ -8,18 +8,19 @@ LOW_CUT_TAPS = 255
 
 
 def prepare(samples: np.ndarray, sample_rate: int, low_cut_hz: float | None = None) -> np.ndarray:
-    """The recording as PnF computes spectrograms of it: clipped, filtered, trimmed, at a peak of 1 unless silent.
+    """The recording as PnF computes spectrograms of it: clipped, trimmed, filtered, at a peak of 1 unless silent.
 
     Args:
         samples: [frames].
         low_cut_hz: None, as in PnF's presets, for no filter.
     """
     samples = np.clip(samples, -1, 1)
+    start, stop = spoken_part(samples)
+    samples = samples[start:stop]
     if low_cut_hz:
         samples = low_cut(samples, low_cut_hz, sample_rate)
-    start, stop = spoken_part(samples)
-    peak = np.abs(samples[start:stop]).max(initial=0.0)
-    return samples[start:stop] / peak if peak > 0 else samples[start:stop]
+    peak = np.abs(samples).max(initial=0.0)
+    return samples / peak if peak > 0 else samples
 
 
 def spoken_part(samples: np.ndarray) -> tuple[int, int]:

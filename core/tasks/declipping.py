@@ -30,6 +30,8 @@ REPEATED, LEAST_LEVELS = 4, 16  # a quantised waveform has each of its values so
 PILE_RATIO = 4.0  # how many more there are than beside the pile; a sine's peak has 1.4
 PILE_RATIO_OF_STEPS = 2.0  # the same where steps are larger: a coarse rail gathers less
 REACH = 10.0  # times the clipped waveform's loudest that a restored peak may be
+FALL_RATIO = 3.0  # the same against what the steps before let expect; a sine has 1.9
+PEAK_RISE = 1.3  # by which smooth peaks have more samples on the second step than on the third
 LEAST_IN_A_ROW = 2  # neighbours that are both piled up: single peaks of a periodic waveform are alike, too
 
 
@@ -112,10 +114,20 @@ def _pile(channel: np.ndarray) -> float:
     if top <= min(0.0, np.median(channel)) or not span:
         return np.inf
     step = _step_at_top(channel)
-    near, ratio = max((NEAR * span, PILE_RATIO), (NEAR_STEPS * step, PILE_RATIO_OF_STEPS))
+    near = max(NEAR * span, NEAR_STEPS * step)
     piled, beside = channel >= top - near, ((channel < top - near) & (channel >= top - 3 * near)).sum()
-    clipped = (piled[1:] & piled[:-1]).sum() >= LEAST_IN_A_ROW and piled.sum() > ratio * beside
+    fewest = PILE_RATIO * beside if near > NEAR_STEPS * step else _fewest_on_a_step(channel, step, beside)
+    clipped = (piled[1:] & piled[:-1]).sum() >= LEAST_IN_A_ROW and piled.sum() > fewest
     return float(top) if clipped and span >= LEAST_LEVELS * step else np.inf
+
+
+def _fewest_on_a_step(channel: np.ndarray, step: float, beside: int) -> float:
+    """How many samples on the extreme's own step are too many: more than on the next two together, or than those fall
+    towards it and chance adds."""
+    top = channel.max()
+    next_one, next_two = (max((np.abs(channel - (top - n * step)) < step / 2).sum(), 1) for n in (1, 2))
+    expected = next_one * min(next_one / next_two, PEAK_RISE)
+    return min(PILE_RATIO_OF_STEPS * beside, FALL_RATIO * expected + 4 * np.sqrt(expected))
 
 
 def _step_at_top(channel: np.ndarray) -> float:

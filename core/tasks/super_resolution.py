@@ -54,7 +54,7 @@ def super_resolve(
         factor: 2 to 64; "auto" finds where the clip's spectrum ends.
         degrade: makes the evidence: "plain" keeps every factor-th sample as PnF does, "lowpass" filters first.
         cutoff: where the clip's spectrum ends, in Hz, for the factor "auto"; None finds it.
-        evidence: what a clip of low rate holds: "plain" samples or "lowpass" filtered ones; "auto" looks at its band.
+        evidence: what a clip of low rate holds: "plain" samples or "lowpass" filtered ones; "auto" listens for aliases.
         reference: the truth, for metrics.
 
     Yields:

@@ -2,25 +2,29 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 
+from core import zoo
 from core.errors import InputError
+from core.models import aliasing
 from core.observations.lowpass import EDGE, LowpassDecimation
 from core.signal.bandwidth import band_end, band_ends, lower_part, splice_bands
 from core.signal.clip import Clip
 from core.signal.companding import Waveform
-from core.tasks.blocks import at_rate
+from core.tasks.blocks import at_rate, silent
+from core.zoo.families import DETECTOR
 
 LARGEST_FACTOR = 64
 SLOWEST_RATE = 250  # Hz that must remain of the prior's rate
-SHORTEST_SPECTRUM = 128  # samples under which the top of the band can't be judged
 PASSED = 0.88  # share of a kept band that resamplers pass at the least
 FULL = 0.95  # share of the prior's band from which on nothing is missing
 AUDIBLE = 3e-4  # share of a sound's level from which on a band of it is more than a filter's rest
+DETECTOR_NAME = "aliasing"
 Evidence = Literal["plain", "lowpass"]
+KINDS: tuple[Evidence, ...] = get_args(Evidence)
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,10 @@ def degrade_truth(truth: Clip, factor: int, kind: Evidence) -> Thinned:
     """Every factor-th sample of the truth, filtered first or not.
 
     Raises:
-        InputError: a factor that can't be used.
+        InputError: a factor that can't be used, or no such kind of evidence.
     """
     _check_factor(factor, truth.sample_rate)
+    _check_evidence(kind, KINDS)
     if kind == "plain":
         return Thinned(truth.samples[:, ::factor].copy(), truth.frames, factor, kind)
     waveform = torch.from_numpy(truth.samples.copy())
@@ -96,13 +101,14 @@ def thinned_by(clip: Clip, factor: int, evidence: Evidence | Literal["auto"], sa
     """A clip that holds a factor-th of the samples wanted at a rate, the prior's.
 
     Raises:
-        InputError: a factor that can't be used.
+        InputError: a factor that can't be used, or no such kind of evidence.
     """
     _check_factor(factor, sample_rate)
+    _check_evidence(evidence, ("auto", *KINDS))
     frames = round(clip.seconds * sample_rate)
     kept = _bring_to(clip, sample_rate, factor)[:, : -(-frames // factor)]
-    filtered = clip.sample_rate * factor > sample_rate  # by being brought there
-    kind = evidence if evidence != "auto" else _kind_of(kept, filtered)
+    filtered = clip.sample_rate * factor != sample_rate  # on the way to another rate
+    kind = evidence if evidence != "auto" else _kind_of(kept, sample_rate / factor, filtered)
     cutoff = EDGE * min(sample_rate / factor, clip.sample_rate) / 2
     cutoffs = (cutoff,) * clip.channels if kind == "lowpass" else None
     return Thinned(kept, frames, factor, kind, clip, cutoffs, _warning(clip, sample_rate / factor / 2, sample_rate / 2))
@@ -117,8 +123,9 @@ def thinned_as_found(
         cutoff: where it ends, in Hz; None finds it.
 
     Raises:
-        InputError: a cut-off that can't be used.
+        InputError: a cut-off that can't be used, or no such kind of evidence.
     """
+    _check_evidence(evidence, ("auto", *KINDS))
     ends = band_ends(clip) if cutoff is None else [_checked_cutoff(cutoff, sample_rate)] * clip.channels
     end, half = min(ends), sample_rate / 2
     if end > FULL * half:
@@ -160,6 +167,11 @@ def _check_factor(factor: int, sample_rate: int) -> None:
         raise InputError(f"The factor must be a whole number from 2 to {largest}, not {factor}.")
 
 
+def _check_evidence(kind: str, kinds: tuple[str, ...]) -> None:
+    if kind not in kinds:
+        raise InputError(f"There is no evidence {str(kind):.40}; choose one of {', '.join(kinds)}.")
+
+
 def _bring_to(clip: Clip, sample_rate: int, factor: int) -> np.ndarray:
     """The clip at sample_rate / factor, which need not be a whole number of hertz."""
     if clip.sample_rate * factor == sample_rate:
@@ -169,18 +181,17 @@ def _bring_to(clip: Clip, sample_rate: int, factor: int) -> np.ndarray:
     return at_rate(scaled, sample_rate, frames=frames).samples
 
 
-def _kind_of(kept: np.ndarray, filtered: bool) -> Evidence:
-    """Low-passed waveforms have next to nothing at the top of their band; aliases fill it up to the end."""
-    if not np.ptp(kept, axis=1).any():
+def _kind_of(kept: np.ndarray, sample_rate: float, filtered: bool) -> Evidence:
+    """By whether aliases are heard in what was kept; constants and a few samples, which say nothing, are plain."""
+    heard = torch.from_numpy(kept[~silent(kept)])
+    if not len(heard):
         return "plain"  # a filter would ring at the ends of a constant
     if filtered:
         return "lowpass"
-    if kept.shape[1] < SHORTEST_SPECTRUM:
+    if kept.shape[1] < aliasing.SHORTEST:
         return "plain"
-    power = np.square(np.abs(np.fft.rfft(kept.astype(np.float64) / np.abs(kept).max(), axis=1))).sum(axis=0)
-    count = len(power)
-    top, under = power[int(0.97 * count) :].mean(), power[int(0.75 * count) : int(0.88 * count)].mean()
-    return "lowpass" if top < 1e-2 * under else "plain"
+    log_odds = zoo.load_model(DETECTOR, DETECTOR_NAME)(heard, sample_rate)
+    return "plain" if log_odds.mean() > 0 else "lowpass"
 
 
 def _warning(clip: Clip, kept: float, made: float) -> str | None:

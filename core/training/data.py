@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
+from core.signal.clip import Clip
+from core.signal.folders import audio_under
 from core.signal.json_files import read_json
 
-AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif"}
 LARGEST_INDEX_BYTES = 200_000_000
 SHARD_SAMPLES = 45 * 2**20 // 2
 SPLITS = ("train", "valid", "test")
@@ -123,8 +124,6 @@ def pack_data(folder: Path, out: Path, sample_rate: int = 16000) -> dict[str, in
             pack.
     """
     files = find_audio(folder)
-    if not files:
-        raise InputError(f"{folder} holds no audio (wav, flac, ogg, mp3, opus, aiff); choose a folder of recordings.")
     if out.exists() and any(out.iterdir()) and not (out / "index.json").exists():
         raise InputError(f"{out} is not empty and holds no packed data; choose a new folder.")
     made = not out.exists()
@@ -145,13 +144,12 @@ def pack_data(folder: Path, out: Path, sample_rate: int = 16000) -> dict[str, in
 
 
 def find_audio(folder: Path) -> list[tuple[Path, str]]:
-    """Audio files under a folder with their splits, relative paths in sorted order."""
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; give a folder of recordings.")
-    listed = _listed_splits(folder)
-    paths = sorted(
-        p.relative_to(folder) for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file()
-    )
+    """Audio files under a folder with their splits, relative paths in sorted order.
+
+    Raises:
+        InputError: as `audio_under`.
+    """
+    paths, listed = [path.relative_to(folder) for path in audio_under(folder)], _listed_splits(folder)
     return [(path, listed.get(path.as_posix()) or _hashed_split(path)) for path in paths]
 
 
@@ -214,21 +212,17 @@ def _hashed_split(path: Path) -> str:
 
 
 def _read_mono(path: Path, sample_rate: int) -> np.ndarray:
-    import soundfile  # here, so that a machine without it can train on packs
-    import soxr
+    from core.signal.decoding import LONGEST_HEADER_CLAIM, open_audio  # here: they take what a bare machine lacks
+    from core.signal.resampling import resample
 
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError:
-        raise InputError(f"{path} can't be read as audio; take it out of the folder.") from None
-    if not np.isfinite(samples).all():
+    file = open_audio(path)
+    mono = np.concatenate([np.zeros(0, np.float32), *(b.mean(axis=1) for b in file.blocks(0, LONGEST_HEADER_CLAIM))])
+    if not np.isfinite(mono).all():
         raise InputError(
             f"{path} holds values that are no numbers (NaN or infinity); mend it, or take it out of the folder."
         )
-    mono = samples.mean(axis=1)
-    if rate != sample_rate:
-        mono = soxr.resample(mono, rate, sample_rate, quality="VHQ")
-    return np.round(np.clip(mono, -1, 32767 / 32768) * 32768).astype(np.int16)
+    samples = resample(Clip(mono[None], file.sample_rate), sample_rate).samples[0]
+    return np.round(np.clip(samples, -1, 32767 / 32768) * 32768).astype(np.int16)
 
 
 def _read_index(folder: Path) -> dict:

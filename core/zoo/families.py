@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from core.arrays.cone import separator
+from core.models import aliasing
 from core.priors import denoiser, wavenet
 from core.zoo.importers.cone_of_silence import read_cone
 from core.zoo.importers.originals import State
 from core.zoo.importers.pnf_wavenet import read_pnf
 
 RESTORATION = ("super-resolve", "inpaint", "declip")
-PRIOR, SEPARATOR = "prior", "separator"
+PRIOR, SEPARATOR, DETECTOR = "prior", "separator", "detector"
 OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     PRIOR: "is a prior of single channels and cannot localize; choose a separator",
     SEPARATOR: "tells directions apart and is no prior; choose another one, or use it to localize",
+    DETECTOR: "tells aliases from filtered sound and is no prior; choose another one",
 }
 
 Reader = Callable[[Path, Path | None, Path | None], tuple[str, dict, State]]
@@ -60,12 +62,18 @@ def _separator_tasks(config: Mapping) -> tuple[str, ...]:
     return ("localize",)
 
 
+def _detector_tasks(config: Mapping) -> tuple[str, ...]:
+    """None that asks for one by name: super-resolution uses the bundled one."""
+    return ()
+
+
 FAMILIES: dict[str, Family] = {
     "spectral": Family(PRIOR, denoiser.from_checkpoint, _spectral_tasks),
     "wavenet": Family(PRIOR, wavenet.from_checkpoint, _wavenet_tasks, ("pnf_wavenet", read_pnf)),
     "wavenet-ladder": Family(PRIOR, wavenet.from_checkpoint, _wavenet_tasks),
     "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),
     "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),
+    "aliasing": Family(DETECTOR, aliasing.from_checkpoint, _detector_tasks),
 }
 
 

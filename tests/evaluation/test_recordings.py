@@ -32,7 +32,9 @@ def recorded(tmp_path_factory):
     return record
 
 
-@pytest.fixture(params=SYSTEMS)
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.slow) if name == "pnf_wavenet" else name for name in SYSTEMS]
+)
 def recording(request, recorded) -> Path:
     return recorded(request.param)
 

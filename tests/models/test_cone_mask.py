@@ -115,6 +115,7 @@ def test_the_level_of_silence_is_one():
     torch.testing.assert_close(levels.flatten(), torch.tensor([1.0, 1e-25, 3.0]), rtol=1e-5, atol=0)
 
 
+@pytest.mark.slow
 def test_two_sources_are_learnt_apart():
     """Sixty updates on one mixture of two noises, asked for the one and for the other."""
     torch.manual_seed(0)

@@ -7,6 +7,8 @@ from core.models.compiled.wavenet import WaveNetSteps
 from core.models.stepwise import StepwiseModel
 from core.models.wavenet import WaveNet, WaveNetConfig
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"layers": 6, "stacks": 2, "residual": 10, "gate": 16, "skip": 7}
 KINDS = {
     "plain": {},

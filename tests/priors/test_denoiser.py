@@ -11,6 +11,8 @@ from core.observations.clipping import Clipping
 from core.signal.files import read_clip
 from core.types import Condition
 
+pytestmark = pytest.mark.slow
+
 SOUNDS = Path(__file__).parents[2] / "assets" / "sounds"
 PRIORS = [("piano-16k", "piano"), ("voice-16k", "speech")]
 

@@ -135,6 +135,7 @@ def test_refusals(settings, reason):
         draw(**settings)
 
 
+@pytest.mark.slow
 def test_a_wavenet_is_drawn_after_silence():
     """Its draws, and their log-probability, are those of the network that is given them."""
     torch.manual_seed(0)

@@ -219,9 +219,29 @@ def test_flac_of_unknown_length_that_is_cut(tmp_path):
     assert np.array_equal(recording.clip.samples, whole[:, : recording.clip.frames])
 
 
+def test_joined_flac(tmp_path, monkeypatch):
+    """Read whole, bit for bit, from any place on, also where a stream does not know its length."""
+    monkeypatch.setattr("core.signal.containers.flac.SEARCHED", 1000)  # a stream may begin across what is read at once
+    path = tmp_path / "a.flac"
+    sounds = [np.random.default_rng(n).integers(-(2**15), 2**15, (20_000 + n, 2), dtype=np.int16) for n in range(3)]
+    first, second, third = (encoded(path, samples, format="FLAC", subtype="PCM_16") for samples in sounds)
+    second = patched(second, 21, bytes([second[21] & 0xF0, 0, 0, 0, 0]))
+    truth = np.concatenate(sounds).T
+    assert np.array_equal(held(path, first + second + third) * 2**15, truth)
+    part = read_clip(path, start=15_000 / RATE, length=30_000 / RATE).clip.samples
+    assert np.array_equal(part * 2**15, truth[:, 15_000:45_000])
+
+
+def test_joined_flac_of_several_channels(tmp_path):
+    path = tmp_path / "a.flac"
+    parts = [encoded(path, sound(1.0, channels), format="FLAC", subtype="PCM_16") for channels in (1, 2)]
+    path.write_bytes(b"".join(parts))
+    assert "goes on after 1.00 s with sound of another kind" in read_clip(path).notes[0]
+
+
 def test_flac_whose_last_frame_is_lost_is_read_nevertheless(tmp_path, monkeypatch):
     """Nothing at the end says how long it is: it is decoded, within the limit."""
-    monkeypatch.setattr("core.signal.containers.flac.SEARCHED", 10)
+    monkeypatch.setattr("core.signal.containers.flac.TAIL", 10)
     path = tmp_path / "a.flac"
     content = encoded(path, sound(1.0), format="FLAC", subtype="PCM_16")
     path.write_bytes(patched(content, 21, bytes([content[21] & 0xF0, 0, 0, 0, 0])))

@@ -46,6 +46,7 @@ def test_a_crowd_is_what_stands_near_another():
     assert crowded([(3, 5)]) == crowded([]) == []
 
 
+@pytest.mark.slow
 def test_a_crowd_comes_close_to_the_conditional_mean_of_a_gaussian_process():
     """Of all gaps given all known samples, also those between and beyond the neighbours: no estimate can beat it."""
     poles, frames = [1, -1.2, 0.6], 4000
@@ -59,6 +60,7 @@ def test_a_crowd_comes_close_to_the_conditional_mean_of_a_gaussian_process():
     assert best <= np.mean((fill_together(process, gaps)[0] - process)[free] ** 2) < 1.5 * best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sound", "length", "apart"),
     [("piano", 8, 80), ("speech", 16, 160), ("piano", 80, 400)],

@@ -42,6 +42,7 @@ def test_every_update_is_reported_and_playable(settings):
     assert result.report["score_evaluations"] == 1 + 3 * 4  # the estimate, and four draws of three steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["diffusion", "langevin", "original"])
 @pytest.mark.parametrize("task", ["super-resolve", "inpaint", "declip"])
 def test_a_wavenet_does_every_task_with_every_sampler(task, sampler):
@@ -146,6 +147,7 @@ LN256 = np.log(256)
 QUANTISED = {
     "mu-law": lambda x: np.sign(x) * np.expm1(np.round(127 * np.log1p(255 * np.abs(x)) / LN256) / 127 * LN256) / 255,
     "8 bit": lambda x: np.round(x * 127) / 127,
+    "6 bit": lambda x: np.round(x * 32) / 32,
     "8 bit at -20 dBFS": lambda x: np.round(x * 12.7) / 127,
     "8 bit at -60 dBFS": lambda x: np.round(x * 0.127) / 127,
     "16 bit at -60 dBFS": lambda x: np.round(x * 32.767) / 32767,
@@ -174,6 +176,14 @@ def test_clipping_is_found_in_coarse_waveforms(quantise):
     np.testing.assert_allclose(find_rails(Clip(coarse, 16000)), [[coarse.min(), coarse.max()]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("sound", ["speech", "speech-train"])
+def test_clipping_is_found_in_waveforms_of_few_levels(sound):
+    samples = read_clip(SOUNDS / f"{sound}.flac").clip.samples.astype(np.float64)
+    coarse = QUANTISED["6 bit"](np.clip(samples / np.abs(samples).max(), -0.5, 0.5))
+    assert len(np.unique(coarse)) == 33
+    assert find_rails(Clip(coarse, 16000)).tolist() == [[-0.5, 0.5]]
+
+
 @pytest.mark.parametrize("given", [None, 0.2])
 def test_where_one_side_is_clipped_the_other_stays(settings, given):
     clip = Clip(np.clip(chord().samples, None, 0.15), 16000)
@@ -188,6 +198,7 @@ def test_where_one_side_is_clipped_the_other_stays(settings, given):
         assert result.report["rails"] == [[-given, given]] and result.report["threshold"] == given
 
 
+@pytest.mark.slow
 def test_an_offset_makes_no_click_at_a_gap():
     """Beside a gap, and in it, the same as without the offset."""
     clip, gaps = chord(rate=44100), [(0.4, 0.45), (0.7, 0.702)]
@@ -198,6 +209,7 @@ def test_an_offset_makes_no_click_at_a_gap():
     assert np.abs(shifted_prediction.samples - 0.3 - predicted.samples).max() < 2e-3
 
 
+@pytest.mark.slow
 def test_an_offset_is_no_part_of_a_clipped_waveform():
     clip = Clip(np.clip(chord().samples, -0.15, 0.15), 16000)
     asked = Settings(prior="piano-16k", steps=2)
@@ -205,6 +217,7 @@ def test_an_offset_is_no_part_of_a_clipped_waveform():
     assert np.abs(moved.clip.samples - 0.3 - plain.clip.samples).max() < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [16000, 44100])
 def test_gaps_a_tenth_of_a_millisecond_apart_join_smoothly(rate):
     clip = chord(rate=rate)
@@ -213,6 +226,7 @@ def test_gaps_a_tenth_of_a_millisecond_apart_join_smoothly(rate):
     assert bends[0] < 1.1 * bends[1] and np.abs(result.clip.samples - clip.samples).max() < 0.01
 
 
+@pytest.mark.slow
 def test_crackle_of_a_high_rate_stays_in_keeping(settings):
     """Dozens of short gaps, with the bundled prior; the networks' surroundings are all but whole."""
     clip = chord(2.0, 44100)
@@ -222,6 +236,7 @@ def test_crackle_of_a_high_rate_stays_in_keeping(settings):
     assert result.metrics["psnr_db"] > result.baseline_metrics["linear prediction"]["psnr_db"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rails", "gain"), [((-0.35, 0.6), 3), ((-0.95, 0.9), -3)], ids=["deep", "hardly"])
 @pytest.mark.parametrize(("prior", "sound"), [("piano-16k", "piano"), ("voice-16k", "speech")])
 def test_unequal_rails_are_declipped_without_running_away(prior, sound, rails, gain):

@@ -85,6 +85,7 @@ def test_a_chain_that_runs_away_leaves_what_it_started_from(task, fault, sampler
         np.testing.assert_allclose(sum(clip.samples for clip in result.sounds.values()), sound(), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["diffusion", "langevin"])
 def test_a_voice_is_vocoded_by_every_chain(sampler):
     """Known magnitudes are of the sound, not of the noise in a chain: this once ended as NaN."""

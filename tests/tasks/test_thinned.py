@@ -1,14 +1,34 @@
 """What a sound has of its own stays in the result: its band under the cut-off, and what lies over the prior's."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import scipy.signal
 import soxr
 
 from core.errors import InputError
 from core.signal.clip import Clip
+from core.signal.files import read_clip
 from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
+from core.tasks.thinned import degrade_truth, thinned_as_found, thinned_by
 from tests.runs import finish
+
+SOUNDS = Path(__file__).parents[2] / "assets" / "sounds"
+PLAIN = {
+    "dropped": lambda x, k: x[::k],
+    "soxr QQ": lambda x, k: soxr.resample(x, k, 1, quality="QQ"),  # has no filter
+}
+FILTERED = {
+    "soxr VHQ": lambda x, k: soxr.resample(x, k, 1, quality="VHQ"),
+    "soxr LQ": lambda x, k: soxr.resample(x, k, 1, quality="LQ"),
+    "decimate": lambda x, k: scipy.signal.decimate(x, k),
+    "resample_poly": lambda x, k: scipy.signal.resample_poly(x, 1, k),
+    "FFT": lambda x, k: scipy.signal.resample(x, len(x) // k),
+    "16 bit": lambda x, k: np.round(soxr.resample(x, k, 1, quality="VHQ") * 32768) / 32768,
+}
+KINDS = {name: "plain" for name in PLAIN} | {name: "lowpass" for name in FILTERED}
 
 
 @pytest.fixture
@@ -91,3 +111,68 @@ def test_a_truth_is_compared_at_the_rate_of_the_result(settings):
 def test_what_is_thinned_out_needs_a_factor(settings):
     with pytest.raises(InputError, match="takes a factor"):
         next(super_resolve(Clip(noise(16000), 16000), "auto", degrade="plain", settings=settings))
+
+
+def kind_of(samples, rate, factor=4):
+    return thinned_by(Clip(np.asarray(samples, dtype=np.float32).reshape(1, -1), rate), factor, "auto", 16000).kind
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("way", KINDS)
+def test_what_resamplers_make_is_told_from_plain_samples(way, factor):
+    """Of a piano, whose partials show aliases best."""
+    samples = read_clip(SOUNDS / "piano.flac").clip.samples[0].astype(np.float64)
+    low = (PLAIN | FILTERED)[way](samples, factor)
+    assert kind_of(low, 16000 // factor, factor) == KINDS[way]
+
+
+@pytest.mark.parametrize("sound", ["speech-kettle", "speech-train"])
+@pytest.mark.parametrize("way", ["dropped", "soxr VHQ", "soxr LQ", "decimate", "16 bit"])
+def test_the_same_of_voices(sound, way):
+    samples = read_clip(SOUNDS / f"{sound}.flac").clip.samples[0].astype(np.float64)
+    assert kind_of((PLAIN | FILTERED)[way](samples, 4), 4000) == KINDS[way]
+
+
+@pytest.mark.parametrize("slope", [0, -1])
+def test_the_same_of_noise(slope):
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(32000))
+    sound = np.fft.irfft(spectrum * np.linspace(1e-3, 1, len(spectrum)) ** slope)
+    sound *= 0.1 / sound.std()
+    assert kind_of(sound[::4], 4000) == "plain"
+    assert kind_of(soxr.resample(sound, 4, 1, quality="VHQ"), 4000) == "lowpass"
+
+
+def test_level_and_silent_channels_do_not_matter():
+    samples = read_clip(SOUNDS / "piano.flac").clip.samples[0]
+    for way, low in (("dropped", samples[::4]), ("soxr VHQ", soxr.resample(samples, 4, 1))):
+        assert kind_of(1e-3 * low, 4000) == KINDS[way]
+        both = Clip(np.stack([low, np.zeros_like(low)]), 4000)
+        assert thinned_by(both, 4, "auto", 16000).kind == KINDS[way]
+
+
+@pytest.mark.parametrize("samples", [np.zeros(4000), np.full(4000, 0.3), np.sin(np.arange(100.0))])
+def test_what_says_nothing_is_plain(samples):
+    assert kind_of(samples, 4000) == "plain"
+
+
+@pytest.mark.parametrize("hertz", [100, 440, 1900])
+def test_a_tone_is_either(hertz):
+    assert kind_of(0.3 * np.sin(2 * np.pi * hertz * np.arange(4000) / 4000), 4000) in {"plain", "lowpass"}
+
+
+@pytest.mark.parametrize("rate", [3000, 5000, 48000])
+def test_what_is_brought_to_another_rate_is_filtered(rate):
+    assert kind_of(noise(rate), rate) == "lowpass"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda kind: degrade_truth(Clip(noise(16000), 16000), 4, kind),
+        lambda kind: thinned_by(Clip(noise(4000), 4000), 4, kind, 16000),
+        lambda kind: thinned_as_found(Clip(noise(48000), 48000), kind, 16000),
+    ],
+)
+def test_another_kind_of_evidence_is_refused(make):
+    with pytest.raises(InputError, match="no evidence band-pass; choose one of .*plain, lowpass"):
+        make("band-pass")

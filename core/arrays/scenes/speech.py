@@ -9,10 +9,10 @@ import numpy as np
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.files import probe, read_clip
+from core.signal.folders import audio_under
 from core.signal.preparation import spoken_part
 from core.signal.resampling import resample
 
-AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff", ".aif"}
 TABLE = "metadata.csv"
 BUNDLED = Path(__file__).resolve().parents[3] / "assets" / "sounds"
 BUNDLED_VOICES = ("speech", "speech-garden", "speech-train", "speech-kettle")  # four people
@@ -41,9 +41,9 @@ def find_speech(folder: Path, split: str | None = None) -> list[Utterance]:
         split: only those that the table lists under it.
 
     Raises:
-        InputError: as `find_audio`, or the table has no such split.
+        InputError: as `audio_under`, or the table has no such split.
     """
-    paths = find_audio(folder)
+    paths = audio_under(folder)
     listed = _table(folder)
     if split is not None:
         paths = [path for path in paths if _row(listed, path, folder).get("split") == split]
@@ -63,20 +63,6 @@ def bundled_speech(voices: int) -> list[Utterance]:
     if not all(path.is_file() for path in paths):
         raise InputError(f"The example voices in {BUNDLED} are missing; give a folder of recordings.")
     return [Utterance(path, path.stem, (part, parts)) for part in range(parts) for path in paths]
-
-
-def find_audio(folder: Path) -> list[Path]:
-    """All audio under a folder, sorted.
-
-    Raises:
-        InputError: no folder, or no audio in it.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; give a folder of recordings.")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
-    if not found:
-        raise InputError(f"{folder} holds no audio (wav, flac, ogg, mp3, opus, aiff); give a folder of recordings.")
-    return found
 
 
 def read_speech(

@@ -1,38 +1,59 @@
-"""FLAC from an encoder that could not go back to write the length: its last frame says it (RFC 9639, section 9)."""
+"""FLAC files that were put together from several, and those from an encoder that could not go back to write the length:
+its last frame says it (RFC 9639, sections 8.2 and 9)."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import BinaryIO
 
-from core.signal.containers.layout import Layout, Part, read_at, size_of
+from core.signal.containers.layout import Layout, Part, check_streams, read_at, size_of
 
-TOTAL = slice(21, 26)  # of the file; the last 36 bits of it are the samples per channel
+BEGINNING = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # of a stream, whose first block has 34 bytes
+TOTAL = slice(21, 26)  # of a stream; the last 36 bits of it are the samples per channel
 FRAME = re.compile(rb"(?=\xff[\xf8\xf9][\x10-\xff][\x00-\xaf])", re.DOTALL)
-SEARCHED = 2**20  # bytes at the end, which hold the last two frames
+SEARCHED = 2**20  # bytes that are looked through at once
+TAIL = 2**20  # bytes at a stream's end, which hold the last two frames
 LONGEST_HEADER = 16
 
 
 def flac_layout(file: BinaryIO) -> Layout:
-    """With the length in the header, where that does not know it."""
-    head = bytearray(read_at(file, 0, TOTAL.stop))
-    if len(head) < TOTAL.stop or head[:4] != b"fLaC" or any(head[22:26]) or head[21] & 0x0F:
-        return Layout()
-    frames = _end_of_last_frame(file, int.from_bytes(head[8:10], "big"))
-    if not 0 < frames < 2**36:
-        return Layout()
-    head[TOTAL] = (int.from_bytes(head[TOTAL], "big") | frames).to_bytes(5, "big")
-    return Layout((Part((bytes(head), range(TOTAL.stop, size_of(file)))),))
+    """The streams one after the other, each with the length in its header where that does not know it."""
+    begins = []
+    for position in _beginnings(file):
+        begins.append(position)
+        check_streams(begins)
+    ends = [*begins[1:], size_of(file)]
+    parts = [_part(file, begin, end) for begin, end in zip(begins, ends, strict=True)]
+    return Layout(tuple(parts)) if len(parts) > 1 or (parts and isinstance(parts[0].pieces[0], bytes)) else Layout()
 
 
-def _end_of_last_frame(file: BinaryIO, block_size: int) -> int:
+def _beginnings(file: BinaryIO) -> Iterator[int]:
+    position, overlap = 0, 7
+    while len(content := read_at(file, position, SEARCHED)) > overlap:
+        yield from (position + match.start() for match in BEGINNING.finditer(content))
+        position += len(content) - overlap
+
+
+def _part(file: BinaryIO, begin: int, end: int) -> Part:
+    head = bytearray(read_at(file, begin, min(TOTAL.stop, end - begin)))
+    if len(head) == TOTAL.stop and not any(head[22:26]) and not head[21] & 0x0F:
+        frames = _end_of_last_frame(file, begin, end, int.from_bytes(head[8:10], "big"))
+        if 0 < frames < 2**36:
+            head[TOTAL] = (int.from_bytes(head[TOTAL], "big") | frames).to_bytes(5, "big")
+            return Part((bytes(head), range(begin + TOTAL.stop, end)))
+    return Part((range(begin, end),))
+
+
+def _end_of_last_frame(file: BinaryIO, begin: int, end: int, block_size: int) -> int:
     """Samples up to it; 0 if no frame is found that is the first, or begins where another one ends."""
-    tail = read_at(file, max(0, size_of(file) - SEARCHED), SEARCHED)
+    first = max(begin, end - TAIL)
+    tail = read_at(file, first, end - first)
     ends, last = {0}, 0
     for match in FRAME.finditer(tail):
-        begin, end = _extent(tail[match.start() : match.start() + LONGEST_HEADER], block_size)
-        if begin in ends:
-            last = end
-        ends.add(end)
+        before, after = _extent(tail[match.start() : match.start() + LONGEST_HEADER], block_size)
+        if before in ends:
+            last = after
+        ends.add(after)
     return last
 
 

@@ -6,6 +6,7 @@ from core.errors import InputError
 from core.training.objective import Objective
 
 OBJECTIVES = {  # architecture -> module and class, imported when it is trained
+    "aliasing": "aliasing.AliasingObjective",
     "band-extender": "extension.ExtensionObjective",
     "cone": "cone.ConeOfSilenceObjective",
     "cone-mask": "cone.ConeObjective",

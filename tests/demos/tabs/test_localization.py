@@ -77,6 +77,7 @@ def test_a_room_is_looked_into_and_its_voices_are_measured(panel, said):
     assert last[ui.run].interactive and last[ui.download].endswith("-voices.zip")
 
 
+@pytest.mark.slow
 def test_the_cone_narrows_window_by_window(panel, register_separator):
     register_separator("cones", "respeaker-4")
     updates = list(panel._perform(values(panel, count="2", prior="cones"), "anna"))
