@@ -23,7 +23,8 @@ from demos.page import plots
 from demos.page.cache import cached
 
 _FOLDER = Path(__file__).parents[2] / "assets" / "scope"
-_FILES = ("stage", "sound", "axis", "drawing", "cutoff", "tracks", "comparing", "arrivals", "hands")  # in this order one script
+# in this order one script
+_FILES = ("stage", "sound", "axis", "drawing", "cutoff", "tracks", "comparing", "arrivals", "hands")
 _SCRIPT = "\n".join((_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in _FILES)
 HARDLY_HEARD_DB = 30.0
 
