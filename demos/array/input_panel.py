@@ -13,12 +13,13 @@ from core.choices import parse_channels
 from core.errors import InputError
 from demos.array import array_recording, polar
 from demos.array.array_recording import ArrayRecording
-from demos.array.layout import LIVE, RECORDING, ROOM
+from demos.array.layout import ARRAY_CHOICES, LIVE, RECORDING, ROOM
 from demos.array.live_routes import LiveRoutes
 from demos.array.room import FIRST_VOICES, Arrangement, PlacedVoice, read_voices
 from demos.array.room_plan import plan
 from demos.page import html
 from demos.page.examples import SOUNDS
+from demos.page.menus import pairs
 from demos.page.runner import APOLOGY, Runner
 from demos.page.scope import Track, View, payload
 from demos.page.source import SHOWN_SECONDS
@@ -173,7 +174,9 @@ class ArrayPanel:
         given = {ui.own: array, ui.array: array.name}
         shown = self._previewed(values | given, request)
         forgotten = self.forget_results(request, values | given)
-        return forgotten | given | {ui.array: gr.Dropdown([*ARRAYS, array.name], value=array.name)} | shown
+        return (
+            forgotten | given | {ui.array: gr.Dropdown([*pairs(ARRAY_CHOICES), array.name], value=array.name)} | shown
+        )
 
     def _load_own(self, values: dict, request: gr.Request) -> dict:
         ui, path = self.ui, values[self.ui.upload_area]

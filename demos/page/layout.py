@@ -1,6 +1,5 @@
 """Where the widgets of a tab stand. What they do is in `demos/page/restoration_panel.py`."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,18 +10,15 @@ from gradio.components import Component
 from core import zoo
 from core.choices import SAMPLERS
 from core.errors import InputError
-from demos.page import html, plots
+from demos.page import html, menus, plots
 from demos.page.scope import scope
 from demos.page.tab import RestorationTab
 
-AUTOMATIC = "automatic"
 QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
 FORMULAS = [
     {"left": "$$", "right": "$$", "display": True},
     {"left": "$", "right": "$", "display": False},
 ]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -109,10 +105,9 @@ def _build_input(tab: RestorationTab) -> dict:
     made["scope"] = scope(placeholder=welcome, size="small", selectable=tab.selects)
     made["door"] = build_door("Your sound")
     choices = tab.build_choices()
-    names = model_names(tab.task)
+    priors = menus.model_choices(tab.task)
     with gr.Row(elem_classes="settings"):
-        first = tab.prior if tab.prior in names else (names[0] if names else None)
-        made["prior"] = gr.Dropdown(names, value=first, label="Prior", min_width=160)
+        made["prior"] = menus.menu(priors, menus.first_of(priors, tab.prior), "Prior", min_width=160)
         made["quality"] = build_quality()
     made |= build_actions()
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
@@ -146,7 +141,7 @@ def build_advanced(samplers: Sequence[str] = SAMPLERS) -> dict:
         made["length"] = gr.Number(0.0, label="Length (s)", step=0.1, min_width=96)
         made["seed"] = gr.Number(0, label="Seed", precision=0, min_width=96)
     with gr.Row():
-        made["sampler"] = gr.Dropdown([AUTOMATIC, *samplers], value=AUTOMATIC, label="Sampler", min_width=128)
+        made["sampler"] = menus.menu(menus.sampler_choices(samplers), menus.AUTOMATIC, "Sampler", min_width=128)
         made["steps"] = gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128)
     return made
 
@@ -174,15 +169,6 @@ def build_comparison(task: str, download: str) -> dict:
                 notes = gr.HTML()
                 button = gr.DownloadButton(download, size="md", elem_classes="download")
     return {"compare": compare, "metrics": metrics, "notes": notes, "download": button}
-
-
-def model_names(task: str | None = None, kind: str | None = None) -> list[str]:
-    """The models on offer, bundled ones first; of a task or a kind alone where one is given, as `zoo.catalogue`."""
-    try:
-        return [entry.name for entry in zoo.catalogue(task, kind)]
-    except InputError:
-        log.exception("the catalogue cannot be read")
-        return []
 
 
 def about_html(name: str | None) -> str:

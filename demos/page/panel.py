@@ -12,7 +12,7 @@ from gradio.components import Component
 from core.errors import InputError
 from core.tasks.progress import Progress, Result, Run, Sounds
 from core.tasks.settings import Settings
-from demos.page import html, layout, plots
+from demos.page import html, menus, plots
 from demos.page.history import Histories, KeptIterate, RunHistory
 from demos.page.runner import APOLOGY, Runner
 from demos.page.source import Loaded, load
@@ -111,7 +111,7 @@ class Panel(Runner):
         return Settings(
             prior=prior,
             quality=values[ui.quality],
-            sampler=None if values[ui.sampler] == layout.AUTOMATIC else values[ui.sampler],
+            sampler=None if values[ui.sampler] == menus.AUTOMATIC else values[ui.sampler],
             steps=int(values[ui.steps]) if values[ui.steps] else None,
             seed=checked_seed(values[ui.seed]),
         )

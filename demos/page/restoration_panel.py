@@ -9,7 +9,7 @@ from gradio.components import Component
 
 from core.errors import InputError
 from core.tasks.progress import SOUND, Progress, Result, Sounds
-from demos.page import html, layout, plots
+from demos.page import html, layout, menus, plots
 from demos.page.downloads import restored_file
 from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
@@ -52,7 +52,7 @@ class RestorationPanel(RestorationTab, Panel):
     def _example_loader(self, example: Example):
         def choose(request: gr.Request) -> dict:
             loaded = load(example.path, example.label, example.reference)
-            known = example.prior in layout.model_names(self.task)
+            known = any(choice.value == example.prior for choice in menus.model_choices(self.task))
             prior = {self.ui.prior: gr.Dropdown(value=example.prior)} if known else {}
             choices = {self.ui.choices[name]: value for name, value in example.choices.items()}
             shown = self._shown_input(loaded, example.seconds or loaded.seconds, autoplay=True)

@@ -10,7 +10,7 @@ import gradio as gr
 from core.errors import InputError
 from core.tasks.inspection import LONGEST_SECONDS, Prediction, inspect, over_levels, rungs
 from core.zoo.families import PRIOR
-from demos.page import html, layout
+from demos.page import html, layout, menus
 from demos.page.examples import SOUNDS
 from demos.page.panel import LARGEST_SEED, accept
 from demos.page.runner import APOLOGY
@@ -64,12 +64,12 @@ def build(concurrency: dict) -> None:
 def _build() -> SimpleNamespace:
     made = {"chips": layout.build_lead(SENTENCE, list(EXAMPLES)), "loaded": gr.State(None, time_to_live=24 * 3600)}
     made["curve"] = gr.State(None, time_to_live=24 * 3600)
-    names = layout.model_names(kind=PRIOR)
+    priors = menus.model_choices(kind=PRIOR)
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=4, min_width=320, elem_classes="pane"):
             made["scope"] = scope(placeholder="Choose an example above, or bring your own.", size="small")
             made["door"] = layout.build_door("Your sound")
-            made["prior"] = gr.Dropdown(names, value=names[0] if names else None, label="Prior")
+            made["prior"] = menus.menu(priors, menus.first_of(priors), "Prior")
             made["rung"] = gr.Slider(1, MOST_RUNGS, value=FIRST_RUNG, step=1, label="Rung of the noise ladder")
             with gr.Row():
                 made["start"] = gr.Number(0.0, label="Start (s)", step=0.1, min_width=88)
@@ -81,7 +81,7 @@ def _build() -> SimpleNamespace:
             made["status"] = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
             for name, figure in zip(("heat", "time", "ladder"), inspector_plots.waiting(), strict=True):
                 made[name] = gr.Plot(figure, show_label=False, container=False, elem_classes="ladder")
-    made["about"] = layout.build_folds(HOW, layout.about_html(names[0] if names else None))
+    made["about"] = layout.build_folds(HOW, layout.about_html(made["prior"].value))
     return SimpleNamespace(**made)
 
 

@@ -13,7 +13,7 @@ from core.signal.clip import Clip
 from core.tasks.mixing import mix
 from core.tasks.progress import Progress, Result, Sounds
 from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
-from demos.page import html, layout, plots
+from demos.page import html, layout, menus, plots
 from demos.page.downloads import stems_archive
 from demos.page.examples import SOUNDS
 from demos.page.history import Histories, RunHistory
@@ -29,9 +29,10 @@ INPUTS = [("One mixture", MIXTURE), ("Two sounds, mixed here", SOURCES)]
 NOBODY = "none"
 ESTIMATES, CHAINS = "Estimates", "Chains"
 FORMS = [
-    ("Shared: the priors look at the mixture", "shared"),
-    ("Exact: the last source is what remains", "exact"),
-    ("Soft: a pull, as in the original", "soft"),
+    menus.Choice("", "Automatic", "Shared, where the priors can look at mixtures."),
+    menus.Choice("shared", "Shared", "The priors look at the mixture: the best for those that can."),
+    menus.Choice("exact", "Exact", "The last source is what the others leave; for any priors."),
+    menus.Choice("soft", "Soft", "A pull towards the mixture, as in the original."),
 ]
 
 HOW = r"""
@@ -235,19 +236,19 @@ def _build_input() -> dict:
         elem_classes="door",
     )
     made["level"] = gr.Slider(-20, 20, value=0, step=1, label="Second sound louder by (dB)", visible=False)
-    names = layout.model_names(TASK)
+    models = menus.model_choices(TASK)
     with gr.Row(elem_classes="settings"):
-        firsts = [name if name in names else (names[0] if names else None) for name in DEFAULT_PRIORS]
         priors = [
-            gr.Dropdown(names, value=value, label=label, min_width=128)
-            for value, label in zip(firsts, ("First source", "Second source"), strict=True)
+            menus.menu(models, menus.first_of(models, name), label, min_width=128)
+            for name, label in zip(DEFAULT_PRIORS, ("First source", "Second source"), strict=True)
         ]
-        priors.append(gr.Dropdown([NOBODY, *names], value=NOBODY, label="Third source", min_width=128))
+        nobody = menus.Choice(NOBODY, "None", "The mixture is of two.")
+        priors.append(menus.menu([nobody, *models], NOBODY, "Third source", min_width=128))
     made |= {"priors": priors, "quality": layout.build_quality()} | layout.build_actions()
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
         made |= layout.build_advanced()
         with gr.Row():
-            made["form"] = gr.Dropdown([("Automatic", ""), *FORMS], value="", label="The mixture", min_width=128)
+            made["form"] = menus.menu(FORMS, "", "The mixture", min_width=128)
             made["heard"] = gr.Dropdown([ESTIMATES, CHAINS], value=ESTIMATES, label="What is shown", min_width=128)
     return made
 

@@ -205,7 +205,7 @@ def test_the_search_is_watched_and_stopped(visit):
     page = visit()
     tab = Around(page)
     tab.root.get_by_text("Recording", exact=True).click()
-    tab.pick("Array", "circle-6")
+    tab.pick("Array", "Ring of 6 mics")
     tab.upload("long.wav", wav(6, 60.0))
     tab.root.locator(".caption-line b", has_text="long.wav").wait_for()
     tab.pick("Separator", "tiny-cone")
@@ -217,7 +217,7 @@ def test_the_search_is_watched_and_stopped(visit):
     assert tab.separate.is_enabled() and tab.root.locator(".caption-line b").inner_text() == "long.wav"
     tab.set(LENGTH, "1")
     tab.pick("Method", "SRP-PHAT")
-    tab.pick("Separator", "automatic")
+    tab.pick("Separator", "Automatic")
     tab.separate.click()
     tab.root.locator(".status.done").wait_for()
     assert page.faults == []

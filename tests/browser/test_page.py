@@ -115,7 +115,8 @@ def test_iterates_can_be_scrubbed_and_tracks_switched(visit):
 def test_stop_stops_and_inputs_are_kept(visit):
     tab = Tab(visit())
     tab.choose("Piano at 4 kHz")
-    assert tab.root.get_by_label("Prior").input_value() == "piano-16k", "an example brings the prior that suits it"
+    assert tab.root.get_by_label("Prior").input_value() == "Piano", "an example brings the prior that suits it"
+    tab.root.get_by_text("Solo piano, of which").wait_for()
     tab.set(LENGTH, "7")
     tab.set("Seed", "11")
     tab.set("Steps", "5000")

@@ -144,6 +144,9 @@ def test_a_space_can_offer_own_checkpoints(checkpoint, monkeypatch):
         {"metrics": {"psnr_db": "high"}},
         {"metrics": ["psnr_db"]},
         {"bytes": "many"},
+        {"title": 7},
+        {"title": "x" * 41},
+        {"suits": "x" * 121},
         {"steps": 10**400},
     ],
     ids=lambda change: f"{next(iter(change))}-{str(next(iter(change.values())))[:8]!a}",
@@ -214,6 +217,12 @@ def test_a_source_that_is_no_plain_file_is_not_registered(own_home, tmp_path):
             zoo.register("mine", source, {})
 
 
+def test_a_checkpoint_of_ones_own_may_have_a_title(checkpoint, own_home):
+    assert zoo.register("mine", checkpoint, {}).label == "mine"
+    assert zoo.register("mine", checkpoint, {"title": "Violin", "suits": "Solo violin."}).label == "Violin"
+    assert manifest.find("mine").suits == "Solo violin."
+
+
 def test_bundled_manifest_describes_its_files():
     """Names, hashes and sizes of what ships with the project; 4 MB a file, 30 MB together."""
     entries = manifest.read_manifest(manifest.BUNDLED_FOLDER, bundled=True)
@@ -226,6 +235,7 @@ def test_bundled_manifest_describes_its_files():
             "what serves nothing is a part"
         )
         assert len(manifest.parts_of(entry)) == len(entry.parts)
+        assert bool(entry.task) == bool(entry.title) == bool(entry.suits), "what is on offer has a plain name"
     parts = {part for entry in entries for part in entry.parts.values()}
     assert {entry.name for entry in entries if not entry.task} == parts, "what serves nothing is a part"
     assert sum(entry.bytes for entry in entries) < 30e6
