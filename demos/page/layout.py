@@ -15,6 +15,11 @@ from demos.page.scope import scope
 from demos.page.tab import RestorationTab
 
 QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
+LADDER = (
+    "<b>Noise level</b>: how much noise the sampler still hears, less and less to the right. <b>Residual</b>: how far "
+    "its estimate is from what was measured, before that is put back; low where both agree. <b>Log-probability</b>, of "
+    "WaveNets alone: how likely the prior finds what it hears."
+)
 FORMULAS = [
     {"left": "$$", "right": "$$", "display": True},
     {"left": "$", "right": "$", "display": False},
@@ -151,6 +156,7 @@ def build_output(size: str = "large") -> dict:
     status = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
     monitor = scope(placeholder="What the sampler hears will appear here, step by step.", size=size, loop=True)
     ladder = gr.Plot(plots.ladder_figure([], [], []), show_label=False, container=False, elem_classes="ladder")
+    gr.HTML(f'<p class="quiet">{LADDER}</p>')
     scrubber = gr.Slider(
         1, 2, value=1, step=1, label="Iterate", visible=False, interactive=True, buttons=[], elem_classes="scrubber"
     )
