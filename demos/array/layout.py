@@ -10,7 +10,7 @@ from demos.array.live_sources import EVERYWHERE, SIMULATED
 from demos.array.polar import polar
 from demos.array.room import FIRST_VOICES, NOISE, T60
 from demos.array.room_plan import room_plan
-from demos.page import html, layout
+from demos.page import html, layout, save_panel
 from demos.page.menus import AUTOMATIC, Choice, menu, model_choices
 from demos.page.scope import scope
 
@@ -141,7 +141,7 @@ def _build_results() -> dict:
                 made = {"stems": scope(size="stacked")}
             with gr.Column(scale=5, min_width=288, elem_classes="figures"):
                 made["metrics"], made["notes"] = gr.HTML(), gr.HTML()
-                made["download"] = gr.DownloadButton("Download voices (ZIP)", size="md", elem_classes="download")
+                made |= save_panel.build("Download voices (ZIP)")
     with gr.Column(elem_classes="pane after around"):
         gr.HTML('<h2 class="section">Compare</h2>')
         made["compare"] = scope(size="large")

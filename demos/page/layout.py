@@ -10,7 +10,7 @@ from gradio.components import Component
 from core import zoo
 from core.choices import SAMPLERS
 from core.errors import InputError
-from demos.page import html, menus, plots
+from demos.page import html, menus, plots, save_panel
 from demos.page.scope import scope
 from demos.page.tab import RestorationTab
 
@@ -53,7 +53,10 @@ class Widgets:
     compare: gr.HTML
     metrics: gr.HTML
     notes: gr.HTML
+    made: gr.State
+    format: gr.Dropdown
     download: gr.DownloadButton
+    report: gr.DownloadButton
     about: gr.HTML
     further: dict[str, Component]
 
@@ -73,7 +76,7 @@ def build(tab: RestorationTab) -> Widgets:
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
             shown = build_output()
     further = tab.build_between()
-    compared = build_comparison(tab.task, "Download WAV")
+    compared = build_comparison(tab.task)
     about = build_folds(tab.how, about_html(given["prior"].value))
     return Widgets(chips=chips, about=about, further=further, **given, **shown, **compared)
 
@@ -163,8 +166,8 @@ def build_output(size: str = "large") -> dict:
     return {"status": status, "monitor": monitor, "ladder": ladder, "scrubber": scrubber}
 
 
-def build_comparison(task: str, download: str) -> dict:
-    """What there is after a run of a task; `download` is on the button."""
+def build_comparison(task: str, archive: str = "") -> dict:
+    """What there is after a run of a task; `archive` is on the button where there are several sounds."""
     with gr.Column(elem_id=html.results_id(task), elem_classes="pane after"):
         gr.HTML('<h2 class="section">Compare</h2>')
         with gr.Row(equal_height=False):
@@ -173,8 +176,8 @@ def build_comparison(task: str, download: str) -> dict:
             with gr.Column(scale=5, min_width=288, elem_classes="figures"):
                 metrics = gr.HTML()
                 notes = gr.HTML()
-                button = gr.DownloadButton(download, size="md", elem_classes="download")
-    return {"compare": compare, "metrics": metrics, "notes": notes, "download": button}
+                taken = save_panel.build(archive)
+    return {"compare": compare, "metrics": metrics, "notes": notes, **taken}
 
 
 def about_html(name: str | None) -> str:

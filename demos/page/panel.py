@@ -40,7 +40,7 @@ class Panel(Runner):
     """A tab that runs one task and keeps its iterates.
 
     Args:
-        ui: its widgets: run, stop, status, monitor, ladder, scrubber, compare, metrics, notes, download and those of
+        ui: its widgets: run, stop, status, monitor, ladder, scrubber, compare, metrics, notes, made and those of
             the settings.
         task: the command's name.
         histories: hold the iterates of every session.
@@ -94,11 +94,11 @@ class Panel(Runner):
     def results(self) -> set[Component]:
         ui = self.ui
         live = {ui.monitor, ui.ladder, ui.scrubber}
-        return live | {ui.compare, ui.metrics, ui.notes, ui.download} | self.further
+        return live | {ui.compare, ui.metrics, ui.notes, ui.made} | self.further
 
     def emptied(self) -> dict:
         ui = self.ui
-        nothing = dict.fromkeys((ui.monitor, ui.compare, ui.download)) | dict.fromkeys((ui.metrics, ui.notes), "")
+        nothing = dict.fromkeys((ui.monitor, ui.compare, ui.made)) | dict.fromkeys((ui.metrics, ui.notes), "")
         return nothing | {ui.ladder: plots.ladder_figure([], [], []), ui.scrubber: gr.Slider(visible=False)}
 
     def forget_results(self, session: str, values: Mapping) -> dict:

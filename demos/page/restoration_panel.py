@@ -10,7 +10,7 @@ from gradio.components import Component
 from core.errors import InputError
 from core.tasks.progress import SOUND, Progress, Result, Sounds
 from demos.page import html, layout, menus, plots
-from demos.page.downloads import restored_file
+from demos.page.downloads import keep, keep_so_far
 from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
 from demos.page.panel import Panel
@@ -150,7 +150,7 @@ class RestorationPanel(RestorationTab, Panel):
             ui.compare: gr.update(value=payload(view), regions=gaps),
             ui.metrics: html.metrics_html(result),
             ui.notes: html.notes_html(dict.fromkeys(notes)),
-            ui.download: restored_file(result.clip, loaded.name, self.task),
+            ui.made: keep(result.sounds, loaded.name, self.task, result.report, list(dict.fromkeys(notes))),
         }
 
     def so_far(self, progress: Progress, history: RunHistory) -> dict:
@@ -160,5 +160,5 @@ class RestorationPanel(RestorationTab, Panel):
         tracks.append(Track("So far", progress.clip))
         tracks += [Track("Truth", source.reference)] if source and source.reference else []
         view = View(tracks, history.key, history.top_db, offset=history.offset, initial=heard, stretched=True)
-        file = restored_file(progress.clip, loaded.name, f"{self.task}-so-far")
-        return {ui.compare: gr.update(value=payload(view), regions=[]), ui.download: file}
+        taken = keep_so_far(progress.sounds, loaded.name, f"{self.task}-so-far")
+        return {ui.compare: gr.update(value=payload(view), regions=[]), ui.made: taken}

@@ -14,7 +14,7 @@ from core.tasks.mixing import mix
 from core.tasks.progress import Progress, Result, Sounds
 from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
 from demos.page import html, layout, menus, plots
-from demos.page.downloads import stems_archive
+from demos.page.downloads import keep, keep_so_far
 from demos.page.examples import SOUNDS
 from demos.page.history import Histories, RunHistory
 from demos.page.panel import Panel, accept
@@ -187,12 +187,13 @@ class SeparationPanel(Panel):
         view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, arrives=True)
         misses = result.report["misses_mixture_by"]
         adds_up = f"Together the stems miss the mixture by at most {misses:.1g} of full scale."
+        said = list(dict.fromkeys((*notes, *result.notes, adds_up)))
         return {
             ui.status: html.result_html(result, html.compare_link(self.task)),
             ui.compare: payload(view),
             ui.metrics: html.separation_html(result),
-            ui.notes: html.notes_html(dict.fromkeys((*notes, *result.notes, adds_up))),
-            ui.download: stems_archive(result.sounds, name, self.task),
+            ui.notes: html.notes_html(said),
+            ui.made: keep(result.sounds, name, self.task, result.report, said),
         }
 
     def so_far(self, progress: Progress, history: RunHistory) -> dict:
@@ -202,8 +203,8 @@ class SeparationPanel(Panel):
             *(Track(f"{stem}, so far", clip) for stem, clip in progress.sounds.items()),
         ]
         view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1)
-        archive = stems_archive(progress.sounds, name, f"{self.task}-so-far")
-        return {self.ui.compare: payload(view), self.ui.download: archive}
+        taken = keep_so_far(progress.sounds, name, f"{self.task}-so-far")
+        return {self.ui.compare: payload(view), self.ui.made: taken}
 
 
 def _build() -> SimpleNamespace:

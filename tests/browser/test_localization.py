@@ -32,16 +32,6 @@ class Around(Tab):
         self.plan, self.dial = self.root.locator(".room-canvas"), self.root.locator(".polar-canvas")
         self.stems, self.compared = self.root.locator(".after .scope").first, self.root.locator(".after .scope").last
 
-    def pick(self, label: str, option: str) -> None:
-        """An option of a dropdown, by its text."""
-        field = self.root.get_by_label(label, exact=True)
-        if not field.is_visible():
-            self.root.get_by_role("button", name="Advanced").click()
-        field.click()
-        self.root.get_by_role("option", name=option, exact=True).click()
-        self.wait(f"e => e.value === {option!r}", field)
-        self.root.get_by_role("option").first.wait_for(state="hidden")  # before another list opens
-
     def drag(self, voice: int, x: float, y: float) -> None:
         """A voice to a place in metres from the array; the last step is a hand's, so that nothing is skipped."""
         self.plan.scroll_into_view_if_needed()
