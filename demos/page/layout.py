@@ -15,6 +15,7 @@ from demos.page.scope import scope
 from demos.page.tab import RestorationTab
 
 QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
+INPUT, OUTPUT = "Input", "Output"
 LADDER = (
     "<b>Noise level</b>: how much noise the sampler still hears, less and less to the right. <b>Residual</b>: how far "
     "its estimate is from what was measured, before that is put back; low where both agree. <b>Log-probability</b>, of "
@@ -72,8 +73,10 @@ def build(tab: RestorationTab) -> Widgets:
     chips = build_lead(tab.sentence, [example.label for example in tab.examples])
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=5, min_width=320, elem_classes="pane"):
+            build_heading(INPUT)
             given = _build_input(tab)
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
+            build_heading(OUTPUT)
             shown = build_output()
     further = tab.build_between()
     compared = build_comparison(tab.task)
@@ -87,6 +90,11 @@ def build_lead(sentence: str, labels: Sequence[str]) -> list[gr.Button]:
         gr.HTML(f'<p class="sentence">{escape(sentence)}</p>')
         with gr.Row(elem_classes="chips"):
             return [gr.Button(label, size="sm", min_width=0, elem_classes="chip") for label in labels]
+
+
+def build_heading(text: str) -> None:
+    """A heading for those who find their way by them; the eye sees what it heads."""
+    gr.HTML(f"<h2>{escape(text)}</h2>", elem_classes="unseen")
 
 
 def build_folds(how: str, about: str) -> gr.HTML:
@@ -158,7 +166,9 @@ def build_output(size: str = "large") -> dict:
     """What is alive while a run goes on. size: of the monitor, see `scope`."""
     status = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
     monitor = scope(placeholder="What the sampler hears will appear here, step by step.", size=size, loop=True)
-    ladder = gr.Plot(plots.ladder_figure([], [], []), show_label=False, container=False, elem_classes="ladder")
+    ladder = gr.Plot(
+        plots.ladder_figure([], [], []), label="Noise ladder", show_label=False, container=False, elem_classes="ladder"
+    )
     gr.HTML(f'<p class="quiet">{LADDER}</p>')
     scrubber = gr.Slider(
         1, 2, value=1, step=1, label="Iterate", visible=False, interactive=True, buttons=[], elem_classes="scrubber"

@@ -2,7 +2,8 @@
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -13,6 +14,7 @@ from demos.page import html, layout, menus, plots
 from demos.page.downloads import keep, keep_so_far
 from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
+from demos.page.links import Shared
 from demos.page.panel import Panel
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload
@@ -49,13 +51,28 @@ class RestorationPanel(RestorationTab, Panel):
         gr.on([ui.start.change, ui.length.change], self._show_part, part, ui.scope, trigger_mode="always_last", **quiet)
         ui.prior.change(layout.about_html, ui.prior, ui.about, **quiet)
 
-    def _example_loader(self, example: Example):
+    @property
+    def shared(self) -> Shared:
+        """What of the tab stands in links."""
+        ui = self.ui
+        plain = {
+            name: getattr(ui, name) for name in ("prior", "quality", "start", "length", "seed", "sampler", "steps")
+        }
+        settings = plain | ui.choices
+        examples = {example.label: example.settings for example in self.examples}
+        return Shared(self.task, settings, examples, ui.chips, self._restore, self.fresh, [ui.door])
+
+    def _restore(self, label: str | None, settings: Mapping[Component, Any], request: gr.Request) -> dict:
+        example = next((example for example in self.examples if example.label == label), None)
+        return self._example_loader(example, autoplay=False)(request) if example else {}
+
+    def _example_loader(self, example: Example, autoplay: bool = True):
         def choose(request: gr.Request) -> dict:
             loaded = load(example.path, example.label, example.reference)
             known = any(choice.value == example.prior for choice in menus.model_choices(self.task))
             prior = {self.ui.prior: gr.Dropdown(value=example.prior)} if known else {}
             choices = {self.ui.choices[name]: value for name, value in example.choices.items()}
-            shown = self._shown_input(loaded, example.seconds or loaded.seconds, autoplay=True)
+            shown = self._shown_input(loaded, example.seconds or loaded.seconds, autoplay=autoplay)
             return self.fresh_input(loaded, request, **shown) | prior | choices
 
         return choose

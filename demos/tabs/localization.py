@@ -23,6 +23,7 @@ from demos.array.relay_routes import RelayRoutes
 from demos.array.results import comparison_view, numbered_voices, stems_view, voice_metrics_html
 from demos.page import html, layout
 from demos.page.downloads import keep
+from demos.page.links import Shared
 from demos.page.runner import Runner
 from demos.page.scope import payload
 from demos.page.stream import throttled
@@ -76,6 +77,11 @@ class LocalizationPanel(Runner):
         described = [ui.prior.change, ui.array.change]
         gr.on(described, self._describe, {ui.prior, ui.array, ui.own}, ui.about, **QUIET)
         self.wire_buttons(ui.inputs)
+
+    @property
+    def shared(self) -> Shared:
+        """What of the tab stands in links."""
+        return self._input.shared
 
     @property
     def results(self) -> set[Component]:

@@ -1,15 +1,17 @@
 """The separation tab: takes a mixture apart, or mixes two sounds first so that the truth is known."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from core.errors import InputError
 from core.signal.clip import Clip
+from core.signal.files import duration
 from core.tasks.mixing import mix
 from core.tasks.progress import Progress, Result, Sounds
 from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
@@ -17,6 +19,7 @@ from demos.page import html, layout, menus, plots
 from demos.page.downloads import keep, keep_so_far
 from demos.page.examples import SOUNDS
 from demos.page.history import Histories, RunHistory
+from demos.page.links import Shared
 from demos.page.panel import Panel, accept
 from demos.page.scope import Track, View, payload, scope
 from demos.page.source import DEFAULT_PART_SECONDS, load, read_source
@@ -67,6 +70,16 @@ class MixtureExample:
     sounds: tuple[str, ...]
     level_db: float = 0.0
 
+    @property
+    def paths(self) -> list[str]:
+        return [str(SOUNDS / f"{sound}.flac") for sound in self.sounds]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the chip sets, by name."""
+        kind = SOURCES if len(self.sounds) > 1 else MIXTURE
+        return {"kind": kind, "level": self.level_db, "length": round(min(map(duration, self.paths)), 3)}
+
 
 EXAMPLES = (
     MixtureExample("Piano and voice", ("piano", "speech")),
@@ -88,9 +101,8 @@ class SeparationPanel(Panel):
     def _wire_input(self) -> None:
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         shown = {ui.scope, ui.caption} | self.outdated
-        chosen = {ui.kind, ui.first, ui.second, ui.length, ui.second_door, ui.level}
         for chip, example in zip(ui.chips, EXAMPLES, strict=True):
-            chip.click(self._example_loader(example), None, chosen | shown, **quiet)
+            chip.click(self._example_loader(example), None, self._chosen | shown, **quiet)
         ui.kind.change(_show_kind, ui.kind, [ui.second_door, ui.level], **quiet)
         preview = {ui.kind, ui.first, ui.second, ui.level}
         for door, held in ((ui.door, ui.first), (ui.second_door, ui.second)):
@@ -101,17 +113,39 @@ class SeparationPanel(Panel):
         gr.on([prior.change for prior in ui.priors], _about, ui.priors, ui.about, **quiet)
 
     @property
+    def _chosen(self) -> set[Component]:
+        """What an example sets."""
+        ui = self.ui
+        return {ui.kind, ui.first, ui.second, ui.length, ui.second_door, ui.level}
+
+    @property
     def subject(self) -> Sequence[Component]:
         return [self.ui.kind, self.ui.first, self.ui.second, self.ui.level]
 
-    def _example_loader(self, example: MixtureExample):
+    @property
+    def shared(self) -> Shared:
+        """What of the tab stands in links."""
+        ui = self.ui
+        names = ("kind", "level", "quality", "start", "length", "seed", "sampler", "steps", "form", "heard")
+        settings = {name: getattr(ui, name) for name in names} | dict(
+            zip(("first", "second", "third"), ui.priors, strict=True)
+        )
+        examples = {example.label: example.settings for example in EXAMPLES}
+        shows = self._chosen | {ui.scope, ui.caption} | self.outdated
+        return Shared(TASK, settings, examples, ui.chips, self._restore, shows, [ui.door, ui.second_door])
+
+    def _restore(self, label: str | None, settings: Mapping[Component, Any], request: gr.Request) -> dict:
+        example = next((example for example in EXAMPLES if example.label == label), None)
+        return self._example_loader(example, autoplay=False)(request) if example else {}
+
+    def _example_loader(self, example: MixtureExample, autoplay: bool = True):
         def choose(request: gr.Request) -> dict:
             ui = self.ui
-            held = [load(str(SOUNDS / f"{sound}.flac"), sound) for sound in example.sounds]
+            held = [load(path, sound) for path, sound in zip(example.paths, example.sounds, strict=True)]
             first, second = held[0], held[1] if len(held) > 1 else None
             kind = SOURCES if second else MIXTURE
             chosen = {ui.kind: kind, ui.first: first, ui.second: second, ui.level: example.level_db}
-            shown = self._preview(chosen, request, autoplay=True)
+            shown = self._preview(chosen, request, autoplay=autoplay)
             door, _ = _show_kind(kind)
             level = gr.Slider(value=example.level_db, visible=kind == SOURCES)
             length = round(min(loaded.seconds for loaded in held), 3)
@@ -211,8 +245,10 @@ def _build() -> SimpleNamespace:
     made = {"chips": layout.build_lead(SENTENCE, [example.label for example in EXAMPLES])}
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=5, min_width=320, elem_classes="pane"):
+            layout.build_heading(layout.INPUT)
             made |= _build_input()
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
+            layout.build_heading(layout.OUTPUT)
             made |= layout.build_output("stacked")
     made |= layout.build_comparison(TASK, "Download stems (ZIP)")
     made["about"] = layout.build_folds(HOW, _about(*(prior.value for prior in made["priors"])))
