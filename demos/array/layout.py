@@ -6,6 +6,7 @@ import gradio as gr
 
 from core.arrays.geometry import ARRAYS
 from core.tasks.localization import TASK
+from demos.array import connecting
 from demos.array.live_sources import EVERYWHERE, SIMULATED
 from demos.array.polar import polar
 from demos.array.room import FIRST_VOICES, NOISE, T60
@@ -40,8 +41,10 @@ def build(sentence: str, chips: list[str], how: str, about: str) -> SimpleNamesp
     made = {"chips": layout.build_lead(sentence, chips)}
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=5, min_width=320, elem_classes="pane"):
+            layout.build_heading(layout.INPUT)
             made |= _build_input()
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
+            layout.build_heading("Directions")
             made["status"] = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
             made["polar"] = polar(ARRAYS[FIRST_ARRAY])
             waiting = "Click a direction in the circle: what comes from there is heard and seen here."
@@ -98,6 +101,7 @@ def _build_live() -> dict:
         buttons=["copy"],
         elem_classes="command",
     )
+    made["connect"] = connecting.build()
     return made
 
 

@@ -239,6 +239,8 @@ def test_live_sound_comes_from_here_or_from_an_array_elsewhere(visit, server):
     page = visit()
     tab = Around(page)
     tab.root.get_by_text("Live", exact=True).click()
+    tab.root.locator(".steps li").nth(4).wait_for()
+    assert "1 to 4 are the microphones" in tab.root.locator(".steps").inner_text()
     tab.pick("Listen to", "Stand-in: two voices, one walks around")
     tab.listen()
     tab.hears(250)
