@@ -76,5 +76,5 @@ def first_of(choices: Sequence[Choice], wanted: str | None = None) -> str | None
 
 def sampler_choices(names: Sequence[str]) -> list[Choice]:
     """The samplers of these names, after the one that leaves the choice to the task."""
-    automatic = Choice(AUTOMATIC, "Automatic", "Reverse diffusion, with as many steps as the quality affords.")
+    automatic = Choice(AUTOMATIC, "Automatic", "What suits the prior and the question; mostly reverse diffusion.")
     return [automatic, *(SAMPLERS[name] for name in names)]
