@@ -41,3 +41,9 @@ class Clip:
     def cut(self, start: int, stop: int) -> "Clip":
         """Frames start to stop (exclusive)."""
         return Clip(self.samples[:, start:stop], self.sample_rate)
+
+    def minus(self, other: "Clip") -> "Clip | None":
+        """The difference of two clips of one rate and shape; None of others."""
+        if self.sample_rate != other.sample_rate or self.samples.shape != other.samples.shape:
+            return None
+        return Clip(self.samples - other.samples, self.sample_rate)

@@ -42,8 +42,8 @@ def comparison_view(voices: Mapping[int, Voice], recording: ArrayRecording, key:
     references = recording.truth.references if recording.truth else ()
     for number, reference in enumerate(references, start=1):
         tracks.append(Track(f"{number}, truth", Clip(reference.samples[:1], reference.sample_rate)))
-    initial = 1 if voices else 0
-    return View(tracks, f"{key} compared", plots.loudest_db(recording.first), offset=recording.start, initial=initial)
+    shown = {"offset": recording.start, "initial": 1 if voices else 0, "compares": True}
+    return View(tracks, f"{key} compared", plots.loudest_db(recording.first), **shown)
 
 
 def voice_metrics_html(result: Result, names: Sequence[str]) -> str:

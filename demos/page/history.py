@@ -10,6 +10,7 @@ import numpy as np
 
 from core.signal.clip import Clip
 from core.tasks.progress import Progress, Sounds
+from demos.page.kept import Shelf
 from demos.page.scope import peak_of
 
 RUN_BYTES = 48 * 2**20
@@ -79,23 +80,27 @@ class RunHistory:
         top_db: the dB range of everything that belongs to the run; None lets every picture have its own.
         offset: seconds of the file at which the run's part begins.
         chain: whether chains are shown instead of estimates, where not both are.
+        seconds: length of that part.
 
     Attributes:
         context: what else the tab needs to show the run's end, until then.
         last: its last update so far, until its end.
         ending: what the page said at its end.
         peak: the highest that its iterates reached so far; all of them are played with one gain.
+        shelf: results that are kept from run to run.
     """
 
     key: str
     top_db: float | None
     offset: float = 0.0
     chain: bool = False
+    seconds: float = 0.0
     limit: int = RUN_BYTES
     peak: float = 1.0
     context: Any = None
     last: Progress | None = None
     ending: str = ""
+    shelf: Shelf = field(default_factory=Shelf)
     _kept: list[tuple[int, KeptIterate]] = field(default_factory=list)  # (number of the update, iterate)
     _newest: Progress | None = None  # where it is not among the kept ones
     _seen: int = 0
@@ -137,7 +142,10 @@ class Histories:
         self._lock = threading.Lock()
 
     def put(self, session: str, tab: str, run: RunHistory) -> None:
+        """Takes a run in; what is kept of those before it stays."""
         with self._lock:
+            if (session, tab) in self._runs:
+                run.shelf = self._runs[session, tab].shelf
             self._runs[session, tab] = run
             self._runs.move_to_end((session, tab))
             self._shrink()
@@ -156,5 +164,5 @@ class Histories:
                 del self._runs[key]
 
     def _shrink(self) -> None:
-        while len(self._runs) > 1 and sum(run.nbytes for run in self._runs.values()) > self._limit:
+        while len(self._runs) > 1 and sum(run.nbytes + run.shelf.nbytes for run in self._runs.values()) > self._limit:
             self._runs.popitem(last=False)

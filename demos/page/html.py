@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from core.signal.clip import Clip
-from core.tasks.progress import Progress, Result
+from core.tasks.progress import Figures, Progress, Result
 from core.zoo import Entry
 from demos.page.figures import LOCALIZATION, METRICS, Figure, stem_gain
 from demos.page.history import KeptIterate
@@ -128,10 +128,14 @@ def card_html(entry: Entry) -> str:
     return f'<dl class="card">{rows}</dl>{origin}'
 
 
-def metrics_html(result: Result) -> str:
-    """The metrics of the result and its baselines, the best of every column marked."""
+def metrics_rows(result: Result) -> dict[str, Figures]:
+    """The metrics of the input, the result and its baselines."""
     rows = {"Input": result.observed_figures} if result.observed_figures else {}
-    rows |= {"Result": result.metrics} | {title(name): figures for name, figures in result.baseline_metrics.items()}
+    return rows | {"Result": result.metrics} | {title(name): own for name, own in result.baseline_metrics.items()}
+
+
+def metrics_html(rows: Mapping[str, Figures]) -> str:
+    """The table of metrics, the best of every column marked."""
     missing = "No figures: there is no truth to compare with. Advanced takes a reference, the sound as it should be."
     return table_html(rows, missing)
 

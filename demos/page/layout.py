@@ -11,9 +11,11 @@ from core import zoo
 from core.choices import SAMPLERS
 from core.errors import InputError
 from demos.page import html, menus, plots, save_panel
+from demos.page.kept import MOST_KEPT
 from demos.page.scope import scope
 from demos.page.tab import RestorationTab
 
+KEEP = "Keep for the next run"
 QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
 INPUT, OUTPUT = "Input", "Output"
 LADDER = (
@@ -58,6 +60,8 @@ class Widgets:
     format: gr.Dropdown
     download: gr.DownloadButton
     report: gr.DownloadButton
+    keep: gr.Button
+    drops: list[gr.Button]
     about: gr.HTML
     further: dict[str, Component]
 
@@ -79,7 +83,7 @@ def build(tab: RestorationTab) -> Widgets:
             build_heading(OUTPUT)
             shown = build_output()
     further = tab.build_between()
-    compared = build_comparison(tab.task)
+    compared = build_comparison(tab.task, keeps=True)
     about = build_folds(tab.how, about_html(given["prior"].value))
     return Widgets(chips=chips, about=about, further=further, **given, **shown, **compared)
 
@@ -119,6 +123,7 @@ def _build_input(tab: RestorationTab) -> dict:
     hint = "Drag over the waveform to mark a gap." if tab.selects else ""
     welcome = f"Choose an example above, or bring your own. {hint}"
     made["scope"] = scope(placeholder=welcome, size="small", selectable=tab.selects)
+    made |= build_part()
     made["door"] = build_door("Your sound")
     choices = tab.build_choices()
     priors = menus.model_choices(tab.task)
@@ -149,17 +154,31 @@ def build_actions(label: str = "Run") -> dict:
         }
 
 
+def build_part() -> dict:
+    """The part that is worked on as numbers, beside the player that it is dragged on.
+
+    Numbers have no bounds here: what is out of them gets its sentence from the task, not Gradio's.
+    """
+    with gr.Row(elem_classes="part"):
+        return {
+            "start": gr.Number(0.0, label="Start (s)", step=0.1, min_width=96),
+            "length": gr.Number(0.0, label="Length (s)", step=0.1, min_width=96),
+        }
+
+
+def chosen_part(event: gr.EventData) -> tuple[float, float]:
+    """Start and length of the part that was dragged on a player."""
+    return round(event.start, 3), round(event.length, 3)
+
+
 def build_advanced(samplers: Sequence[str] = SAMPLERS) -> dict:
-    """Numbers have no bounds here: what is out of them gets its sentence from the task, not Gradio's."""
-    made = {}
+    """What hardly anybody changes; its numbers as those of `build_part`."""
     with gr.Row():
-        made["start"] = gr.Number(0.0, label="Start (s)", step=0.1, min_width=96)
-        made["length"] = gr.Number(0.0, label="Length (s)", step=0.1, min_width=96)
-        made["seed"] = gr.Number(0, label="Seed", precision=0, min_width=96)
-    with gr.Row():
-        made["sampler"] = menus.menu(menus.sampler_choices(samplers), menus.AUTOMATIC, "Sampler", min_width=128)
-        made["steps"] = gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128)
-    return made
+        return {
+            "seed": gr.Number(0, label="Seed", precision=0, min_width=96),
+            "sampler": menus.menu(menus.sampler_choices(samplers), menus.AUTOMATIC, "Sampler", min_width=128),
+            "steps": gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128),
+        }
 
 
 def build_output(size: str = "large") -> dict:
@@ -176,8 +195,13 @@ def build_output(size: str = "large") -> dict:
     return {"status": status, "monitor": monitor, "ladder": ladder, "scrubber": scrubber}
 
 
-def build_comparison(task: str, archive: str = "") -> dict:
-    """What there is after a run of a task; `archive` is on the button where there are several sounds."""
+def build_comparison(task: str, archive: str = "", *, keeps: bool = False) -> dict:
+    """What there is after a run of a task.
+
+    Args:
+        archive: is on the button where there are several sounds.
+        keeps: whether results can be kept for the next runs.
+    """
     with gr.Column(elem_id=html.results_id(task), elem_classes="pane after"):
         gr.HTML('<h2 class="section">Compare</h2>')
         with gr.Row(equal_height=False):
@@ -187,7 +211,17 @@ def build_comparison(task: str, archive: str = "") -> dict:
                 metrics = gr.HTML()
                 notes = gr.HTML()
                 taken = save_panel.build(archive)
-    return {"compare": compare, "metrics": metrics, "notes": notes, **taken}
+                shelf = _build_shelf() if keeps else {}
+    return {"compare": compare, "metrics": metrics, "notes": notes, **taken, **shelf}
+
+
+def _build_shelf() -> dict:
+    """To keep a result, and to drop each of those that are kept."""
+    with gr.Row(elem_classes="shelf"):
+        return {
+            "keep": gr.Button(KEEP, size="sm", min_width=0),
+            "drops": [gr.Button("", size="sm", min_width=0, visible=False) for _ in range(MOST_KEPT)],
+        }
 
 
 def about_html(name: str | None) -> str:

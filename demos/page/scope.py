@@ -1,6 +1,6 @@
 """The scope: one player for several tracks that share a time axis, with waveform, spectrogram and selectable regions.
 
-It serves every place of the page where sound is heard. `assets/scope.js` draws and plays; this file prepares what it
+It serves every place of the page where sound is heard. `assets/scope/` draws and plays; this file prepares what it
 gets: int16 WAV files (Gradio would normalise floats, and levels must stay true), outlines and spectrogram images.
 """
 
@@ -17,19 +17,30 @@ import numpy as np
 from gradio.data_classes import FileData
 
 from core.signal.clip import Clip
+from core.signal.limits import LIMITS
+from core.signal.loudness import loudness_db
 from demos.page import plots
 from demos.page.cache import cached
 
-_SCRIPT = (Path(__file__).parents[2] / "assets" / "scope.js").read_text(encoding="utf-8")
+_FOLDER = Path(__file__).parents[2] / "assets" / "scope"
+_FILES = ("stage", "sound", "axis", "drawing", "tracks", "comparing", "arrivals", "hands")  # in this order one script
+_SCRIPT = "\n".join((_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in _FILES)
+HARDLY_HEARD_DB = 30.0
+
 _TEMPLATE = '<div class="scope" data-updates="0"><p class="scope-placeholder">${placeholder}</p></div>'
 
 
 @dataclass(frozen=True)
 class Track:
-    """One thing to hear, with the name that its switch shows."""
+    """One thing to hear, with the name that its switch shows.
+
+    Args:
+        difference: it is what two others differ by: it has no part in what `View.compares` says.
+    """
 
     name: str
     clip: Clip
+    difference: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ class View:
         top_db: the brightest level, see `plots.spectrogram_png`; the first track's loudest when not given.
         top_hz: the upper edge of the spectrogram; half the highest sample rate when not given.
         offset: seconds at the left edge of the axis.
+        file_seconds: of the whole file of which the tracks are a stretch; to their end when not given.
         autoplay: whether the first track starts at once.
         initial: the track that is heard first.
         peak: the highest that anything reaches with which the tracks are compared, beside themselves.
@@ -49,6 +61,7 @@ class View:
         stretched: whether tracks of different lengths are the same sound, slower or faster, so that one who switches
             between them stays at the same moment of it.
         arrives: whether the page scrolls to it, as to the result of a run.
+        compares: whether one can match the tracks in loudness, tell them apart blindly and turn the volume.
     """
 
     tracks: Sequence[Track]
@@ -56,12 +69,14 @@ class View:
     top_db: float | None = None
     top_hz: float | None = None
     offset: float = 0.0
+    file_seconds: float | None = None
     autoplay: bool = False
     initial: int = 0
     peak: float = 0.0
     together: bool = False
     stretched: bool = False
     arrives: bool = False
+    compares: bool = False
 
 
 def scope(
@@ -70,7 +85,8 @@ def scope(
     """A scope component; its value is what `payload` makes of a view.
 
     Its props `regions` ([[start, stop], ...]) and `part` ([start, stop]) are set with `gr.update`: selected spans, and
-    the span that is worked on (the rest is drawn dimmed), in seconds of the axis.
+    the span that is worked on (the rest is drawn dimmed), in seconds of the file. Where there is a part it can be moved
+    and its ends be dragged; then the event `choose` carries its `start` and `length`.
 
     Args:
         placeholder: shown while there is nothing to hear.
@@ -89,13 +105,14 @@ def scope(
         loop=loop,
         regions=[],
         part=None,
+        most_seconds=LIMITS.seconds,
         gradient=plots.gradient_css(),
         range_db=plots.RANGE_DB,
     )
 
 
 def payload(view: View) -> dict:
-    """What `assets/scope.js` gets; the WAV files go to Gradio's cache.
+    """What `assets/scope/` gets; the WAV files go to Gradio's cache.
 
     All tracks are played, and their waveforms drawn, with one gain that keeps the highest peak within full scale.
     """
@@ -103,18 +120,21 @@ def payload(view: View) -> dict:
     gain = playback_gain(clips, view.peak, view.together)
     top_db = plots.loudest_db(clips[0]) if view.top_db is None else view.top_db
     top_hz = max(clip.sample_rate for clip in clips) / 2 if view.top_hz is None else view.top_hz
+    seconds = max(clip.seconds for clip in clips)
     return {
         "key": view.key,
         "tracks": [_track(track, gain, top_db, top_hz) for track in view.tracks],
         "gain_db": round(20 * math.log10(gain), 1),
-        "seconds": max(clip.seconds for clip in clips),
+        "seconds": seconds,
         "offset": view.offset,
+        "file_seconds": view.file_seconds or view.offset + seconds,
         "top_db": round(top_db),
         "top_khz": top_hz / 1000,
         "autoplay": view.autoplay,
         "initial": view.initial,
         "stretched": view.stretched,
         "arrives": view.arrives,
+        "matches_db": matching_gains(view.tracks) if view.compares else None,
     }
 
 
@@ -130,6 +150,17 @@ def playback_gain(clips: Sequence[Clip], peak: float = 0.0, together: bool = Fal
     return 1 / max(peaks)
 
 
+def matching_gains(tracks: Sequence[Track]) -> list[float]:
+    """In dB, at most 0 so that nothing is clipped: what brings each track to the loudness of the faintest.
+
+    Differences, and what is hardly heard beside the loudest, are left as they are.
+    """
+    loudness = [-math.inf if track.difference else loudness_db(track.clip) for track in tracks]
+    heard = [level > max(loudness) - HARDLY_HEARD_DB for level in loudness]
+    faintest = min((level for level, is_heard in zip(loudness, heard, strict=True) if is_heard), default=0.0)
+    return [round(faintest - level, 1) if is_heard else 0.0 for level, is_heard in zip(loudness, heard, strict=True)]
+
+
 def peak_of(clip: Clip) -> float:
     """The largest magnitude of a sample."""
     return float(np.abs(clip.samples).max(initial=0.0))
@@ -141,6 +172,7 @@ def _track(track: Track, gain: float, top_db: float, top_hz: float) -> dict:
     image = plots.spectrogram_png(track.clip, top_db=top_db, top_hz=top_hz)
     return {
         "name": track.name,
+        "difference": track.difference,
         "audio": FileData(path=audio, mime_type="audio/wav").model_dump(),
         "outline": base64.b64encode(outline.tobytes()).decode(),
         "image": "data:image/png;base64," + base64.b64encode(image).decode(),

@@ -65,11 +65,36 @@ def load(
     return Loaded(path, name or Path(path).name, seconds, reference, mono)
 
 
+def shown_stretch(seconds: float, start: float, length: float) -> tuple[float, float]:
+    """Of a sound of so many seconds the start and the length of what the input's scope shows.
+
+    That is all of it, or of a long one SHOWN_SECONDS with the part in their middle; of a longer part its beginning.
+    """
+    shown = min(seconds, SHOWN_SECONDS)
+    around = max(shown - length, 0.0) / 2
+    return min(max(start - around, 0.0), seconds - shown), shown
+
+
 def shown_part(loaded: Loaded, start: float, length: float) -> tuple[Clip, float]:
-    """What the input's scope shows: the whole file, or of a long one the part that is worked on. With its start."""
-    if loaded.seconds <= SHOWN_SECONDS:
-        return read_clip(loaded.path, mono=loaded.mono).clip, 0.0
-    return read_clip(loaded.path, start=start, length=min(length, SHOWN_SECONDS), mono=loaded.mono).clip, start
+    """What the input's scope shows, see `shown_stretch`, and where it begins.
+
+    Raises:
+        InputError: as `read_source`.
+    """
+    begin, shown = shown_stretch(loaded.seconds, start, length)
+    part = {"start": begin, "length": shown} if shown < loaded.seconds else {}
+    return read_clip(loaded.path, mono=loaded.mono, **part).clip, begin
+
+
+def part_ends(seconds: float, start: float | None, length: float | None) -> list[float]:
+    """Start and end of the part, within a sound of so many seconds; to its end when no length is given."""
+    start = min(max(start or 0.0, 0.0), seconds)
+    return [start, min(start + max(length or seconds, 0.0), seconds)]
+
+
+def first_part(seconds: float) -> float:
+    """How much of a sound is worked on at first."""
+    return round(min(seconds, DEFAULT_PART_SECONDS), 3)
 
 
 def read_source(loaded: Loaded | None, start: float | None, length: float | None, reference: str | None) -> Excerpt:

@@ -27,6 +27,7 @@ class RestorationTab(ABC):
         samplers: on offer in the Advanced fold.
         selects: whether spans of the waveform can be selected.
         prior: the one that is chosen at first; the first of the menu where not given.
+        keeps_phases: its results follow the waveform of the sound, so that what they differ by can be heard.
         mixes: it works on one channel, the mean of those of the sound.
     """
 
@@ -38,6 +39,7 @@ class RestorationTab(ABC):
     samplers: tuple[str, ...] = SAMPLERS
     selects = False
     prior: str | None = None
+    keeps_phases = True
     mixes = False
 
     @staticmethod

@@ -22,7 +22,7 @@ from demos.page.history import Histories, RunHistory
 from demos.page.links import Shared
 from demos.page.panel import Panel, accept
 from demos.page.scope import Track, View, payload, scope
-from demos.page.source import DEFAULT_PART_SECONDS, load, read_source
+from demos.page.source import SHOWN_SECONDS, Loaded, first_part, load, part_ends, read_source, shown_stretch
 from demos.page.toasts import warn
 
 TITLE = "Separation"
@@ -78,7 +78,7 @@ class MixtureExample:
     def settings(self) -> dict[str, Any]:
         """What the chip sets, by name."""
         kind = SOURCES if len(self.sounds) > 1 else MIXTURE
-        return {"kind": kind, "level": self.level_db, "length": round(min(map(duration, self.paths)), 3)}
+        return {"kind": kind, "level": self.level_db, "start": 0.0, "length": round(min(map(duration, self.paths)), 3)}
 
 
 EXAMPLES = (
@@ -104,19 +104,23 @@ class SeparationPanel(Panel):
         for chip, example in zip(ui.chips, EXAMPLES, strict=True):
             chip.click(self._example_loader(example), None, self._chosen | shown, **quiet)
         ui.kind.change(_show_kind, ui.kind, [ui.second_door, ui.level], **quiet)
-        preview = {ui.kind, ui.first, ui.second, ui.level}
+        preview = {ui.kind, ui.first, ui.second, ui.level, ui.start, ui.length}
         for door, held in ((ui.door, ui.first), (ui.second_door, ui.second)):
             let_in = self._acceptor(door, held)
-            gr.on([door.upload, door.stop_recording], let_in, preview | {door}, shown | {held, door}, **quiet)
+            taken = shown | {held, door, ui.start, ui.length}
+            gr.on([door.upload, door.stop_recording], let_in, preview | {door}, taken, **quiet)
         changed = [ui.kind.input, ui.level.input]
         gr.on(changed, self._preview, preview, shown, trigger_mode="always_last", **quiet)
+        ui.scope.choose(layout.chosen_part, None, [ui.start, ui.length], queue=False, **quiet)
+        part = [ui.start.change, ui.length.change]
+        gr.on(part, self._show_part, preview, ui.scope, trigger_mode="always_last", **quiet)
         gr.on([prior.change for prior in ui.priors], _about, ui.priors, ui.about, **quiet)
 
     @property
     def _chosen(self) -> set[Component]:
         """What an example sets."""
         ui = self.ui
-        return {ui.kind, ui.first, ui.second, ui.length, ui.second_door, ui.level}
+        return {ui.kind, ui.first, ui.second, ui.start, ui.length, ui.second_door, ui.level}
 
     @property
     def subject(self) -> Sequence[Component]:
@@ -144,12 +148,12 @@ class SeparationPanel(Panel):
             held = [load(path, sound) for path, sound in zip(example.paths, example.sounds, strict=True)]
             first, second = held[0], held[1] if len(held) > 1 else None
             kind = SOURCES if second else MIXTURE
-            chosen = {ui.kind: kind, ui.first: first, ui.second: second, ui.level: example.level_db}
+            chosen = {ui.kind: kind, ui.first: first, ui.second: second, ui.level: example.level_db, ui.start: 0.0}
+            chosen[ui.length] = round(min(loaded.seconds for loaded in held), 3)
             shown = self._preview(chosen, request, autoplay=autoplay)
             door, _ = _show_kind(kind)
             level = gr.Slider(value=example.level_db, visible=kind == SOURCES)
-            length = round(min(loaded.seconds for loaded in held), 3)
-            return shown | chosen | {ui.length: length, ui.second_door: door, ui.level: level}
+            return shown | chosen | {ui.second_door: door, ui.level: level}
 
         return choose
 
@@ -158,35 +162,54 @@ class SeparationPanel(Panel):
             loaded, emptied = accept(values[door], values[held])
             if not values[door] or loaded is values[held]:
                 return {door: emptied}
-            values = values | {held: loaded}
-            taken = self.forget_results(request.session_hash, values) | {held: loaded, door: None}
-            return taken | self._preview(values, request)
+            chosen = {held: loaded, self.ui.start: 0.0}
+            chosen[self.ui.length] = first_part(_seconds(self._given(values | chosen)))
+            taken = self.forget_results(request.session_hash, values | chosen) | chosen | {door: None}
+            return taken | self._preview(values | chosen, request)
 
         return let_in
 
+    def _given(self, values: dict) -> list[Loaded]:
+        """The sounds that are taken apart together; none where one is missing."""
+        ui = self.ui
+        given = [values[ui.first], values[ui.second]] if values[ui.kind] == SOURCES else [values[ui.first]]
+        return [] if None in given else given
+
     def _preview(self, values: dict, request: gr.Request, autoplay: bool = False) -> dict:
         """What stands to be taken apart, and its caption; results of anything else are forgotten."""
-        ui = self.ui
-        first, second, level = values[ui.first], values[ui.second], values[ui.level]
-        mixed = values[ui.kind] == SOURCES
-        if first is None or (mixed and second is None):
-            return {ui.scope: gr.skip()}
-        part = {"start": 0.0, "length": min(first.seconds, DEFAULT_PART_SECONDS), "reference": None}
+        ui, given = self.ui, self._given(values)
         try:
-            clip = read_source(first, **part).clip
-            tracks, name = [Track("Mixture", clip)], first.name
-            if mixed:
-                part["length"] = min(second.seconds, DEFAULT_PART_SECONDS)
-                clip, sources, _ = mix([clip, read_source(second, **part).clip], [level])
-                name = f"{first.name} + {second.name}"
-                named = zip(("First", "Second"), sources, strict=True)
-                tracks = [Track("Mixture", clip), *(Track(n, c) for n, c in named)]
+            clip, shown = self._shown(given, values, autoplay=autoplay)
         except InputError as error:
             warn(str(error))
             return {ui.scope: gr.skip()}
-        shown = payload(View(tracks, uuid.uuid4().hex, autoplay=autoplay))
-        caption = html.caption_html(name, clip.seconds, clip)
+        if clip is None:
+            return {ui.scope: shown}
+        caption = html.caption_html(" + ".join(loaded.name for loaded in given), _seconds(given), clip)
         return self.forget_results(request.session_hash, values) | {ui.scope: shown, ui.caption: caption}
+
+    def _show_part(self, values: dict):
+        given = self._given(values)
+        if _seconds(given) <= SHOWN_SECONDS:
+            return gr.update(part=_part(given, values, self.ui)) if given else gr.skip()
+        try:
+            return self._shown(given, values)[1]
+        except InputError:
+            return gr.skip()  # Run says what is wrong
+
+    def _shown(self, given: list[Loaded], values: dict, *, autoplay: bool = False) -> tuple[Clip | None, dict]:
+        """What stands to be taken apart, and an update of its player; nothing where a sound is missing."""
+        if not given:
+            return None, gr.skip()
+        start, stop = part = _part(given, values, self.ui)
+        offset, shown = shown_stretch(_seconds(given), start, stop - start)
+        clips = [read_source(loaded, offset, shown, None).clip for loaded in given]
+        tracks = [Track("Mixture", clips[0])]
+        if len(clips) > 1:
+            mixture, sources, _ = mix(clips, [values[self.ui.level]])
+            tracks = [Track(*named) for named in zip(("Mixture", "First", "Second"), (mixture, *sources), strict=True)]
+        view = View(tracks, uuid.uuid4().hex, offset=offset, file_seconds=_seconds(given), autoplay=autoplay)
+        return tracks[0].clip, gr.update(value=payload(view), part=part)
 
     # ---- run ---------------------------------------------------------------------------------------------------
 
@@ -218,7 +241,7 @@ class SeparationPanel(Panel):
         ui, (name, notes, _) = self.ui, context
         tracks = [Track("Mixture", result.observed), *(Track(name, clip) for name, clip in result.sounds.items())]
         tracks += [Track(f"{name}, truth", clip) for name, clip in result.truths.items()]
-        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, arrives=True)
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, arrives=True, compares=True)
         misses = result.report["misses_mixture_by"]
         adds_up = f"Together the stems miss the mixture by at most {misses:.1g} of full scale."
         said = list(dict.fromkeys((*notes, *result.notes, adds_up)))
@@ -236,7 +259,7 @@ class SeparationPanel(Panel):
             Track("Mixture", mixture),
             *(Track(f"{stem}, so far", clip) for stem, clip in progress.sounds.items()),
         ]
-        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1)
+        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, compares=True)
         taken = keep_so_far(progress.sounds, name, f"{self.task}-so-far")
         return {self.ui.compare: payload(view), self.ui.made: taken}
 
@@ -262,6 +285,7 @@ def _build_input() -> dict:
     made = {"first": gr.State(None, time_to_live=24 * 3600), "second": gr.State(None, time_to_live=24 * 3600)}
     made["caption"] = gr.HTML(html.caption_html(), elem_classes="caption")
     made["scope"] = scope(placeholder="Choose an example above, or bring your own.", size="small")
+    made |= layout.build_part()
     made["kind"] = gr.Radio(INPUTS, value=MIXTURE, label="Your sound", info="Mixed here, the truth is known.")
     made["door"] = layout.build_door("Mixture, or first sound")
     made["second_door"] = gr.Audio(
@@ -292,6 +316,15 @@ def _build_input() -> dict:
 
 def _show_kind(kind: str):
     return gr.Audio(visible=kind == SOURCES), gr.Slider(visible=kind == SOURCES)
+
+
+def _seconds(given: Sequence[Loaded]) -> float:
+    """How long the sounds are together."""
+    return max((loaded.seconds for loaded in given), default=0.0)
+
+
+def _part(given: Sequence[Loaded], values: dict, ui: SimpleNamespace) -> list[float]:
+    return part_ends(_seconds(given), values[ui.start], values[ui.length])
 
 
 def _read(values: dict, ui: SimpleNamespace) -> tuple[Clip, list[Clip] | None, tuple[str, ...], float]:

@@ -30,7 +30,7 @@ from demos.page.downloads import spectrogram_file
 from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
 from demos.page.restoration_panel import RestorationPanel
-from demos.page.source import DEFAULT_PART_SECONDS, Excerpt, Loaded, read_source
+from demos.page.source import Excerpt, Loaded, first_part, read_source
 from demos.page.tab import Widgets
 from demos.page.toasts import warn
 
@@ -90,6 +90,7 @@ class VocodingPanel(RestorationPanel):
     samplers = (*SAMPLERS, "ancestral")
     how = HOW
     prior = JOBS[task].priors[0]
+    keeps_phases = False
     mixes = True
 
     def __init__(self, histories: Histories):
@@ -143,11 +144,13 @@ class VocodingPanel(RestorationPanel):
         if not _is_spectrogram(loaded):
             run, history, context = super().start(values)
             front_end = front_end_for(settings)
-            return run, MelHistory(history.key, history.top_db, history.offset, front_end=front_end), context
+            part = {"offset": history.offset, "seconds": history.seconds}
+            return run, MelHistory(history.key, history.top_db, **part, front_end=front_end), context
         start, length = values[ui.start] or 0.0, values[ui.length] or None
         spectrogram = read_spectrogram(Path(loaded.path), front_end_for(settings)).cut(start, length)
         changes = _changes({name: values[widget] for name, widget in ui.choices.items()})
-        history = MelHistory(uuid.uuid4().hex, None, start, front_end=spectrogram.front_end)
+        part = {"offset": start, "seconds": spectrogram.seconds}
+        history = MelHistory(uuid.uuid4().hex, None, **part, front_end=spectrogram.front_end)
         path = values[ui.reference]
         reference = read_clip(path, start=start, length=length).clip if path else None
         return vocode(spectrogram, settings=settings, reference=reference, **changes), history, (loaded, None)
@@ -160,7 +163,7 @@ class VocodingPanel(RestorationPanel):
             warn(str(error))
             return {self.ui.door: gr.skip()}
         loaded = Loaded(path, Path(path).name, spectrogram.seconds)
-        length = round(min(loaded.seconds, DEFAULT_PART_SECONDS), 3)
+        length = first_part(loaded.seconds)
         silent = gr.update(value=None, part=None)  # there is no sound of it yet
         caption = _caption(loaded.name, spectrogram)
         unchanged = {self.ui.choices["stretch"]: 1.0, self.ui.choices["semitones"]: 0}  # as it is in the file

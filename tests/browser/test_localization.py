@@ -156,7 +156,7 @@ def test_a_direction_is_heard_when_it_is_clicked(visit):
     assert tab.beam.locator(".scope-tracks button").all_text_contents() == ["90°", "Microphone 0"]
     tab.dial.press("ArrowLeft")
     tab.dial.press("Enter")
-    tab.beam.get_by_role("button", name="95°").wait_for()
+    tab.beam.get_by_role("radio", name="95°").wait_for()
     tab.listen()
     tab.hears(50)
     assert page.faults == []

@@ -46,7 +46,9 @@ class Tab:
         field = self.root.get_by_label(label)
         if not field.is_visible():
             self.root.get_by_role("button", name="Advanced").click()
-        if label == LENGTH:  # the sound's own comes a moment after the field first shows, and would take its place
+            field.wait_for()
+            self.page.wait_for_timeout(300)  # what a field first shows comes a moment later, and would take its place
+        if label == LENGTH:
             self.wait("e => Number(e.value) !== 0", field)
         field.fill(value)
         field.press("Tab")
@@ -91,7 +93,8 @@ def test_an_example_runs_from_click_to_download(visit, artifacts):
     tab.finished()
     assert tab.updates() >= 3, "the first, the last and some between them"
     tracks = tab.compare.locator(".scope-tracks button").all_text_contents()
-    assert tracks == ["Input", "Result", "Spline", "Spline + noise", "Truth"]
+    restored = ["Input", "Result", "Spline", "Spline + noise", "Truth"]
+    assert tracks == [*restored, "Result \N{MINUS SIGN} truth", "Result \N{MINUS SIGN} input"]
     assert tab.compare.get_attribute("data-track") == "Result"
     rows = tab.root.locator("table.metrics tbody th").all_text_contents()
     assert rows == ["Input", "Result", "Spline", "Spline + noise"]
@@ -136,12 +139,37 @@ def test_iterates_can_be_scrubbed_and_tracks_switched(visit):
     slider.press("Enter")
     tab.status.get_by_text("First estimate").wait_for()
     tab.wait(f"e => +e.dataset.updates > {before}", tab.live)
-    tab.live.get_by_role("button", name="Chain").click()
+    tab.live.get_by_role("radio", name="Chain").click()
     assert tab.live.get_attribute("data-track") == "Chain"
     tab.compare.get_by_role("button", name="Play").click()
     tab.wait("e => e.classList.contains('playing')", tab.compare)
-    tab.compare.get_by_role("button", name="Truth").click()
+    tab.compare.get_by_role("radio", name="Truth", exact=True).click()
     assert "playing" in tab.compare.get_attribute("class"), "switching goes on playing"
+    listens_blindly(tab)
+
+
+def listens_blindly(tab: Tab) -> None:
+    """Names come back as the keys, the letters and the verdict say."""
+    player, press = tab.compare, tab.page.keyboard.press
+    player.locator("canvas").focus()
+    press("m")
+    assert player.locator(".scope-match").get_attribute("aria-pressed") == "true"
+    assert player.locator(".scope-matched").inner_text().endswith(("dB quieter", "as it is"))
+    press("b")
+    letters = player.get_by_role("radio").all_text_contents()
+    assert letters == ["A", "B", "C", "D"], "differences are not among them"
+    press("3")
+    assert player.get_attribute("data-track") == "C" and player.get_by_role("radio", checked=True).inner_text() == "C"
+    assert "Player of C:" in player.locator("canvas").get_attribute("aria-label")
+    press("b")
+    verdict = dict(pair.split(" was ") for pair in player.locator(".scope-verdict").inner_text().split(", "))
+    assert sorted(verdict.values()) == ["Cubic", "Input", "Result", "Truth"]
+    assert player.get_attribute("data-track") == verdict["C"]
+    player.get_by_role("radio", checked=True).press("ArrowRight")
+    assert player.get_attribute("data-track") != verdict["C"]
+    assert player.locator(".scope-tracks [tabindex='0']").count() == 1, "one Tab stop"
+    player.get_by_role("application", name="Player of").press("ArrowRight")
+    player.locator(".scope-said", has_text="/ 1.5 s").wait_for()
 
 
 def test_stop_stops_and_inputs_are_kept(visit):
@@ -192,13 +220,23 @@ def test_the_comparison_comes_into_view_or_a_link_leads_there(visit, motion):
     tab.wait(IN_VIEW, tab.compare)
 
 
-def test_another_sound_takes_results_away_and_ends_the_run(visit):
+def test_a_kept_result_stands_beside_the_next_and_another_sound_takes_all_away_and_ends_the_run(visit):
     tab = Tab(visit(), "Declipping")
     tab.choose("Overloaded piano")
     tab.set(LENGTH, "1")
     tab.set("Steps", "2")
     tab.run.click()
     tab.finished()
+    tab.root.get_by_role("button", name="Keep").click()
+    tab.root.get_by_role("button", name="Drop piano-16k, seed 0").wait_for()
+    tab.set("Seed", "3")
+    tab.run.click()
+    kept = tab.compare.get_by_role("radio", name="piano-16k, seed 0")
+    kept.click()
+    assert tab.compare.get_attribute("data-track") == "piano-16k, seed 0"
+    assert tab.root.locator("table.metrics tbody th").all_text_contents()[-1] == "piano-16k, seed 0"
+    tab.root.get_by_role("button", name="Drop piano-16k, seed 0").click()
+    kept.wait_for(state="detached")
     door = tab.root.locator(".door input[type=file]").first
     door.set_input_files({"name": "mine.wav", "mimeType": "audio/wav", "buffer": wav(1.0)})
     tab.root.locator(".caption-line b", has_text="mine.wav").wait_for()
@@ -267,6 +305,68 @@ def test_gaps_are_dragged_typed_and_refused(visit, artifacts):
         assert gaps.input_value() == typed
 
 
+def drag(tab: Tab, start: float, stop: float, seconds: float) -> None:
+    """Over the ruler of the input's player, of a file of so many seconds."""
+    box, mouse = tab.input.locator(".scope-ruler").bounding_box(), tab.page.mouse
+    across = [box["x"] + box["width"] * at / seconds for at in (start, stop)]
+    mouse.move(across[0], box["y"] + box["height"] / 2)
+    mouse.down()
+    mouse.move(across[1], box["y"] + box["height"] / 2, steps=4)
+    mouse.up()
+
+
+def part_of(tab: Tab, said: str) -> tuple[float, float]:
+    """Start and length in the fields, once the player says so."""
+    tab.input.locator(".scope-span", has_text=said).wait_for()
+    fields = [tab.root.get_by_label(label) for label in ("Start (s)", LENGTH)]
+    tab.page.wait_for_timeout(400)
+    return tuple(float(field.input_value()) for field in fields)
+
+
+def test_the_part_is_dragged_moved_typed_and_taken_whole(visit):
+    tab = Tab(visit(), "Inpainting")
+    tab.root.locator(".door input[type=file]").first.set_input_files(
+        {"name": "mine.wav", "mimeType": "audio/wav", "buffer": wav(30.0)}
+    )
+    assert part_of(tab, "0 to 10 s of 30 s") == (0, 10)
+    drag(tab, 10, 20, 30)
+    start, length = part_of(tab, "0 to 20")
+    assert start == 0 and length == pytest.approx(20, abs=0.2)
+    drag(tab, 8, 13, 30)
+    start, length = part_of(tab, "5 to 25")
+    assert start == pytest.approx(5, abs=0.2) and length == pytest.approx(20, abs=0.2)
+    tab.set("Start (s)", "5")
+    tab.set(LENGTH, "4")
+    assert part_of(tab, "5 to 9 s of 30 s") == (5, 4)
+    end = tab.input.get_by_role("slider", name="End of the part")
+    end.press("ArrowLeft")
+    assert end.get_attribute("aria-valuetext") == "to 8.9 s of 30 s"
+    assert part_of(tab, "5 to 8.9") == (5, 3.9)
+    tab.input.get_by_role("button", name="Loop").click()
+    tab.input.get_by_role("button", name="Play").click()
+    tab.wait("e => e.classList.contains('playing')", tab.input)
+    assert 5 <= float(tab.input.locator(".scope-time").inner_text().split()[0]) <= 8.9, "the part is what loops"
+    assert tab.root.get_by_label("Gaps (s)").input_value() == "", "no gap was marked by all that"
+    tab.input.get_by_role("button", name="Whole file").click()
+    assert part_of(tab, "0 to 30 s of 30 s") == (0, 30)
+
+
+def test_a_long_file_is_shown_around_the_part_and_one_can_zoom(visit):
+    tab = Tab(visit(), "Declipping")
+    tab.root.locator(".door input[type=file]").first.set_input_files(
+        {"name": "long.wav", "mimeType": "audio/wav", "buffer": wav(90.0)}
+    )
+    part_of(tab, "0 to 10 s of 90 s")
+    shown = tab.input.locator(".scope-window")
+    assert shown.evaluate("e => e.style.left") == "0%" and not shown.is_hidden()
+    tab.set("Start (s)", "70")
+    tab.wait("e => e.style.left.startsWith('33')", shown)
+    tab.input.get_by_role("button", name="Zoom to part").click()
+    assert float(shown.evaluate("e => e.style.left").rstrip("%")) == pytest.approx(100 * 69.6 / 90, abs=0.2)
+    tab.input.get_by_role("button", name="Show all").click()
+    assert shown.evaluate("e => e.style.left").startswith("33")
+
+
 def test_numbers_out_of_range_get_a_sentence(visit):
     page = visit()
     tab = Tab(page)
@@ -309,10 +409,14 @@ def test_a_recording_becomes_the_input(visit):
 
 
 TABS = ("Super-resolution", "Inpainting", "Declipping", "Separation", "Vocoding", "Localization", "Prior inspector")
-TOO_SMALL = """[...document.querySelectorAll("button, a, select, fieldset label, [role=tab]")].filter((e) => {
+TOUCHED = "button, a, select, fieldset label, [role=tab], [role=slider]"
+TOO_SMALL = (
+    f"[...document.querySelectorAll('{TOUCHED}')]"
+    + """.filter((e) => {
   const box = e.getBoundingClientRect();
   return e.checkVisibility() && box.height > 0 && box.height < 40;
 }).map((e) => e.textContent || e.className)"""
+)
 TOO_WIDE = """[...document.querySelectorAll("body *")].filter((e) =>
   e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.className)"""
 
@@ -358,6 +462,7 @@ def test_a_phone_shows_everything_without_sideways_scrolling(visit, artifacts, s
     tab = Tab(page)
     tab.choose("Voice at 4 kHz")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.evaluate(TOO_SMALL) == [] and page.evaluate(TOO_WIDE) == []
     page.screenshot(path=artifacts / f"phone-{scheme}.png", full_page=True)
 
 

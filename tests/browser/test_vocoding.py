@@ -46,7 +46,7 @@ def test_a_switch_keeps_the_moment_under_stretched_time(visit):
     tab = ready(visit())
     tab.run.click()
     tab.finished()
-    result, given = (tab.compare.get_by_role("button", name=name, exact=True) for name in ("Result", "Input"))
+    result, given = (tab.compare.get_by_role("radio", name=name, exact=True) for name in ("Result", "Input"))
     box = tab.compare.locator("canvas").bounding_box()
     tab.compare.locator("canvas").click(position={"x": 36 + 0.5 * (box["width"] - 44), "y": 40})
     time = tab.compare.locator(".scope-time")

@@ -161,6 +161,82 @@ def test_the_best_iterate_so_far_is_compared_and_taken_along_after_stop(begun):
     assert panel._scrub(3, ANNA)[panel.ui.status] == shown[panel.ui.status], "the end of what there is"
 
 
+def test_what_the_result_differs_by_is_heard_too_where_it_follows_the_waveform(begun, monkeypatch):
+    names = ["Input", "Result", "Result \N{MINUS SIGN} input"]
+    for keeps_phases, expected in ((True, names), (False, names[:2])):
+        monkeypatch.setattr(SuperResolutionPanel, "keeps_phases", keeps_phases)
+        updates, panel = begun(climbing)
+        *_, last = updates
+        compared = last[panel.ui.compare]["value"]
+        assert [track["name"] for track in compared["tracks"]] == expected
+        assert compared["matches_db"] == [0.0] * len(expected)
+    assert not VocodingPanel.keeps_phases
+
+
+def names_of(shown: dict, panel) -> list[str]:
+    return [track["name"] for track in shown[panel.ui.compare]["value"]["tracks"]]
+
+
+def run_again(panel, seed: int = 0, length: float = 0.5, session: str = ANNA.session_hash) -> dict:
+    ui = panel.ui
+    values = {widget: widget.value for widget in ui.inputs}
+    values |= {ui.loaded: panel.sound, ui.prior: "tiny", ui.length: length, ui.seed: seed}
+    *_, last = panel._perform(values, session)
+    return last
+
+
+def seeded(source, settings, chosen):
+    *_, last = climbing(source, settings, chosen)
+    report = last.report | {"seed": settings.seed, "metrics": {"psnr_db": 20.0 + settings.seed}}
+    yield Result(last.sounds, last.observed, report)
+
+
+@pytest.fixture
+def keeping(begun, tmp_path):
+    """A panel whose first run, with seed 0, is over."""
+    updates, panel = begun(seeded)
+    list(updates)
+    panel.sound = load(str(tmp_path / "tone.wav"))
+    return panel
+
+
+def test_a_kept_result_stands_beside_the_next_one_until_it_is_dropped(keeping):
+    ui = keeping.ui
+    assert keeping._keep(ANNA)[ui.drops[0]].value == "Drop tiny, seed 0"
+    again = run_again(keeping, seed=5)
+    assert names_of(again, keeping) == ["Input", "Result", "tiny, seed 0", "Result \N{MINUS SIGN} input"]
+    assert "<th>tiny, seed 0</th><td>20.0</td>" in again[ui.metrics] and again[ui.keep].interactive
+    dropped = keeping._dropper(0)(ANNA)
+    assert names_of(dropped, keeping) == ["Input", "Result", "Result \N{MINUS SIGN} input"]
+    assert len(dropped[ui.compare]["value"]["matches_db"]) == 3
+    assert "tiny" not in dropped[ui.metrics] and not dropped[ui.drops[0]].visible
+    assert "tiny, seed 0" not in names_of(run_again(keeping), keeping)
+
+
+def test_two_at_most_are_kept_each_under_a_name_of_its_own(keeping):
+    ui = keeping.ui
+    for name in ("tiny, seed 0", "tiny, seed 0 (2)"):
+        assert name in [button.value.removeprefix("Drop ") for button in drops(keeping._keep(ANNA), ui)]
+        run_again(keeping)
+    assert not run_again(keeping, seed=7)[ui.keep].interactive
+    assert [button.visible for button in drops(keeping._keep(ANNA), ui)] == [True, True], "a third is not taken"
+    assert names_of(run_again(keeping), keeping)[2:4] == ["tiny, seed 0", "tiny, seed 0 (2)"]
+
+
+def drops(shown: dict, ui) -> list:
+    return [shown[button] for button in ui.drops if shown[button].visible]
+
+
+def test_what_is_kept_belongs_to_one_session_and_one_part_of_one_sound(keeping, tmp_path):
+    keeping._keep(ANNA)
+    assert "tiny, seed 0" not in names_of(run_again(keeping, session="ben"), keeping)
+    shown = run_again(keeping, length=0.25)
+    assert "tiny, seed 0" not in names_of(shown, keeping) and "another part" in shown[keeping.ui.notes]
+    keeping._keep(ANNA)
+    keeping._load_own(str(tmp_path / "tone.wav"), ANNA)
+    assert "tiny, seed 0" not in names_of(run_again(keeping, length=0.25), keeping), "another sound was chosen"
+
+
 def test_stop_before_the_first_iterate_leaves_the_last_result(begun):
     updates, panel = begun(climbing)
     list(updates)

@@ -12,7 +12,7 @@ from core.signal.clip import Clip
 from core.tasks.progress import Progress
 from core.types import Iterate
 from demos.page.history import RunHistory
-from demos.page.scope import Track, View, payload, wav_bytes
+from demos.page.scope import Track, View, matching_gains, payload, wav_bytes
 
 
 def test_wav_keeps_the_level():
@@ -87,3 +87,12 @@ def test_tracks_share_axes(tmp_path, monkeypatch):
     drawn = np.frombuffer(base64.b64decode(shown["tracks"][1]["outline"]), np.int8)
     assert drawn.size == 2 * 720 and drawn.max() / 127 == pytest.approx(0.1 * noise.max(), abs=0.01)
     assert all(track["audio"]["meta"] == {"_type": "gradio.FileData"} for track in shown["tracks"])
+
+
+def test_loudness_is_matched_to_the_faintest_that_is_heard(tones):
+    loud, faint, hum, silence = (Clip(gain * tones[0].clip.samples, 16000) for gain in (1.0, 0.5, 0.001, 0.0))
+    tracks = [Track("loud", loud), Track("faint", faint), Track("hum", hum), Track("silence", silence)]
+    assert matching_gains([*tracks, Track("loud - faint", hum, difference=True)]) == [-6.0, 0.0, 0.0, 0.0, 0.0]
+    assert matching_gains([Track("silence", silence)]) == [0.0]
+    assert payload(View(tracks, "key", compares=True))["matches_db"] == [-6.0, 0.0, 0.0, 0.0]
+    assert payload(View(tracks, "key"))["matches_db"] is None

@@ -9,7 +9,7 @@ import soundfile
 
 from core.errors import InputError
 from core.signal.limits import LIMITS
-from demos.page.source import Loaded, load, read_source, shown_part
+from demos.page.source import Loaded, load, part_ends, read_source, shown_part, shown_stretch
 
 RATE = 16000
 
@@ -44,6 +44,19 @@ def test_a_large_file_is_let_in_and_a_part_of_it_read(tmp_path):
     assert read_source(loaded, 3000.0, 10.0, None).clip.seconds == 10.0
     with pytest.raises(InputError, match="limit"):
         read_source(loaded, None, None, None)
+
+
+def test_a_long_sound_is_shown_around_its_part():
+    assert shown_stretch(30.0, 20.0, 5.0) == (0.0, 30.0), "all of a short one"
+    assert shown_stretch(600.0, 300.0, 10.0) == (275.0, 60.0)
+    assert shown_stretch(600.0, 5.0, 10.0) == (0.0, 60.0) and shown_stretch(600.0, 590.0, 10.0) == (540.0, 60.0)
+    assert shown_stretch(600.0, 100.0, 200.0) == (100.0, 60.0), "the beginning of a longer part"
+
+
+def test_the_part_ends_within_the_sound():
+    assert part_ends(30.0, 5.0, 10.0) == [5.0, 15.0] and part_ends(30.0, 5.0, 0.0) == [5.0, 30.0]
+    assert part_ends(30.0, None, 90.0) == [0.0, 30.0] and part_ends(30.0, 40.0, 1.0) == [30.0, 30.0]
+    assert part_ends(30.0, -3.0, -1.0) == [0.0, 0.0], "half typed"
 
 
 @pytest.mark.parametrize("reader", [read_source, shown_part])
