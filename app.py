@@ -13,7 +13,7 @@ from core.signal.limits import LIMITS
 from demos import api
 from demos.array.live_routes import LiveRoutes
 from demos.array.relay_routes import RelayRoutes
-from demos.page import theme
+from demos.page import links, theme
 from demos.page.history import Histories
 from demos.page.worker import RUNS_AT_ONCE, WAITING_AT_MOST
 from demos.server.bodies import BodyLimits
@@ -37,18 +37,20 @@ def build() -> gr.Blocks:
     histories = Histories()
     with gr.Blocks(title="Resound", delete_cache=CACHE_SWEEP_AND_AGE, analytics_enabled=False) as page:
         gr.HTML(theme.header_html())
-        with gr.Tabs(elem_classes="jobs", overflow_behavior="wrap"):
+        with gr.Tabs(elem_classes="jobs", overflow_behavior="wrap") as tabs:
+            shared = []
             for panel in RESTORATION:
                 with gr.Tab(panel.title, id=panel.task):
-                    panel(histories)
+                    shared.append(panel(histories).shared)
             with gr.Tab(separation.TITLE, id=separation.TASK):
-                separation.SeparationPanel(histories)
+                shared.append(separation.SeparationPanel(histories).shared)
             with gr.Tab(vocoding.VocodingPanel.title, id=vocoding.VocodingPanel.task):
-                vocoding.VocodingPanel(histories)
+                shared.append(vocoding.VocodingPanel(histories).shared)
             with gr.Tab(localization.TITLE, id=localization.TASK):
                 around = localization.LocalizationPanel(relay, live, SHORT)
             with gr.Tab(prior_inspector.TITLE, id=prior_inspector.TASK):
-                prior_inspector.build(SHORT)
+                shared += [around.shared, prior_inspector.build(SHORT)]
+        links.wire(page, tabs, shared)
         api.build()
 
         def forget(request: gr.Request) -> None:

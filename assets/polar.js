@@ -10,6 +10,7 @@ root.innerHTML = `
   </div>
   <div class="polar-stage">
     <canvas class="polar-canvas" tabindex="0" role="application"></canvas>
+    <span class="polar-told unseen" role="status"></span>
     <div class="polar-side">
       <ol class="polar-list"></ol>
       <p class="polar-hint"></p>
@@ -395,7 +396,11 @@ canvas.onpointerleave = () => { hover = null; hint(); draw(); };
 canvas.onclick = (event) => { const angle = angleOf(event); if (angle !== null) choose(angle); };
 canvas.onkeydown = (event) => {
   const turn = { ArrowLeft: 5, ArrowUp: 5, ArrowRight: -5, ArrowDown: -5 }[event.key];
-  if (turn) { beam = ((beam ?? 0) + turn + 360) % 360; refresh(); }
+  if (turn) {
+    beam = ((beam ?? 0) + turn + 360) % 360;
+    find("told").textContent = `${beam} degrees`;
+    refresh();
+  }
   else if (event.key === "Enter" && beam !== null) choose(beam);
   else return;
   event.preventDefault();

@@ -4,9 +4,11 @@
 const root = element.querySelector(".room");
 root.innerHTML = `
   <canvas class="room-canvas" tabindex="0" role="application"></canvas>
+  <span class="unseen" role="status"></span>
   <div class="room-voices" role="group" aria-label="Voices"></div>`;
 
 const canvas = root.querySelector("canvas");
+const told = root.querySelector("[role=status]"); // what keys changed
 const list = root.querySelector(".room-voices");
 const pen = canvas.getContext("2d");
 const [wide, deep] = props.size;
@@ -36,7 +38,7 @@ function draw() {
   drawArray();
   voices.forEach(drawVoice);
   const said = voices.map((voice, k) => `${k + 1} at ${degrees(voice)} degrees`).join(", ");
-  canvas.setAttribute("aria-label", `Room of ${wide} by ${deep} metres, voices: ${said}. Arrow keys move voice ${chosen + 1}.`);
+  canvas.setAttribute("aria-label", `Room of ${wide} by ${deep} metres, voices: ${said}. Arrow keys move voice ${chosen + 1}, digits choose another.`);
 }
 
 function drawFloor() {
@@ -214,13 +216,21 @@ canvas.addEventListener("touchstart", (event) => {
 canvas.onkeydown = (event) => {
   const steps = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] }[event.key];
   const number = Number(event.key) - 1;
-  if (voices[number]) { chosen = number; draw(); }
+  if (voices[number]) { chosen = number; tell(); draw(); }
   else if (steps) { move(chosen, { x: voices[chosen].x + steps[0], y: voices[chosen].y + steps[1] }); moved = true; }
   else return;
   event.preventDefault();
 };
 let moved = false;
-canvas.onkeyup = () => { if (moved) done(); moved = false; };
+canvas.onkeyup = () => {
+  if (moved) { tell(); done(); }
+  moved = false;
+};
+
+function tell() {
+  const { x, y } = voices[chosen];
+  told.textContent = `Voice ${chosen + 1} at ${degrees(voices[chosen])} degrees, ${Math.hypot(x, y).toFixed(1)} metres away`;
+}
 
 // ---- what arrives from the server ------------------------------------------------------------------------------
 

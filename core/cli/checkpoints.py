@@ -39,7 +39,8 @@ def _models(arguments) -> int:
     print_table(["name", "task", "rate", "size", "origin"], rows)
     for entry in entries:
         figures = [f"{name} {value:g}" for name, value in entry.metrics.items() if isinstance(value, int | float)]
-        print(f"\n{entry.name}")
+        print(f"\n{entry.name}{f' ({entry.title})' if entry.title else ''}")
+        print_paragraph("suits", entry.suits)
         print_paragraph("licence", entry.licence)
         print_paragraph("figures", ", ".join(figures))
     return 0

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from core.choices import METHODS, MOST_VOICES, parse_channels
 from core.cli import options, outputs, running
-from core.cli.reporting import print_figures, write_report
+from core.cli.reporting import print_figures
 from core.errors import InputError
+from core.tasks.report_file import write_report
 
 
 def add_commands(commands) -> None:

@@ -1,21 +1,10 @@
-"""What a run leaves behind beside its audio: a table on stdout, a report in JSON."""
+"""What commands print: tables, paragraphs, how a run went."""
 
-import json
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.signal.output import replacing
-
 PAGE_WIDTH = 110
-
-
-def write_report(path: Path, source: Path, output: Path, report: Mapping, notes: Sequence[str]) -> None:
-    """Writes the report of a run with its file names; figures that are not finite become null."""
-    whole = {"task": report["task"], "input": str(source), "output": str(output), **report, "notes": list(notes)}
-    with replacing(path) as file:
-        file.write((json.dumps(_finite(whole), indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def print_result(output: Path, result, notes: Sequence[str]) -> None:
@@ -64,12 +53,3 @@ def _title(metric: str) -> str:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
-
-
-def _finite(value):
-    """The same with null for every figure that JSON has no name for."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

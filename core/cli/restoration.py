@@ -7,8 +7,9 @@ from pathlib import Path
 
 from core.choices import EVIDENCE, parse_gap
 from core.cli import options, running
-from core.cli.reporting import print_result, write_report
+from core.cli.reporting import print_result
 from core.errors import InputError
+from core.tasks.report_file import write_report
 
 
 def add_commands(commands) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soundfile
@@ -19,7 +20,6 @@ from core.signal.limits import LIMITS, Limits, check_clip, check_format, check_l
 from core.signal.output import replacing
 
 BLOCK_FRAMES = 2**18
-FLAC_STEPS = 2**23
 COUNTING_SECONDS = 60.0
 
 
@@ -123,8 +123,11 @@ def read_clip(
     return Recording(clip, tuple(_notes(path.name, file, first, wanted, clip)))
 
 
-def write_clip(path: str | Path, clip: Clip) -> tuple[str, ...]:
+def write_clip(path: str | Path, clip: Clip, *, bits: Literal[16, 24] | None = None) -> tuple[str, ...]:
     """Writes a clip at its own level: `.wav` float32 (bit for bit), `.flac` 24 bit, `.ogg` Vorbis, by the name.
+
+    Args:
+        bits: of whole numbers, for `.wav` and `.flac`.
 
     Returns:
         Sentences for the user on what the format could not keep.
@@ -139,7 +142,7 @@ def write_clip(path: str | Path, clip: Clip) -> tuple[str, ...]:
         raise InputError(f"{path.name} cannot be written. Choose a name that ends in .wav, .flac or .ogg.")
     with replacing(path) as file:
         try:
-            return encode(file, clip)
+            return encode(file, clip, bits)
         except (soundfile.LibsndfileError, ValueError) as error:
             raise InputError(
                 f"{path.suffix.lower()} does not take {clip.channels} channels of {clip.frames} samples at "
@@ -179,28 +182,39 @@ def _notes(name: str, file: SoundFile | FfmpegFile, first: int, wanted: float, c
     yield from file.notes
 
 
-def _write_wav(file, clip: Clip) -> tuple[str, ...]:
+def _write_wav(file, clip: Clip, bits: int | None) -> tuple[str, ...]:
+    if bits is not None:
+        return _write_integers(file, clip, "WAV", bits)
     wavfile.write(file, clip.sample_rate, np.ascontiguousarray(clip.samples.T))
     return ()
 
 
-def _write_flac(file, clip: Clip) -> tuple[str, ...]:
+def _write_flac(file, clip: Clip, bits: int | None) -> tuple[str, ...]:
+    return _write_integers(file, clip, "FLAC", bits or 24)
+
+
+def _write_integers(file, clip: Clip, container: str, bits: int) -> tuple[str, ...]:
     encoded = io.BytesIO()  # libsndfile does not report a disk that fills up at the end of a file
-    form = {"format": "FLAC", "subtype": "PCM_24"}
-    clipped = 0
+    form = {"format": container, "subtype": f"PCM_{bits}"}
+    clipped, full_scale = 0, 2 ** (bits - 1)
     with soundfile.SoundFile(encoded, "w", clip.sample_rate, clip.channels, **form) as target:
         for start in range(0, clip.frames, BLOCK_FRAMES):
-            steps = np.rint(clip.samples[:, start : start + BLOCK_FRAMES].T.astype(np.float64) * FLAC_STEPS)
-            inside = np.clip(steps, -FLAC_STEPS, FLAC_STEPS - 1)
+            steps = np.rint(clip.samples[:, start : start + BLOCK_FRAMES].T.astype(np.float64) * full_scale)
+            inside = np.clip(steps, -full_scale, full_scale - 1)
             clipped += np.count_nonzero(np.abs(steps - inside) > 1)
-            target.write(inside.astype(np.int32) << 8)  # 24 bits at the top of 32
+            target.write(inside.astype(np.int32) << (32 - bits))  # at the top of 32
     file.write(encoded.getbuffer())
     if not clipped:
         return ()
-    return (f"{clipped} samples lie beyond full scale, which FLAC cannot hold; they were clipped. WAV keeps them.",)
+    name = f"{container} of {bits} bits"
+    return (
+        f"{clipped} samples lie beyond full scale, which {name} cannot hold; they were clipped. Float WAV keeps them.",
+    )
 
 
-def _write_ogg(file, clip: Clip) -> tuple[str, ...]:
+def _write_ogg(file, clip: Clip, bits: int | None) -> tuple[str, ...]:
+    if bits is not None:
+        raise ValueError("Vorbis has no bits of its own.")
     encoded = io.BytesIO()
     form = {"format": "OGG", "subtype": "VORBIS"}
     with soundfile.SoundFile(encoded, "w", clip.sample_rate, clip.channels, **form) as target:

@@ -27,6 +27,7 @@ from core.zoo.families import FAMILIES, tasks_of
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 LONGEST_TEXT, LONGEST_REASON = 4000, 200  # characters, of a field and in a refusal
+LONGEST_SHOWN = {"title": 40, "suits": 120}  # characters, of what stands in menus
 LARGEST_NUMBER = 1e15  # of its figures
 
 
@@ -35,7 +36,7 @@ class Entry:
     """What is known of one checkpoint.
 
     Args:
-        name: what `--prior` and the menus call it.
+        name: what `--prior` and reports call it.
         task: the commands it serves.
         architecture: its family, a key of `core.zoo.families.FAMILIES`.
         sample_rate: in Hz.
@@ -48,6 +49,8 @@ class Entry:
         sha256: of the file; a file with another hash is not loaded.
         bytes: size of the file.
         file: its name inside its folder.
+        title: what menus call it; its name where there is none.
+        suits: a line on what it is good for.
         parts: role -> name of another entry of its folder, which holds a further network of it, so that no file is
             large; they are not on offer by themselves.
         bundled: ships with the project, or is the user's own.
@@ -60,6 +63,8 @@ class Entry:
     sha256: str
     bytes: int
     file: str
+    title: str = ""
+    suits: str = ""
     data: str = ""
     steps: int = 0
     hardware: str = ""
@@ -73,6 +78,11 @@ class Entry:
     def kind(self) -> str:
         """Of its model; empty where its family is not known."""
         return FAMILIES[self.architecture].kind if self.architecture in FAMILIES else ""
+
+    @property
+    def label(self) -> str:
+        """What menus call it."""
+        return self.title or self.name
 
     @property
     def path(self) -> Path:
@@ -243,6 +253,9 @@ def _entry(given: Mapping, bundled: bool) -> Entry:
     texts = [getattr(entry, f.name) for f in fields(Entry) if f.type is str]
     if not all(_is_text(text) for text in (*texts, *entry.task, *entry.parts, *entry.parts.values(), *entry.metrics)):
         raise InputError(f"A field of {entry.name!r} is no text of up to {LONGEST_TEXT} characters")
+    for shown, longest in LONGEST_SHOWN.items():
+        if len(getattr(entry, shown)) > longest:
+            raise InputError(f"The {shown} of {entry.name!r} is longer than {longest} characters")
     numbers = (entry.steps, entry.bytes, *entry.metrics.values())
     if not all(type(number) in (int, float) and abs(number) < LARGEST_NUMBER for number in numbers):
         raise InputError(f"A figure of {entry.name!r} is no number")

@@ -2,23 +2,31 @@
 
 import logging
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from core.arrays.geometry import ARRAYS, ArrayGeometry, read_array
 from core.choices import parse_channels
 from core.errors import InputError
+from core.signal.files import duration
+from core.signal.limits import ARRAY_LIMITS
+from core.tasks.localization import TASK
 from demos.array import array_recording, polar
 from demos.array.array_recording import ArrayRecording
-from demos.array.layout import LIVE, RECORDING, ROOM
+from demos.array.layout import ARRAY_CHOICES, LIVE, RECORDING, ROOM
 from demos.array.live_routes import LiveRoutes
 from demos.array.room import FIRST_VOICES, Arrangement, PlacedVoice, read_voices
 from demos.array.room_plan import plan
 from demos.page import html
 from demos.page.examples import SOUNDS
+from demos.page.links import Shared
+from demos.page.menus import pairs
 from demos.page.runner import APOLOGY, Runner
 from demos.page.scope import Track, View, payload
 from demos.page.source import SHOWN_SECONDS
@@ -38,6 +46,17 @@ class ArrayExample:
     voices: tuple[PlacedVoice, ...] = ()
     recording: str = ""
     array: str = "respeaker-4"
+
+    @property
+    def path(self) -> str:
+        """Of its recording."""
+        return str(SOUNDS / f"{self.recording}.flac")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the chip sets, by name."""
+        given = {"kind": RECORDING if self.recording else ROOM, "array": self.array}
+        return given | ({"length": round(duration(self.path, limits=ARRAY_LIMITS), 3)} if self.recording else {})
 
 
 EXAMPLES = (
@@ -67,10 +86,10 @@ class ArrayPanel:
 
     def __init__(self, ui: SimpleNamespace, live: LiveRoutes, runner: Runner | None = None):
         self.ui, self._live, self._runner = ui, live, runner
-        shown = {ui.scope, ui.caption, ui.polar} | self.outdated
+        shown = self._shown
         for chip, example in zip(ui.chips, EXAMPLES, strict=True):
-            given = {ui.kind, ui.voices, ui.plan, ui.t60, ui.loaded, ui.array, ui.length}
-            chip.click(self._example_loader(example), ui.sound_inputs, given | shown | self._groups, **QUIET)
+            chosen = self._chosen | shown | self._groups
+            chip.click(self._example_loader(example), ui.sound_inputs, chosen, **QUIET)
         ui.kind.input(self._choose_kind, ui.sound_inputs, shown | self._groups, **QUIET)
         ui.plan.edit(self._edit, ui.sound_inputs, {ui.voices} | shown, trigger_mode="always_last", **QUIET)
         room = [ui.t60.input, ui.noise.input]
@@ -81,6 +100,23 @@ class ArrayPanel:
         gr.on(part, self._show_part, ui.sound_inputs, {ui.scope, ui.caption}, trigger_mode="always_last", **QUIET)
         ui.array.input(self._choose_array, ui.sound_inputs, shown, **QUIET)
         ui.own_array.upload(self._open_array, ui.sound_inputs | {ui.own_array}, {ui.own, ui.array} | shown, **QUIET)
+
+    @property
+    def shared(self) -> Shared:
+        """What of the tab stands in links."""
+        ui, given = self.ui, ("kind", "t60", "noise", "array", "start", "length", "channels")
+        names = (*given, "count", "method", "prior", "beamformer", "moving")
+        settings = {name: getattr(ui, name) for name in names}
+        examples = {example.label: example.settings for example in EXAMPLES}
+        shows = self._chosen | self._shown | self._groups
+        return Shared(TASK, settings, examples, ui.chips, self._restore, shows, [ui.upload_area])
+
+    def _restore(self, label: str | None, settings: Mapping[Component, Any], request: gr.Request) -> dict:
+        values = {widget: widget.value for widget in self.ui.sound_inputs} | settings
+        example = next((example for example in EXAMPLES if example.label == label), None)
+        if example is None:
+            return self._shown_group(values[self.ui.kind])
+        return self._example_loader(example, autoplay=False)(values, request)
 
     @property
     def outdated(self) -> set:
@@ -120,6 +156,17 @@ class ArrayPanel:
     # ---- choosing ----------------------------------------------------------------------------------------------
 
     @property
+    def _chosen(self) -> set:
+        """What an example sets."""
+        ui = self.ui
+        return {ui.kind, ui.voices, ui.plan, ui.loaded, ui.array, ui.length}
+
+    @property
+    def _shown(self) -> set:
+        """What a preview changes, and what is forgotten with it."""
+        return {self.ui.scope, self.ui.caption, self.ui.polar} | self.outdated
+
+    @property
     def _groups(self) -> set:
         return {self.ui.room_input, self.ui.recording_input, self.ui.live_input, self.ui.sound}
 
@@ -129,19 +176,18 @@ class ArrayPanel:
         shown = {group: gr.Column(visible=kind == own) for own, group in groups.items()}
         return shown | {ui.sound: gr.Column(visible=kind != LIVE)}
 
-    def _example_loader(self, example: ArrayExample):
+    def _example_loader(self, example: ArrayExample, autoplay: bool = True):
         def choose(values: dict, request: gr.Request) -> dict:
             ui, kind = self.ui, RECORDING if example.recording else ROOM
             given = {ui.kind: kind, ui.array: example.array}
             if example.recording:
-                path = str(SOUNDS / f"{example.recording}.flac")
-                loaded = array_recording.load_recording(path, ARRAYS[example.array], None, example.label)
+                loaded = array_recording.load_recording(example.path, ARRAYS[example.array], None, example.label)
                 given |= {ui.loaded: loaded, ui.length: round(loaded.seconds, 3)}
             else:
                 given |= {ui.voices: example.voices, ui.plan: plan(example.voices)}
             self._live.close(request.session_hash)
             recording = self.recording(values | given | {ui.start: 0.0, ui.channels: ""}, request.session_hash)
-            preview = self._preview(replace(recording, name=example.label), autoplay=True)
+            preview = self._preview(replace(recording, name=example.label), autoplay=autoplay)
             return self.forget_results(request, values | given) | given | self._shown_group(kind) | preview
 
         return choose
@@ -173,7 +219,9 @@ class ArrayPanel:
         given = {ui.own: array, ui.array: array.name}
         shown = self._previewed(values | given, request)
         forgotten = self.forget_results(request, values | given)
-        return forgotten | given | {ui.array: gr.Dropdown([*ARRAYS, array.name], value=array.name)} | shown
+        return (
+            forgotten | given | {ui.array: gr.Dropdown([*pairs(ARRAY_CHOICES), array.name], value=array.name)} | shown
+        )
 
     def _load_own(self, values: dict, request: gr.Request) -> dict:
         ui, path = self.ui, values[self.ui.upload_area]

@@ -6,21 +6,34 @@ import gradio as gr
 
 from core.arrays.geometry import ARRAYS
 from core.tasks.localization import TASK
+from demos.array import connecting
 from demos.array.live_sources import EVERYWHERE, SIMULATED
 from demos.array.polar import polar
 from demos.array.room import FIRST_VOICES, NOISE, T60
 from demos.array.room_plan import room_plan
-from demos.page import html, layout
+from demos.page import html, layout, save_panel
+from demos.page.menus import AUTOMATIC, Choice, menu, model_choices
 from demos.page.scope import scope
 
 ROOM, RECORDING, LIVE = "room", "recording", "live"
 KINDS = [("Simulated room", ROOM), ("Recording", RECORDING), ("Live", LIVE)]
-AUTOMATIC = "automatic"
-METHODS = [("Automatic", AUTOMATIC), ("Cone search", "cone"), ("SRP-PHAT", "srp-phat"), ("MUSIC", "music")]
+METHODS = [
+    Choice(AUTOMATIC, "Automatic", "The cone search, where a separator fits the array."),
+    Choice("cone", "Cone search", "Finds voices and takes them apart with a network; the best."),
+    Choice("srp-phat", "SRP-PHAT", "Fast, for any array; a beamformer keeps the voices apart."),
+    Choice("music", "MUSIC", "Fast, for any array; sharp where there is little echo."),
+]
 MVDR, SUM = "mvdr", "sum"
-BEAMS = [("MVDR", MVDR), ("Delay and sum", SUM)]
+BEAMS = [
+    Choice(MVDR, "MVDR", "Keeps the direction and quietens everything else."),
+    Choice(SUM, "Delay and sum", "Gentle: aligns the microphones and adds them."),
+]
+ARRAY_CHOICES = [
+    Choice("respeaker-4", "ReSpeaker, 4 mics", "A ReSpeaker 4-Mic Array: a square, 6.5 cm across."),
+    Choice("circle-6", "Ring of 6 mics", "Six microphones in a ring, 14.5 cm across."),
+]
 FIRST_ARRAY = "respeaker-4"
-COUNTS = [AUTOMATIC, *map(str, range(1, 9))]
+COUNTS = [("Automatic", AUTOMATIC), *((str(count), str(count)) for count in range(1, 9))]
 
 
 def build(sentence: str, chips: list[str], how: str, about: str) -> SimpleNamespace:
@@ -28,8 +41,10 @@ def build(sentence: str, chips: list[str], how: str, about: str) -> SimpleNamesp
     made = {"chips": layout.build_lead(sentence, chips)}
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=5, min_width=320, elem_classes="pane"):
+            layout.build_heading(layout.INPUT)
             made |= _build_input()
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
+            layout.build_heading("Directions")
             made["status"] = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
             made["polar"] = polar(ARRAYS[FIRST_ARRAY])
             waiting = "Click a direction in the circle: what comes from there is heard and seen here."
@@ -65,7 +80,7 @@ def _build_input() -> dict:
         made["caption"] = gr.HTML(html.caption_html(), elem_classes="caption")
         made["scope"] = scope(placeholder="What microphone 0 hears will be here.", size="small")
     with gr.Row(elem_classes="settings"):
-        made["array"] = gr.Dropdown(list(ARRAYS), value=FIRST_ARRAY, label="Array", min_width=128)
+        made["array"] = menu(ARRAY_CHOICES, FIRST_ARRAY, "Array", min_width=128)
         made["count"] = gr.Dropdown(COUNTS, value=AUTOMATIC, label="How many voices", min_width=128)
     made |= layout.build_actions("Separate")
     return made | _build_advanced() | _build_check()
@@ -86,6 +101,7 @@ def _build_live() -> dict:
         buttons=["copy"],
         elem_classes="command",
     )
+    made["connect"] = connecting.build()
     return made
 
 
@@ -93,10 +109,10 @@ def _build_advanced() -> dict:
     made = {}
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
         with gr.Row():
-            made["method"] = gr.Dropdown(METHODS, value=AUTOMATIC, label="Method", min_width=128)
-            names = [AUTOMATIC, *layout.model_names(TASK)]
-            made["prior"] = gr.Dropdown(names, value=AUTOMATIC, label="Separator", min_width=128)
-            made["beamformer"] = gr.Dropdown(BEAMS, value=MVDR, label="A clicked direction", min_width=128)
+            made["method"] = menu(METHODS, AUTOMATIC, "Method", min_width=128)
+            fitting = Choice(AUTOMATIC, "Automatic", "The one that was trained for the array.")
+            made["prior"] = menu([fitting, *model_choices(TASK)], AUTOMATIC, "Separator", min_width=128)
+            made["beamformer"] = menu(BEAMS, MVDR, "A clicked direction", min_width=128)
         with gr.Row():
             made["start"] = gr.Number(0.0, label="Start (s)", step=0.1, min_width=96)
             made["length"] = gr.Number(0.0, label="Length (s)", step=0.1, min_width=96)
@@ -129,7 +145,7 @@ def _build_results() -> dict:
                 made = {"stems": scope(size="stacked")}
             with gr.Column(scale=5, min_width=288, elem_classes="figures"):
                 made["metrics"], made["notes"] = gr.HTML(), gr.HTML()
-                made["download"] = gr.DownloadButton("Download voices (ZIP)", size="md", elem_classes="download")
+                made |= save_panel.build("Download voices (ZIP)")
     with gr.Column(elem_classes="pane after around"):
         gr.HTML('<h2 class="section">Compare</h2>')
         made["compare"] = scope(size="large")

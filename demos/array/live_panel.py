@@ -43,7 +43,7 @@ class LivePanel:
         once = {"trigger_mode": "always_last"} | concurrency
         ui.polar.select(self._beam, ui.sound_inputs | {ui.beamformer}, ui.beam, **once, **QUIET)
         sources = [ui.kind.input, ui.refresh_sources.click, ui.source.input, ui.array.input]
-        shown = {ui.source, ui.source_note, ui.command, ui.polar} | panel.outdated
+        shown = {ui.source, ui.source_note, ui.command, ui.connect, ui.polar} | panel.outdated
         gr.on(sources, self._refresh_sources, ui.sound_inputs, shown, **QUIET)
 
     def forget(self, visitor: str) -> None:
@@ -73,6 +73,8 @@ class LivePanel:
                 note = str(error)
         note = html.notes_html([note] if note else [])
         listed = {ui.source: gr.Dropdown(options, value=chosen), ui.source_note: note, ui.command: command}
+        if len(options) == len(live_sources.EVERYWHERE):  # no device is plugged in here
+            listed[ui.connect] = gr.Accordion(open=True)
         circle = {ui.polar: polar.rest_view(self._input.array(values))} if heard else {}
         return self._input.forget_results(request, values) | listed | circle
 

@@ -83,7 +83,7 @@ def _host_of(address: str) -> str | None:
 
 
 def choices(devices: bool) -> tuple[list[tuple[str, str]], str]:
-    """The sources on offer, as (label, value), and a sentence if there are no devices.
+    """The sources on offer, as (label, value), and a sentence if the devices cannot be listed.
 
     Args:
         devices: whether this host's are on offer.
@@ -94,8 +94,7 @@ def choices(devices: bool) -> tuple[list[tuple[str, str]], str]:
         found = list_devices()
     except InputError as error:
         return EVERYWHERE, str(error)
-    said = "" if found else "No sound device is plugged in here."
-    return [(f"{device.name} ({device.channels} channels)", device.name) for device in found] + EVERYWHERE, said
+    return [(f"{device.name} ({device.channels} channels)", device.name) for device in found] + EVERYWHERE, ""
 
 
 def check_array(array: ArrayGeometry) -> None:

@@ -11,6 +11,7 @@ from core.tasks.voices import Truth
 from demos.array.array_recording import ArrayRecording
 from demos.array.polar import level_db
 from demos.page import html, plots
+from demos.page.figures import LOCALIZATION
 from demos.page.scope import Track, View
 
 
@@ -46,14 +47,14 @@ def comparison_view(voices: Mapping[int, Voice], recording: ArrayRecording, key:
 
 
 def voice_metrics_html(result: Result, names: Sequence[str]) -> str:
-    """A table of figures of every true voice; empty without truth."""
+    """A table of figures of every true voice, and what they mean; empty without truth."""
     if not result.figures:
         return ""
     rows = {
         f"Voice {number}: {name}": figures
         for number, (name, figures) in enumerate(zip(names, result.figures.values(), strict=False), start=1)
     }
-    return html.table_html(rows, "", html.LOCALIZATION, mark_best=False)
+    return html.table_html(rows, "", LOCALIZATION, mark_best=False)
 
 
 def _where(voice: Voice) -> str:

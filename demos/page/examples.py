@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.signal.files import duration
+
 SOUNDS = Path(__file__).parents[2] / "assets" / "sounds"
 
 
@@ -31,6 +33,12 @@ class Example:
     @property
     def path(self) -> str:
         return str(SOUNDS / f"{self.sound}.flac")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the chip sets, by name."""
+        length = round(self.seconds or duration(self.path), 3)
+        return {"prior": self.prior, "start": 0.0, "length": length} | self.choices
 
     @property
     def reference(self) -> str | None:

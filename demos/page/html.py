@@ -7,22 +7,9 @@ from html import escape
 from core.signal.clip import Clip
 from core.tasks.progress import Figures, Progress, Result
 from core.zoo import Entry
+from demos.page.figures import LOCALIZATION, METRICS, Figure, stem_gain
 from demos.page.history import KeptIterate
 
-# key -> (name, unit, whether more is better)
-METRICS = {
-    "psnr_db": ("PSNR", "dB", True),
-    "si_sdr_db": ("SI-SDR", "dB", True),
-    "sdr_db": ("SDR", "dB", True),
-    "lsd_db": ("LSD", "dB", False),
-    "gap_lsd_db": ("Gap LSD", "dB", False),
-    "mel_error": ("Mel error", "decades", False),
-}
-LOCALIZATION = {
-    "si_sdr_db": ("SI-SDR", "dB", True),
-    "si_sdr_improvement_db": ("Gain", "dB", True),
-    "angular_error_degrees": ("Off by", "degrees", False),
-}
 RADIAN = math.pi / 180
 BESIDE = 20 * RADIAN  # a voice found so near a true one is taken for it
 
@@ -160,7 +147,7 @@ def separation_html(result: Result) -> str:
         method: {name: figures["si_sdr_improvement_db"] for name, figures in stems.items()}
         for method, stems in methods.items()
     }
-    names = {name: (name, "SI-SDR gain, dB", True) for name in result.sounds}
+    names = {name: stem_gain(name) for name in result.sounds}
     missing = "No figures: there is no truth to compare with. Mix two sounds here, and there is."
     return table_html(rows, missing, names)
 
@@ -172,7 +159,8 @@ def localization_html(result: Result) -> str:
     if of_result is not None and gain is not None:
         rows["Microphone 0"] = {"si_sdr_db": of_result - gain, "si_sdr_improvement_db": 0.0}
     rows |= {title(name): figures for name, figures in result.baseline_metrics.items()}
-    return table_html(rows, "No figures: nobody knows the truth here. In the simulated room it is known.", LOCALIZATION)
+    missing = "No figures: nobody knows the truth here. In the simulated room it is known."
+    return table_html(rows, missing, LOCALIZATION, explain=False)
 
 
 def degrees_text(angle: float) -> str:
@@ -193,23 +181,33 @@ def _whole(value: float) -> int:
 def table_html(
     rows: Mapping[str, Mapping[str, float | None]],
     missing: str,
-    metrics: Mapping[str, tuple] | None = None,
+    metrics: Mapping[str, Figure] = METRICS,
     mark_best: bool = True,
+    explain: bool = True,
 ) -> str:
-    """Figures by method, the best of every column marked; the sentence `missing` where there are none."""
-    metrics = metrics or METRICS
+    """Figures by method, the best of every column marked, and what they mean; the sentence `missing` without any."""
     keys = [key for key in metrics if any(figures.get(key) is not None for figures in rows.values())]
     if not keys:
         return f'<p class="quiet">{missing}</p>'
-    head = "".join(f"<th>{_metric_head(*metrics[key])}</th>" for key in keys)
+    head = "".join(f'<th scope="col">{_metric_head(metrics[key])}</th>' for key in keys)
     best = dict.fromkeys(keys)
     if mark_best:
-        best = {key: _best([figures.get(key) for figures in rows.values()], metrics[key][2]) for key in keys}
+        values = {key: [figures.get(key) for figures in rows.values()] for key in keys}
+        best = {key: _best(values[key], metrics[key].more_is_better) for key in keys}
     body = "".join(
-        f"<tr><th>{escape(name)}</th>{''.join(_metric_cell(figures.get(key), best[key]) for key in keys)}</tr>"
+        f'<tr><th scope="row">{escape(name)}</th>'
+        f"{''.join(_metric_cell(figures.get(key), best[key]) for key in keys)}</tr>"
         for name, figures in rows.items()
     )
-    return f'<table class="metrics"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
+    table = f'<table class="metrics"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return table + (_meanings_html([metrics[key] for key in keys]) if explain else "")
+
+
+def _meanings_html(figures: Iterable[Figure]) -> str:
+    """A fold under a table."""
+    meanings = dict(figure.explained for figure in figures)
+    rows = "".join(f"<dt>{escape(term)}</dt><dd>{escape(meaning)}</dd>" for term, meaning in meanings.items())
+    return f'<details class="meanings"><summary>What the figures mean</summary><dl>{rows}</dl></details>'
 
 
 def notes_html(notes: Sequence[str]) -> str:
@@ -222,9 +220,12 @@ def title(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _metric_head(name: str, unit: str, more_is_better: bool) -> str:
-    arrow, meaning = ("↑", "more is better") if more_is_better else ("↓", "less is better")
-    return f'{escape(name)}<small>{unit} <abbr title="{meaning}">{arrow}</abbr></small>'
+def _metric_head(figure: Figure) -> str:
+    arrow, meaning = ("↑", "more is better") if figure.more_is_better else ("↓", "less is better")
+    return (
+        f"{escape(figure.name)}<small>{figure.unit} "
+        f'<abbr role="img" aria-label="{meaning}" title="{meaning}">{arrow}</abbr></small>'
+    )
 
 
 def _metric_cell(value: float | None, best: float | None) -> str:

@@ -1,6 +1,5 @@
 """Where the widgets of a tab stand. What they do is in `demos/page/restoration_panel.py`."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,20 +10,23 @@ from gradio.components import Component
 from core import zoo
 from core.choices import SAMPLERS
 from core.errors import InputError
-from demos.page import html, plots
+from demos.page import html, menus, plots, save_panel
 from demos.page.kept import MOST_KEPT
 from demos.page.scope import scope
 from demos.page.tab import RestorationTab
 
-AUTOMATIC = "automatic"
 KEEP = "Keep for the next run"
 QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
+INPUT, OUTPUT = "Input", "Output"
+LADDER = (
+    "<b>Noise level</b>: how much noise the sampler still hears, less and less to the right. <b>Residual</b>: how far "
+    "its estimate is from what was measured, before that is put back; low where both agree. <b>Log-probability</b>, of "
+    "WaveNets alone: how likely the prior finds what it hears."
+)
 FORMULAS = [
     {"left": "$$", "right": "$$", "display": True},
     {"left": "$", "right": "$", "display": False},
 ]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -54,7 +56,10 @@ class Widgets:
     compare: gr.HTML
     metrics: gr.HTML
     notes: gr.HTML
+    made: gr.State
+    format: gr.Dropdown
     download: gr.DownloadButton
+    report: gr.DownloadButton
     keep: gr.Button
     drops: list[gr.Button]
     about: gr.HTML
@@ -72,11 +77,13 @@ def build(tab: RestorationTab) -> Widgets:
     chips = build_lead(tab.sentence, [example.label for example in tab.examples])
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=5, min_width=320, elem_classes="pane"):
+            build_heading(INPUT)
             given = _build_input(tab)
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
+            build_heading(OUTPUT)
             shown = build_output()
     further = tab.build_between()
-    compared = build_comparison(tab.task, "Download WAV", keeps=True)
+    compared = build_comparison(tab.task, keeps=True)
     about = build_folds(tab.how, about_html(given["prior"].value))
     return Widgets(chips=chips, about=about, further=further, **given, **shown, **compared)
 
@@ -87,6 +94,11 @@ def build_lead(sentence: str, labels: Sequence[str]) -> list[gr.Button]:
         gr.HTML(f'<p class="sentence">{escape(sentence)}</p>')
         with gr.Row(elem_classes="chips"):
             return [gr.Button(label, size="sm", min_width=0, elem_classes="chip") for label in labels]
+
+
+def build_heading(text: str) -> None:
+    """A heading for those who find their way by them; the eye sees what it heads."""
+    gr.HTML(f"<h2>{escape(text)}</h2>", elem_classes="unseen")
 
 
 def build_folds(how: str, about: str) -> gr.HTML:
@@ -114,10 +126,9 @@ def _build_input(tab: RestorationTab) -> dict:
     made |= build_part()
     made["door"] = build_door("Your sound")
     choices = tab.build_choices()
-    names = model_names(tab.task)
+    priors = menus.model_choices(tab.task)
     with gr.Row(elem_classes="settings"):
-        first = tab.prior if tab.prior in names else (names[0] if names else None)
-        made["prior"] = gr.Dropdown(names, value=first, label="Prior", min_width=160)
+        made["prior"] = menus.menu(priors, menus.first_of(priors, tab.prior), "Prior", min_width=160)
         made["quality"] = build_quality()
     made |= build_actions()
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
@@ -165,7 +176,7 @@ def build_advanced(samplers: Sequence[str] = SAMPLERS) -> dict:
     with gr.Row():
         return {
             "seed": gr.Number(0, label="Seed", precision=0, min_width=96),
-            "sampler": gr.Dropdown([AUTOMATIC, *samplers], value=AUTOMATIC, label="Sampler", min_width=128),
+            "sampler": menus.menu(menus.sampler_choices(samplers), menus.AUTOMATIC, "Sampler", min_width=128),
             "steps": gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128),
         }
 
@@ -174,18 +185,21 @@ def build_output(size: str = "large") -> dict:
     """What is alive while a run goes on. size: of the monitor, see `scope`."""
     status = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
     monitor = scope(placeholder="What the sampler hears will appear here, step by step.", size=size, loop=True)
-    ladder = gr.Plot(plots.ladder_figure([], [], []), show_label=False, container=False, elem_classes="ladder")
+    ladder = gr.Plot(
+        plots.ladder_figure([], [], []), label="Noise ladder", show_label=False, container=False, elem_classes="ladder"
+    )
+    gr.HTML(f'<p class="quiet">{LADDER}</p>')
     scrubber = gr.Slider(
         1, 2, value=1, step=1, label="Iterate", visible=False, interactive=True, buttons=[], elem_classes="scrubber"
     )
     return {"status": status, "monitor": monitor, "ladder": ladder, "scrubber": scrubber}
 
 
-def build_comparison(task: str, download: str, *, keeps: bool = False) -> dict:
+def build_comparison(task: str, archive: str = "", *, keeps: bool = False) -> dict:
     """What there is after a run of a task.
 
     Args:
-        download: is on the button.
+        archive: is on the button where there are several sounds.
         keeps: whether results can be kept for the next runs.
     """
     with gr.Column(elem_id=html.results_id(task), elem_classes="pane after"):
@@ -196,9 +210,9 @@ def build_comparison(task: str, download: str, *, keeps: bool = False) -> dict:
             with gr.Column(scale=5, min_width=288, elem_classes="figures"):
                 metrics = gr.HTML()
                 notes = gr.HTML()
-                button = gr.DownloadButton(download, size="md", elem_classes="download")
+                taken = save_panel.build(archive)
                 shelf = _build_shelf() if keeps else {}
-    return {"compare": compare, "metrics": metrics, "notes": notes, "download": button} | shelf
+    return {"compare": compare, "metrics": metrics, "notes": notes, **taken, **shelf}
 
 
 def _build_shelf() -> dict:
@@ -208,15 +222,6 @@ def _build_shelf() -> dict:
             "keep": gr.Button(KEEP, size="sm", min_width=0),
             "drops": [gr.Button("", size="sm", min_width=0, visible=False) for _ in range(MOST_KEPT)],
         }
-
-
-def model_names(task: str | None = None, kind: str | None = None) -> list[str]:
-    """The models on offer, bundled ones first; of a task or a kind alone where one is given, as `zoo.catalogue`."""
-    try:
-        return [entry.name for entry in zoo.catalogue(task, kind)]
-    except InputError:
-        log.exception("the catalogue cannot be read")
-        return []
 
 
 def about_html(name: str | None) -> str:

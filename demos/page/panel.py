@@ -12,7 +12,7 @@ from gradio.components import Component
 from core.errors import InputError
 from core.tasks.progress import Progress, Result, Run, Sounds
 from core.tasks.settings import Settings
-from demos.page import html, layout, plots
+from demos.page import html, menus, plots
 from demos.page.history import Histories, KeptIterate, RunHistory
 from demos.page.runner import APOLOGY, Runner
 from demos.page.source import Loaded, load
@@ -40,7 +40,7 @@ class Panel(Runner):
     """A tab that runs one task and keeps its iterates.
 
     Args:
-        ui: its widgets: run, stop, status, monitor, ladder, scrubber, compare, metrics, notes, download and those of
+        ui: its widgets: run, stop, status, monitor, ladder, scrubber, compare, metrics, notes, made and those of
             the settings.
         task: the command's name.
         histories: hold the iterates of every session.
@@ -94,11 +94,11 @@ class Panel(Runner):
     def results(self) -> set[Component]:
         ui = self.ui
         live = {ui.monitor, ui.ladder, ui.scrubber}
-        return live | {ui.compare, ui.metrics, ui.notes, ui.download} | self.further
+        return live | {ui.compare, ui.metrics, ui.notes, ui.made} | self.further
 
     def emptied(self) -> dict:
         ui = self.ui
-        nothing = dict.fromkeys((ui.monitor, ui.compare, ui.download)) | dict.fromkeys((ui.metrics, ui.notes), "")
+        nothing = dict.fromkeys((ui.monitor, ui.compare, ui.made)) | dict.fromkeys((ui.metrics, ui.notes), "")
         return nothing | {ui.ladder: plots.ladder_figure([], [], []), ui.scrubber: gr.Slider(visible=False)}
 
     def forget_results(self, session: str, values: Mapping) -> dict:
@@ -111,7 +111,7 @@ class Panel(Runner):
         return Settings(
             prior=prior,
             quality=values[ui.quality],
-            sampler=None if values[ui.sampler] == layout.AUTOMATIC else values[ui.sampler],
+            sampler=None if values[ui.sampler] == menus.AUTOMATIC else values[ui.sampler],
             steps=int(values[ui.steps]) if values[ui.steps] else None,
             seed=checked_seed(values[ui.seed]),
         )

@@ -2,7 +2,8 @@
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -10,11 +11,12 @@ from gradio.components import Component
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.progress import SOUND, Progress, Result, Sounds
-from demos.page import html, layout, plots
-from demos.page.downloads import restored_file
+from demos.page import html, layout, menus, plots
+from demos.page.downloads import keep, keep_so_far
 from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
 from demos.page.kept import KeptResult, Shelf
+from demos.page.links import Shared
 from demos.page.panel import Panel
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload
@@ -54,13 +56,28 @@ class RestorationPanel(RestorationTab, Panel):
         gr.on([ui.start.change, ui.length.change], self._show_part, part, ui.scope, trigger_mode="always_last", **quiet)
         ui.prior.change(layout.about_html, ui.prior, ui.about, **quiet)
 
-    def _example_loader(self, example: Example):
+    @property
+    def shared(self) -> Shared:
+        """What of the tab stands in links."""
+        ui = self.ui
+        plain = {
+            name: getattr(ui, name) for name in ("prior", "quality", "start", "length", "seed", "sampler", "steps")
+        }
+        settings = plain | ui.choices
+        examples = {example.label: example.settings for example in self.examples}
+        return Shared(self.task, settings, examples, ui.chips, self._restore, self.fresh, [ui.door])
+
+    def _restore(self, label: str | None, settings: Mapping[Component, Any], request: gr.Request) -> dict:
+        example = next((example for example in self.examples if example.label == label), None)
+        return self._example_loader(example, autoplay=False)(request) if example else {}
+
+    def _example_loader(self, example: Example, autoplay: bool = True):
         def choose(request: gr.Request) -> dict:
             loaded = load(example.path, example.label, example.reference)
-            known = example.prior in layout.model_names(self.task)
+            known = any(choice.value == example.prior for choice in menus.model_choices(self.task))
             prior = {self.ui.prior: gr.Dropdown(value=example.prior)} if known else {}
             choices = {self.ui.choices[name]: value for name, value in example.choices.items()}
-            shown = self._shown_input(loaded, example.seconds or loaded.seconds, autoplay=True)
+            shown = self._shown_input(loaded, example.seconds or loaded.seconds, autoplay=autoplay)
             return self.fresh_input(loaded, request, **shown) | prior | choices
 
         return choose
@@ -137,7 +154,6 @@ class RestorationPanel(RestorationTab, Panel):
 
     def conclude(self, result: Result, history: RunHistory, context) -> dict:
         ui, (loaded, source), shelf = self.ui, context, history.shelf
-        file = restored_file(result.clip, loaded.name, self.task)
         notes = [*filter(None, [result.report.get("warning")]), *(source.notes if source else ()), *result.notes]
         part, held = (history.offset, history.seconds), len(shelf.kept)
         kept = [Track(name, clip) for name, clip in shelf.recall(part).items()]
@@ -147,14 +163,15 @@ class RestorationPanel(RestorationTab, Panel):
         shown = {"offset": history.offset, "initial": heard, "stretched": True, "arrives": True, "compares": True}
         shelf.compared = payload(View(tracks, history.key, history.top_db, **shown))
         shelf.rows = html.metrics_rows(result) | {kept.name: kept.figures for kept in shelf.kept}
-        shelf.latest = KeptResult(shelf.free_name(result.report), file, result.metrics, part)
+        taken = keep(result.sounds, loaded.name, self.task, result.report, list(dict.fromkeys(notes)))
+        shelf.latest = KeptResult(shelf.free_name(result.report), taken.sounds[0][1], result.metrics, part)
         gaps = [[start + history.offset, stop + history.offset] for start, stop in result.report.get("gaps", ())]
         return {
             ui.status: html.result_html(result, html.compare_link(self.task)),
             ui.compare: gr.update(value=shelf.compared, regions=gaps),
             ui.metrics: html.metrics_html(shelf.rows),
             ui.notes: html.notes_html(dict.fromkeys(notes)),
-            ui.download: file,
+            ui.made: taken,
             **self._shelf_buttons(shelf),
         }
 
@@ -182,9 +199,9 @@ class RestorationPanel(RestorationTab, Panel):
         view = View(tracks, history.key, history.top_db, **shown)
         shelf = history.shelf
         shelf.compared, shelf.rows, shelf.latest = payload(view), {}, None
-        file = restored_file(progress.clip, loaded.name, f"{self.task}-so-far")
+        taken = keep_so_far(progress.sounds, loaded.name, f"{self.task}-so-far")
         compare = gr.update(value=shelf.compared, regions=[])
-        return {ui.compare: compare, ui.download: file, **self._shelf_buttons(shelf)}
+        return {ui.compare: compare, ui.made: taken, **self._shelf_buttons(shelf)}
 
     # ---- results that are kept for the next runs ---------------------------------------------------------------
 

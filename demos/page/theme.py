@@ -1,6 +1,7 @@
 """The look: a calm studio instrument. One warm amber accent, neutral light and dark modes, one family of fonts.
 
-Colours and fonts of Gradio's own widgets are set here; `assets/style.css` does the rest.
+Colours and fonts of Gradio's own widgets are set here; `assets/style.css` does the rest. Scripts of the
+whole page, too, are put into its head here.
 """
 
 from pathlib import Path
@@ -20,6 +21,7 @@ STONE = gr.themes.Color(
     c500="#74767a", c600="#54575c", c700="#3a3d42", c800="#25282c", c900="#1a1c20", c950="#121417",
 )  # fmt: skip
 
+_SCRIPTS = [(ASSETS / name).read_text(encoding="utf-8") for name in ("link.js", "keys.js")]
 HEAD = """
 <meta name="theme-color" content="#16181c"><meta name="color-scheme" content="light dark">
 <style>
@@ -28,7 +30,9 @@ HEAD = """
   footer button:not(.hidden) { display: flex !important; align-items: center; min-height: 40px; }
 }
 </style>
-"""  # the style is of what stands outside the scope that Gradio gives assets/style.css
+""" + "".join(
+    f"<script>{script}</script>" for script in _SCRIPTS
+)  # the style is of what stands outside the scope that Gradio gives assets/style.css
 
 
 def css_path() -> Path:
@@ -45,7 +49,9 @@ def header_html() -> str:
     return (
         f'<header class="masthead">{icon}<h1>Resound</h1>'
         "<p>A prior says what audio sounds like, an observation what was measured; "
-        "a sampler draws what agrees with both.</p></header>"
+        "a sampler draws what agrees with both.</p>"
+        '<span class="copied" role="status"></span>'
+        '<button type="button" class="copy-link" onclick="resoundLink.copy(this)">Copy link</button></header>'
     )
 
 

@@ -22,7 +22,8 @@ from demos.array.live_routes import LiveRoutes
 from demos.array.relay_routes import RelayRoutes
 from demos.array.results import comparison_view, numbered_voices, stems_view, voice_metrics_html
 from demos.page import html, layout
-from demos.page.downloads import stems_archive
+from demos.page.downloads import keep
+from demos.page.links import Shared
 from demos.page.runner import Runner
 from demos.page.scope import payload
 from demos.page.stream import throttled
@@ -78,9 +79,14 @@ class LocalizationPanel(Runner):
         self.wire_buttons(ui.inputs)
 
     @property
+    def shared(self) -> Shared:
+        """What of the tab stands in links."""
+        return self._input.shared
+
+    @property
     def results(self) -> set[Component]:
         ui = self.ui
-        return {ui.polar, ui.beam, ui.stems, ui.compare, ui.metrics, ui.notes, ui.download}
+        return {ui.polar, ui.beam, ui.stems, ui.compare, ui.metrics, ui.notes, ui.made}
 
     @property
     def subject(self) -> Sequence[Component]:
@@ -90,7 +96,7 @@ class LocalizationPanel(Runner):
     def emptied(self) -> dict:
         """Of the polar view whoever chooses another input decides: it may be live."""
         ui = self.ui
-        nothing = dict.fromkeys((ui.beam, ui.stems, ui.compare, ui.download))
+        nothing = dict.fromkeys((ui.beam, ui.stems, ui.compare, ui.made))
         return nothing | dict.fromkeys((ui.metrics, ui.notes), "")
 
     def forget(self, visitor: str) -> None:
@@ -122,14 +128,15 @@ class LocalizationPanel(Runner):
         ui, voices = self.ui, numbered_voices(result, recording.truth, recording.array.axis)
         truth = [path[0] for path in recording.truth.paths] if recording.truth else []
         stems = {f"voice-{number}": voice.clip for number, voice in voices.items()}
+        notes = list(dict.fromkeys((*recording.notes, *result.notes)))
         return {
             ui.status: html.found_html(result, html.compare_link(self.task) if voices else ""),
             ui.polar: polar.result_view(recording.array, voices, looks, truth, key),
             ui.stems: payload(stems_view(voices, recording, key)) if voices else None,
             ui.compare: payload(comparison_view(voices, recording, key)),
             ui.metrics: html.localization_html(result) + voice_metrics_html(result, recording.truth_names),
-            ui.notes: html.notes_html(dict.fromkeys((*recording.notes, *result.notes))),
-            ui.download: stems_archive(stems, recording.name, "voices") if voices else None,
+            ui.notes: html.notes_html(notes),
+            ui.made: keep(stems, recording.name, "voices", result.report, notes) if voices else None,
         }
 
     def _describe(self, values: dict) -> str:

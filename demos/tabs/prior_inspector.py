@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Mapping
 from html import escape
 from types import SimpleNamespace
 
@@ -10,8 +11,9 @@ import gradio as gr
 from core.errors import InputError
 from core.tasks.inspection import LONGEST_SECONDS, Prediction, inspect, over_levels, rungs
 from core.zoo.families import PRIOR
-from demos.page import html, layout
+from demos.page import html, layout, menus
 from demos.page.examples import SOUNDS
+from demos.page.links import Shared
 from demos.page.panel import LARGEST_SEED, accept
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload, scope
@@ -44,32 +46,40 @@ map is its filter's gain over time and frequency: what it takes for noise is dar
 log = logging.getLogger(__name__)
 
 
-def build(concurrency: dict) -> None:
-    """Makes the tab in the current Blocks context."""
+def build(concurrency: dict) -> Shared:
+    """Makes the tab in the current Blocks context; returns what of it stands in links."""
     ui = _build()
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [ui.status, ui.scope, ui.heat, ui.time, ui.ladder, ui.about, ui.curve]
     asked = [ui.loaded, ui.prior, ui.rung, ui.start, ui.at, ui.seed, ui.curve]
     emptied = [ui.status, ui.scope, ui.heat, ui.time, ui.ladder]
+    chosen = [ui.loaded, ui.prior, ui.start, ui.at, *emptied]
     for chip, example in zip(ui.chips, EXAMPLES.items(), strict=True):
-        chip.click(_choose(*example), None, [ui.loaded, ui.prior, ui.start, ui.at, *emptied], **quiet).then(
-            _look, asked, shown, **quiet, **concurrency
-        )
+        begun = chip.click(_choose(*example), None, chosen, **quiet)
+        begun.then(_look, asked, shown, **quiet, **concurrency)
     doors = [ui.door.upload, ui.door.stop_recording]
     gr.on(doors, _open, [ui.door, ui.loaded], [ui.loaded, ui.door, *emptied], **quiet)
     triggers = [ui.look.click, ui.rung.input, ui.prior.input]
     gr.on(triggers, _look, asked, shown, trigger_mode="always_last", **quiet, **concurrency)
 
+    def restore(label: str | None, settings: Mapping, request: gr.Request) -> dict:
+        return dict(zip(chosen, _choose(label, EXAMPLES[label])(), strict=True)) if label else {}
+
+    settings = {name: getattr(ui, name) for name in ("prior", "rung", "start", "at", "seed")}
+    examples = {label: {"prior": prior, "start": 0.0, "at": at} for label, (_, prior, at) in EXAMPLES.items()}
+    return Shared(TASK, settings, examples, ui.chips, restore, set(chosen), [ui.door])
+
 
 def _build() -> SimpleNamespace:
     made = {"chips": layout.build_lead(SENTENCE, list(EXAMPLES)), "loaded": gr.State(None, time_to_live=24 * 3600)}
     made["curve"] = gr.State(None, time_to_live=24 * 3600)
-    names = layout.model_names(kind=PRIOR)
+    priors = menus.model_choices(kind=PRIOR)
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=4, min_width=320, elem_classes="pane"):
+            layout.build_heading(layout.INPUT)
             made["scope"] = scope(placeholder="Choose an example above, or bring your own.", size="small")
             made["door"] = layout.build_door("Your sound")
-            made["prior"] = gr.Dropdown(names, value=names[0] if names else None, label="Prior")
+            made["prior"] = menus.menu(priors, menus.first_of(priors), "Prior")
             made["rung"] = gr.Slider(1, MOST_RUNGS, value=FIRST_RUNG, step=1, label="Rung of the noise ladder")
             with gr.Row():
                 made["start"] = gr.Number(0.0, label="Start (s)", step=0.1, min_width=88)
@@ -78,10 +88,16 @@ def _build() -> SimpleNamespace:
             with gr.Row(elem_classes="actions"):
                 made["look"] = gr.Button("Look", variant="primary", elem_classes="run")
         with gr.Column(scale=8, min_width=320, elem_classes="pane"):
+            layout.build_heading(layout.OUTPUT)
             made["status"] = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
-            for name, figure in zip(("heat", "time", "ladder"), inspector_plots.waiting(), strict=True):
-                made[name] = gr.Plot(figure, show_label=False, container=False, elem_classes="ladder")
-    made["about"] = layout.build_folds(HOW, layout.about_html(names[0] if names else None))
+            named = {
+                "heat": "What the prior expects",
+                "time": "Surprise over time",
+                "ladder": "Surprise over the noise",
+            }
+            for (name, label), figure in zip(named.items(), inspector_plots.waiting(), strict=True):
+                made[name] = gr.Plot(figure, label=label, show_label=False, container=False, elem_classes="ladder")
+    made["about"] = layout.build_folds(HOW, layout.about_html(made["prior"].value))
     return SimpleNamespace(**made)
 
 

@@ -1,22 +1,25 @@
 """The separation tab: takes a mixture apart, or mixes two sounds first so that the truth is known."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from core.errors import InputError
 from core.signal.clip import Clip
+from core.signal.files import duration
 from core.tasks.mixing import mix
 from core.tasks.progress import Progress, Result, Sounds
 from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
-from demos.page import html, layout, plots
-from demos.page.downloads import stems_archive
+from demos.page import html, layout, menus, plots
+from demos.page.downloads import keep, keep_so_far
 from demos.page.examples import SOUNDS
 from demos.page.history import Histories, RunHistory
+from demos.page.links import Shared
 from demos.page.panel import Panel, accept
 from demos.page.scope import Track, View, payload, scope
 from demos.page.source import SHOWN_SECONDS, Loaded, first_part, load, part_ends, read_source, shown_stretch
@@ -29,9 +32,10 @@ INPUTS = [("One mixture", MIXTURE), ("Two sounds, mixed here", SOURCES)]
 NOBODY = "none"
 ESTIMATES, CHAINS = "Estimates", "Chains"
 FORMS = [
-    ("Shared: the priors look at the mixture", "shared"),
-    ("Exact: the last source is what remains", "exact"),
-    ("Soft: a pull, as in the original", "soft"),
+    menus.Choice("", "Automatic", "Shared, where the priors can look at mixtures."),
+    menus.Choice("shared", "Shared", "The priors look at the mixture: the best for those that can."),
+    menus.Choice("exact", "Exact", "The last source is what the others leave; for any priors."),
+    menus.Choice("soft", "Soft", "A pull towards the mixture, as in the original."),
 ]
 
 HOW = r"""
@@ -66,6 +70,16 @@ class MixtureExample:
     sounds: tuple[str, ...]
     level_db: float = 0.0
 
+    @property
+    def paths(self) -> list[str]:
+        return [str(SOUNDS / f"{sound}.flac") for sound in self.sounds]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the chip sets, by name."""
+        kind = SOURCES if len(self.sounds) > 1 else MIXTURE
+        return {"kind": kind, "level": self.level_db, "start": 0.0, "length": round(min(map(duration, self.paths)), 3)}
+
 
 EXAMPLES = (
     MixtureExample("Piano and voice", ("piano", "speech")),
@@ -87,9 +101,8 @@ class SeparationPanel(Panel):
     def _wire_input(self) -> None:
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         shown = {ui.scope, ui.caption} | self.outdated
-        chosen = {ui.kind, ui.first, ui.second, ui.start, ui.length, ui.second_door, ui.level}
         for chip, example in zip(ui.chips, EXAMPLES, strict=True):
-            chip.click(self._example_loader(example), None, chosen | shown, **quiet)
+            chip.click(self._example_loader(example), None, self._chosen | shown, **quiet)
         ui.kind.change(_show_kind, ui.kind, [ui.second_door, ui.level], **quiet)
         preview = {ui.kind, ui.first, ui.second, ui.level, ui.start, ui.length}
         for door, held in ((ui.door, ui.first), (ui.second_door, ui.second)):
@@ -104,18 +117,40 @@ class SeparationPanel(Panel):
         gr.on([prior.change for prior in ui.priors], _about, ui.priors, ui.about, **quiet)
 
     @property
+    def _chosen(self) -> set[Component]:
+        """What an example sets."""
+        ui = self.ui
+        return {ui.kind, ui.first, ui.second, ui.start, ui.length, ui.second_door, ui.level}
+
+    @property
     def subject(self) -> Sequence[Component]:
         return [self.ui.kind, self.ui.first, self.ui.second, self.ui.level]
 
-    def _example_loader(self, example: MixtureExample):
+    @property
+    def shared(self) -> Shared:
+        """What of the tab stands in links."""
+        ui = self.ui
+        names = ("kind", "level", "quality", "start", "length", "seed", "sampler", "steps", "form", "heard")
+        settings = {name: getattr(ui, name) for name in names} | dict(
+            zip(("first", "second", "third"), ui.priors, strict=True)
+        )
+        examples = {example.label: example.settings for example in EXAMPLES}
+        shows = self._chosen | {ui.scope, ui.caption} | self.outdated
+        return Shared(TASK, settings, examples, ui.chips, self._restore, shows, [ui.door, ui.second_door])
+
+    def _restore(self, label: str | None, settings: Mapping[Component, Any], request: gr.Request) -> dict:
+        example = next((example for example in EXAMPLES if example.label == label), None)
+        return self._example_loader(example, autoplay=False)(request) if example else {}
+
+    def _example_loader(self, example: MixtureExample, autoplay: bool = True):
         def choose(request: gr.Request) -> dict:
             ui = self.ui
-            held = [load(str(SOUNDS / f"{sound}.flac"), sound) for sound in example.sounds]
+            held = [load(path, sound) for path, sound in zip(example.paths, example.sounds, strict=True)]
             first, second = held[0], held[1] if len(held) > 1 else None
             kind = SOURCES if second else MIXTURE
             chosen = {ui.kind: kind, ui.first: first, ui.second: second, ui.level: example.level_db, ui.start: 0.0}
             chosen[ui.length] = round(min(loaded.seconds for loaded in held), 3)
-            shown = self._preview(chosen, request, autoplay=True)
+            shown = self._preview(chosen, request, autoplay=autoplay)
             door, _ = _show_kind(kind)
             level = gr.Slider(value=example.level_db, visible=kind == SOURCES)
             return shown | chosen | {ui.second_door: door, ui.level: level}
@@ -209,12 +244,13 @@ class SeparationPanel(Panel):
         view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, arrives=True, compares=True)
         misses = result.report["misses_mixture_by"]
         adds_up = f"Together the stems miss the mixture by at most {misses:.1g} of full scale."
+        said = list(dict.fromkeys((*notes, *result.notes, adds_up)))
         return {
             ui.status: html.result_html(result, html.compare_link(self.task)),
             ui.compare: payload(view),
             ui.metrics: html.separation_html(result),
-            ui.notes: html.notes_html(dict.fromkeys((*notes, *result.notes, adds_up))),
-            ui.download: stems_archive(result.sounds, name, self.task),
+            ui.notes: html.notes_html(said),
+            ui.made: keep(result.sounds, name, self.task, result.report, said),
         }
 
     def so_far(self, progress: Progress, history: RunHistory) -> dict:
@@ -224,16 +260,18 @@ class SeparationPanel(Panel):
             *(Track(f"{stem}, so far", clip) for stem, clip in progress.sounds.items()),
         ]
         view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, compares=True)
-        archive = stems_archive(progress.sounds, name, f"{self.task}-so-far")
-        return {self.ui.compare: payload(view), self.ui.download: archive}
+        taken = keep_so_far(progress.sounds, name, f"{self.task}-so-far")
+        return {self.ui.compare: payload(view), self.ui.made: taken}
 
 
 def _build() -> SimpleNamespace:
     made = {"chips": layout.build_lead(SENTENCE, [example.label for example in EXAMPLES])}
     with gr.Row(elem_classes="bench", equal_height=True):
         with gr.Column(scale=5, min_width=320, elem_classes="pane"):
+            layout.build_heading(layout.INPUT)
             made |= _build_input()
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
+            layout.build_heading(layout.OUTPUT)
             made |= layout.build_output("stacked")
     made |= layout.build_comparison(TASK, "Download stems (ZIP)")
     made["about"] = layout.build_folds(HOW, _about(*(prior.value for prior in made["priors"])))
@@ -259,19 +297,19 @@ def _build_input() -> dict:
         elem_classes="door",
     )
     made["level"] = gr.Slider(-20, 20, value=0, step=1, label="Second sound louder by (dB)", visible=False)
-    names = layout.model_names(TASK)
+    models = menus.model_choices(TASK)
     with gr.Row(elem_classes="settings"):
-        firsts = [name if name in names else (names[0] if names else None) for name in DEFAULT_PRIORS]
         priors = [
-            gr.Dropdown(names, value=value, label=label, min_width=128)
-            for value, label in zip(firsts, ("First source", "Second source"), strict=True)
+            menus.menu(models, menus.first_of(models, name), label, min_width=128)
+            for name, label in zip(DEFAULT_PRIORS, ("First source", "Second source"), strict=True)
         ]
-        priors.append(gr.Dropdown([NOBODY, *names], value=NOBODY, label="Third source", min_width=128))
+        nobody = menus.Choice(NOBODY, "None", "The mixture is of two.")
+        priors.append(menus.menu([nobody, *models], NOBODY, "Third source", min_width=128))
     made |= {"priors": priors, "quality": layout.build_quality()} | layout.build_actions()
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
         made |= layout.build_advanced()
         with gr.Row():
-            made["form"] = gr.Dropdown([("Automatic", ""), *FORMS], value="", label="The mixture", min_width=128)
+            made["form"] = menus.menu(FORMS, "", "The mixture", min_width=128)
             made["heard"] = gr.Dropdown([ESTIMATES, CHAINS], value=ESTIMATES, label="What is shown", min_width=128)
     return made
 

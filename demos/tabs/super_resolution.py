@@ -7,6 +7,7 @@ import gradio as gr
 from core.tasks.progress import Run
 from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
+from demos.page import menus
 from demos.page.examples import Example
 from demos.page.restoration_panel import RestorationPanel
 from demos.page.source import Excerpt
@@ -15,7 +16,11 @@ from demos.page.tab import Widgets
 FACTORS = [("Find out", "auto"), ("2×", 2), ("4×", 4), ("8×", 8), ("16×", 16)]
 RESTORE, PLAIN, LOWPASS = "restore", "plain", "lowpass"
 INPUTS = [("Restore as it is", RESTORE), ("Thin it out first", PLAIN), ("Low-pass it first", LOWPASS)]
-EVIDENCE = [("Find out", "auto"), ("Every k-th sample", PLAIN), ("Low-passed", LOWPASS)]
+EVIDENCE = [
+    menus.Choice("auto", "Find out", "Told by the spectrum near its end."),
+    menus.Choice(PLAIN, "Every k-th sample", "For sounds that were thinned out without a filter."),
+    menus.Choice(LOWPASS, "Low-passed", "For what resamplers and codecs make."),
+]
 
 HOW = r"""
 Of a waveform $w$ at the full rate only every $k$-th sample was kept, $y_i = w_{ki}$, or its low-passed version at the
@@ -70,7 +75,7 @@ class SuperResolutionPanel(RestorationPanel):
         }
 
     def build_more(self) -> Widgets:
-        return {"evidence": gr.Dropdown(EVIDENCE, value="auto", label="What a sound of low rate is")}
+        return {"evidence": menus.menu(EVIDENCE, "auto", "What a sound of low rate is")}
 
     @staticmethod
     def begin(source: Excerpt, settings: Settings, chosen: Mapping) -> Run:

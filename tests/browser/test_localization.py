@@ -32,16 +32,6 @@ class Around(Tab):
         self.plan, self.dial = self.root.locator(".room-canvas"), self.root.locator(".polar-canvas")
         self.stems, self.compared = self.root.locator(".after .scope").first, self.root.locator(".after .scope").last
 
-    def pick(self, label: str, option: str) -> None:
-        """An option of a dropdown, by its text."""
-        field = self.root.get_by_label(label, exact=True)
-        if not field.is_visible():
-            self.root.get_by_role("button", name="Advanced").click()
-        field.click()
-        self.root.get_by_role("option", name=option, exact=True).click()
-        self.wait(f"e => e.value === {option!r}", field)
-        self.root.get_by_role("option").first.wait_for(state="hidden")  # before another list opens
-
     def drag(self, voice: int, x: float, y: float) -> None:
         """A voice to a place in metres from the array; the last step is a hand's, so that nothing is skipped."""
         self.plan.scroll_into_view_if_needed()
@@ -205,7 +195,7 @@ def test_the_search_is_watched_and_stopped(visit):
     page = visit()
     tab = Around(page)
     tab.root.get_by_text("Recording", exact=True).click()
-    tab.pick("Array", "circle-6")
+    tab.pick("Array", "Ring of 6 mics")
     tab.upload("long.wav", wav(6, 60.0))
     tab.root.locator(".caption-line b", has_text="long.wav").wait_for()
     tab.pick("Separator", "tiny-cone")
@@ -217,7 +207,7 @@ def test_the_search_is_watched_and_stopped(visit):
     assert tab.separate.is_enabled() and tab.root.locator(".caption-line b").inner_text() == "long.wav"
     tab.set(LENGTH, "1")
     tab.pick("Method", "SRP-PHAT")
-    tab.pick("Separator", "automatic")
+    tab.pick("Separator", "Automatic")
     tab.separate.click()
     tab.root.locator(".status.done").wait_for()
     assert page.faults == []
@@ -249,6 +239,8 @@ def test_live_sound_comes_from_here_or_from_an_array_elsewhere(visit, server):
     page = visit()
     tab = Around(page)
     tab.root.get_by_text("Live", exact=True).click()
+    tab.root.locator(".steps li").nth(4).wait_for()
+    assert "1 to 4 are the microphones" in tab.root.locator(".steps").inner_text()
     tab.pick("Listen to", "Stand-in: two voices, one walks around")
     tab.listen()
     tab.hears(250)

@@ -1,6 +1,7 @@
 """The real page in Chromium: examples, streamed iterates, Stop, scrubbing, download, wrong files, two visitors."""
 
 import io
+import json
 import time
 
 import numpy as np
@@ -52,6 +53,24 @@ class Tab:
         field.fill(value)
         field.press("Tab")
 
+    def pick(self, label: str, option: str) -> None:
+        """An option of a dropdown, by its text."""
+        field = self.root.get_by_label(label, exact=True)
+        if not field.is_visible():
+            self.root.get_by_role("button", name="Advanced").click()
+        field.click()
+        self.root.get_by_role("option", name=option, exact=True).click()
+        self.wait(f"e => e.value === {option!r}", field)
+        self.root.get_by_role("option").first.wait_for(state="hidden")  # before another list opens
+
+    def take(self, button: str):
+        """A file, and the name that the page gives it."""
+        button = self.root.get_by_role("button", name=button, exact=True)
+        self.wait("e => !e.disabled", button)
+        with self.page.expect_download() as download:
+            button.click()
+        return download.value.path(), download.value.suggested_filename
+
     def wait(self, condition: str, locator) -> None:
         self.page.wait_for_function(condition, arg=locator.element_handle())
 
@@ -79,11 +98,24 @@ def test_an_example_runs_from_click_to_download(visit, artifacts):
     assert tab.compare.get_attribute("data-track") == "Result"
     rows = tab.root.locator("table.metrics tbody th").all_text_contents()
     assert rows == ["Input", "Result", "Spline", "Spline + noise"]
+    tab.root.get_by_text("What the figures mean").press("Enter")
+    tab.root.get_by_text("Peak signal-to-noise ratio").wait_for()
     page.screenshot(path=artifacts / "super-resolution.png", full_page=True)
-    with page.expect_download() as download:
-        tab.root.get_by_role("button", name="Download WAV").click()
-    samples, rate = soundfile.read(download.value.path())
-    assert rate == 16000 and len(samples) == round(float(SECONDS) * rate) and np.isfinite(samples).all()
+    path, name = tab.take("Download WAV")
+    samples, rate = soundfile.read(path)
+    assert (
+        name.endswith(".wav")
+        and rate == 16000
+        and len(samples) == round(float(SECONDS) * rate)
+        and np.isfinite(samples).all()
+    )
+    tab.pick("Format", "FLAC, 24 bit")
+    tab.root.get_by_text("As the WAV of 24 bits").wait_for()
+    path, name = tab.take("Download FLAC")
+    assert name.endswith(".flac")
+    np.testing.assert_allclose(soundfile.read(path)[0], samples, atol=2**-23)
+    path, name = tab.take("Report")
+    assert name.endswith("-report.json") and json.loads(path.read_text())["task"] == "super-resolve"
     assert page.faults == [] and page.foreign == []
 
 
@@ -143,7 +175,8 @@ def listens_blindly(tab: Tab) -> None:
 def test_stop_stops_and_inputs_are_kept(visit):
     tab = Tab(visit())
     tab.choose("Piano at 4 kHz")
-    assert tab.root.get_by_label("Prior").input_value() == "piano-16k", "an example brings the prior that suits it"
+    assert tab.root.get_by_label("Prior").input_value() == "Piano", "an example brings the prior that suits it"
+    tab.root.get_by_text("Solo piano: sharp and fast").wait_for()
     tab.set(LENGTH, "7")
     tab.set("Seed", "11")
     tab.set("Steps", "5000")
@@ -159,9 +192,8 @@ def test_stop_stops_and_inputs_are_kept(visit):
     assert tab.root.get_by_label("Seed").input_value() == "11"
     assert tab.root.locator(".scrubber").is_visible(), "what there was can be scrubbed"
     assert tab.compare.locator(".scope-tracks button").all_text_contents() == ["Your sound", "So far", "Truth"]
-    with tab.page.expect_download() as download:
-        tab.root.get_by_role("button", name="Download WAV").click()
-    assert soundfile.info(download.value.path()).duration == 7
+    path, _ = tab.take("Download WAV")
+    assert soundfile.info(path).duration == 7
     tab.set("Steps", "4")
     tab.set(LENGTH, "1")
     tab.run.click()
@@ -459,5 +491,5 @@ def test_a_spectrogram_is_played_at_another_tempo(visit):
     tracks = tab.compare.locator(".scope-tracks button").all_text_contents()
     assert tracks == ["Input", "Result", "Griffin-Lim"]
     assert "/ 3.0 s" in tab.compare.locator(".scope-time").inner_text()
-    assert tab.root.locator("table.metrics thead th").all_text_contents()[1].startswith("Mel error")
+    assert tab.root.locator("table.metrics thead th").all_text_contents()[0].startswith("Mel error")
     assert page.faults == [] and page.foreign == []

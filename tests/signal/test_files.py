@@ -309,6 +309,17 @@ def test_flac_tells_what_it_clipped(tmp_path):
     np.testing.assert_allclose(written, samples.clip(-1, 1), atol=2**-23)
 
 
+@pytest.mark.parametrize("bits", [16, 24])
+def test_wav_of_whole_numbers_is_right_to_half_a_step(tmp_path, bits):
+    clip = Clip(tone(70000, 2, level=0.99), RATE)
+    assert write_clip(tmp_path / "a.wav", clip, bits=bits) == ()
+    assert soundfile.info(tmp_path / "a.wav").subtype == f"PCM_{bits}"
+    written = read_clip(tmp_path / "a.wav").clip.samples
+    np.testing.assert_allclose(written, clip.samples, atol=0.5001 / 2 ** (bits - 1), rtol=0)
+    (note,) = write_clip(tmp_path / "loud.wav", Clip(2 * clip.samples, RATE), bits=bits)
+    assert f"WAV of {bits} bits cannot hold" in note
+
+
 def test_ogg_keeps_the_level_beyond_full_scale(tmp_path):
     clip = Clip(tone(70000, 2, level=2.5), RATE)
     assert write_clip(tmp_path / "a.ogg", clip) == ()

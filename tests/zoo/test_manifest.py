@@ -145,6 +145,9 @@ def test_a_space_can_offer_own_checkpoints(checkpoint, monkeypatch):
         {"metrics": {"psnr_db": "high"}},
         {"metrics": ["psnr_db"]},
         {"bytes": "many"},
+        {"title": 7},
+        {"title": "x" * 41},
+        {"suits": "x" * 121},
         {"steps": 10**400},
     ],
     ids=lambda change: f"{next(iter(change))}-{str(next(iter(change.values())))[:8]!a}",
@@ -215,6 +218,12 @@ def test_a_source_that_is_no_plain_file_is_not_registered(own_home, tmp_path):
             zoo.register("mine", source, {})
 
 
+def test_a_checkpoint_of_ones_own_may_have_a_title(checkpoint, own_home):
+    assert zoo.register("mine", checkpoint, {}).label == "mine"
+    assert zoo.register("mine", checkpoint, {"title": "Violin", "suits": "Solo violin."}).label == "Violin"
+    assert manifest.find("mine").suits == "Solo violin."
+
+
 def test_bundled_manifest_describes_its_files():
     """Names, hashes and sizes of what ships with the project; 4 MB a file, 30 MB together."""
     entries = manifest.read_manifest(manifest.BUNDLED_FOLDER, bundled=True)
@@ -224,6 +233,7 @@ def test_bundled_manifest_describes_its_files():
         assert entry.bytes == entry.path.stat().st_size < 4e6
         assert entry.data and entry.licence and entry.hardware and entry.date and entry.steps and entry.metrics
         assert len(manifest.parts_of(entry)) == len(entry.parts)
+        assert bool(entry.task) == bool(entry.title) == bool(entry.suits), "what is on offer has a plain name"
     parts = {part for entry in entries for part in entry.parts.values()}
     silent = {entry.name for entry in entries if not entry.task and entry.kind != DETECTOR}
     assert silent == parts, "what serves nothing that is asked for by name is a part"

@@ -45,16 +45,26 @@ def table(made: Result) -> str:
 def test_metrics_have_units_and_the_best_is_marked():
     figures = {"psnr_db": 30.04, "si_sdr_db": None, "lsd_db": 4.0}
     shown = table(result(figures, {"linear_prediction": {"psnr_db": 28.0, "lsd_db": 3.96}}))
-    assert re.findall(r"<th>([A-Z]+)<small>dB", shown) == ["PSNR", "LSD"], "columns without a figure are left out"
-    assert "<th>Linear prediction</th>" in shown
+    heads = re.findall(r'<th scope="col">([A-Z]+)<small>dB', shown)
+    assert heads == ["PSNR", "LSD"], "columns without a figure are left out"
+    assert ">Linear prediction</th>" in shown
     assert re.findall(r'<td class="best">([\d.]+)', shown) == ["30.0", "4.0"]
 
 
 def test_the_input_has_a_row_where_it_can_be_measured():
     made = result({"psnr_db": 30.0}, {})
-    assert "<th>Input</th>" not in table(made)
+    assert ">Input</th>" not in table(made)
     measured = table(replace(made, observed_figures={"psnr_db": 12.5}))
-    assert measured.index("<th>Input</th>") < measured.index("12.5") < measured.index("<th>Result</th>")
+    assert measured.index(">Input</th>") < measured.index("12.5") < measured.index(">Result</th>")
+
+
+def test_every_figure_that_is_shown_is_explained_once():
+    shown = table(result({"psnr_db": 30.0, "si_sdr_db": None, "lsd_db": 4.0}, {}))
+    assert re.findall("<dt>(.*?)</dt>", shown) == ["PSNR", "LSD"]
+    stems = {"piano": {"si_sdr_improvement_db": 9.0}, "<voice>": {"si_sdr_improvement_db": 8.0}}
+    taken = replace(result({}, {}), sounds=dict.fromkeys(stems, CLIP), figures=stems)
+    shown = html.separation_html(taken)
+    assert re.findall("<dt>(.*?)</dt>", shown) == ["SI-SDR gain"] and "<voice>" not in shown
 
 
 def test_no_truth_no_table():

@@ -15,6 +15,7 @@ from core.signal.clip import Clip
 from core.tasks.progress import SOUND, Progress, Result
 from core.types import Iterate
 from demos.page import runner, worker
+from demos.page.downloads import FLOAT
 from demos.page.history import Histories
 from demos.page.runner import APOLOGY, TOO_LARGE
 from demos.page.source import load
@@ -141,7 +142,7 @@ def climbing(source, settings, chosen):
         iterate = Iterate(None, None, 0.1, step, 2, None, 0.01)
         sounds = partial(dict, result=Clip(np.full((1, 8000), 0.1 * (step + 1)), 16000))
         yield Progress(step, 2 - step, iterate, make_sounds=sounds, make_chains=sounds)
-    report = {"seconds": 2.0, "prior": "tiny", "score_evaluations": 2, "seed": 0}
+    report = {"task": "declip", "seconds": 2.0, "prior": "tiny", "score_evaluations": 2, "seed": 0}
     report |= {"metrics": {}, "baselines": {}}
     yield Result({SOUND: source.clip}, source.clip, report)
 
@@ -153,7 +154,7 @@ def test_the_best_iterate_so_far_is_compared_and_taken_along_after_stop(begun):
     shown = panel._stop(ANNA)
     tracks = shown[panel.ui.compare]["value"]["tracks"]
     assert [track["name"] for track in tracks] == ["Your sound", "So far"]
-    samples, rate = soundfile.read(shown[panel.ui.download])
+    samples, rate = soundfile.read(shown[panel.ui.made].written(FLOAT)[0])
     assert rate == 16000 and samples == pytest.approx(0.3, abs=1e-6)
     assert "step 2 of 2" in shown[panel.ui.status] and "stopped" in shown[panel.ui.notes]
     assert panel._scrub(2, ANNA)[panel.ui.status] != shown[panel.ui.status]
@@ -262,7 +263,7 @@ def test_another_sound_takes_the_results_of_the_last_one_away(kind, tmp_path, mo
     (tmp_path / "words.wav").write_bytes(b"these are words, not audio")
     for shown in (panel._load_own(str(tmp_path / "tone.wav"), ANNA), panel._example_loader(panel.examples[0])(ANNA)):
         assert panel.results <= set(shown)
-        assert not any(shown[widget] for widget in (panel.ui.compare, panel.ui.metrics, panel.ui.download))
+        assert not any(shown[widget] for widget in (panel.ui.compare, panel.ui.metrics, panel.ui.made))
         assert shown[panel.ui.monitor] is None and not shown[panel.ui.ladder].data
         assert "Ready" in shown[panel.ui.status] and shown[panel.ui.run].interactive
     assert set(panel._load_own(str(tmp_path / "words.wav"), ANNA)) == {panel.ui.door}, (

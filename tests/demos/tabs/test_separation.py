@@ -25,7 +25,7 @@ def panel(own_home, tmp_path, monkeypatch) -> SeparationPanel:
 def empty(panel: SeparationPanel, shown: dict) -> bool:
     """Whether nothing of a run is left on the page."""
     ui = panel.ui
-    nothing = not any(shown[widget] for widget in (ui.monitor, ui.compare, ui.metrics, ui.notes, ui.download))
+    nothing = not any(shown[widget] for widget in (ui.monitor, ui.compare, ui.metrics, ui.notes, ui.made))
     return nothing and "Ready" in shown[ui.status] and shown[ui.run].interactive
 
 

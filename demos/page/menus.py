@@ -1,0 +1,80 @@
+"""Menus with plain names, and under each a line on what its choice suits; values stay what commands and reports say."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import gradio as gr
+
+from core import zoo
+from core.errors import InputError
+
+AUTOMATIC = "automatic"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice of a menu.
+
+    Args:
+        value: what commands, API and reports call it.
+        name: what the menu calls it.
+        suits: a line on what it is good for.
+    """
+
+    value: str
+    name: str
+    suits: str = ""
+
+
+SAMPLERS = {
+    choice.value: choice
+    for choice in (
+        Choice("diffusion", "Reverse diffusion", "From noise to sound in few steps; several draws are averaged."),
+        Choice("langevin", "Annealed Langevin", "Small random steps at each noise level; wants many to be good."),
+        Choice("original", "Original Langevin", "As in the paper, hundreds of steps a level: very slow."),
+        Choice("ancestral", "Ancestral", "One sample after the other, for WaveNets that are told spectrograms."),
+    )
+}
+
+
+def menu(choices: Sequence[Choice], value: str | None, label: str, **options) -> gr.Dropdown:
+    """A dropdown of choices; the line under it follows what is chosen.
+
+    Args:
+        options: of `gr.Dropdown`.
+    """
+    suits = {choice.value: escape(choice.suits, quote=False) for choice in choices}
+    made = gr.Dropdown(pairs(choices), value=value, label=label, info=suits.get(value), **options)
+    quiet = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+    made.change(lambda chosen: gr.Dropdown(info=suits.get(chosen, "")), made, made, **quiet)
+    return made
+
+
+def pairs(choices: Sequence[Choice]) -> list[tuple[str, str]]:
+    """Names and values, as Gradio takes them."""
+    return [(choice.name, choice.value) for choice in choices]
+
+
+def model_choices(task: str | None = None, kind: str | None = None) -> list[Choice]:
+    """The models on offer, bundled ones first; of a task or a kind alone where one is given, as `zoo.catalogue`."""
+    try:
+        return [Choice(entry.name, entry.label, entry.suits) for entry in zoo.catalogue(task, kind)]
+    except InputError:
+        log.exception("the catalogue cannot be read")
+        return []
+
+
+def first_of(choices: Sequence[Choice], wanted: str | None = None) -> str | None:
+    """What a menu stands at: what is wanted where it is on offer, else the first."""
+    values = [choice.value for choice in choices]
+    return wanted if wanted in values else next(iter(values), None)
+
+
+def sampler_choices(names: Sequence[str]) -> list[Choice]:
+    """The samplers of these names, after the one that leaves the choice to the task."""
+    automatic = Choice(AUTOMATIC, "Automatic", "What suits the prior and the question; mostly reverse diffusion.")
+    return [automatic, *(SAMPLERS[name] for name in names)]
