@@ -27,6 +27,7 @@ from core.arrays.geometry import ARRAYS
 from core.choices import EVIDENCE, FORMS, METHODS, MOST_VOICES, parse_channels
 from core.errors import InputError
 from core.generators import mapped
+from core.signal.limits import LIMITS
 from core.tasks import localization, separation
 from core.tasks.progress import Progress, Result, Run
 from core.tasks.separation import DEFAULT_PRIORS, separate
@@ -61,14 +62,15 @@ def build() -> None:
         start, length = _number("start", 0.0), _number("length", 0.0)
         shared = [prior, quality, seed, start, length, as_sent(gr.Audio(type="filepath", label="reference"))]
         outputs = [gr.File(label="restored"), gr.JSON(label="report")]
-        for name, fn, own in (
-            ("super_resolve", _super_resolve, [factor, degrade]),
-            ("inpaint", _inpaint, [gaps]),
-            ("declip", _declip, [threshold]),
-            ("vocode", _vocode, [stretch, semitones]),
+        for name, fn, own, more in (
+            ("super_resolve", _super_resolve, [factor, degrade], [_number("cutoff", None)]),
+            ("inpaint", _inpaint, [gaps], []),
+            ("declip", _declip, [threshold], []),
+            ("vocode", _vocode, [stretch, semitones], []),
         ):
+            given = [audio, *own, *shared, *more]
             gr.Button(name).click(
-                _answering(fn), [audio, *own, *shared], outputs, api_name=name, api_description=fn.__doc__, **UNBOUNDED
+                _answering(fn), given, outputs, api_name=name, api_description=fn.__doc__, **UNBOUNDED
             )
         gr.Button("separate").click(
             _answering(_separate),
@@ -115,9 +117,18 @@ class Asked:
 
 
 def _super_resolve(
-    audio, factor=4, degrade="", prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None
+    audio,
+    factor=4,
+    degrade="",
+    prior="",
+    quality="standard",
+    seed=0,
+    start=0.0,
+    length=0.0,
+    reference=None,
+    cutoff=None,
 ) -> Asked:
-    """Super-resolution by a whole factor; "auto" finds where the spectrum ends.
+    """Super-resolution by a whole factor; "auto" finds where the spectrum ends, or takes it from `cutoff`, in Hz.
 
     degrade: "" (a file of low rate), "plain" or "lowpass" (it is the truth).
     prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
@@ -125,6 +136,7 @@ def _super_resolve(
     kind = arguments.choice("degrade", degrade, EVIDENCE, super_resolution.RESTORE)
     factor = factor if factor == "auto" else arguments.whole("factor", factor, 4, 2, LARGEST_FACTOR)
     chosen = {"input": kind, "factor": factor, "evidence": "auto"}
+    chosen["cutoff"] = arguments.number("cutoff", cutoff, None, 0.0, LIMITS.highest_rate / 2)
     return _asked(super_resolution.SuperResolutionPanel, chosen, audio, prior, quality, seed, start, length, reference)
 
 

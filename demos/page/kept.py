@@ -8,6 +8,7 @@ from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.files import read_clip
 from core.tasks.progress import Figures
+from demos.page import menus
 
 MOST_KEPT = 2
 USUAL = (SAMPLERS[0], QUALITIES[1])  # go without saying
@@ -80,8 +81,9 @@ class Shelf:
         return {kept.name: clips[kept.name] for kept in self.kept}
 
     def free_name(self, report: Mapping) -> str:
-        """What a result is called by what made it, such as `piano-16k, seed 0`, and that no kept one is called."""
-        said = [report[key] for key in ("prior", "sampler", "quality") if report.get(key) not in (None, *USUAL)]
+        """What a result is called by what made it, such as `Piano, seed 0`, and that no kept one is called."""
+        said = [report[key] for key in ("sampler", "quality") if report.get(key) not in (None, *USUAL)]
+        said = [menus.model_name(report["prior"]), *said]
         name, taken = ", ".join([*said, f"seed {report['seed']}"]), {kept.name for kept in self.kept}
         further = (f"{name} ({number})" for number in range(2, MOST_KEPT + 2))
         return next(free for free in (name, *further) if free not in taken)

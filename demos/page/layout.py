@@ -122,7 +122,7 @@ def _build_input(tab: RestorationTab) -> dict:
     made["caption"] = gr.HTML(html.caption_html(), elem_classes="caption")
     hint = "Drag over the waveform to mark a gap." if tab.selects else ""
     welcome = f"Choose an example above, or bring your own. {hint}"
-    made["scope"] = scope(placeholder=welcome, size="small", selectable=tab.selects)
+    made["scope"] = scope(placeholder=welcome, size="small", selectable=tab.selects, cuts=tab.cuts)
     made |= build_part()
     made["door"] = build_door("Your sound")
     choices = tab.build_choices()

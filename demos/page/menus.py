@@ -8,6 +8,7 @@ from html import escape
 import gradio as gr
 
 from core import zoo
+from core.choices import EXTENDER
 from core.errors import InputError
 
 AUTOMATIC = "automatic"
@@ -36,6 +37,7 @@ SAMPLERS = {
         Choice("diffusion", "Reverse diffusion", "From noise to sound in few steps; several draws are averaged."),
         Choice("langevin", "Annealed Langevin", "Small random steps at each noise level; wants many to be good."),
         Choice("original", "Original Langevin", "As in the paper, hundreds of steps a level: very slow."),
+        Choice(EXTENDER, "Band extender", "Makes the band over the end of a low-passed sound in one step."),
         Choice("ancestral", "Ancestral", "One sample after the other, for WaveNets that are told spectrograms."),
     )
 }
@@ -66,6 +68,11 @@ def model_choices(task: str | None = None, kind: str | None = None) -> list[Choi
     except InputError:
         log.exception("the catalogue cannot be read")
         return []
+
+
+def model_name(name: str) -> str:
+    """What menus call a model."""
+    return next((choice.name for choice in model_choices() if choice.value == name), name)
 
 
 def first_of(choices: Sequence[Choice], wanted: str | None = None) -> str | None:

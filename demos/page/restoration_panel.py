@@ -162,13 +162,14 @@ class RestorationPanel(RestorationTab, Panel):
         heard = next(n for n, track in enumerate(tracks) if track.clip is result.clip)
         shown = {"offset": history.offset, "initial": heard, "stretched": True, "arrives": True, "compares": True}
         shelf.compared = payload(View(tracks, history.key, history.top_db, **shown))
+        end = min(result.report.get("cutoff_hz", ()), default=None)
         shelf.rows = html.metrics_rows(result) | {kept.name: kept.figures for kept in shelf.kept}
         taken = keep(result.sounds, loaded.name, self.task, result.report, list(dict.fromkeys(notes)))
         shelf.latest = KeptResult(shelf.free_name(result.report), taken.sounds[0][1], result.metrics, part)
         gaps = [[start + history.offset, stop + history.offset] for start, stop in result.report.get("gaps", ())]
         return {
             ui.status: html.result_html(result, html.compare_link(self.task)),
-            ui.compare: gr.update(value=shelf.compared, regions=gaps),
+            ui.compare: gr.update(value=shelf.compared, regions=gaps, cutoff=end),
             ui.metrics: html.metrics_html(shelf.rows),
             ui.notes: html.notes_html(dict.fromkeys(notes)),
             ui.made: taken,
@@ -200,7 +201,7 @@ class RestorationPanel(RestorationTab, Panel):
         shelf = history.shelf
         shelf.compared, shelf.rows, shelf.latest = payload(view), {}, None
         taken = keep_so_far(progress.sounds, loaded.name, f"{self.task}-so-far")
-        compare = gr.update(value=shelf.compared, regions=[])
+        compare = gr.update(value=shelf.compared, regions=[], cutoff=None)
         return {ui.compare: compare, ui.made: taken, **self._shelf_buttons(shelf)}
 
     # ---- results that are kept for the next runs ---------------------------------------------------------------

@@ -26,6 +26,7 @@ class RestorationTab(ABC):
         how: Markdown with formulas for the fold "How it works".
         samplers: on offer in the Advanced fold.
         selects: whether spans of the waveform can be selected.
+        cuts: whether the end of the sound's band can be dragged.
         prior: the one that is chosen at first; the first of the menu where not given.
         keeps_phases: its results follow the waveform of the sound, so that what they differ by can be heard.
         mixes: it works on one channel, the mean of those of the sound.
@@ -38,6 +39,7 @@ class RestorationTab(ABC):
     how: str
     samplers: tuple[str, ...] = SAMPLERS
     selects = False
+    cuts = False
     prior: str | None = None
     keeps_phases = True
     mixes = False
