@@ -5,17 +5,21 @@ import pytest
 
 from core import zoo
 from core.choices import SAMPLERS
+from core.jobs import JOBS
+from core.zoo.families import PRIOR
 from demos.page import menus
 from demos.page.menus import Choice
 
 
 def test_bundled_models_have_plain_names_that_differ(monkeypatch):
     monkeypatch.setenv("RESOUND_OWN_CHECKPOINTS", "0")
-    choices = menus.model_choices()
-    assert [choice.value for choice in choices] == [entry.name for entry in zoo.catalogue()]
-    names = {choice.value: choice.name for choice in choices}
+    for job in JOBS:
+        choices = menus.model_choices(job)
+        assert [choice.value for choice in choices] == [entry.name for entry in zoo.catalogue(job)]
+        assert len({choice.name for choice in choices}) == len(choices) and all(choice.suits for choice in choices)
+    names = {choice.value: choice.name for choice in menus.model_choices(kind=PRIOR)}
     assert names["piano-16k"] == "Piano" and names["voice-16k-wavenet"] == "Voice, WaveNet"
-    assert len(set(names.values())) == len(names) and all(choice.suits for choice in choices)
+    assert len(set(names.values())) == len(names)
 
 
 @pytest.mark.parametrize(("wanted", "first"), [("b", "b"), ("c", "a"), (None, "a")])
