@@ -160,7 +160,7 @@ def main() -> None:
         f"{len(clips)} clips of {options.seconds:g} s from {options.data.name}; medians; gains over the better baseline"
     )
     print(
-        f"{'job':14} {'prior':20} {'sampler':10} {'quality':9} {'eval':>5} {'s':>6} {'10-90 %':>14} "
+        f"{'job':14} {'prior':20} {'sampler':10} {'quality':9} {'eval':>5} {'s':>6} {'s / s':>6} {'10-90 %':>14} "
         + " ".join(f"{title:>8}" for title in COLUMNS.values())
     )
     for job in options.jobs:
@@ -171,6 +171,7 @@ def main() -> None:
                     rows.append(row)
                     print(
                         f"{job:14} {prior:20} {sampler:10} {quality:9} {row['evaluations']:5.0f} {row['seconds']:6.1f} "
+                        f"{row['seconds'] / options.seconds:6.2f} "
                         f"{'{:+6.2f} {:+6.2f}'.format(*row['psnr_gain_10_90']):>14} "
                         + " ".join(f"{row[name]:8.2f}" if name in row else f"{'-':>8}" for name in COLUMNS),
                         flush=True,

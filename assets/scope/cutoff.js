@@ -21,7 +21,8 @@ function drawCutoff() {
   pen.stroke();
   pen.restore();
   label(`${cutoff.toFixed(1)} kHz`, right - 6, y, "right");
-  label(props.cuts ? "made anew" : "made", margin.left + 6, y - 9, "left");
+  if (props.cuts) return; // what is over it is not made yet
+  label("made", margin.left + 6, Math.max(y - 9, imageTop + 7), "left");
   label("your sound", margin.left + 6, y + 9, "left");
 }
 

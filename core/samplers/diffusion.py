@@ -2,7 +2,8 @@
 
 A chain walks down a ladder of noise levels. At each it estimates the clean audio in the noise, makes that agree with
 the evidence and steps to the next level, its noise partly kept and partly new. Several draws averaged come closer to
-the truth than any of them.
+the truth than any of them, and soonest where pairs of them have opposite noise (antithetic variates): what an estimate
+owes to the noise, to first order, cancels.
 """
 
 import math
@@ -33,7 +34,7 @@ def reverse_diffusion(
         x: clean start of the chain, [batch, *event], in the prior's domain; noise of the first level is added to it.
         sigmas: noise levels, one score evaluation each, coarse to fine.
         channels: neighbouring rows of x that share their noise; None: all of them.
-        draws: independent chains; `denoised` is their mean.
+        draws: chains; `denoised` is their mean. Of an even number, one half has the other's noise, negated.
         stochasticity: share of each level's noise that is new: 0 deterministic, 1 ancestral.
 
     Yields:
@@ -41,7 +42,7 @@ def reverse_diffusion(
     """
     batch, chains = len(x), x.repeat(draws, *(1 for _ in x.shape[1:]))
     channels = channels or batch
-    chains = chains + sigmas[0] * noise_like(chains, generator, channels)
+    chains = chains + sigmas[0] * _noise(chains, draws, generator, channels)
     for step, level in enumerate(sigmas, start=1):
         score = prior.score(chains, level, condition)
         estimate = chains + level**2 * score.gradient  # Tweedie
@@ -51,7 +52,7 @@ def reverse_diffusion(
         kept = math.sqrt(max(next_level**2 - fresh**2, 0.0)) / level
         chains = agreed + kept * (chains - agreed)
         if fresh:
-            chains = chains + fresh * noise_like(chains, generator, channels)
+            chains = chains + fresh * _noise(chains, draws, generator, channels)
         mean, denoised = (rows.unflatten(0, (draws, batch)).mean(dim=0) for rows in (estimate, agreed))
         residual = observation.residual(mean) if score.residual is None else score.residual
         yield Iterate(chains[:batch], denoised, level, step, len(sigmas), score.log_prob_per_element(x), residual)
@@ -65,3 +66,11 @@ def impose(observation: Observation, denoised: Tensor, level: float, batch: int)
     """
     rows = [d + level**2 * observation.gradient(d, level) for d in denoised.split(batch)]
     return torch.cat([observation.project(row) for row in rows])
+
+
+def _noise(chains: Tensor, draws: int, generator: Generator, channels: int) -> Tensor:
+    """White noise, opposite in the two halves of an even number of draws."""
+    if draws % 2:
+        return noise_like(chains, generator, channels)
+    half = noise_like(chains[: len(chains) // 2], generator, channels)
+    return torch.cat([half, -half])

@@ -9,7 +9,8 @@ from core.samplers.stability import windows_at_once
 from core.types import AnyCondition, Iterate, Observation, Prior, Sampler
 
 BUDGETS = {"draft": 20, "standard": 40, "fine": 160}  # score evaluations of a restoration, at most
-DRAWS = {"draft": 2, "standard": 4, "fine": 8}  # averaged: what they share is evidence, what differs is guesswork
+# draws of a reverse diffusion and their steps; averaged: what they share is evidence, what differs is guesswork
+MEANS = {"draft": (2, 3), "standard": (2, 6), "fine": (8, 19)}
 PNF_STEP = 0.05  # eta / level^2
 PNF_STEPS = 256  # per level; harder questions take more
 

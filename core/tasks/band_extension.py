@@ -95,7 +95,7 @@ def _extend_block(
     x = prior.estimate(BandCondition(*(tensor.to(prior.device) for tensor in (part, shares, noise))))
     made = (x.cpu() / gain)[:, first - before : last - before].numpy()
     made[silent(band)] = band[silent(band), first:last]
-    yield Iterate(x, x, prior.levels[-1], 1, 1, None, 0.0), made, made
+    yield Iterate(x, x, 0.0, 1, 1, None, 0.0), made, made
 
 
 def place_noise(seed: int, first: int, last: int) -> Tensor:

@@ -15,7 +15,7 @@ from core import zoo
 from core.samplers.diffusion import reverse_diffusion
 from core.samplers.langevin import annealed_langevin
 from core.samplers.pnf import pnf_langevin
-from core.samplers.presets import BUDGETS, DRAWS, PNF_STEP, PNF_STEPS, Plan
+from core.samplers.presets import BUDGETS, MEANS, PNF_STEP, PNF_STEPS, Plan
 from core.samplers.schedules import karras, staircase
 from core.signal.clip import Clip
 from core.signal.companding import Domain
@@ -133,8 +133,8 @@ def choose_plan(problem: Problem, prior: Prior, settings: Settings) -> Plan:
     if name == "langevin":
         steps = steps or affordable
         return Plan(name, annealed_langevin, steps, {"sigmas": staircase(prior.levels, steps, start)})
-    draws = DRAWS[quality] if problem.averaged else 1
-    steps = steps or affordable // draws
+    draws, usual = MEANS[quality] if problem.averaged else (1, affordable)
+    steps = steps or usual
     chain = {"sigmas": karras(start, prior.levels[-1], steps), "draws": draws}
     chain |= {} if problem.averaged else {"stochasticity": PHASES_OPEN_STOCHASTICITY}
     return Plan(name, reverse_diffusion, steps, chain)

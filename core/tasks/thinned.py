@@ -140,7 +140,8 @@ def thinned_as_found(
     sure = EDGE * clip.sample_rate / 2
     cutoffs = tuple(min(end, sure) if end <= FULL * half else math.inf for end in ends)
     cutoffs = cutoffs if found.kind == "lowpass" else None
-    note = f"The spectrum ends at {' and '.join(dict.fromkeys(map(_khz, ends)))}; what lies over it was made."
+    said = dict.fromkeys(_khz(end) for end in cutoffs or ends if end < math.inf)
+    note = f"The spectrum ends at {' and '.join(said)}; what lies over it was made."
     note += "" if cutoff else _of_lower_part(clip, end)
     return Thinned(found.kept, found.frames, factor, found.kind, clip, cutoffs, note=note)
 

@@ -40,8 +40,15 @@ def progress_html(progress: Progress) -> str:
 
 
 def _step_html(step: int, total_steps: int, level: float) -> str:
-    """Step 0 is what is made of the evidence in one go, before the chain begins."""
+    """Step 0 is what is made of the evidence in one go, before the chain begins; without noise there is no chain."""
+    if not level:
+        return "<b>Made in one step</b>"
     return f"<b>Step {step} of {total_steps}</b><span>noise {level:.3g}</span>" if step else "<b>First estimate</b>"
+
+
+def _counted(count: int, thing: str) -> str:
+    """`1 evaluation`, `2 evaluations`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def results_id(task: str) -> str:
@@ -60,7 +67,7 @@ def result_html(result: Result, onward: str = "") -> str:
     facts = [
         f"<b>Done in {seconds_text(report['seconds'])}</b>",
         f"<span>{escape(_priors(report['prior']))}</span>",
-        f"<span>{report['score_evaluations']} evaluations</span>",
+        f"<span>{_counted(report['score_evaluations'], 'evaluation')}</span>",
         f"<span>seed {report['seed']}</span>",
         onward,
     ]

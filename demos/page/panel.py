@@ -202,7 +202,9 @@ def checked_seed(value: float | None) -> int:
 
 
 def _ladder(iterates: list[KeptIterate], position: int | None = None):
-    """The ladder as far as it has been climbed; a start (step 0) stands on no rung."""
+    """The ladder as far as it has been climbed; a start (step 0), and what is made without noise, stand on no rung."""
+    if iterates and not any(iterate.level for iterate in iterates):
+        return plots.no_ladder_figure()
     rungs = [iterate for iterate in iterates if iterate.step]
     if position is not None:
         position = max(sum(iterate.step > 0 for iterate in iterates[: position + 1]) - 1, 0)

@@ -111,7 +111,7 @@ def ladder_figure(
         position: index of the update where the marker stands; the last one when not given.
     """
     if not levels:
-        return note_figure("The noise ladder is drawn here while the sampler climbs down.", _LADDER_LAYOUT["height"])
+        return note_figure("The noise ladder is drawn here while the sampler climbs down.", LADDER_HEIGHT)
     figure = go.Figure(layout=_LADDER_LAYOUT)
     floor = min((level for level in levels if level > 0), default=1.0)
     ladder = [max(level, floor / 2) for level in levels]  # a last level of zero has no place on a logarithm
@@ -131,6 +131,11 @@ def ladder_figure(
     for axis, values in (("xaxis", ladder), ("yaxis", residuals)):
         figure.update_layout({axis: _log_axis(values)})
     return figure
+
+
+def no_ladder_figure() -> go.Figure:
+    """In the ladder's place where there are no noise levels."""
+    return note_figure("There is no ladder here: the band was made in one step, without noise.", LADDER_HEIGHT)
 
 
 def note_figure(text: str, height: int) -> go.Figure:
@@ -156,8 +161,9 @@ def _log_axis(values: Sequence[float]) -> dict:
 
 
 _AXIS = {"zeroline": False, "ticks": "", "title_standoff": 4, "fixedrange": True}
+LADDER_HEIGHT = 152
 _LADDER_LAYOUT = {
-    "height": 152,
+    "height": LADDER_HEIGHT,
     "margin": {"l": 56, "r": 12, "t": 8, "b": 40},
     "font": {"family": "IBM Plex Sans, sans-serif", "size": 11},
     "paper_bgcolor": "rgba(0,0,0,0)",
