@@ -351,6 +351,30 @@ def test_the_part_is_dragged_moved_typed_and_taken_whole(visit):
     assert part_of(tab, "0 to 30 s of 30 s") == (0, 30)
 
 
+def test_the_end_of_a_spectrum_is_a_line_that_is_dragged(visit):
+    page = visit()
+    tab = Tab(page)
+    tab.choose("Voice at 4 kHz")
+    tab.root.get_by_text("The spectrum ends at 1.84 kHz").wait_for()
+    canvas = tab.input.locator("canvas").bounding_box()
+    x, top, tall = canvas["x"] + canvas["width"] / 2, canvas["y"] + 68, 104  # of the spectrogram, which goes up to 2 kHz
+    page.mouse.move(x, top + tall * (1 - 1.84 / 2))
+    page.mouse.down()
+    page.mouse.move(x, top + tall * (1 - 1.5 / 2), steps=4)
+    page.mouse.up()
+    tab.root.get_by_text("The spectrum ends at 1.5 kHz").wait_for()
+    tab.run.click()
+    tab.finished()
+    tab.root.get_by_text("The spectrum ends at 1.5 kHz; what lies over it was made.").wait_for()
+    assert tab.root.get_by_text("There is no ladder here").count() == 1
+    tab.root.get_by_role("button", name="Advanced").click()
+    field = tab.root.get_by_label("Its spectrum ends at (Hz)")
+    assert abs(float(field.input_value()) - 1500) < 30
+    tab.choose("Piano at 4 kHz")
+    tab.wait("e => e.value === ''", field)
+    assert page.faults == []
+
+
 def test_a_long_file_is_shown_around_the_part_and_one_can_zoom(visit):
     tab = Tab(visit(), "Declipping")
     tab.root.locator(".door input[type=file]").first.set_input_files(
