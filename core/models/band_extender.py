@@ -66,7 +66,7 @@ class BandExtender(nn.Module):
         gate = above * loud / (loud + NOTHING * DATA_STD)
         draws = len(noise) // len(waveform)
         steady, random = low * (1 - above) + gate * steady, gate * level * (1 - balance.square()).sqrt()
-        spectrum = steady.repeat(draws, 1, 1) + random.repeat(draws, 1, 1) * stft(noise)
+        spectrum = steady.repeat(draws, 1, 1) + random.repeat(draws, 1, 1) * _to_unit(stft(noise))
         return istft(spectrum, waveform.shape[-1])
 
     def shape(self, low: Tensor, cutoff: Tensor, above: Tensor) -> tuple[Tensor, Tensor, Tensor]:
