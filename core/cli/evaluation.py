@@ -1,7 +1,6 @@
 """evaluate: a system over many examples, in the figures of its paper; resumed where it stopped."""
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -58,12 +57,14 @@ def _add_cone(systems) -> None:
 
 
 def _evaluate_cone(arguments) -> int:
-    from core.evaluation.localization import format_tables, summarise
+    from core.evaluation.localization import evaluate_scene, format_tables, summarise
 
     evaluation = _cone_evaluation(arguments)
     settings = _described(arguments, evaluation)
     parent, scenes = _claim_with_scenes(arguments, evaluation.array, settings)
-    records, failed = _evaluate_scenes(parent, scenes, arguments.out / SCENES, evaluation)
+    folders = [folder for own in scenes.values() for folder in own]
+    places = {folder: arguments.out / SCENES / f"{folder.relative_to(parent)}.json" for folder in folders}
+    records, failed = outputs.figures_of_each(places, lambda folder: evaluate_scene(folder, evaluation))
     summary = summarise(records)
     title = f"Localization with {evaluation.settings.prior or arguments.method}, array {evaluation.array.name}"
     notes = [] if arguments.data or arguments.speech else [OF_EXAMPLES]
@@ -139,30 +140,6 @@ def _render(recordings: list, array, voices: int, count: int, folder: Path) -> N
         outcome = save_scene(request)
         if outcome.failure:
             raise InputError(f"Scene {outcome.index} cannot be rendered: {outcome.failure}")
-
-
-def _evaluate_scenes(
-    parent: Path, scenes: Mapping[int, list[Path]], out: Path, evaluation
-) -> tuple[list[Mapping], int]:
-    """The figures of every scene, those that are there already included, and how many failed."""
-    from tqdm import tqdm
-
-    from core.evaluation.localization import evaluate_scene
-    from core.signal.json_files import read_json
-
-    records, failed = [], 0
-    folders = [folder for own in scenes.values() for folder in own]
-    for folder in tqdm(folders, unit="scene", leave=False, disable=outputs.hidden()):
-        path = out / f"{folder.relative_to(parent)}.json"
-        try:
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                outputs.write_json(path, evaluate_scene(folder, evaluation))
-            records.append(read_json(path))
-        except InputError as error:
-            tqdm.write(f"{folder}: {error}", file=sys.stderr)
-            failed += 1
-    return records, failed
 
 
 def _print_cone(summary: Mapping) -> None:

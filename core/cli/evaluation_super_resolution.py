@@ -1,6 +1,5 @@
 """evaluate super-resolution: restored recordings against their originals, beside what resampling alone makes."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,12 +33,13 @@ def add_system(systems) -> None:
 
 def _evaluate(arguments) -> int:
     from core.evaluation.judges import installed_judges
-    from core.evaluation.super_resolution import find_recordings, format_tables, summarise
+    from core.evaluation.super_resolution import evaluate_recording, find_recordings, format_tables, summarise
 
     evaluation, described = _evaluation(arguments)
     recordings = find_recordings(arguments.data, arguments.count)
     outputs.claim_folder(arguments.out, SETTINGS, described, "figures")
-    records, failed = _evaluate_recordings(recordings, arguments.out / RECORDINGS, evaluation)
+    places = {path: arguments.out / RECORDINGS / f"{number:04d}.json" for number, path in enumerate(recordings)}
+    records, failed = outputs.figures_of_each(places, lambda path: evaluate_recording(path, evaluation))
     if not records:
         raise InputError("None of the recordings could be evaluated; choose others.")
     summary = summarise(records)
@@ -80,27 +80,6 @@ def _evaluation(arguments):
         "methods": list(evaluation.methods),
     }
     return evaluation, described
-
-
-def _evaluate_recordings(recordings: list[Path], out: Path, evaluation) -> tuple[list[Mapping], int]:
-    """The figures of every recording, those that are there already included, and how many failed."""
-    from tqdm import tqdm
-
-    from core.evaluation.super_resolution import evaluate_recording
-    from core.signal.json_files import read_json
-
-    records, failed = [], 0
-    out.mkdir(parents=True, exist_ok=True)
-    for number, recording in enumerate(tqdm(recordings, unit="recording", leave=False, disable=outputs.hidden())):
-        path = out / f"{number:04d}.json"
-        try:
-            if not path.exists():
-                outputs.write_json(path, evaluate_recording(recording, evaluation))
-            records.append(read_json(path))
-        except InputError as error:
-            tqdm.write(f"{recording}: {error}", file=sys.stderr)
-            failed += 1
-    return records, failed
 
 
 def _print(methods: Mapping) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.errors import InputError
@@ -59,6 +59,30 @@ def write_text(path: Path, content: str) -> None:
     """Writes it under a temporary name first."""
     with replacing(path) as file:
         file.write(content.encode())
+
+
+def figures_of_each(places: Mapping[Path, Path], evaluate: Callable[[Path], Mapping]) -> tuple[list[Mapping], int]:
+    """The figures of every example that could be evaluated, and how many could not; what is there is not done again.
+
+    Args:
+        places: example -> the file of its figures.
+        evaluate: makes an example's figures.
+    """
+    from tqdm import tqdm
+
+    from core.signal.json_files import read_json
+
+    records, failed = [], 0
+    for example, path in tqdm(places.items(), leave=False, disable=hidden()):
+        try:
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_json(path, evaluate(example))
+            records.append(read_json(path))
+        except InputError as error:
+            tqdm.write(f"{example}: {error}", file=sys.stderr)
+            failed += 1
+    return records, failed
 
 
 def hidden() -> bool:
