@@ -101,7 +101,8 @@ def test_an_argument_that_does_not_fit_is_named(api, given, said):
 
 def test_the_factor_can_be_found(api):
     report = ask(api, "/super_resolve", "piano-4k", "auto")[1]
-    assert report["factor"] == 4 and "spectrum ends at 1.89 kHz" in report["notes"][0]
+    assert report["factor"] == 4 and "spectrum ends at 1.84 kHz" in report["notes"][0]
+    assert ask(api, "/super_resolve", "piano-4k", "auto", cutoff=1500)[1]["cutoff_hz"] == [1500]
 
 
 @pytest.mark.parametrize("audio", ["in.wav", 3, None, ["in.wav"], {"path": "in.wav"}])

@@ -71,7 +71,7 @@ RUNS = {  # (settings) -> (run, its baseline)
 @pytest.mark.parametrize("task", RUNS)
 def test_a_chain_that_runs_away_leaves_what_it_started_from(task, fault, sampler, tiny_prior, monkeypatch):
     honest = DenoiserPrior.denoise
-    monkeypatch.setattr(DenoiserPrior, "denoise", lambda self, x, *rest: honest(self, x, *rest) + fault)
+    monkeypatch.setattr(DenoiserPrior, "denoise", lambda self, x, *rest: honest(self, x, *rest) * fault)
     monkeypatch.setattr(DenoiserPrior, "estimate", lambda self, condition: condition.interpolation * fault)
     run, baseline = RUNS[task](Settings(prior=tiny_prior, sampler=sampler, steps=2))
     *moments, result = run

@@ -4,6 +4,7 @@ its last frame says it (RFC 9639, sections 8.2 and 9)."""
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from typing import BinaryIO
 
 from core.signal.containers.layout import Layout, Part, check_streams, read_at, size_of
@@ -22,8 +23,7 @@ def flac_layout(file: BinaryIO) -> Layout:
     for position in _beginnings(file):
         begins.append(position)
         check_streams(begins)
-    ends = [*begins[1:], size_of(file)]
-    parts = [_part(file, begin, end) for begin, end in zip(begins, ends, strict=True)]
+    parts = [_part(file, begin, end) for begin, end in pairwise([*begins, size_of(file)])]
     return Layout(tuple(parts)) if len(parts) > 1 or (parts and isinstance(parts[0].pieces[0], bytes)) else Layout()
 
 
