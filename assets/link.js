@@ -70,3 +70,13 @@ window.resoundLink = (() => {
     tab: (task) => { if (begun) change((query) => query.set("tab", task)); },
   };
 })();
+
+// A link within the page: the address has a query, and Gradio's <base> none, so that following it would load the page anew.
+document.addEventListener("click", (event) => {
+  const place = document.getElementById(event.target.closest?.('a[href^="#"]')?.getAttribute("href").slice(1));
+  if (!place) return;
+  event.preventDefault();
+  place.scrollIntoView();
+  place.tabIndex = -1;
+  place.focus({ preventScroll: true });
+});

@@ -179,6 +179,7 @@ def test_stop_stops_and_inputs_are_kept(visit):
     tab.root.get_by_text("Solo piano: sharp and fast").wait_for()
     tab.set(LENGTH, "7")
     tab.set("Seed", "11")
+    tab.pick("Sampler", "Reverse diffusion")
     tab.set("Steps", "5000")
     tab.run.click()
     tab.wait("e => +e.dataset.updates >= 3", tab.live)
@@ -228,14 +229,14 @@ def test_a_kept_result_stands_beside_the_next_and_another_sound_takes_all_away_a
     tab.run.click()
     tab.finished()
     tab.root.get_by_role("button", name="Keep").click()
-    tab.root.get_by_role("button", name="Drop piano-16k, seed 0").wait_for()
+    tab.root.get_by_role("button", name="Drop Piano, seed 0").wait_for()
     tab.set("Seed", "3")
     tab.run.click()
-    kept = tab.compare.get_by_role("radio", name="piano-16k, seed 0")
+    kept = tab.compare.get_by_role("radio", name="Piano, seed 0")
     kept.click()
-    assert tab.compare.get_attribute("data-track") == "piano-16k, seed 0"
-    assert tab.root.locator("table.metrics tbody th").all_text_contents()[-1] == "piano-16k, seed 0"
-    tab.root.get_by_role("button", name="Drop piano-16k, seed 0").click()
+    assert tab.compare.get_attribute("data-track") == "Piano, seed 0"
+    assert tab.root.locator("table.metrics tbody th").all_text_contents()[-1] == "Piano, seed 0"
+    tab.root.get_by_role("button", name="Drop Piano, seed 0").click()
     kept.wait_for(state="detached")
     door = tab.root.locator(".door input[type=file]").first
     door.set_input_files({"name": "mine.wav", "mimeType": "audio/wav", "buffer": wav(1.0)})
@@ -357,7 +358,7 @@ def test_the_end_of_a_spectrum_is_a_line_that_is_dragged(visit):
     tab.choose("Voice at 4 kHz")
     tab.root.get_by_text("The spectrum ends at 1.84 kHz").wait_for()
     canvas = tab.input.locator("canvas").bounding_box()
-    x, top, tall = canvas["x"] + canvas["width"] / 2, canvas["y"] + 68, 104  # of the spectrogram, which goes up to 2 kHz
+    x, top, tall = canvas["x"] + canvas["width"] / 2, canvas["y"] + 68, 104  # of the spectrogram, up to 2 kHz
     page.mouse.move(x, top + tall * (1 - 1.84 / 2))
     page.mouse.down()
     page.mouse.move(x, top + tall * (1 - 1.5 / 2), steps=4)
@@ -405,7 +406,7 @@ def test_numbers_out_of_range_get_a_sentence(visit):
 def test_who_leaves_makes_room_for_two_others(visit, server):
     """The runs of the first two fill the house; they are stopped when their pages close."""
     for tab in (Tab(visit()), Tab(visit())):
-        tab.choose("Piano at 4 kHz")
+        tab.choose("Piano, every 4th sample")
         tab.set("Steps", "5000")
         tab.run.click()
         tab.wait("e => +e.dataset.updates >= 1", tab.live)

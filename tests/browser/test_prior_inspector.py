@@ -12,7 +12,7 @@ def test_an_example_is_looked_into_and_the_noise_changed(visit, artifacts):
     assert "bits a sample" in tab.status.inner_text() and "noise 2.56" in tab.status.inner_text()
     assert tab.root.locator(".js-plotly-plot .heatmaplayer image").count() == 1
     page.screenshot(path=artifacts / "prior-inspector.png", full_page=True)
-    slider = tab.root.locator("input[type=range]")
+    slider = tab.root.get_by_test_id("range-input")
     slider.focus()
     for _ in range(7):
         slider.press("ArrowLeft")
