@@ -1,6 +1,6 @@
 # make app         serves the page on http://$(HOST):$(PORT)
 # make test        runs every test; a part of them: make test ARGS="tests/zoo -x"
-# make test-fast   the same without browser, goldens, commands and what is slow (the markers of pyproject.toml): one to two minutes
+# make test-fast   the same without browser, goldens, commands and what is slow (the markers of pyproject.toml): two minutes
 # make lint        checks style, format and the layers of the house
 
 VENV := .venv
