@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.browser.tab import LENGTH, TABS, Tab
 from tests.browser.test_localization import ROOM, Around
-from tests.browser.test_page import LENGTH, TABS, Tab
 
 # every visible text whose contrast to what lies behind it is under that of WCAG 2.2, level AA
 FAINT = """() => {

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from tests.browser.test_page import LENGTH, Tab, wav
+from tests.browser.tab import LENGTH, Tab, wav
 
 
 def asked(page) -> dict[str, str]:

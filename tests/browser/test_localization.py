@@ -15,7 +15,7 @@ import soundfile
 from core.arrays.geometry import ARRAYS
 from core.arrays.live.relay_client import RelayClient
 from core.arrays.live.sources import RecordingSource
-from tests.browser.test_page import LENGTH, Tab
+from tests.browser.tab import LENGTH, Tab
 
 ROOM, RECORDING = "Two voices in a room", "A four-channel recording"
 BESIDE = 12  # degrees that a followed voice may be off

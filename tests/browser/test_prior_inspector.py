@@ -1,6 +1,6 @@
 """The prior inspector in Chromium: an example draws its pictures, the slider draws them anew."""
 
-from tests.browser.test_page import Tab
+from tests.browser.tab import Tab
 
 
 def test_an_example_is_looked_into_and_the_noise_changed(visit, artifacts):

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import soundfile
 
-from tests.browser.test_page import LENGTH, Tab
+from tests.browser.tab import LENGTH, Tab
 
 
 def choose_prior(tab: Tab, label: str, prior: str) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.browser.test_page import LENGTH, STEPS, Tab
+from tests.browser.tab import LENGTH, STEPS, Tab
 
 
 def ready(page) -> Tab:
