@@ -55,6 +55,7 @@ def _evaluate(arguments) -> int:
 
 def _evaluation(arguments):
     """What is evaluated, and what makes two evaluations the same."""
+    from core.evaluation.judges import installed_judges
     from core.evaluation.super_resolution import Evaluation
     from core.tasks.band_extension import can_extend, check_extender
     from core.tasks.loading import load_prior
@@ -78,6 +79,7 @@ def _evaluation(arguments):
         "prior": prior.name,
         "sha256": fingerprint(find(prior.name)),
         "methods": list(evaluation.methods),
+        "judges": list(installed_judges()),
     }
     return evaluation, described
 

@@ -27,12 +27,12 @@ from core.types import BandCondition, Iterate, Prior
 CONTEXT = 32 * HOP_LENGTH  # frames on each side of a block that are looked at, more than the network sees
 NOISE_TILE = 64 * HOP_LENGTH  # frames of noise that have a seed of their own
 BLOCK_SECONDS = 4.0
-CUTOFFS = (1200.0, 7600.0)  # Hz, at 16 kHz: what extenders are trained for, with a margin
+LOWEST_CUTOFF = 1200.0  # Hz, that extenders were shown
 
 
 def can_extend(prior: Prior, cutoffs: Sequence[float]) -> bool:
     """Whether a prior has an extender that knows such cut-offs, in Hz."""
-    return BandCondition in prior.conditions and min(cutoffs) >= CUTOFFS[0]
+    return BandCondition in prior.conditions and min(cutoffs) >= LOWEST_CUTOFF
 
 
 def check_extender(prior: Prior, cutoffs: Sequence[float] | None) -> None:
@@ -51,9 +51,9 @@ def check_extender(prior: Prior, cutoffs: Sequence[float] | None) -> None:
             "The extender makes what lies over the end of a band, and this sound has none (plain samples); choose "
             "another sampler, or the evidence lowpass."
         )
-    if min(cutoffs) < CUTOFFS[0]:
+    if min(cutoffs) < LOWEST_CUTOFF:
         raise InputError(
-            f"The extender takes sounds whose spectrum ends at {CUTOFFS[0]:g} Hz or higher, and this one's ends at "
+            f"The extender takes sounds whose spectrum ends at {LOWEST_CUTOFF:g} Hz or higher, and this one's ends at "
             f"{min(cutoffs):.0f} Hz; choose another sampler."
         )
 

@@ -5,6 +5,7 @@ Evidence: every k-th sample of the wanted waveform (`plain`), or its low-passed 
 """
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -124,6 +125,8 @@ def _draw(
     """What was observed, at the prior's rate, and what is made of it: by the extender where the band has an end that it
     knows, unless another sampler is asked for."""
     cutoffs = thinned.cutoffs if thinned.kind == "lowpass" else None
+    if thinned.kind is None:
+        settings = replace(settings, sampler=None)  # whoever is asked, nothing is missing
     if settings.sampler == EXTENDER:
         check_extender(prior, cutoffs)
     if settings.sampler == EXTENDER or (settings.sampler is None and cutoffs and can_extend(prior, cutoffs)):

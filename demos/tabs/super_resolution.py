@@ -68,6 +68,7 @@ def _foresee(
     prior: str | None,
     kind: str,
     factor: int | str,
+    evidence: str,
     cutoff: float | None,
 ) -> tuple[dict, dict]:
     """The line where the sound's band ends, and what a run would make of it."""
@@ -77,7 +78,7 @@ def _foresee(
     try:
         sample_rate = find(prior).sample_rate
         part = read_source(loaded, start, length, None).clip
-        found = thinned_as_found(part, "auto", sample_rate, cutoff or None)
+        found = thinned_as_found(part, evidence, sample_rate, cutoff or None)
     except InputError:
         return unknown  # half typed; Run says what is wrong
     return gr.update(cutoff=min(found.ends, default=None)), gr.update(info=_foreseen(found, sample_rate))
@@ -114,7 +115,7 @@ class SuperResolutionPanel(RestorationPanel):
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         factor, cutoff = ui.choices["factor"], ui.choices["cutoff"]
         ui.scope.cut(_dragged, None, [factor, cutoff], queue=False, **quiet)
-        asked = [ui.loaded, ui.start, ui.length, ui.prior, ui.choices["input"], factor, cutoff]
+        asked = [ui.loaded, ui.start, ui.length, ui.prior, ui.choices["input"], factor, ui.choices["evidence"], cutoff]
         changed = [widget.change for widget in asked]
         gr.on(changed, _foresee, asked, [ui.scope, factor], trigger_mode="always_last", **quiet)
 

@@ -125,3 +125,10 @@ def test_the_extender_is_refused_where_it_has_nothing_to_do(settings, tiny_prior
         next(super_resolve(low_clip(), 2, evidence="plain", settings=replace(settings, sampler="extender")))
     with pytest.raises(InputError, match="'tiny' has no extender"):
         extended(low_clip(), Settings(prior=tiny_prior, sampler="extender"))
+
+
+def test_a_full_band_comes_back_whoever_is_asked(settings):
+    clip = Clip(noise(), 16000)
+    result = finish(super_resolve(clip, "auto", settings=replace(settings, sampler="extender")))
+    np.testing.assert_array_equal(result.clip.samples, clip.samples)
+    assert "as it is" in result.notes[0]

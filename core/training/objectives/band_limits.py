@@ -42,7 +42,7 @@ def lose_band(waveform: np.ndarray, rng: Generator) -> tuple[np.ndarray, float]:
         kept = signal.resample(waveform, -(-len(waveform) * up // down))
     else:
         kernel, rolloff = _windowed_sinc(up, down, rng)
-        kept = _filtered(waveform, kernel, up, down)
+        kept = signal.resample_poly(waveform, up, down, window=kernel)
     kept = _spoil(kept.astype(np.float32), rate, rng)
     raised = _soxr(kept, RATE * up / down, RATE, "VHQ")
     return _of_length(raised, len(waveform)), float(up / down * rolloff * rng.uniform(*KNOWN))
@@ -61,17 +61,12 @@ def _ratio(rng: Generator) -> tuple[int, int]:
 
 
 def _windowed_sinc(up: int, down: int, rng: Generator) -> tuple[np.ndarray, float]:
-    """A low-pass for `_filtered`, and its cut-off as a share of the kept band."""
+    """A low-pass at `up` times the rate, and its cut-off as a share of the kept band."""
     zeros, rolloff = np.exp(rng.uniform(*np.log(ZEROS))), rng.uniform(*ROLLOFF)
     half = int(zeros * down)
     n = np.arange(-half, half + 1)
     kernel = np.sinc(n * rolloff / down) * np.kaiser(len(n), rng.uniform(*BETA))
-    return kernel / kernel.sum() * up, rolloff
-
-
-def _filtered(waveform: np.ndarray, kernel: np.ndarray, up: int, down: int) -> np.ndarray:
-    """Rational resampling by a symmetric kernel at `up` times the rate; starts with the first sample."""
-    return signal.resample_poly(waveform, up, down, window=kernel / up, padtype="constant")
+    return kernel / kernel.sum(), rolloff
 
 
 def _spoil(kept: np.ndarray, rate: int, rng: Generator) -> np.ndarray:

@@ -22,8 +22,8 @@ def loaded(tmp_path):
     return make
 
 
-def foreseen(sound, kind=RESTORE, factor="auto", cutoff=None, prior="tiny"):
-    line, menu = _foresee(sound, 0.0, 2.0, prior, kind, factor, cutoff)
+def foreseen(sound, kind=RESTORE, factor="auto", evidence="auto", cutoff=None, prior="tiny"):
+    line, menu = _foresee(sound, 0.0, 2.0, prior, kind, factor, evidence, cutoff)
     return line["cutoff"], menu["info"]
 
 
@@ -38,9 +38,14 @@ def test_a_whole_spectrum_has_no_line(loaded, tiny_prior):
     assert hertz is None and said.startswith("Nothing is missing")
 
 
+def test_evidence_that_is_chosen_is_believed(loaded, tiny_prior):
+    hertz, said = foreseen(loaded(44100, 8000), evidence="plain")
+    assert hertz is None and said.startswith("One of 2 samples is there")
+
+
 @pytest.mark.parametrize(
     "choice", [{"kind": LOWPASS}, {"factor": 4}, {"cutoff": -5.0}, {"prior": None}], ids=lambda choice: str(choice)
 )
 def test_nothing_is_foreseen_where_nothing_is_looked_for(choice, loaded, tiny_prior):
     assert foreseen(loaded(44100, 8000), **choice) == (None, FACTOR)
-    assert _foresee(None, 0.0, 0.0, "tiny", RESTORE, "auto", None)[0]["cutoff"] is None
+    assert _foresee(None, 0.0, 0.0, "tiny", RESTORE, "auto", "auto", None)[0]["cutoff"] is None
