@@ -4,15 +4,18 @@ A chain walks down a ladder of noise levels. At each it estimates the clean audi
 the evidence and steps to the next level, its noise partly kept and partly new. Several draws averaged come closer to
 the truth than any of them, and soonest where pairs of them have opposite noise (antithetic variates): what an estimate
 owes to the noise, to first order, cancels.
+
+Without evidence, on the levels of a diffusion over discrete steps, this is its ancestral sampling (DDPM: Ho et al.
+2020), and its implicit sampling (DDIM: Song et al. 2021) where none of the noise is new.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from core.samplers.noise import noise_like
+from core.samplers.noise import NoiseSource, noise_like
 from core.types import AnyCondition, Iterate, Observation, Prior
 
 
@@ -22,7 +25,7 @@ def reverse_diffusion(
     x: Tensor,
     *,
     sigmas: Sequence[float],
-    generator: Generator,
+    generator: NoiseSource,
     condition: AnyCondition | None = None,
     channels: int | None = None,
     draws: int = 1,
@@ -68,7 +71,7 @@ def impose(observation: Observation, denoised: Tensor, level: float, batch: int)
     return torch.cat([observation.project(row) for row in rows])
 
 
-def _noise(chains: Tensor, draws: int, generator: Generator, channels: int) -> Tensor:
+def _noise(chains: Tensor, draws: int, generator: NoiseSource, channels: int) -> Tensor:
     """White noise, opposite in the two halves of an even number of draws."""
     if draws % 2:
         return noise_like(chains, generator, channels)

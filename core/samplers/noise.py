@@ -1,15 +1,34 @@
 """The samplers' random numbers: drawn on the CPU, so that a seed means the same on every device."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Generator, Tensor
 
+NoiseSource = Generator | Callable[[Sequence[int]], Tensor]  # or: shape `[sounds, *event]` -> white noise of it
 
-def noise_like(x: Tensor, generator: Generator, channels: int) -> Tensor:
+
+class SeparateNoise:
+    """Every sound has its noise from a generator of its own: it is the same in any company that it is drawn in.
+
+    Args:
+        generators: one for each sound.
+    """
+
+    def __init__(self, generators: Sequence[Generator]):
+        self.generators = generators
+
+    def __call__(self, shape: Sequence[int]) -> Tensor:
+        return torch.stack([torch.randn(*shape[1:], generator=generator) for generator in self.generators])
+
+
+def noise_like(x: Tensor, generator: NoiseSource, channels: int) -> Tensor:
     """White noise of the shape of x, `[batch, *event]`.
 
     Args:
         channels: neighbouring rows that share it: channels of one sound, in which what is the same stays the same. 1
             gives every row its own.
     """
-    noise = torch.randn(len(x) // channels, 1, *x.shape[1:], generator=generator)
-    return noise.expand(-1, channels, *x.shape[1:]).reshape(x.shape).to(x)
+    shape = (len(x) // channels, *x.shape[1:])
+    noise = torch.randn(shape, generator=generator) if isinstance(generator, Generator) else generator(shape)
+    return noise[:, None].expand(-1, channels, *x.shape[1:]).reshape(x.shape).to(x)

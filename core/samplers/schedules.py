@@ -24,3 +24,18 @@ def staircase(levels: Sequence[float], steps: int, start: float = math.inf) -> l
     rungs = max(1, min(len(ladder), steps // UPDATES_PER_LEVEL))
     places = ((step * rungs // steps) * (len(ladder) - 1) / max(rungs - 1, 1) for step in range(steps))
     return [ladder[round(place)] for place in places]
+
+
+def respaced(levels: Sequence[float], steps: int) -> list[float]:
+    """As many levels as steps, evenly placed on a ladder, both its ends among them."""
+    if steps == 1:
+        return [levels[0]]
+    places = (step * (len(levels) - 1) / (steps - 1) for step in range(steps))
+    return [_at(levels, place) for place in places]
+
+
+def _at(levels: Sequence[float], place: float) -> float:
+    """The level at a place of a ladder, geometrically between its rungs."""
+    rung = min(int(place), len(levels) - 2)
+    share = place - rung
+    return levels[rung] ** (1 - share) * levels[rung + 1] ** share

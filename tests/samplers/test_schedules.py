@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from core.samplers.schedules import karras, staircase
+from core.samplers.schedules import karras, respaced, staircase
 
 LADDER = [2.0, 1.0, 0.5, 0.1]
 
@@ -28,3 +28,10 @@ def test_a_staircase_has_two_steps_a_level_and_leaves_out_what_is_over_its_start
     assert staircase(LADDER, 4) == [2.0, 2.0, 0.1, 0.1]
     assert staircase(LADDER, 4, start=0.7) == [0.5, 0.5, 0.1, 0.1]
     assert staircase(LADDER, 2, start=0.01) == [0.1, 0.1]
+
+
+def test_a_respaced_ladder_keeps_its_ends_and_is_itself_where_there_are_as_many_steps():
+    assert respaced(LADDER, 4) == pytest.approx(LADDER)
+    assert respaced(LADDER, 2) == [2.0, 0.1] and respaced(LADDER, 1) == [2.0]
+    assert respaced(LADDER, 7)[1] == pytest.approx((2.0 * 1.0) ** 0.5)
+    assert respaced([2.0, 0.5], 3) == pytest.approx([2.0, 1.0, 0.5])
