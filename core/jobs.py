@@ -28,4 +28,5 @@ JOBS = {  # by the name of the command, which is also what entries of the manife
     "separate": Job("separation", ("piano-16k", "voice-16k"), several=True),
     "vocode": Job("vocoding", ("voice-16k",)),
     "localize": Job("localization", several=True),
+    "generate": Job("generation", ("digits-16k",), several=True),
 }

@@ -5,6 +5,7 @@ agrees with both. Tensors are `[batch, *event]` in the prior's own domain (`x`) 
 waveform: samples in [-1, 1], `[batch, frames]`.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -92,7 +93,21 @@ class BandCondition:
     noise: Tensor
 
 
-AnyCondition = BandCondition | Condition | MelCondition | MixtureCondition
+@dataclass(frozen=True)
+class LabelCondition:
+    """What a sound is to be, for priors that can be told (classifier-free guidance, Ho & Salimans 2022).
+
+    Args:
+        label, speaker: numbers, `[batch]`, counted from 1 in what the prior lists; 0 is not told.
+        guidance: how far estimates go from the one of any sound towards, or over 1 beyond, that of such a sound.
+    """
+
+    label: Tensor
+    speaker: Tensor
+    guidance: float = 1.0
+
+
+AnyCondition = BandCondition | Condition | LabelCondition | MelCondition | MixtureCondition
 
 
 @dataclass(frozen=True)
@@ -129,8 +144,12 @@ class Prior(ABC):
         rms: root mean square level at which it knows audio; tasks bring waveforms to it and back.
         start_level: where a chain starts that has something to start from.
         conditions: the types of conditions that it takes into account; it ignores others.
-        front_end: of the mel spectrograms that it is conditioned on.
+        front_end: of the mel spectrograms that it is conditioned on, or that x is.
         frame_context: frames beyond each end that it sees of them.
+        spectrograms: whether x is a normalised mel spectrogram, `[batch, bands, frames]`; `decode` gives log mel
+            magnitudes then, which a vocoder makes a waveform of.
+        labels, speakers: what it can be told, by name.
+        longest_seconds: of a sound that it can draw in one piece.
         autoregressive: whether it is an `AutoregressivePrior`.
         receptive_field: earlier samples that one sample depends on; 0 where that is not causal.
     """
@@ -145,6 +164,10 @@ class Prior(ABC):
     conditions: frozenset[type] = frozenset()
     front_end: MelFrontEnd | None = None
     frame_context: int = 0
+    spectrograms: bool = False
+    labels: Sequence[str] = ()
+    speakers: Sequence[str] = ()
+    longest_seconds: float = math.inf
     autoregressive: bool = False
     receptive_field: int = 0
 
@@ -155,6 +178,11 @@ class Prior(ABC):
     def decode(self, x: Tensor) -> Tensor:
         """The waveform that x stands for."""
         return self.domain.decode(x)
+
+    def event(self, seconds: float) -> tuple[int, ...]:
+        """The shape of one x that is to be drawn, of a sound of at least that length where it is not longer than
+        `longest_seconds`."""
+        return (math.ceil(seconds * self.sample_rate),)
 
     @abstractmethod
     def score(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Score:

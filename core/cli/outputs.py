@@ -90,11 +90,14 @@ def hidden() -> bool:
     return not sys.stderr.isatty()
 
 
-def write_clips(folder: Path, clips: Mapping) -> tuple[dict[str, Path], list[str]]:
+def write_clips(
+    folder: Path, clips: Mapping, comments: Mapping[str, str] | None = None
+) -> tuple[dict[str, Path], list[str]]:
     """Writes every clip as NAME.wav, or none; the folder is made where it is missing.
 
     Args:
         clips: name -> clip.
+        comments: name -> what the file says of itself.
 
     Returns:
         Name -> file, and notes.
@@ -110,7 +113,7 @@ def write_clips(folder: Path, clips: Mapping) -> tuple[dict[str, Path], list[str
         with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as aside:
             files = {name: Path(aside) / f"{name}.wav" for name in clips}
             for name, clip in clips.items():
-                notes += write_clip(files[name], clip)
+                notes += write_clip(files[name], clip, comment=(comments or {}).get(name, ""))
             for path in files.values():
                 os.replace(path, folder / path.name)
     except (InputError, OSError):

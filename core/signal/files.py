@@ -18,6 +18,7 @@ from core.signal.decoding import LONGEST_HEADER_CLAIM, SoundFile, check_file, op
 from core.signal.ffmpeg import FfmpegFile
 from core.signal.limits import LIMITS, Limits, check_clip, check_format, check_length, check_size
 from core.signal.output import replacing
+from core.signal.wav_comment import with_comment
 
 BLOCK_FRAMES = 2**18
 COUNTING_SECONDS = 60.0
@@ -123,11 +124,14 @@ def read_clip(
     return Recording(clip, tuple(_notes(path.name, file, first, wanted, clip)))
 
 
-def write_clip(path: str | Path, clip: Clip, *, bits: Literal[16, 24] | None = None) -> tuple[str, ...]:
+def write_clip(
+    path: str | Path, clip: Clip, *, bits: Literal[16, 24] | None = None, comment: str = ""
+) -> tuple[str, ...]:
     """Writes a clip at its own level: `.wav` float32 (bit for bit), `.flac` 24 bit, `.ogg` Vorbis, by the name.
 
     Args:
         bits: of whole numbers, for `.wav` and `.flac`.
+        comment: what the file says of itself, in its metadata.
 
     Returns:
         Sentences for the user on what the format could not keep.
@@ -142,7 +146,7 @@ def write_clip(path: str | Path, clip: Clip, *, bits: Literal[16, 24] | None = N
         raise InputError(f"{path.name} cannot be written. Choose a name that ends in .wav, .flac or .ogg.")
     with replacing(path) as file:
         try:
-            return encode(file, clip, bits)
+            return encode(file, clip, bits, comment)
         except (soundfile.LibsndfileError, ValueError) as error:
             raise InputError(
                 f"{path.suffix.lower()} does not take {clip.channels} channels of {clip.frames} samples at "
@@ -182,22 +186,26 @@ def _notes(name: str, file: SoundFile | FfmpegFile, first: int, wanted: float, c
     yield from file.notes
 
 
-def _write_wav(file, clip: Clip, bits: int | None) -> tuple[str, ...]:
+def _write_wav(file, clip: Clip, bits: int | None, comment: str) -> tuple[str, ...]:
     if bits is not None:
-        return _write_integers(file, clip, "WAV", bits)
-    wavfile.write(file, clip.sample_rate, np.ascontiguousarray(clip.samples.T))
+        return _write_integers(file, clip, "WAV", bits, comment)
+    encoded = io.BytesIO()
+    wavfile.write(encoded, clip.sample_rate, np.ascontiguousarray(clip.samples.T))
+    file.write(with_comment(encoded.getvalue(), comment) if comment else encoded.getbuffer())
     return ()
 
 
-def _write_flac(file, clip: Clip, bits: int | None) -> tuple[str, ...]:
-    return _write_integers(file, clip, "FLAC", bits or 24)
+def _write_flac(file, clip: Clip, bits: int | None, comment: str) -> tuple[str, ...]:
+    return _write_integers(file, clip, "FLAC", bits or 24, comment)
 
 
-def _write_integers(file, clip: Clip, container: str, bits: int) -> tuple[str, ...]:
+def _write_integers(file, clip: Clip, container: str, bits: int, comment: str) -> tuple[str, ...]:
     encoded = io.BytesIO()  # libsndfile does not report a disk that fills up at the end of a file
     form = {"format": container, "subtype": f"PCM_{bits}"}
     clipped, full_scale = 0, 2 ** (bits - 1)
     with soundfile.SoundFile(encoded, "w", clip.sample_rate, clip.channels, **form) as target:
+        if comment:
+            target.comment = comment
         for start in range(0, clip.frames, BLOCK_FRAMES):
             steps = np.rint(clip.samples[:, start : start + BLOCK_FRAMES].T.astype(np.float64) * full_scale)
             inside = np.clip(steps, -full_scale, full_scale - 1)
@@ -212,12 +220,14 @@ def _write_integers(file, clip: Clip, container: str, bits: int) -> tuple[str, .
     )
 
 
-def _write_ogg(file, clip: Clip, bits: int | None) -> tuple[str, ...]:
+def _write_ogg(file, clip: Clip, bits: int | None, comment: str) -> tuple[str, ...]:
     if bits is not None:
         raise ValueError("Vorbis has no bits of its own.")
     encoded = io.BytesIO()
     form = {"format": "OGG", "subtype": "VORBIS"}
     with soundfile.SoundFile(encoded, "w", clip.sample_rate, clip.channels, **form) as target:
+        if comment:
+            target.comment = comment
         for start in range(0, clip.frames, BLOCK_FRAMES):
             target.write(clip.samples[:, start : start + BLOCK_FRAMES].T)
     file.write(encoded.getbuffer())

@@ -38,6 +38,7 @@ class MelFrontEnd:
 FRONT_ENDS = {
     "tacotron": MelFrontEnd(22050, 1024, 256, 80, 0.0, 8000.0, "natural", 1e-5),  # Shen et al. 2018
     "pnf": MelFrontEnd(22050, 1024, 256, 80, 125.0, 7600.0, "log10", 1e-10),  # Jayaram & Thickstun 2021
+    "resound-16k": MelFrontEnd(16000, 1024, 128, 80, 0.0, 8000.0, "log10", 1e-5),  # of the fast vocoders
     "pnf-16k": MelFrontEnd(16000, 1024, 256, 80, 125.0, 7600.0, "log10", 1e-10),  # the same for priors of 16 kHz
 }
 LOGARITHMS = {"natural": 1.0, "log10": np.log(10), "db": np.log(10) / 20}  # unit of each, as a natural logarithm

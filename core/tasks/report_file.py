@@ -8,9 +8,17 @@ from pathlib import Path
 from core.signal.output import replacing
 
 
-def write_report(path: Path, source: Path | str, output: Path | str, report: Mapping, notes: Sequence[str]) -> None:
+def write_report(
+    path: Path, source: Path | str | None, output: Path | str, report: Mapping, notes: Sequence[str]
+) -> None:
     """Writes the report of a run with its file names; figures that are not finite become null."""
-    whole = {"task": report["task"], "input": str(source), "output": str(output), **report, "notes": list(notes)}
+    whole = {
+        "task": report["task"],
+        "input": None if source is None else str(source),
+        "output": str(output),
+        **report,
+        "notes": list(notes),
+    }
     with replacing(path) as file:
         file.write((json.dumps(_finite(whole), indent=2, ensure_ascii=False) + "\n").encode())
 

@@ -1,7 +1,7 @@
 """Training data: any folder of audio, packed into shards of 16-bit samples that a bare machine can read.
 
 A pack is a folder with `index.json` and `.npy` shards of at most 45 MiB. The index lists every recording's shard,
-place and split.
+place and split, and where they are known its label and speaker.
 """
 
 import csv
@@ -30,11 +30,23 @@ MOST_QUIET = 1000  # silent segments that are skipped for a batch before the dat
 
 @dataclass(frozen=True)
 class Recording:
-    """Where one recording lies in a pack: `length` samples from `start` of a shard."""
+    """Where one recording lies in a pack: `length` samples from `start` of a shard; empty texts are not known."""
 
     shard: str
     start: int
     length: int
+    label: str = ""
+    speaker: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording that is to be packed; its path is relative to the folder."""
+
+    path: Path
+    split: str
+    label: str = ""
+    speaker: str = ""
 
 
 class PackedData:
@@ -48,7 +60,9 @@ class PackedData:
         index = _read_index(folder)
         self.sample_rate = index["sample_rate"]
         self.recordings = [
-            Recording(r["shard"], r["start"], r["length"]) for r in index["recordings"] if r["split"] == split
+            Recording(**{name: value for name, value in recording.items() if name != "split"})
+            for recording in index["recordings"]
+            if recording["split"] == split
         ]
         if not self.recordings:
             raise InputError(
@@ -111,8 +125,9 @@ class PackedData:
 def pack_data(folder: Path, out: Path, sample_rate: int = 16000) -> dict[str, int]:
     """Packs every audio file under a folder, mixed to mono and resampled.
 
-    Splits come from a `metadata.csv` (columns path, split) or a MAESTRO csv (audio_filename, split) where there is
-    one; otherwise every twentieth file, chosen by a hash of its path, is held out for validation.
+    Splits, labels and speakers come from a `metadata.csv` (columns path, split, label, speaker) or a MAESTRO csv
+    (audio_filename, split) where there is one. Otherwise every twentieth file, chosen by a hash of its path, is held
+    out for validation; a recording's label is the folder that it lies in, as in SC09 (zero to nine).
 
     The pack appears whole or not at all and replaces an earlier one.
 
@@ -123,7 +138,7 @@ def pack_data(folder: Path, out: Path, sample_rate: int = 16000) -> dict[str, in
         InputError: no audio in the folder, a recording that cannot be read or holds no numbers, or out exists and is no
             pack.
     """
-    files = find_audio(folder)
+    sources = find_audio(folder)
     if out.exists() and any(out.iterdir()) and not (out / "index.json").exists():
         raise InputError(f"{out} is not empty and holds no packed data; choose a new folder.")
     made = not out.exists()
@@ -131,8 +146,8 @@ def pack_data(folder: Path, out: Path, sample_rate: int = 16000) -> dict[str, in
     try:
         with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as aside:
             writer = _ShardWriter(Path(aside))
-            for path, split in files:
-                writer.add(_read_mono(folder / path, sample_rate), split)
+            for source in sources:
+                writer.add(_read_mono(folder / source.path, sample_rate), source)
             writer.flush()
             index = {"sample_rate": sample_rate, "source": folder.name, "recordings": writer.recordings}
             _put_in_place(Path(aside), out, index)
@@ -143,14 +158,14 @@ def pack_data(folder: Path, out: Path, sample_rate: int = 16000) -> dict[str, in
     return {s: sum(r["length"] for r in writer.recordings if r["split"] == s) // sample_rate for s in SPLITS}
 
 
-def find_audio(folder: Path) -> list[tuple[Path, str]]:
-    """Audio files under a folder with their splits, relative paths in sorted order.
+def find_audio(folder: Path) -> list[Source]:
+    """Audio files under a folder with what is known of them, in sorted order.
 
     Raises:
         InputError: as `audio_under`.
     """
-    paths, listed = [path.relative_to(folder) for path in audio_under(folder)], _listed_splits(folder)
-    return [(path, listed.get(path.as_posix()) or _hashed_split(path)) for path in paths]
+    paths, listed = [path.relative_to(folder) for path in audio_under(folder)], _listed(folder)
+    return [_source(path, listed.get(path.as_posix(), {})) for path in paths]
 
 
 def is_pack(folder: Path) -> bool:
@@ -165,14 +180,15 @@ class _ShardWriter:
         self.out, self.recordings = out, []
         self._parts, self._length, self._count = [], 0, 0
 
-    def add(self, samples: np.ndarray, split: str) -> None:
+    def add(self, samples: np.ndarray, source: Source) -> None:
         """Appends 16-bit samples; one longer than a shard is cut into several recordings."""
+        known = {"split": source.split, "label": source.label, "speaker": source.speaker}
         for start in range(0, len(samples), SHARD_SAMPLES):
             part = samples[start : start + SHARD_SAMPLES]
             if self._length + len(part) > SHARD_SAMPLES:
                 self.flush()
-            place = {"shard": self._name(), "start": self._length, "length": len(part), "split": split}
-            self.recordings.append(place)
+            place = {"shard": self._name(), "start": self._length, "length": len(part)}
+            self.recordings.append(place | known)
             self._parts.append(part)
             self._length += len(part)
 
@@ -196,15 +212,20 @@ def _put_in_place(aside: Path, out: Path, index: dict) -> None:
     _write_json(out / "index.json", index)
 
 
-def _listed_splits(folder: Path) -> dict[str, str]:
-    splits = {}
+def _listed(folder: Path) -> dict[str, dict[str, str]]:
+    """Path -> row of the folder's tables."""
+    rows = {}
     for table in [*folder.glob("metadata.csv"), *folder.glob("maestro*.csv")]:
         with table.open(newline="", encoding="utf-8") as lines:
             for row in csv.DictReader(lines):
-                path, split = row.get("path") or row.get("audio_filename"), row.get("split")
-                if path and split:
-                    splits[path] = {"validation": "valid"}.get(split, split)
-    return splits
+                rows[row.get("path") or row.get("audio_filename")] = row
+    return rows
+
+
+def _source(path: Path, row: Mapping[str, str]) -> Source:
+    split = row.get("split") or _hashed_split(path)
+    label = row.get("label") or path.parent.name
+    return Source(path, {"validation": "valid"}.get(split, split), label, row.get("speaker") or "")
 
 
 def _hashed_split(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.arrays.cone import separator
 from core.models import aliasing
-from core.priors import denoiser, wavenet
+from core.priors import denoiser, mel, wavenet
 from core.zoo.importers.cone_of_silence import read_cone
 from core.zoo.importers.originals import State
 from core.zoo.importers.pnf_wavenet import read_pnf
@@ -58,6 +58,10 @@ def _wavenet_tasks(config: Mapping) -> tuple[str, ...]:
     return (*RESTORATION, "separate") if config.get("domain") == "linear" else RESTORATION
 
 
+def _generator_tasks(config: Mapping) -> tuple[str, ...]:
+    return ("generate",)
+
+
 def _separator_tasks(config: Mapping) -> tuple[str, ...]:
     return ("localize",)
 
@@ -71,6 +75,7 @@ FAMILIES: dict[str, Family] = {
     "spectral": Family(PRIOR, denoiser.from_checkpoint, _spectral_tasks),
     "wavenet": Family(PRIOR, wavenet.from_checkpoint, _wavenet_tasks, ("pnf_wavenet", read_pnf)),
     "wavenet-ladder": Family(PRIOR, wavenet.from_checkpoint, _wavenet_tasks),
+    "mel-denoiser": Family(PRIOR, mel.from_checkpoint, _generator_tasks),
     "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),
     "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),
     "aliasing": Family(DETECTOR, aliasing.from_checkpoint, _detector_tasks),

@@ -78,16 +78,29 @@ def test_layouts_without_a_table_are_split_by_a_hash_that_stays(tmp_path):
         path = tmp_path / "wav48" / f"p{n % 5}" / f"{n}.flac"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    splits = [split for _, split in find_audio(tmp_path)]
+    splits = [source.split for source in find_audio(tmp_path)]
     assert 0 < splits.count("valid") < 30 and set(splits) == {"train", "valid"}
-    assert splits == [split for _, split in find_audio(tmp_path)]
+    assert splits == [source.split for source in find_audio(tmp_path)]
 
 
 def test_maestro_splits_are_read(tmp_path):
     (tmp_path / "2018").mkdir()
     (tmp_path / "2018" / "a.wav").touch()
     (tmp_path / "maestro-v3.0.0.csv").write_text("split,audio_filename\nvalidation,2018/a.wav\n")
-    assert find_audio(tmp_path) == [(Path("2018/a.wav"), "valid")]
+    (source,) = find_audio(tmp_path)
+    assert (source.path, source.split) == (Path("2018/a.wav"), "valid")
+
+
+def test_labels_are_folders_and_tables_know_better(tmp_path):
+    """As in SC09, where folders are called zero to nine; speakers only a table knows."""
+    folder, samples = tmp_path / "recordings", np.full(800, 0.1, np.float32)
+    for name in ("seven", "nine"):
+        (folder / name).mkdir(parents=True)
+        soundfile.write(folder / name / "a.wav", samples, 16000)
+    (folder / "metadata.csv").write_text("path,split,label,speaker\nnine/a.wav,train,9,Ada\nseven/a.wav,train,,\n")
+    pack_data(folder, tmp_path / "pack", 16000)
+    recordings = PackedData(tmp_path / "pack", "train").recordings
+    assert [(r.label, r.speaker) for r in recordings] == [("9", "Ada"), ("seven", "")]
 
 
 @pytest.mark.parametrize("bad", ["missing", "empty"])

@@ -10,6 +10,7 @@ OBJECTIVES = {  # architecture -> module and class, imported when it is trained
     "band-extender": "extension.ExtensionObjective",
     "cone": "cone.ConeOfSilenceObjective",
     "cone-mask": "cone.ConeObjective",
+    "mel-denoiser": "mel.MelObjective",
     "spectral": "spectral.SpectralObjective",
     "wavenet": "wavenet.WaveNetObjective",
 }

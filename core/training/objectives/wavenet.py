@@ -5,7 +5,6 @@ one network is conditioned on sigma, and for vocoding on the clean mel spectrogr
 """
 
 import math
-from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +14,8 @@ from core.errors import InputError
 from core.models.wavenet import RMS, NoiseEmbedding, WaveNet, WaveNetConfig
 from core.models.wavenet_score import WaveNetScore
 from core.signal.companding import DOMAINS, Domain, MuLaw
-from core.signal.mel import FRONT_ENDS, LOGARITHMS, MelFrontEnd, MelScaler, mel_filters
+from core.signal.log_mel import log_mel
+from core.signal.mel import FRONT_ENDS, MelFrontEnd, MelScaler
 from core.training.data import PackedData
 from core.training.objective import Objective
 
@@ -71,7 +71,9 @@ class WaveNetObjective(Objective):
         if self.front_end is None:
             return
         segments = [data.sample(segment, generator)[None] for _ in range(SCALED_BY)]
-        mels = [self._mel(s * (RMS / root_mean_square(s)))[0].numpy() for s in segments if s.std() > QUIETEST]
+        mels = [
+            log_mel(s * (RMS / root_mean_square(s)), self.front_end)[0].numpy() for s in segments if s.std() > QUIETEST
+        ]
         if not mels:
             raise InputError(f"Hardly anything in the data is louder than {QUIETEST:g}; choose other recordings.")
         scaler = MelScaler.fit(mels)
@@ -127,21 +129,8 @@ class WaveNetObjective(Objective):
             return waveform, None
         hop, padding = model.config.hop_length, model.config.frame_padding
         frames = waveform.shape[1] // hop
-        condition = model.upsample(self._mel(waveform[:, : frames * hop])[..., :frames])
+        condition = model.upsample(log_mel(waveform[:, : frames * hop], self.front_end)[..., :frames])
         return waveform[:, padding * hop : (frames - padding) * hop], condition[:, :-1]
-
-    def _mel(self, waveform: Tensor) -> Tensor:
-        """Log mel spectrograms of waveforms `[batch, frames]`, as `core.signal.mel.mel_spectrogram`, in torch."""
-        size, hop = self.front_end.window_length, self.front_end.hop_length
-        window = torch.hann_window(size, device=waveform.device)
-        spectrum = torch.stft(waveform, size, hop, window=window, pad_mode="reflect", return_complex=True)
-        bands = self._filters.to(waveform.device) @ spectrum.abs()
-        logarithm = LOGARITHMS[self.front_end.log]
-        return bands.clamp_min(self.front_end.floor).log() / logarithm
-
-    @cached_property
-    def _filters(self) -> Tensor:
-        return torch.from_numpy(mel_filters(self.front_end))
 
     def _draw_sigma(self, waveform: Tensor, generator: Generator) -> Tensor:
         """A noise level for every item of a batch, `[batch]`."""

@@ -1,0 +1,29 @@
+"""Log mel spectrograms of batches of waveforms, as `core.signal.mel.mel_spectrogram` makes them, in torch."""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from core.signal.mel import LOGARITHMS, MelFrontEnd, mel_filters
+
+
+def log_mel(waveform: Tensor, front_end: MelFrontEnd) -> Tensor:
+    """Log mel magnitudes; gradients pass.
+
+    Args:
+        waveform: `[batch, frames]`, at the front-end's rate.
+
+    Returns:
+        `[batch, bands, 1 + frames // hop_length]`.
+    """
+    size, hop = front_end.window_length, front_end.hop_length
+    window = torch.hann_window(size, device=waveform.device)
+    spectrum = torch.stft(waveform, size, hop, window=window, pad_mode="reflect", return_complex=True)
+    bands = _filters(front_end).to(waveform.device) @ spectrum.abs()
+    return bands.clamp_min(front_end.floor).log() / LOGARITHMS[front_end.log]
+
+
+@cache
+def _filters(front_end: MelFrontEnd) -> Tensor:
+    return torch.from_numpy(mel_filters(front_end))

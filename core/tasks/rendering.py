@@ -1,0 +1,33 @@
+"""From what a prior draws to waveforms: its own decoding, or of spectrograms a vocoder's."""
+
+from collections.abc import Callable
+
+import numpy as np
+from torch import Tensor
+
+from core.signal.griffin_lim import griffin_lim
+from core.signal.spectrogram_files import MelSpectrogram
+from core.types import Prior
+
+GRIFFIN_LIM = "griffin-lim"
+
+Render = Callable[[Tensor], np.ndarray]  # x `[batch, *event]` -> waveforms, float32 `[batch, frames]`
+
+
+def renderer(prior: Prior, seconds: float) -> Render:
+    """What makes waveforms of a prior's x; the middle of each, `seconds` long."""
+    frames = round(seconds * prior.sample_rate)
+    return lambda x: _middle(_waveforms(prior, x), frames)
+
+
+def _waveforms(prior: Prior, x: Tensor) -> np.ndarray:
+    decoded = prior.decode(x).float().cpu().numpy()
+    if not prior.spectrograms:
+        return decoded
+    decoded = np.concatenate([decoded, decoded[..., -1:]], axis=-1)  # a waveform ends where its last frame stands
+    return np.stack([griffin_lim(MelSpectrogram(mel, prior.front_end)) for mel in decoded])
+
+
+def _middle(waveforms: np.ndarray, frames: int) -> np.ndarray:
+    first = (waveforms.shape[-1] - frames) // 2
+    return np.ascontiguousarray(waveforms[:, first : first + frames], dtype=np.float32)
