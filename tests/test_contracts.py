@@ -7,6 +7,7 @@ import importlib
 import inspect
 import itertools
 import json
+import math
 import pkgutil
 
 import numpy as np
@@ -19,6 +20,7 @@ from core.arrays.geometry import read_array
 from core.cli import batch
 from core.errors import InputError
 from core.jobs import JOBS
+from core.models import mel_denoiser
 from core.models.spectral import build
 from core.models.wavenet import WaveNet, WaveNetConfig
 from core.observations.clipping import Clipping
@@ -37,7 +39,15 @@ from core.signal.companding import Linear, MuLaw, Waveform
 from core.signal.mel import FRONT_ENDS, mel_filters
 from core.tasks.progress import Progress, Result
 from core.tasks.settings import Settings
-from core.types import AutoregressivePrior, Condition, MelCondition, MixtureCondition, Observation, Prior
+from core.types import (
+    AutoregressivePrior,
+    Condition,
+    LabelCondition,
+    MelCondition,
+    MixtureCondition,
+    Observation,
+    Prior,
+)
 from core.zoo.families import FAMILIES, PRIOR
 
 RATE, HOP, FRAMES = 16000, 64, 2048
@@ -48,6 +58,7 @@ BANDS = 5
 SMALL_WAVENET = {"layers": 2, "stacks": 1, "residual": 4, "gate": 8, "skip": 4, "kernel_size": 2}
 CONDITIONED = SMALL_WAVENET | {"bands": BANDS, "upsampling": [8, 8], "frame_padding": 1}
 SPECTRAL = {"channels": 4, "blocks": 1, "patch": 4}
+SPECTROGRAMS = {"frames": 8, "channels": 8, "blocks": 1, "heads": 2, "labels": ["no", "yes"], "speakers": ["Ada"]}
 LADDER = (20.0, 5.0, 0.5)
 
 
@@ -57,6 +68,13 @@ def spectral(**sizes) -> tuple[str, dict, dict]:
 
 def wavenet(sizes: dict, **config) -> tuple[str, dict, dict]:
     return "wavenet", sizes | config, WaveNet(WaveNetConfig(**sizes)).state_dict()
+
+
+def of_spectrograms() -> tuple[str, dict, dict]:
+    network = mel_denoiser.build(SPECTROGRAMS)
+    for layer in (network.modulate, network.head):  # which begin as zeros
+        torch.nn.init.normal_(layer.weight, std=0.1)
+    return "mel-denoiser", SPECTROGRAMS, network.state_dict()
 
 
 def ladder() -> tuple[str, dict, dict]:
@@ -71,6 +89,7 @@ CHECKPOINTS = {  # makers of (family, configuration, weights)
     "wavenet-linear": lambda: wavenet(SMALL_WAVENET, domain="linear"),
     "wavenet-conditioned": lambda: wavenet(CONDITIONED),
     "wavenet-ladder": ladder,
+    "mel-denoiser": of_spectrograms,
 }
 WRAPPED = {  # makers of priors around others
     "counted": lambda: Counted(prior_of("spectral")),
@@ -101,6 +120,7 @@ def shown(kind: type, rows: int):
         Condition: lambda: Condition(noise(rows), noise(rows, seed=1), torch.ones(rows, FRAMES)),
         MelCondition: lambda: MelCondition(noise(rows * BANDS, FRAMES // HOP + 2).view(rows, BANDS, -1), HOP, 1),
         MixtureCondition: lambda: MixtureCondition(noise(rows), (1.0, 1.0)),
+        LabelCondition: lambda: LabelCondition(torch.full((rows,), 2), torch.full((rows,), 1), 1.5),
     }[kind]()
 
 
@@ -114,10 +134,17 @@ def needed(prior: Prior, rows: int) -> MelCondition | None:
     return shown(MelCondition, rows) if MelCondition in prior.conditions else None
 
 
+def decoded(prior: Prior, rows: int) -> torch.Tensor:
+    """What an x of the prior stands for; conditioned priors have one sample before the frames."""
+    if prior.spectrograms:
+        return noise(rows, math.prod(prior.event(0.01))).unflatten(1, prior.event(0.01))
+    return noise(rows, FRAMES + (MelCondition in prior.conditions)).clamp(-1, 1)
+
+
 def state(prior: Prior, rows: int = 4) -> torch.Tensor:
-    """An x in the prior's domain; conditioned priors have one sample before the frames."""
-    waveform = noise(rows, FRAMES + (MelCondition in prior.conditions))
-    return prior.encode(waveform) + prior.levels[-1] * noise(rows, waveform.shape[1], seed=2)
+    """An x in the prior's domain, with a little noise."""
+    x = prior.encode(decoded(prior, rows))
+    return x + prior.levels[-1] * noise(1, x.numel(), seed=2).view(x.shape)
 
 
 def test_every_family_of_priors_and_every_wrapper_has_an_example():
@@ -132,7 +159,8 @@ def test_a_prior_says_what_it_can_do(prior):
         assert getattr(prior, name) is not None or name == "front_end"
     assert list(prior.levels) == sorted(prior.levels, reverse=True) and prior.levels[-1] > 0
     assert 0 < prior.start_level <= prior.levels[0] and prior.rms > 0
-    assert prior.conditions <= {Condition, MelCondition, MixtureCondition}
+    assert prior.conditions <= {Condition, LabelCondition, MelCondition, MixtureCondition}
+    assert prior.longest_seconds > 0 and bool(prior.labels or prior.speakers) == (LabelCondition in prior.conditions)
     assert prior.autoregressive == (prior.receptive_field > 0)
 
 
@@ -150,7 +178,7 @@ def test_wrappers_say_what_their_inner_prior_does(name):
 
 
 def test_decode_undoes_encode(prior):
-    waveform = noise(2).clamp(-1, 1)
+    waveform = decoded(prior, 2)
     classes = getattr(prior.domain, "unit", 1.0) != 1.0 or isinstance(prior.domain, MuLaw)
     torch.testing.assert_close(prior.decode(prior.encode(waveform)), waveform, atol=0.02 if classes else 1e-6, rtol=0)
 
@@ -170,7 +198,9 @@ def test_denoising_is_tweedies_formula(prior):
     torch.testing.assert_close(prior.denoise(x, level, condition), expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [Condition, MelCondition, MixtureCondition], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [Condition, LabelCondition, MelCondition, MixtureCondition], ids=lambda kind: kind.__name__
+)
 def test_conditions_are_taken_into_account_or_ignored(prior, kind):
     if needed(prior, 4) is not None and kind is not MelCondition:
         pytest.skip("a prior that is conditioned on spectrograms needs one")
@@ -308,6 +338,9 @@ EXAMPLES = {  # (function, settings) -> a run
     ),
     "vocode": lambda do, settings: do(glide(), settings=settings),
     "localize": lambda do, settings: do(around(), read_array("respeaker-4"), method="srp-phat", voices=1),
+    "generate": lambda do, settings: do(
+        Wish(2, 0.06), settings=replace(settings, prior="tiny-mel", sampler="heun", steps=2)
+    ),
 }
 FUNCTIONS = {
     "super-resolve": "super_resolve",
@@ -316,6 +349,7 @@ FUNCTIONS = {
     "separate": "separate",
     "vocode": "vocode",
     "localize": "localize",
+    "generate": "generate",
 }
 IN_EVERY_REPORT = {
     *("task", "prior", "seed", "device", "seconds", "duration_seconds", "sample_rate", "metrics", "baselines", "notes")

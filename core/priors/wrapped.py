@@ -19,6 +19,9 @@ class WrappedPrior(Prior):
     def decode(self, x: Tensor) -> Tensor:
         return self.prior.decode(x)
 
+    def event(self, seconds: float) -> tuple[int, ...]:
+        return self.prior.event(seconds)
+
     def score(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Score:
         return self.prior.score(x, level, condition)
 
