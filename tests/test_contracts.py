@@ -9,6 +9,7 @@ import itertools
 import json
 import math
 import pkgutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ from core.priors.wrapped import Counted, WrappedPrior
 from core.signal.clip import Clip
 from core.signal.companding import Linear, MuLaw, Waveform
 from core.signal.mel import FRONT_ENDS, mel_filters
+from core.tasks.generation import Wish
 from core.tasks.progress import Progress, Result
 from core.tasks.settings import Settings
 from core.types import (
@@ -338,9 +340,7 @@ EXAMPLES = {  # (function, settings) -> a run
     ),
     "vocode": lambda do, settings: do(glide(), settings=settings),
     "localize": lambda do, settings: do(around(), read_array("respeaker-4"), method="srp-phat", voices=1),
-    "generate": lambda do, settings: do(
-        Wish(2, 0.06), settings=replace(settings, prior="tiny-mel", sampler="heun", steps=2)
-    ),
+    "generate": lambda do, settings: do(Wish(2, 0.06), settings=replace(settings, prior="tiny-mel")),
 }
 FUNCTIONS = {
     "super-resolve": "super_resolve",
@@ -363,7 +363,7 @@ def job_function(name: str):
 
 
 @pytest.fixture
-def settings(tiny_prior) -> Settings:
+def settings(tiny_prior, tiny_mel_prior) -> Settings:
     return Settings(tiny_prior, "draft", steps=2, seed=3)
 
 
@@ -425,6 +425,7 @@ def test_an_unknown_prior_is_refused_in_a_sentence(name, settings, monkeypatch):
         "separate": lambda do: do(glide(), ["nobody", "tiny"], settings=settings),
         "super-resolve": lambda do: do(glide(), 4, **arguments),
         "inpaint": lambda do: do(glide(), [(0.2, 0.22)], **arguments),
+        "generate": lambda do: do(**arguments),
     }.get(name, lambda do: do(glide(), **arguments))
     with pytest.raises(InputError, match="no prior named 'nobody'"):
         next(run(job_function(name)))
