@@ -13,6 +13,7 @@ GENERATION_SAMPLERS = ("ddpm", "ddim", "heun", "sde", "fast")  # of sounds that 
 EXTENDER = "extender"  # what super-resolution takes beside them, for sounds whose band ends
 FORMS = ("shared", "exact", "soft")  # of a mixture
 EVIDENCE = ("plain", "lowpass")  # of super-resolution
+RESIDUALS = ("leaky", "clean")  # of DiffWave's WaveNet
 METHODS = ("cone", "srp-phat", "music")  # of localization
 MOST_VOICES = 8
 

@@ -22,6 +22,8 @@ from core.cli import batch
 from core.errors import InputError
 from core.jobs import JOBS
 from core.models import mel_denoiser
+from core.models.diffwave import DiffWave, DiffWaveConfig
+from core.models.sashimi import SaShiMi, SaShiMiConfig
 from core.models.spectral import build
 from core.models.wavenet import WaveNet, WaveNetConfig
 from core.observations.clipping import Clipping
@@ -62,6 +64,10 @@ CONDITIONED = SMALL_WAVENET | {"bands": BANDS, "upsampling": [8, 8], "frame_padd
 SPECTRAL = {"channels": 4, "blocks": 1, "patch": 4}
 SPECTROGRAMS = {"frames": 8, "channels": 8, "blocks": 1, "heads": 2, "labels": ["no", "yes"], "speakers": ["Ada"]}
 LADDER = (20.0, 5.0, 0.5)
+SMALL_DIFFWAVE = {"layers": 2, "cycle": 2, "residual": 4, "skip": 4, "embedding": [8, 8, 8]}
+SMALL_SASHIMI = {"channels": 4, "layers": 1, "pooling": [4], "embedding": [8, 8, 8], "length": 512, "state": 4}
+TOLD_MEL = {"bands": BANDS, "upsampling": [8, 8]}
+NOISE = {"steps": 20, "betas": [1e-4, 0.3]}
 
 
 def spectral(**sizes) -> tuple[str, dict, dict]:
@@ -84,6 +90,19 @@ def ladder() -> tuple[str, dict, dict]:
     return "wavenet-ladder", SMALL_WAVENET, {f"{at}/{k}": w for at, state in states.items() for k, w in state.items()}
 
 
+def diffwave(**sizes) -> tuple[str, dict, dict]:
+    return "diffwave", sizes | NOISE, trained(DiffWave(DiffWaveConfig(**sizes)))
+
+
+def sashimi(**sizes) -> tuple[str, dict, dict]:
+    return "sashimi", sizes | NOISE, trained(SaShiMi(SaShiMiConfig(**sizes)))
+
+
+def trained(network: torch.nn.Module) -> dict:
+    """Weights with those of the last layer, which starts at zero."""
+    return network.state_dict() | {"noise.weight": torch.randn(network.noise.weight.shape)}
+
+
 CHECKPOINTS = {  # makers of (family, configuration, weights)
     "spectral": spectral,
     "spectral-extractor": lambda: spectral(extractor_channels=4),
@@ -92,6 +111,11 @@ CHECKPOINTS = {  # makers of (family, configuration, weights)
     "wavenet-conditioned": lambda: wavenet(CONDITIONED),
     "wavenet-ladder": ladder,
     "mel-denoiser": of_spectrograms,
+    "diffwave": lambda: diffwave(**SMALL_DIFFWAVE),
+    "diffwave-conditioned": lambda: diffwave(**SMALL_DIFFWAVE, **TOLD_MEL),
+    "sashimi": lambda: sashimi(**SMALL_SASHIMI),
+    "sashimi-s4": lambda: sashimi(**SMALL_SASHIMI, kernel="s4"),
+    "sashimi-conditioned": lambda: sashimi(**SMALL_SASHIMI, **TOLD_MEL),
 }
 WRAPPED = {  # makers of priors around others
     "counted": lambda: Counted(prior_of("spectral")),
@@ -137,10 +161,11 @@ def needed(prior: Prior, rows: int) -> MelCondition | None:
 
 
 def decoded(prior: Prior, rows: int) -> torch.Tensor:
-    """What an x of the prior stands for; conditioned priors have one sample before the frames."""
+    """What an x of the prior stands for; autoregressive priors that are conditioned have one sample before the
+    frames."""
     if prior.spectrograms:
         return noise(rows, math.prod(prior.event(0.01))).unflatten(1, prior.event(0.01))
-    return noise(rows, FRAMES + (MelCondition in prior.conditions)).clamp(-1, 1)
+    return noise(rows, FRAMES + (MelCondition in prior.conditions and prior.autoregressive)).clamp(-1, 1)
 
 
 def state(prior: Prior, rows: int = 4) -> torch.Tensor:

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from core.choices import RESIDUALS
 from core.cli import options
 from core.cli.reporting import print_paragraph, print_table
+
+LAST = "max"
 
 
 def add_commands(commands) -> None:
@@ -14,8 +17,8 @@ def add_commands(commands) -> None:
     description = "Reads a checkpoint of an original system, safely, and writes it as one of ours."
     command = commands.add_parser("import-checkpoint", help=description, description=description)
     command.set_defaults(run=_import)
-    command.add_argument("source", type=Path, metavar="SRC", help="a file, or PnF's folder of noise levels")
-    command.add_argument("--system", required=True, metavar="S", help="such as pnf_wavenet or cone_of_silence")
+    command.add_argument("source", type=Path, metavar="SRC", help="a file, or a folder of noise levels or iterations")
+    command.add_argument("--system", required=True, metavar="S", help="such as pnf_wavenet or diffwave_sashimi")
     command.add_argument("--hparams", type=Path, metavar="FILE", help="else hparams.json or config.json beside SRC")
     command.add_argument(
         "--scaler",
@@ -23,9 +26,24 @@ def add_commands(commands) -> None:
         metavar="FILE",
         help="mean and scale of mel bands; else meanvar.joblib or .npz beside SRC",
     )
+    command.add_argument(
+        "--iteration", type=_iteration, default=LAST, metavar="N|max", help="of a folder of them (default: max)"
+    )
+    command.add_argument(
+        "--average", type=options.whole(1), metavar="N", help="take the mean of so many files, up to that iteration"
+    )
+    command.add_argument(
+        "--residual",
+        choices=RESIDUALS,
+        help="of DiffWave (default: leaky as its authors', clean in SaShiMi's master)",
+    )
     target = command.add_mutually_exclusive_group(required=True)
     target.add_argument("-o", "--out", type=Path, metavar="FILE", help="a .safetensors file")
     target.add_argument("--register", metavar="NAME", help="one of your own checkpoints, for --prior and the page")
+
+
+def _iteration(text: str) -> int | str:
+    return LAST if text == LAST else options.whole(0)(text)
 
 
 def _models(arguments) -> int:
@@ -49,21 +67,33 @@ def _models(arguments) -> int:
 def _import(arguments) -> int:
     import tempfile
 
+    from core.zoo.importers.originals import ImportOptions
     from core.zoo.importing import import_checkpoint
     from core.zoo.manifest import check_name, register
 
-    extras = {"hparams": arguments.hparams, "scaler": arguments.scaler}
+    said = ImportOptions(
+        hparams=arguments.hparams,
+        scaler=arguments.scaler,
+        iteration=None if arguments.iteration == LAST else arguments.iteration,
+        average=arguments.average,
+        residual=arguments.residual,
+    )
     if arguments.out is not None:
         options.check_output(arguments.out, [".safetensors"])
-        import_checkpoint(arguments.source, arguments.system, arguments.out, **extras)
+        note = import_checkpoint(arguments.source, arguments.system, arguments.out, said)
         print(f"Wrote {arguments.out}")
-        return 0
-    check_name(arguments.register)
-    with tempfile.TemporaryDirectory() as folder:
-        imported = Path(folder) / "imported.safetensors"
-        import_checkpoint(arguments.source, arguments.system, imported, **extras)
-        entry = register(arguments.register, imported, {"data": f"imported from {arguments.system}"})
-    print(f"Registered as {entry.name}")
-    if not entry.task:
-        print("No command can use it: a WaveNet that is told spectrograms needs --scaler, and one of PnF's front-ends.")
+    else:
+        check_name(arguments.register)
+        with tempfile.TemporaryDirectory() as folder:
+            imported = Path(folder) / "imported.safetensors"
+            note = import_checkpoint(arguments.source, arguments.system, imported, said)
+            entry = register(arguments.register, imported, {"data": f"imported from {arguments.system}"})
+        print(f"Registered as {entry.name}")
+        if not entry.task:
+            print(
+                "No command can use it: a network that is told spectrograms needs a front-end of ours, and PnF's its "
+                "--scaler."
+            )
+    if note:
+        print(note)
     return 0

@@ -58,15 +58,18 @@ class SaShiMiConfig:
 
 
 class ChannelNorm(nn.Module):
-    """Each time by itself to mean m and deviation s over the channels."""
+    """Each time by itself to mean m and deviation s over the channels; the original divides by zero where all of them
+    are alike."""
+
+    smallest = 1e-8  # variance
 
     def __init__(self):
         super().__init__()
         self.m, self.s = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.ones(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        std, mean = torch.std_mean(x, dim=-1, correction=0, keepdim=True)
-        return self.s / std * (x - mean + self.m)
+        variance, mean = torch.var_mean(x, dim=-1, correction=0, keepdim=True)
+        return self.s / variance.clamp_min(self.smallest).sqrt() * (x - mean + self.m)
 
 
 class Down(nn.Module):

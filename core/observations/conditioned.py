@@ -16,19 +16,21 @@ from core.types import MelCondition, Observation
 
 @dataclass(frozen=True, eq=False)
 class ConditioningSpectrogram(Observation):
-    """x has one sample, the past of the first, before the frames.
+    """A spectrogram of x, but for its past.
 
     Args:
         mel: the spectrogram, for as many frames as x has samples over the hop length.
-        start: waveforms that a chain may start from, `[batch, 1 + frames]`.
+        start: waveforms that a chain may start from, `[batch, past + frames]`.
         domain: of x.
         magnitudes: of the same frames, imposed on the prior's estimates; None leaves these as they are.
+        past: samples of x before the frames: 1 for a prior that predicts the first from it, else 0.
     """
 
     mel: MelCondition
     start: Tensor
     domain: Domain
     magnitudes: MelMagnitudes | None = None
+    past: int = 1
 
     @property
     def of_clean_alone(self) -> bool:
@@ -43,10 +45,10 @@ class ConditioningSpectrogram(Observation):
     def project(self, x: Tensor) -> Tensor:
         if self.magnitudes is None:
             return x
-        waveform = self.magnitudes.project(self.domain.decode(x[:, 1:]).float())
-        return torch.cat([x[:, :1], self.domain.encode(waveform.clamp(-1, 1)).to(x)], dim=1)
+        waveform = self.magnitudes.project(self.domain.decode(x[:, self.past :]).float())
+        return torch.cat([x[:, : self.past], self.domain.encode(waveform.clamp(-1, 1)).to(x)], dim=1)
 
     def residual(self, denoised: Tensor) -> float:
         if self.magnitudes is None:
             return 0.0
-        return self.magnitudes.residual(self.domain.decode(denoised[:, 1:]).float())
+        return self.magnitudes.residual(self.domain.decode(denoised[:, self.past :]).float())

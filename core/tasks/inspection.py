@@ -139,7 +139,8 @@ def _clip(waveform: Tensor, sample_rate: int) -> Clip:
 
 def _estimate(prior: Prior, waveform: Tensor, level: float, seed: int) -> Denoising:
     noisy = waveform + level * _noise(waveform, seed)
-    estimate = prior.denoise(noisy, level)
+    condition = _condition(prior, waveform) if MelCondition in prior.conditions else None
+    estimate = prior.denoise(noisy, level, condition)
     gain = 20 * (stft(estimate)[0].abs() / (stft(noisy)[0].abs() + 1e-9)).clamp_min(10 ** (LEAST_DB / 20)).log10()
     error = 10 * ((estimate - waveform).square().mean() / waveform.square().mean()).log10().item()
     noisy_clip, clean, denoised = (_clip(w, prior.sample_rate) for w in (noisy, waveform, estimate))
@@ -149,7 +150,7 @@ def _estimate(prior: Prior, waveform: Tensor, level: float, seed: int) -> Denois
 def _condition(prior: Prior, waveform: Tensor) -> MelCondition:
     """The clean spectrogram, for a prior that is conditioned on one."""
     spectrogram = spectrogram_of(_clip(waveform, prior.sample_rate), prior.front_end)
-    frames = -(-(waveform.shape[1] - 1) // prior.front_end.hop_length)
+    frames = -(-(waveform.shape[1] - prior.autoregressive) // prior.front_end.hop_length)
     return mel_condition(spectrogram, 1.0, 0, frames, prior.frame_context).to(prior.device)
 
 

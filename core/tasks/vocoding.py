@@ -140,20 +140,18 @@ def mel_error(truth: np.ndarray, estimate: np.ndarray) -> float:
 
 def _engine(prior: Prior, settings: Settings, temperature: float) -> Callable[..., Drawing]:
     """How this prior makes waveforms of spectrograms with that sampler."""
-    if MelCondition in prior.conditions:
-        run = partial(draw_by_samples, temperature=temperature) if settings.sampler == "ancestral" else condition_on
-    else:
-        if settings.sampler in ("original", "ancestral"):
-            raise InputError(
-                f"The prior {prior.name} is no WaveNet, so it cannot be sampled by {settings.sampler}; choose "
-                "diffusion, langevin, or a WaveNet that is told spectrograms."
-            )
-        run = impose
+    conditioned = MelCondition in prior.conditions
+    if settings.sampler in ("original", "ancestral") and not (conditioned and prior.autoregressive):
+        raise InputError(
+            f"The prior {prior.name} is no WaveNet that is told spectrograms, so it cannot be sampled by "
+            f"{settings.sampler}; choose diffusion, langevin, or such a WaveNet."
+        )
     if settings.sampler == "ancestral":
         _check_one_by_one(settings)
-    elif temperature != 1:
+        return partial(draw_by_samples, temperature=temperature)
+    if temperature != 1:
         raise InputError("A temperature is for the sampler ancestral alone; choose that, or leave it at 1.")
-    return run
+    return condition_on if conditioned else impose
 
 
 def _check_one_by_one(settings: Settings) -> None:

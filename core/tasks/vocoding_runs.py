@@ -2,7 +2,7 @@
 
 A denoiser knows nothing of spectrograms, so its estimates are given the one that is wanted at every step. A WaveNet
 that was trained with spectrograms is conditioned on it, and is sampled by a chain or sample by sample; the reverse
-diffusion, whose estimates are clean, imposes it as well.
+diffusion, whose estimates are clean, imposes it as well. A waveform diffusion that was is conditioned on it alone.
 """
 
 import time
@@ -43,16 +43,17 @@ def impose(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Set
 
 
 def condition_on(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings) -> Drawing:
-    """Samples of a prior that is conditioned on the spectrogram, by any chain; those of Langevin dynamics are its own
-    alone."""
-    # a chain moves whole frames and one sample before them, which is the past of the first
-    waveform = np.pad(start.samples, ((0, 0), (1, 0)))
-    also_imposed = settings.sampler in (None, "diffusion")
-    observe = partial(_conditioned, spectrogram, waveform, prior.frame_context, also_imposed)
+    """Samples of a prior that is conditioned on the spectrogram, by any chain; those of Langevin dynamics, and of a
+    prior that sees both ways, are its own alone."""
+    # a chain moves whole frames and, where it goes one way, a sample before them: the past of the first
+    past = int(prior.autoregressive)
+    waveform = np.pad(start.samples, ((0, 0), (past, 0)))
+    also_imposed = prior.autoregressive and settings.sampler in (None, "diffusion")
+    observe = partial(_conditioned, spectrogram, waveform, prior.frame_context, also_imposed, past)
     grid = spectrogram.front_end.hop_length
     problem = Problem(waveform, [(0, waveform.shape[1])], observe, grid=grid, openness=OPENNESS, averaged=False)
-    drawn = yield from restore(problem, prior, settings, partial(_without_past, prior.sample_rate))
-    return replace(drawn, waveform=drawn.waveform[:, 1:])
+    drawn = yield from restore(problem, prior, settings, partial(_without_past, prior.sample_rate, past))
+    return replace(drawn, waveform=drawn.waveform[:, past:])
 
 
 def draw_by_samples(
@@ -100,17 +101,18 @@ def _conditioned(
     waveform: np.ndarray,
     frame_context: int,
     also_imposed: bool,
+    past: int,
     first: int,
     last: int,
     gain: Tensor,
     domain: Domain,
 ) -> ConditioningSpectrogram:
     hop = spectrogram.front_end.hop_length
-    frames = -(-(last - first - 1) // hop)
+    frames = -(-(last - first - past) // hop)
     condition = mel_condition(spectrogram, gain.item(), first // hop, first // hop + frames, frame_context)
     own = torch.from_numpy(waveform[:, first:last].copy()).to(gain.device) * gain.float()
-    magnitudes = _imposed(spectrogram, waveform[:, 1:], first, last - 1, gain, domain) if also_imposed else None
-    return ConditioningSpectrogram(condition.to(gain.device), own.clamp(-1, 1), domain, magnitudes)
+    magnitudes = _imposed(spectrogram, waveform[:, past:], first, last - past, gain, domain) if also_imposed else None
+    return ConditioningSpectrogram(condition.to(gain.device), own.clamp(-1, 1), domain, magnitudes, past)
 
 
 def mel_condition(spectrogram: MelSpectrogram, gain: float, first: int, last: int, frame_context: int) -> MelCondition:
@@ -126,5 +128,5 @@ def _floor(front_end: MelFrontEnd) -> float:
     return np.log(front_end.floor) / LOGARITHMS[front_end.log]
 
 
-def _without_past(sample_rate: int, waveform: np.ndarray) -> Sounds:
-    return sound_of(sample_rate, waveform[:, 1:])
+def _without_past(sample_rate: int, past: int, waveform: np.ndarray) -> Sounds:
+    return sound_of(sample_rate, waveform[:, past:])

@@ -7,15 +7,16 @@ family and its configuration alone; no weights are loaded for that.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from core.arrays.cone import separator
 from core.models import aliasing
-from core.priors import denoiser, mel, wavenet
+from core.priors import denoiser, mel, waveform_diffusion, wavenet
 from core.zoo.importers.cone_of_silence import read_cone
-from core.zoo.importers.originals import State
+from core.zoo.importers.diffwave import read_diffwave
+from core.zoo.importers.originals import Reader
 from core.zoo.importers.pnf_wavenet import read_pnf
+from core.zoo.importers.sashimi import read_sashimi
 
 RESTORATION = ("super-resolve", "inpaint", "declip")
 PRIOR, SEPARATOR, DETECTOR = "prior", "separator", "detector"
@@ -24,8 +25,6 @@ OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     SEPARATOR: "tells directions apart and is no prior; choose another one, or use it to localize",
     DETECTOR: "tells aliases from filtered sound and is no prior; choose another one",
 }
-
-Reader = Callable[[Path, Path | None, Path | None], tuple[str, dict, State]]
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,13 @@ def _generator_tasks(config: Mapping) -> tuple[str, ...]:
     return ("generate",)
 
 
+def _diffusion_tasks(config: Mapping) -> tuple[str, ...]:
+    """One that is told spectrograms is of use only with them, where it is known how to make them."""
+    if config.get("bands"):
+        return ("vocode",) if config.get("front_end") else ()
+    return (*RESTORATION, "separate", "generate")
+
+
 def _separator_tasks(config: Mapping) -> tuple[str, ...]:
     return ("localize",)
 
@@ -76,6 +82,18 @@ FAMILIES: dict[str, Family] = {
     "wavenet": Family(PRIOR, wavenet.from_checkpoint, _wavenet_tasks, ("pnf_wavenet", read_pnf)),
     "wavenet-ladder": Family(PRIOR, wavenet.from_checkpoint, _wavenet_tasks),
     "mel-denoiser": Family(PRIOR, mel.from_checkpoint, _generator_tasks),
+    "diffwave": Family(
+        PRIOR,
+        partial(waveform_diffusion.from_checkpoint, architecture="diffwave"),
+        _diffusion_tasks,
+        ("diffwave_wavenet", read_diffwave),
+    ),
+    "sashimi": Family(
+        PRIOR,
+        partial(waveform_diffusion.from_checkpoint, architecture="sashimi"),
+        _diffusion_tasks,
+        ("diffwave_sashimi", read_sashimi),
+    ),
     "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),
     "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),
     "aliasing": Family(DETECTOR, aliasing.from_checkpoint, _detector_tasks),

@@ -16,7 +16,16 @@ from core.arrays.geometry import MOST_MICROPHONES
 from core.errors import InputError
 from core.models.cone import ConeConfig, ConeNetwork
 from core.signal.limits import LIMITS
-from core.zoo.importers.originals import HPARAMS, State, beside, check_shapes, load_original, read_hparams, whole_number
+from core.zoo.importers.originals import (
+    HPARAMS,
+    ImportOptions,
+    State,
+    beside,
+    check_shapes,
+    load_original,
+    read_hparams,
+    whole_number,
+)
 
 SAMPLE_RATE = 44100  # of the published networks
 PUBLISHED_ARRAYS = {4: "respeaker-4", 6: "circle-6"}
@@ -40,8 +49,9 @@ LAYERS = {
 LAYER = re.compile(r"(encoder|decoder)\.(\d+)\.(conv1|conv2|gc_embed1|gc_embed2)\.(weight|bias)")
 
 
-def read_cone(source: Path, hparams_file: Path | None, _scaler: Path | None) -> tuple[str, dict, State]:
+def read_cone(source: Path, options: ImportOptions) -> tuple[str, dict, State]:
     """Architecture, configuration and weights of an original network; arguments as in `read_original`."""
+    options.check_taken("hparams")
     state = load_original(source)
     if not all(isinstance(key, str) and isinstance(weight, Tensor) for key, weight in state.items()):
         raise InputError(
@@ -49,9 +59,9 @@ def read_cone(source: Path, hparams_file: Path | None, _scaler: Path | None) -> 
         )
     if FIRST_WEIGHT not in state or state[FIRST_WEIGHT].dim() != 3:
         raise InputError(f"{source.name} lacks the weight {FIRST_WEIGHT!r}, so it is no network of Cone of Silence.")
-    described = hparams_file or beside(source, HPARAMS)
+    described = options.hparams or beside(source, HPARAMS)
     hparams = {"n_audio_channels": state[FIRST_WEIGHT].shape[1]}
-    hparams |= read_hparams(source, hparams_file) if described else {}
+    hparams |= read_hparams(source, options.hparams) if described else {}
     sizes = _sizes(hparams)
     state = translate(state)
     with torch.device("meta"):

@@ -5,6 +5,8 @@ Tensors and numbers only, never code.
 
 import math
 import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from torch import Tensor
@@ -15,6 +17,35 @@ from core.signal.tensor_files import load_tensors
 
 HPARAMS = ("hparams.json", "config.json")
 State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What may be said of an original checkpoint beside where it is; None is not said.
+
+    Args:
+        hparams: file of the hyper-parameters; else hparams.json or config.json beside (or in) the source.
+        scaler: file of the mean and scale of the mel bands (see `read_scaler`), for a WaveNet that is told a
+            spectrogram; else meanvar.joblib or meanvar.npz beside (or in) the source.
+        iteration: of a folder that holds several; else the last.
+        average: how many files up to that iteration are averaged.
+        residual: "leaky" or "clean", of DiffWave's WaveNet; see `DiffWaveConfig`.
+    """
+
+    hparams: Path | None = None
+    scaler: Path | None = None
+    iteration: int | None = None
+    average: int | None = None
+    residual: str | None = None
+
+    def check_taken(self, *names: str) -> None:
+        """Refuses what a reader that takes only these cannot use."""
+        for field in fields(self):
+            if field.name not in names and getattr(self, field.name) is not None:
+                raise InputError(f"Checkpoints of this system have no --{field.name}; leave it out.")
+
+
+Reader = Callable[[Path, ImportOptions], tuple[str, dict, State]]
 
 
 def load_original(path: Path) -> dict:
@@ -76,3 +107,15 @@ def check_shapes(path: Path, state: State, expected: State) -> None:
                 f"{path.name} does not fit its hyper-parameters ({key} is {found}, not {wanted}); "
                 "choose those it was trained with."
             )
+
+
+def unnormalised(state: State, name: str) -> Tensor:
+    """The weight g * v / ||v|| of a weight-normalised layer, the norm over every axis but the first; differentiable."""
+    v, g = state[f"{name}.weight_v"], state[f"{name}.weight_g"]
+    return v * (g / v.flatten(1).norm(dim=1).view(-1, *(1,) * (v.dim() - 1)))
+
+
+def as_linear(state: State, name: str) -> tuple[Tensor, Tensor]:
+    """A weight-normalised convolution `[out, in, taps]` as a linear layer `[out, taps * in]` over taps side by side,
+    and its bias; differentiable."""
+    return unnormalised(state, name).permute(0, 2, 1).flatten(1), state[f"{name}.bias"]

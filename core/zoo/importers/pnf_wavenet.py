@@ -5,6 +5,7 @@ Weight norm as g * v / ||v||, convolutions `[out, in, taps]`; a folder has one s
 """
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,7 +15,17 @@ from core.errors import InputError
 from core.models.wavenet import WaveNet, WaveNetConfig
 from core.priors.wavenet import LEVELS
 from core.signal.mel import FRONT_ENDS
-from core.zoo.importers.originals import State, beside, check_shapes, load_original, read_hparams, whole_number
+from core.zoo.importers.originals import (
+    ImportOptions,
+    State,
+    as_linear,
+    beside,
+    check_shapes,
+    load_original,
+    read_hparams,
+    unnormalised,
+    whole_number,
+)
 from core.zoo.importers.scalers import read_scaler
 
 LEVEL_FILE = "checkpoint_latest_ema.pth"
@@ -29,11 +40,7 @@ def fold_pnf(state: State) -> State:
         KeyError: a weight is missing.
     """
 
-    def linear(name: str) -> tuple[Tensor, Tensor]:
-        weight = _unnormalised(state, name)
-        return weight.permute(0, 2, 1).flatten(1), state[f"{name}.bias"]  # [out, taps * in]
-
-    folded = {}
+    linear, folded = partial(as_linear, state), {}
     names = {"first": "first_conv", "head": "last_conv_layers.1", "logits": "last_conv_layers.3"}
     layers = {int(key.split(".")[1]) for key in state if key.startswith("conv_layers.")}
     for n in range(max(layers, default=-1) + 1):
@@ -42,7 +49,7 @@ def fold_pnf(state: State) -> State:
         folded[f"layers.{n}.outputs.weight"] = torch.cat([residual[0], skip[0]])
         folded[f"layers.{n}.outputs.bias"] = torch.cat([residual[1], skip[1]])
         if f"conv_layers.{n}.conv1x1c.weight_v" in state:
-            folded[f"layers.{n}.local.weight"] = _unnormalised(state, f"conv_layers.{n}.conv1x1c").flatten(1)
+            folded[f"layers.{n}.local.weight"] = unnormalised(state, f"conv_layers.{n}.conv1x1c").flatten(1)
     for ours, theirs in names.items():
         folded[f"{ours}.weight"], folded[f"{ours}.bias"] = linear(theirs)
     if "upsample_net.conv_in.weight" in state:
@@ -51,21 +58,16 @@ def fold_pnf(state: State) -> State:
         folded["upsample.mean"], folded["upsample.scale"] = torch.zeros(bands), torch.ones(bands)
         smooth = [key.removesuffix(".weight_v") for key in state if key.startswith(UPSAMPLING) and key.endswith("_v")]
         for n, name in enumerate(sorted(smooth, key=lambda name: int(name.rpartition(".")[2]))):
-            folded[f"upsample.smooth.{n}.weight"] = _unnormalised(state, name)
+            folded[f"upsample.smooth.{n}.weight"] = unnormalised(state, name)
     return folded
 
 
-def _unnormalised(state: State, name: str) -> Tensor:
-    """g * v / ||v||, the norm over every axis but the first."""
-    v, g = state[f"{name}.weight_v"], state[f"{name}.weight_g"]
-    return v * (g / v.flatten(1).norm(dim=1).view(-1, *(1,) * (v.dim() - 1)))
-
-
-def read_pnf(source: Path, hparams_file: Path | None, scaler: Path | None) -> tuple[str, dict, State]:
+def read_pnf(source: Path, options: ImportOptions) -> tuple[str, dict, State]:
     """Architecture, configuration and weights of one original network or of PnF's ladder; see `read_original`."""
-    hparams = read_hparams(source, hparams_file)
+    options.check_taken("hparams", "scaler")
+    hparams = read_hparams(source, options.hparams)
     sizes, config = _pnf_config(hparams)
-    scaler, scales = scaler or beside(source, ("meanvar.joblib", "meanvar.npz")), {}
+    scaler, scales = options.scaler or beside(source, ("meanvar.joblib", "meanvar.npz")), {}
     if sizes.bands and scaler is not None:
         read = read_scaler(scaler, sizes.bands)
         scales = {"upsample.mean": torch.from_numpy(read.mean), "upsample.scale": torch.from_numpy(read.scale)}

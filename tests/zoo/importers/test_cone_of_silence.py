@@ -11,6 +11,7 @@ from core.arrays.geometry import circular
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.models.cone import ConeConfig, ConeNetwork
+from core.zoo.importers.originals import ImportOptions
 from core.zoo.importing import import_checkpoint, read_original
 from tests.originals import cone_state
 
@@ -50,7 +51,7 @@ def configure(source, **changes) -> None:
 
 def refusal(source, hparams=None) -> str:
     with pytest.raises(InputError) as refused:
-        read_original(source, "cone_of_silence", hparams)
+        read_original(source, "cone_of_silence", ImportOptions(hparams=hparams))
     return str(refused.value)
 
 

@@ -10,6 +10,7 @@ from core.errors import InputError
 from core.models.wavenet import WaveNet, WaveNetConfig
 from core.priors.wavenet import LEVELS, from_checkpoint
 from core.zoo.checkpoint import load_checkpoint
+from core.zoo.importers.originals import ImportOptions
 from core.zoo.importing import import_checkpoint, read_original
 from tests.originals import wavenet_state
 
@@ -50,7 +51,7 @@ def source(tmp_path):
 
 def refusal(source, hparams=None, system="pnf_wavenet") -> str:
     with pytest.raises(InputError) as refused:
-        read_original(source, system, hparams)
+        read_original(source, system, ImportOptions(hparams=hparams))
     return str(refused.value)
 
 
@@ -150,7 +151,7 @@ def test_hyper_parameters(source, tmp_path):
     assert "--hparams" in refusal(source)
     other = tmp_path / "preset.json"
     other.write_text(json.dumps(HPARAMS))
-    assert read_original(source, "pnf_wavenet", other)[0] == "wavenet"
+    assert read_original(source, "pnf_wavenet", ImportOptions(hparams=other))[0] == "wavenet"
 
 
 def test_unknown_system_and_source(source):
