@@ -10,7 +10,9 @@ OBJECTIVES = {  # architecture -> module and class, imported when it is trained
     "band-extender": "extension.ExtensionObjective",
     "cone": "cone.ConeOfSilenceObjective",
     "cone-mask": "cone.ConeObjective",
+    "diffwave": "waveform_diffusion.DiffWaveObjective",
     "mel-denoiser": "mel.MelObjective",
+    "sashimi": "waveform_diffusion.SaShiMiObjective",
     "spectral": "spectral.SpectralObjective",
     "wavenet": "wavenet.WaveNetObjective",
 }
