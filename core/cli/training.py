@@ -20,6 +20,9 @@ def add_commands(commands) -> None:
     target.add_argument("--register", metavar="NAME", help="one of your own checkpoints, for --prior and the page")
     begin = command.add_mutually_exclusive_group()
     begin.add_argument("--resume", action="store_true", help="go on where the training stopped")
+    begin.add_argument(
+        "--iteration", type=options.whole(1), metavar="N", help="go on where it was after N updates (keep_every)"
+    )
     begin.add_argument("--init", type=Path, metavar="FILE", help="start from this checkpoint's weights")
     command.add_argument(
         "--others", type=Path, nargs="+", default=[], metavar="PACK", help="packs of other sounds to mix with"
@@ -54,14 +57,16 @@ def _train(arguments) -> int:
     for folder in arguments.others:
         PackedData(folder, "train")  # before an hour of packing, not after it
     processes = Accelerator()
+    resumed = arguments.resume or arguments.iteration is not None
     with processes.main_process_first():
-        pack = _packed(arguments, out, again=processes.is_main_process and not arguments.resume)
+        pack = _packed(arguments, out, again=processes.is_main_process and not resumed)
     written = train(
         arguments.recipe,
         pack,
         arguments.minutes,
         out,
         resume=arguments.resume,
+        iteration=arguments.iteration,
         init=arguments.init,
         overrides=dict(arguments.set),
         others=arguments.others,

@@ -1,7 +1,8 @@
 """Recipes: what to train and how, as small TOML files that `--set section.key=value` overrides.
 
 `architecture` names the objective and `sample_rate` is in Hz; `[model]` and `[objective]` are the objective's own
-settings, `[training]` overrides DEFAULTS.
+settings, `[training]` overrides DEFAULTS. There `keep_every` is of updates whose states are all kept (0: the last one
+alone), and `wandb` a project of Weights & Biases to log to as well (none by default; needs its package).
 """
 
 import tomllib
@@ -25,6 +26,8 @@ DEFAULTS = {
     "validation_segments": 16,
     "validate_every_seconds": 300.0,
     "save_every_seconds": 40.0,
+    "keep_every": 0,
+    "wandb": "",
 }
 
 

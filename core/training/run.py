@@ -35,6 +35,7 @@ def train(
     out: Path,
     *,
     resume: bool = False,
+    iteration: int | None = None,
     init: Path | None = None,
     overrides: dict[str, str] | None = None,
     others: Sequence[Path] = (),
@@ -45,6 +46,7 @@ def train(
         data: a folder made by `pack_data`, or of what else the objective can open.
         minutes: of training in all, over every resumption.
         resume: go on from the state beside `out`.
+        iteration: go on from the state that was kept after so many updates instead of the last one.
         init: a checkpoint of the same architecture whose weights training starts from.
         others: packs of other sounds, for objectives that mix.
 
@@ -56,7 +58,7 @@ def train(
     """
     settings = load_recipe(recipe, overrides)
     torch.set_flush_denormal(True)
-    run = _Run(settings, data, out, resume=resume, init=init, others=others)
+    run = _Run(settings, data, out, resume=resume or iteration is not None, init=init, others=others, kept=iteration)
     run.train(minutes * 60)
     return out
 
@@ -89,7 +91,15 @@ class _LossModule(nn.Module):
 
 class _Run:
     def __init__(
-        self, settings: dict, data: Path, out: Path, *, resume: bool, init: Path | None, others: Sequence[Path]
+        self,
+        settings: dict,
+        data: Path,
+        out: Path,
+        *,
+        resume: bool,
+        init: Path | None,
+        others: Sequence[Path],
+        kept: int | None,
     ):
         self.settings, self.training, self.out = settings, settings["training"], out
         self.objective = find_objective(settings["architecture"])(**settings["objective"])
@@ -111,7 +121,7 @@ class _Run:
         self.average = {name: p.detach().clone() for name, p in self.model.state_dict().items()}
         self.step, self.clock, self.history = 0, TrainingClock(), []
         if resume:
-            self._restore()
+            self._restore(_state_path(out, kept))
         self.wrapped, self.optimizer = self.accelerator.prepare(_LossModule(self.model, self.objective), self.optimizer)
         device = self.accelerator.device
         self.average = {name: p.to(device) for name, p in self.average.items()}
@@ -119,7 +129,7 @@ class _Run:
     def train(self, seconds: float) -> None:
         """Steps until the time is spent, saving and validating on the way."""
         self.clock.start()
-        log, recent = _tensorboard(self.out, self.accelerator), defaultdict(list)
+        log, recent = _tensorboard(self.out, self.settings, self.accelerator), defaultdict(list)
         next_save = self.clock.seconds + self.training["save_every_seconds"]
         next_validation = self.clock.seconds + self.training["validate_every_seconds"]
         bar = tqdm(
@@ -132,6 +142,8 @@ class _Run:
         while (progress := self._progress(seconds)) < 1:
             for name, value in self._update(progress).items():
                 recent[name].append(value)
+            if self.training["keep_every"] and self.step % self.training["keep_every"] == 0:
+                self._save(self.step)
             bar.update(min(round(self.clock.seconds), bar.total) - bar.n)
             if self.clock.seconds > next_save:
                 figures = {name: sum(values) / len(values) for name, values in recent.items()}
@@ -194,7 +206,8 @@ class _Run:
             + ", ".join(f"{k} {v:.2f}" for k, v in figures.items())
         )
 
-    def _save(self) -> None:
+    def _save(self, kept: int | None = None) -> None:
+        """Writes state and weights; as those that are kept of one update where one is named."""
         if not self.accelerator.is_main_process:
             return
         state = {
@@ -208,12 +221,12 @@ class _Run:
         }
         temporary = self.out.with_suffix(".state.tmp")
         torch.save(state, temporary)
-        os.replace(temporary, self.out.with_suffix(".state"))
+        os.replace(temporary, _state_path(self.out, kept))
         weights = _halved(self.average, self.objective.float32)
-        save_checkpoint(self.out, self.objective.architecture, self.settings["model"], weights)
+        out = _state_path(self.out, kept).with_suffix(".safetensors")
+        save_checkpoint(out, self.objective.architecture, self.settings["model"], weights)
 
-    def _restore(self) -> None:
-        path = self.out.with_suffix(".state")
+    def _restore(self, path: Path) -> None:
         if not path.exists():
             raise InputError(
                 f"There is no {path.name} beside {self.out.name} to resume from; train without --resume first."
@@ -280,12 +293,32 @@ def _optimizer(model: nn.Module, training: dict) -> torch.optim.Optimizer:
     raise InputError(f"training.optimizer must be adamw or muon, not {kind}.")
 
 
-def _tensorboard(out: Path, accelerator: Accelerator):
+def _state_path(out: Path, kept: int | None) -> Path:
+    """The last state beside a checkpoint, or the one that was kept after so many updates."""
+    return out.with_suffix(".state" if kept is None else f".{kept}.state")
+
+
+def _tensorboard(out: Path, settings: dict, accelerator: Accelerator):
     if not accelerator.is_main_process:
         return None
+    if settings["training"]["wandb"]:
+        _log_to_wandb(settings)
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(out.with_suffix(".log"))
+
+
+def _log_to_wandb(settings: dict) -> None:
+    """Sends what TensorBoard gets to Weights & Biases as well.
+
+    Raises:
+        InputError: its package is not installed.
+    """
+    try:
+        import wandb
+    except ImportError:
+        raise InputError("training.wandb needs the package wandb; install it, or leave that setting out.") from None
+    wandb.init(project=settings["training"]["wandb"], config=settings, sync_tensorboard=True)
 
 
 def _log_scalars(log, group: str, figures: dict[str, float], step: int) -> None:

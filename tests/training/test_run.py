@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -322,3 +323,24 @@ def test_every_recipe_has_an_objective_and_every_objective_a_recipe():
         assert issubclass(objective, Objective) and objective.architecture == architecture
     with pytest.raises(InputError, match="no objective for 'flow'; known are .*cone"):
         find_objective("flow")
+
+
+def test_a_named_update_is_kept_and_gone_on_from(pack, tmp_path, monkeypatch):
+    """Also with another rate of learning; what came after it is forgotten."""
+    monkeypatch.setattr("core.training.run.find_objective", lambda _: Toy)
+    out, keeping = tmp_path / "toy.safetensors", SMALL | {"training.keep_every": "2"}
+    train("spectral", pack, 0.02, out, overrides=keeping)
+    kept, last = (torch.load(out.with_suffix(s), weights_only=True) for s in (".2.state", ".state"))
+    assert kept["step"] == 2 < last["step"] and load_checkpoint(tmp_path / "toy.2.safetensors").architecture == "toy"
+    still = {"training.learning_rate": "0.0"}
+    train("spectral", pack, kept["seconds"] / 60 + 1e-4, out, iteration=2, overrides=SMALL | still)
+    again = torch.load(out.with_suffix(".state"), weights_only=True)
+    assert 2 <= again["step"] < last["step"] and again["model"]["gain"] == kept["model"]["gain"]
+    with pytest.raises(InputError, match="no toy.7.state beside"):
+        train("spectral", pack, 1, out, iteration=7, overrides=SMALL)
+
+
+def test_weights_and_biases_without_its_package_is_refused(pack, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(InputError, match="needs the package wandb"):
+        train("spectral", pack, 0.01, tmp_path / "out.safetensors", overrides=SMALL | {"training.wandb": "lab"})
