@@ -5,6 +5,7 @@ In the house's terms x = x_t / sqrt(abar_t) is clean sound with noise of level s
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +23,8 @@ class NoiseSchedule:
 
     def __init__(self, betas: Sequence[float] | Tensor):
         self.betas = torch.as_tensor(betas, dtype=torch.float32)
-        self.alpha_bars = torch.cumprod(1 - self.betas, dim=0)
+        alphas = (1 - self.betas).numpy()
+        self.alpha_bars = torch.from_numpy(np.multiply.accumulate(alphas))  # step by step in float32, as the originals
         self.levels = ((1 - self.alpha_bars.double()) / self.alpha_bars.double()).sqrt()
 
     @classmethod

@@ -169,32 +169,38 @@ def _response(numerators: Tensor, poles: Tensor, step: Tensor, nodes: Tensor, z:
     Returns:
         `[ways, channels, length]`.
     """
-    v = numerators.flatten(0, 1).transpose(0, 1)  # [channels, terms, state / 2]
-    w = poles * step
-    parts = [v.real, v.real * w.real[:, None] + v.imag * w.imag[:, None]]
-    weights = torch.cat(parts, dim=1).to(w.dtype)
-    at_once = max(1, LARGEST_CHUNK // w.numel())
-    chunks = [_sum_over_pairs(weights, w, part) for part in z.split(at_once)]
-    r = torch.cat(chunks, dim=-1).transpose(0, 1).unflatten(0, (2, -1)) * step  # [B or P, C or Q, channels, nodes]
+    v, w = numerators.flatten(0, 1).transpose(0, 1), poles * step  # [channels, terms, state / 2], [channels, state / 2]
+    r = _sums_over_pairs(v, w, z).transpose(0, 1).unflatten(0, (2, -1)) * step  # [B or P, C or Q, channels, nodes]
     direct, by_low_rank = r
     values = direct[:-1] - direct[-1:] * by_low_rank[:-1] / (1 + by_low_rank[-1:])
     return torch.fft.irfft(values * 2 / (1 + nodes), n=length)
 
 
-def _sum_over_pairs(weights: Tensor, w: Tensor, z: Tensor) -> Tensor:
+def _sums_over_pairs(v: Tensor, w: Tensor, z: Tensor) -> Tensor:
     """sum v / (z - w) + conj(v) / (z - conj(w)) over the poles, `[channels, terms, nodes]`.
 
-    Where gradients are wanted the quotients are made anew for them, not kept.
+    Without gradients as products of matrices, ten times as fast. With them term by term as the original has it, and so
+    rounded like it; the terms are made anew for the gradient, not kept.
     """
+    if torch.is_grad_enabled() and (v.requires_grad or w.requires_grad):
+        chunks = z.split(max(1, LARGEST_CHUNK // v.numel()))
+        sums = [checkpoint(_term_by_term, v, w, chunk, use_reentrant=False) for chunk in chunks]
+    else:
+        chunks = z.split(max(1, LARGEST_CHUNK // w.numel()))
+        sums = [_by_matrices(v, w, chunk) for chunk in chunks]
+    return torch.cat(sums, dim=-1)
 
-    def sums(weights: Tensor, w: Tensor) -> Tensor:
-        quotients = 1 / ((z - w[..., None]) * (z - w[..., None].conj()))
-        real, rest = (weights @ quotients).chunk(2, dim=1)
-        return 2 * (z * real - rest)
 
-    if torch.is_grad_enabled() and (weights.requires_grad or w.requires_grad):
-        return checkpoint(sums, weights, w, use_reentrant=False)
-    return sums(weights, w)
+def _by_matrices(v: Tensor, w: Tensor, z: Tensor) -> Tensor:
+    weights = torch.cat([v.real, v.real * w.real[:, None] + v.imag * w.imag[:, None]], dim=1).to(w.dtype)
+    quotients = 1 / ((z - w[..., None]) * (z - w[..., None].conj()))
+    real, rest = (weights @ quotients).chunk(2, dim=1)
+    return 2 * (z * real - rest)
+
+
+def _term_by_term(v: Tensor, w: Tensor, z: Tensor) -> Tensor:
+    v, w, z = v[:, :, None], w[:, None, None], z[:, None]  # [channels, terms, nodes, state / 2]
+    return 2 * ((z * v.real - v.real * w.real - v.imag * w.imag) / ((z - w) * (z - w.conj()))).sum(dim=-1)
 
 
 def _fresh_steps(channels: int) -> Tensor:

@@ -58,13 +58,16 @@ def mel_spectrogram(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
     Returns:
         float32 `[bands, 1 + frames // hop_length]`.
     """
+    bands = np.maximum(mel_filters(front_end) @ magnitudes(waveform, front_end), front_end.floor)
+    return (np.log(bands) if front_end.log == "natural" else np.log10(bands)).astype(np.float32)
+
+
+def magnitudes(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
+    """Of the short-time spectrum, float32 `[1 + window_length // 2, 1 + frames // hop_length]`."""
     import librosa
 
-    half = front_end.window_length // 2
-    padded = np.pad(np.asarray(waveform, dtype=np.float32), half, mode="reflect")
-    spectrum = librosa.stft(padded, n_fft=front_end.window_length, hop_length=front_end.hop_length, center=False)
-    bands = np.maximum(mel_filters(front_end) @ np.abs(spectrum), front_end.floor)
-    return (np.log(bands) if front_end.log == "natural" else np.log10(bands)).astype(np.float32)
+    padded = np.pad(np.asarray(waveform, dtype=np.float32), front_end.window_length // 2, mode="reflect")
+    return np.abs(librosa.stft(padded, n_fft=front_end.window_length, hop_length=front_end.hop_length, center=False))
 
 
 def stretch_time(mel: np.ndarray, factor: float) -> np.ndarray:

@@ -11,7 +11,7 @@ import torch
 from core.evaluation.parity import Check, Group
 from core.evaluation.recording import Recording, numbered
 from core.signal.companding import Linear, MuLaw
-from core.signal.mel import FRONT_ENDS, MelFrontEnd, MelScaler, mel_filters, mel_spectrogram
+from core.signal.mel import FRONT_ENDS, MelFrontEnd, MelScaler, magnitudes, mel_filters, mel_spectrogram
 from core.signal.preparation import low_cut, prepare, spoken_part
 
 PNF_FIELDS = {
@@ -61,7 +61,8 @@ def check_pnf(folder: Path) -> Iterator[Check]:
 
 
 def check_tacotron(folder: Path) -> Iterator[Check]:
-    """Log-mel spectrograms of the whole signal and of its start, also with hops longer than the window."""
+    """Log-mel spectrograms of the whole signal and of its start, also with hops longer than the window; what they are
+    made of: magnitudes of single frames, and the bands' weights (single rows are of the last configuration)."""
     recorded, configs = Recording(folder, "tacotron_"), json.loads((folder / "tacotron_configs.json").read_text())
     (signal,) = recorded.inputs.values()
     waveform = signal / np.float32(32768)
@@ -70,6 +71,12 @@ def check_tacotron(folder: Path) -> Iterator[Check]:
         yield from recorded.check(f"{name}_mel", mel_spectrogram(waveform, front_end), atol=2e-4)
         for key, frames in numbered(recorded.expected, f"{name}_mel_first"):
             yield from recorded.check(key, mel_spectrogram(waveform[:frames], front_end), atol=2e-4)
+        for key, frame in numbered(recorded.expected, f"{name}_mag_frame"):
+            yield from recorded.check(key, magnitudes(waveform, front_end)[:, frame], atol=1e-4)
+        filters = mel_filters(front_end)
+        yield from recorded.check(f"{name}_mel_basis_rowsum", filters.sum(axis=1), atol=1e-6)
+    for key, row in numbered(recorded.expected, "mel_basis_row"):
+        yield from recorded.check(key, filters[row], atol=1e-6)
 
 
 def _front_end(name: str, hparams: dict, fields: dict[str, str], transform: str) -> MelFrontEnd:
