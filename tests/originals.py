@@ -3,8 +3,11 @@
 import torch
 
 from core.models.cone import ConeNetwork
+from core.models.diffwave import DiffWave
+from core.models.sashimi import Block, Down, SaShiMi, Up
 from core.models.wavenet import WaveNet
 from core.zoo.importers.cone_of_silence import LAYERS
+from core.zoo.importers.sashimi import PARTS
 
 
 def wavenet_state(model: WaveNet) -> dict:
@@ -51,3 +54,92 @@ def cone_state(network: ConeNetwork) -> dict:
     state[f"decoder.{last}.gc_embed2.weight"] = torch.ones(outputs, network.config.windows, 1)
     state[f"decoder.{last}.gc_embed2.bias"] = torch.ones(outputs)
     return state
+
+
+class Normed(dict):
+    """A state dict with weight-normalised layers in it, whose gains are not the norms' own."""
+
+    def normed(self, name: str, v: torch.Tensor, bias: torch.Tensor) -> None:
+        self[f"{name}.weight_g"] = v.flatten(1).norm(dim=1).view(-1, *(1,) * (v.dim() - 1))
+        self[f"{name}.weight_v"], self[f"{name}.bias"] = 3 * v, bias.clone()
+
+    def convolution(self, name: str, weight: torch.Tensor, bias: torch.Tensor, taps: int = 1) -> None:
+        """Of a linear layer over taps side by side."""
+        self.normed(name, weight.unflatten(1, (taps, -1)).transpose(1, 2).contiguous(), bias)
+
+    def plain(self, name: str, layer: torch.nn.Linear) -> None:
+        self[f"{name}.weight"], self[f"{name}.bias"] = layer.weight.clone(), layer.bias.clone()
+
+    def ends(self, model, embedding: str) -> None:
+        """What both backbones of DiffWave begin and end with."""
+        self.convolution("init_conv.0.conv", model.first.weight, model.first.bias)
+        self.plain(f"{embedding}fc_t1", model.embed.layers[0])
+        self.plain(f"{embedding}fc_t2", model.embed.layers[2])
+        self.convolution("final_conv.0.conv", model.head.weight, model.head.bias)
+        self.plain("final_conv.2.conv", model.noise)
+        self["final_conv.2.conv.weight"] = self["final_conv.2.conv.weight"][..., None]
+
+    def mel(self, name: str, mel) -> None:
+        if mel is not None:
+            for n, stage in enumerate(mel.upsample.stages):
+                self.normed(f"{name}.upsample_conv2d.{n}", stage.weight, stage.bias)
+            self.convolution(f"{name}.mel_conv.conv", mel.linear.weight, mel.linear.bias)
+
+
+def diffwave_state(model: DiffWave) -> dict:
+    """The model as DiffWave's authors save it."""
+    state, width = Normed(), model.config.residual
+    state.ends(model, "residual_layer.")
+    for n, layer in enumerate(model.layers):
+        block, (weight, bias) = f"residual_layer.residual_blocks.{n}", (layer.outputs.weight, layer.outputs.bias)
+        state.plain(f"{block}.fc_t", layer.step)
+        state.convolution(f"{block}.dilated_conv_layer.conv", layer.gates.weight, layer.gates.bias, 3)
+        state.convolution(f"{block}.res_conv", weight[:width], bias[:width])
+        state.convolution(f"{block}.skip_conv", weight[width:], bias[width:])
+        state.mel(block, layer.mel)
+    return dict(state)
+
+
+def sashimi_state(model: SaShiMi) -> dict:
+    """The model as the SaShiMi repository saves it: of `master` after a forward pass, or of `checkpoints`."""
+    state = Normed()
+    state.ends(model, "")
+    state["norm.m"], state["norm.s"] = model.norm.m.clone(), model.norm.s.clone()
+    for theirs, part in PARTS.items():
+        for n, layer in enumerate(getattr(model, part)):
+            put = _put_block if isinstance(layer, Block) else _put_pool
+            put(state, f"{theirs}.{n}", layer)
+    return dict(state)
+
+
+def _put_pool(state: Normed, name: str, layer: Down | Up) -> None:
+    weight, bias, pool = layer.mix.weight, layer.mix.bias, layer.pool
+    if isinstance(layer, Down):
+        weight = weight.unflatten(1, (pool, -1)).transpose(1, 2).flatten(1)
+    else:
+        weight, bias = (t.unflatten(0, (pool, -1)).transpose(0, 1).flatten(0, 1) for t in (weight, bias))
+    state.convolution(f"{name}.linear.conv", weight, bias)
+
+
+def _put_block(state: Normed, name: str, block: Block) -> None:
+    state.plain(f"{name}.fc_t", block.step)
+    for norm in ("norm1", "norm2"):
+        state[f"{name}.{norm}.m"], state[f"{name}.{norm}.s"] = getattr(block, norm).m, getattr(block, norm).s
+    for n in (0, 2):
+        state.convolution(f"{name}.ff.ff.{n}.conv", block.feed[n].weight, block.feed[n].bias)
+    state.mel(name, block.mel)
+    s4, kernel = block.s4, block.s4.kernel
+    if kernel.gated:
+        own = {"C": "C", "log_dt": "log_step", "inv_w_real": "log_decay", "w_imag": "frequency"}
+        state |= {f"{name}.layer.kernel.kernel.{key}": getattr(kernel, ours) for key, ours in own.items()}
+        state |= {f"{name}.layer.kernel.kernel.{key}": getattr(kernel, key)[None] for key in ("B", "P")}
+        state[f"{name}.layer.kernel.kernel.L"] = torch.tensor(kernel.length)
+        state[f"{name}.layer.D"] = s4.D[None]
+        state.plain(f"{name}.layer.output_linear.0", s4.mix)
+        state[f"{name}.layer.output_linear.0.weight"] = s4.mix.weight[..., None]
+        return
+    own = {"C": "C", "B": "B", "w": "poles", "nodes": "nodes", "z": "z", "log_dt": "log_step"}
+    for way, krylov in enumerate(("kernel", "kernel2")):
+        state |= {f"{name}.layer.{krylov}.krylov.{key}": getattr(kernel, ours)[way] for key, ours in own.items()}
+    state[f"{name}.layer.D"], state[f"{name}.layer.output_linear.weight"] = s4.D, s4.mix.weight
+    state[f"{name}.layer.output_linear.bias"] = s4.mix.bias[:, None]

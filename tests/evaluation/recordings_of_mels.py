@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from core.signal.companding import Linear, MuLaw
-from core.signal.mel import MelFrontEnd, MelScaler, mel_filters, mel_spectrogram
+from core.signal.mel import MelFrontEnd, MelScaler, magnitudes, mel_filters, mel_spectrogram
 from core.signal.preparation import low_cut, prepare, spoken_part
 
 
@@ -52,6 +52,9 @@ def _record_tacotron(folder: Path) -> None:
         front_end = MelFrontEnd(rate, window, hop, 80, 20.0, 3500.0, "natural", 1e-5)
         expected[f"{name}_mel"] = mel_spectrogram(waveform, front_end)
         expected[f"{name}_mel_first900"] = mel_spectrogram(waveform[:900], front_end)
+        expected[f"{name}_mag_frame3"] = magnitudes(waveform, front_end)[:, 3]
+        expected[f"{name}_mel_basis_rowsum"] = mel_filters(front_end).sum(axis=1)
+    expected["mel_basis_row8"] = mel_filters(front_end)[8]
     (folder / "tacotron_configs.json").write_text(json.dumps(configs))
     np.savez(folder / "tacotron_inputs.npz", speech=signal)
     np.savez(folder / "tacotron_expected.npz", **expected)

@@ -13,10 +13,17 @@ import pytest
 from core.evaluation.goldens.cone_of_silence import ROUNDING, load_separator
 from core.evaluation.parity import golden_names, run_parity
 from tests.evaluation.recordings_of_arrays import record_cone, record_searches
+from tests.evaluation.recordings_of_diffusions import record_sashimis, record_wavenets
 from tests.evaluation.recordings_of_mels import record_mels
 from tests.evaluation.recordings_of_pnf import record_pnf
 
-SYSTEMS = {"pnf_wavenet": record_pnf, "cone_of_silence": record_cone, "mel_frontends": record_mels}
+SYSTEMS = {
+    "pnf_wavenet": record_pnf,
+    "cone_of_silence": record_cone,
+    "mel_frontends": record_mels,
+    "diffwave_wavenet": record_wavenets,
+    "diffwave_sashimi": record_sashimis,
+}
 
 
 @pytest.fixture(scope="module")

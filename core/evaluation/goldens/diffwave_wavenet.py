@@ -22,7 +22,7 @@ from core.zoo.importing import read_original
 
 OTHER_LAYOUT = "config_sashimi_repo.json"
 FORMS = {"inplace": True, "inplace_ckptbranch": True, "outofplace": False}  # start of the names: leaky residual
-INPUTS = ("schedules/fast_beta", "schedules/embed_steps")
+INPUTS = ("schedules/*_beta", "schedules/embed_steps")
 
 
 def check_schedules(folder: Path) -> Iterator[Check]:
