@@ -159,6 +159,26 @@ def conditioned(own_home, tmp_path) -> str:
 
 
 @pytest.fixture
+def tiny_diffwave(own_home, tmp_path) -> str:
+    """The name of a registered vocoder of DiffWave's kind: far too small, with fresh weights, at 16 kHz."""
+    from core import zoo
+    from core.models.diffwave import DiffWave, DiffWaveConfig
+    from core.zoo.checkpoint import save_checkpoint
+
+    sizes = {"layers": 2, "cycle": 2, "residual": 4, "skip": 4, "embedding": [8, 8, 8]}
+    sizes |= {"bands": 80, "upsampling": [16, 16]}
+    torch.manual_seed(0)
+    network = DiffWave(DiffWaveConfig(**sizes))
+    torch.nn.init.normal_(network.noise.weight)
+    path = tmp_path / "tiny-diffwave.safetensors"
+    config = sizes | {"steps": 20, "betas": [1e-4, 0.2], "front_end": "pnf-16k", "sample_rate": 16000}
+    save_checkpoint(path, "diffwave", config, network.state_dict())
+    assert zoo.register("tiny-diffwave", path, {}).task == ("vocode",)
+    path.unlink()
+    return "tiny-diffwave"
+
+
+@pytest.fixture
 def register_separator(own_home, tmp_path):
     """Registers a separator for an array: far too small, with fresh weights, at 16 kHz."""
     from core import zoo

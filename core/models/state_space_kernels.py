@@ -132,7 +132,7 @@ class DiagonalKernel(nn.Module):
 KERNELS = {"s4": S4Kernel, "s4-older": OlderS4Kernel, "s4d": DiagonalKernel}
 
 
-def circle(length: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+def circle(length: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """Points exp(-2 pi i k / length) of the upper half of the unit circle, and 2 (1 - point) / (1 + point).
 
     Powers in single precision of a rounded first point, as the original has them; networks are trained on these.

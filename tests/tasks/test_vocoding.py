@@ -73,6 +73,27 @@ def test_a_wavenet_is_told_the_spectrogram(conditioned, sampler):
     assert result.report["front_end"] == "pnf-16k" and result.metrics["mel_error"] is not None
 
 
+@pytest.mark.parametrize("sampler", [None, "diffusion", "langevin"])
+def test_a_waveform_diffusion_is_told_the_spectrogram(tiny_diffwave, sampler):
+    result = finish(vocode(glide(0.3), settings=Settings(tiny_diffwave, "draft", sampler, steps=3)))
+    assert result.clip.frames == spectrogram_of(glide(0.3)).samples and np.isfinite(result.clip.samples).all()
+    higher = finish(vocode(glide(0.3), settings=Settings(tiny_diffwave, "draft", sampler, steps=3), semitones=5))
+    assert not np.allclose(higher.clip.samples, result.clip.samples, atol=1e-4)
+
+
+@pytest.mark.parametrize("window", [1.0, 1.3])
+def test_blocks_of_a_waveform_diffusion_stand_on_frames(tiny_diffwave, window):
+    settings = Settings(tiny_diffwave, "draft", steps=2, window_seconds=window)
+    result = finish(vocode(glide(2.5), settings=settings))
+    assert result.clip.frames == spectrogram_of(glide(2.5)).samples and np.isfinite(result.clip.samples).all()
+
+
+@pytest.mark.parametrize("sampler", ["original", "ancestral"])
+def test_a_waveform_diffusion_is_no_wavenet(tiny_diffwave, sampler):
+    with pytest.raises(InputError, match=f"no WaveNet that is told .* sampled by {sampler}"):
+        finish(vocode(glide(0.3), settings=Settings(tiny_diffwave, "draft", sampler)))
+
+
 def test_the_diffusion_imposes_it_too(conditioned):
     *_, result = vocode(glide(), settings=Settings(conditioned, "draft", "diffusion", steps=3))
     *_, alone = vocode(glide(), settings=Settings(conditioned, "draft", "langevin", steps=3))

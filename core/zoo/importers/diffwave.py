@@ -28,9 +28,7 @@ def read_diffwave(source: Path, options: ImportOptions) -> tuple[str, dict, Stat
     path, states = read_weights(source, options)
     described = describe(source, options, states[0])
     if described.backbone != "wavenet":
-        raise InputError(
-            f"This is no WaveNet but {described.backbone:.40}; choose --system diffwave_sashimi for SaShiMi."
-        )
+        raise InputError(f"This is {described.backbone:.40}, no WaveNet; for SaShiMi choose --system diffwave_sashimi.")
     sizes = _sizes(described, options.residual)
     folded = mean_of([_fold(path, state) for state in states])
     with torch.device("meta"):

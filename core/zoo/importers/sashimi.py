@@ -35,7 +35,7 @@ def read_sashimi(source: Path, options: ImportOptions) -> tuple[str, dict, State
     described = describe(source, options, states[0])
     if described.backbone != "sashimi":
         raise InputError(
-            f"This is no SaShiMi but a {described.backbone:.40}; choose --system diffwave_wavenet for WaveNets."
+            f"This is {described.backbone:.40}, no SaShiMi; for WaveNets choose --system diffwave_wavenet."
         )
     sizes = _sizes(described, states[0])
     folded = mean_of([_fold(path, state, sizes) for state in states])
@@ -97,9 +97,7 @@ def _fold_s4(state: State, theirs: str, ours: str, length: int) -> State:
     if trained == 0:
         folded[f"{ours}.kernel.C"] = _cut_off(*(folded[f"{ours}.kernel.{name}"] for name in CUT_OFF_BY), length)
     elif trained != length:
-        raise InputError(
-            f"{kernel} was trained at {trained} samples, not at the {length} that the hyper-parameters give."
-        )
+        raise InputError(f"{kernel} was trained at {trained} samples, not at {length} as the hyper-parameters say.")
     folded |= {f"{ours}.D": state[f"{theirs}.layer.D"].flatten(), f"{ours}.mix.bias": state[f"{mix}.bias"]}
     return folded | {f"{ours}.mix.weight": state[f"{mix}.weight"].flatten(1)}
 
@@ -125,6 +123,8 @@ def _fold_older(state: State, theirs: str, ours: str) -> State:
 def _fold(path: Path, state: State, sizes: SaShiMiConfig) -> State:
     try:
         return fold_sashimi(state, sizes)
+    except InputError:
+        raise
     except KeyError as missing:
         raise InputError(f"{path.name} lacks the weight {missing}, so it is no DiffWave with a SaShiMi.") from None
     except (RuntimeError, IndexError, ValueError):

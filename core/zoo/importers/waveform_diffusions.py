@@ -96,7 +96,7 @@ def read_weights(source: Path, options: ImportOptions) -> tuple[Path, list[State
     Raises:
         InputError: no such iteration, or files that are none.
     """
-    count = options.average or 1
+    count = 1 if options.average is None else options.average
     if not 1 <= count <= MOST_AVERAGED:
         raise InputError(f"From 1 to {MOST_AVERAGED} files can be averaged, not {count}.")
     if source.is_file():
