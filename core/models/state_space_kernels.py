@@ -179,8 +179,9 @@ def _response(numerators: Tensor, poles: Tensor, step: Tensor, nodes: Tensor, z:
 def _sums_over_pairs(v: Tensor, w: Tensor, z: Tensor) -> Tensor:
     """sum v / (z - w) + conj(v) / (z - conj(w)) over the poles, `[channels, terms, nodes]`.
 
-    Without gradients as products of matrices, ten times as fast. With them term by term as the original has it, and so
-    rounded like it; the terms are made anew for the gradient, not kept.
+    Without gradients as products of matrices, ten times as fast. With them term by term, as the formula has it: of the
+    orders of summation that were tried it alone meets every recorded gradient. The terms are made anew for the
+    gradient, not kept.
     """
     if torch.is_grad_enabled() and (v.requires_grad or w.requires_grad):
         chunks = z.split(max(1, LARGEST_CHUNK // v.numel()))
