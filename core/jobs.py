@@ -26,7 +26,7 @@ JOBS = {  # by the name of the command, which is also what entries of the manife
     "inpaint": Job("inpainting", ("piano-16k",)),
     "declip": Job("declipping", ("piano-16k",)),
     "separate": Job("separation", ("piano-16k", "voice-16k"), several=True),
-    "vocode": Job("vocoding", ("voice-16k",)),
+    "vocode": Job("vocoding", ("voice-vocoder",)),
     "localize": Job("localization", several=True),
     "generate": Job("generation", ("digits-16k",), several=True),
 }

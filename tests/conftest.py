@@ -179,6 +179,22 @@ def tiny_diffwave(own_home, tmp_path) -> str:
 
 
 @pytest.fixture
+def tiny_vocoder(own_home, tmp_path) -> str:
+    """The name of a registered vocoder of `resound-16k`: far too small, with fresh weights."""
+    from core import zoo
+    from core.models import vocoder
+    from core.zoo.checkpoint import save_checkpoint
+
+    config = {"channels": 8, "blocks": 1, "pitch_channels": 8, "pitch_blocks": 1}
+    torch.manual_seed(0)
+    path = tmp_path / "tiny-vocoder.safetensors"
+    save_checkpoint(path, "vocoder", config, vocoder.build(config).state_dict())
+    assert zoo.register("tiny-vocoder", path, {"sample_rate": 16000}).task == ("vocode",)
+    path.unlink()
+    return "tiny-vocoder"
+
+
+@pytest.fixture
 def register_separator(own_home, tmp_path):
     """Registers a separator for an array: far too small, with fresh weights, at 16 kHz."""
     from core import zoo

@@ -20,10 +20,11 @@ def log_mel(waveform: Tensor, front_end: MelFrontEnd) -> Tensor:
     size, hop = front_end.window_length, front_end.hop_length
     window = torch.hann_window(size, device=waveform.device)
     spectrum = torch.stft(waveform, size, hop, window=window, pad_mode="reflect", return_complex=True)
-    bands = _filters(front_end).to(waveform.device) @ spectrum.abs()
+    bands = filters(front_end).to(waveform.device) @ spectrum.abs()
     return bands.clamp_min(front_end.floor).log() / LOGARITHMS[front_end.log]
 
 
 @cache
-def _filters(front_end: MelFrontEnd) -> Tensor:
+def filters(front_end: MelFrontEnd) -> Tensor:
+    """Weights of every band, `[bands, 1 + window_length // 2]`."""
     return torch.from_numpy(mel_filters(front_end))

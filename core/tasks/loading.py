@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from core import zoo
 from core.errors import InputError
 from core.jobs import JOBS
+from core.models.vocoder import Vocoder
 from core.priors.independent import Independent
 from core.tasks.settings import Settings, resolve_devices
 from core.types import Prior
+from core.zoo.families import PRIOR
 
 
 def load_prior(task: str, settings: Settings) -> Prior:
@@ -19,6 +21,14 @@ def load_prior(task: str, settings: Settings) -> Prior:
     name = settings.prior or JOBS[task].priors[0]
     _check_able(task, [name], "choose one of")
     return zoo.load(name, resolve_devices(settings)[0])
+
+
+def load_player(task: str, settings: Settings) -> Prior | Vocoder:
+    """As `load_prior`, of a task that vocoders do as well."""
+    name = settings.prior or JOBS[task].priors[0]
+    _check_able(task, [name], "choose one of")
+    kinds = {entry.name: entry.kind for entry in zoo.catalogue(task)}
+    return zoo.load_model(kinds.get(name, PRIOR), name, resolve_devices(settings)[0])
 
 
 def load_sources(task: str, names: Sequence[str], device: str) -> Independent:

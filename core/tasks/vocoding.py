@@ -1,24 +1,26 @@
-"""Vocoding: a waveform that has the given mel spectrogram and sounds as the prior wants it (PnF, sec. 4.1)."""
+"""Vocoding: a waveform that has the given mel spectrogram, by a vocoder at once, or one that sounds as a prior wants it
+(PnF, sec. 4.1)."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from core.errors import InputError
+from core.models.vocoder import Vocoder
 from core.signal.clip import Clip
 from core.signal.griffin_lim import griffin_lim
 from core.signal.limits import check_clip
 from core.signal.mel import FRONT_ENDS, MelFrontEnd, mel_spectrogram, name_of, shift_pitch, stretch_time
 from core.signal.resampling import resample
 from core.signal.spectrogram_files import MelSpectrogram
-from core.tasks.loading import load_prior
+from core.tasks.loading import load_player
 from core.tasks.progress import Run
 from core.tasks.report import Metrics, conclude, lsd_or_nan, match_reference
 from core.tasks.restoration import restoration_outcome
 from core.tasks.settings import Settings
-from core.tasks.vocoding_runs import Drawing, condition_on, draw_by_samples, impose
+from core.tasks.vocoding_runs import Drawing, condition_on, draw_by_samples, impose, play_through
 from core.types import MelCondition, Prior
 
 TASK = "vocode"
@@ -36,7 +38,7 @@ def vocode(
     temperature: float = 1.0,
     reference: Clip | None = None,
 ) -> Run:
-    """Makes audio of a mel spectrogram; phases are the prior's.
+    """Makes audio of a mel spectrogram; phases are the vocoder's or the prior's.
 
     Args:
         source: a spectrogram, or audio (mixed to mono) whose spectrogram is taken.
@@ -46,52 +48,52 @@ def vocode(
         reference: the truth, for metrics; unless given, the audio itself where the spectrogram is left as it is.
 
     Yields:
-        Progress after every update, then one Result at the prior's rate.
+        Progress after every update, then one Result at the rate of the prior or vocoder.
 
     Raises:
         InputError: a stretch, shift or temperature out of range, a prior that cannot vocode or not by this sampler, or
-            a choice that the sampler does not know.
+            a choice that the sampler or a vocoder does not know.
     """
-    prior = load_prior(TASK, settings)
-    run = _engine(prior, settings, temperature)
-    front_end = front_end_of(prior)
+    player = load_player(TASK, settings)
+    run = _engine(player, settings, temperature)
+    front_end = front_end_of(player)
     spectrogram = wanted_spectrogram(source, front_end, stretch, semitones)
     origin = resample(source.mono(), front_end.sample_rate) if isinstance(source, Clip) else None
     untouched = stretch == 1 and semitones == 0
     truth = reference or (origin if untouched else None)
-    baseline = Clip(griffin_lim(spectrogram), prior.sample_rate)
+    baseline = cache(lambda: Clip(griffin_lim(spectrogram), front_end.sample_rate))  # priors start from it
     if truth is not None:  # one that does not fit is refused before the work
-        truth = match_reference(_as_long(resample(truth.mono(), prior.sample_rate), baseline), baseline)
-    drawn = yield from run(spectrogram, baseline, prior, settings)
+        truth = match_reference(*_equally_long(resample(truth.mono(), front_end.sample_rate), spectrogram))
+    drawn = yield from run(spectrogram, baseline, player, settings)
     outcome = restoration_outcome(
         TASK,
-        Clip(drawn.waveform, prior.sample_rate),
+        Clip(drawn.waveform, front_end.sample_rate),
         drawn,
-        observed=origin or baseline,
+        observed=origin or baseline(),
         truth=truth,
-        baselines={BASELINE: baseline},
+        baselines={BASELINE: baseline()},
         facts={"front_end": name_of(spectrogram.front_end), "stretch": stretch, "semitones": semitones},
     )
     yield conclude(outcome, _metrics(spectrogram))
 
 
-def front_end_of(prior: Prior) -> MelFrontEnd:
-    """Of the spectrograms that a prior is conditioned on; for one that is on none, that of its rate.
+def front_end_of(player: Prior | Vocoder) -> MelFrontEnd:
+    """Of the spectrograms that a vocoder plays or a prior is conditioned on; for one that is on none, that of its rate.
 
     Raises:
         InputError: there is no front-end of this rate.
     """
-    if prior.front_end is not None:
-        return prior.front_end
-    fitting = [front_end for front_end in FRONT_ENDS.values() if front_end.sample_rate == prior.sample_rate]
+    if player.front_end is not None:
+        return player.front_end
+    fitting = [front_end for front_end in FRONT_ENDS.values() if front_end.sample_rate == player.sample_rate]
     if not fitting:
-        raise InputError(f"There is no front-end for spectrograms at {prior.sample_rate} Hz; choose another prior.")
+        raise InputError(f"There is no front-end for spectrograms at {player.sample_rate} Hz; choose another prior.")
     return fitting[-1]
 
 
 def front_end_for(settings: Settings) -> MelFrontEnd:
     """Of the spectrograms that a run with these settings takes."""
-    return front_end_of(load_prior(TASK, settings))
+    return front_end_of(load_player(TASK, settings))
 
 
 def wanted_spectrogram(
@@ -138,31 +140,36 @@ def mel_error(truth: np.ndarray, estimate: np.ndarray) -> float:
     return float(np.abs(np.maximum(truth, floor) - np.maximum(estimate, floor)).mean())
 
 
-def _engine(prior: Prior, settings: Settings, temperature: float) -> Callable[..., Drawing]:
-    """How this prior makes waveforms of spectrograms with that sampler."""
-    conditioned = MelCondition in prior.conditions
-    if settings.sampler in ("original", "ancestral") and not (conditioned and prior.autoregressive):
+def _engine(player: Prior | Vocoder, settings: Settings, temperature: float) -> Callable[..., Drawing]:
+    """How waveforms are made of spectrograms: by a vocoder, or by a prior with that sampler."""
+    if settings.sampler != "ancestral" and temperature != 1:
+        raise InputError("A temperature is for the sampler ancestral alone; choose that, or leave it at 1.")
+    if isinstance(player, Vocoder):
+        _check_without(settings, f"The vocoder {player.name} plays spectrograms in one pass and", "model")
+        return play_through
+    conditioned = MelCondition in player.conditions
+    if settings.sampler in ("original", "ancestral") and not (conditioned and player.autoregressive):
         raise InputError(
-            f"The prior {prior.name} is no WaveNet that is told spectrograms, so it cannot be sampled by "
+            f"The prior {player.name} is no WaveNet that is told spectrograms, so it cannot be sampled by "
             f"{settings.sampler}; choose diffusion, langevin, or such a WaveNet."
         )
     if settings.sampler == "ancestral":
-        _check_one_by_one(settings)
+        _check_without(settings, "The sampler ancestral draws one sample after the other and", "sampler")
         return partial(draw_by_samples, temperature=temperature)
-    if temperature != 1:
-        raise InputError("A temperature is for the sampler ancestral alone; choose that, or leave it at 1.")
     return condition_on if conditioned else impose
 
 
-def _check_one_by_one(settings: Settings) -> None:
-    """Refuses what chains alone have."""
+def _check_without(settings: Settings, who: str, other: str) -> None:
+    """Refuses what chains alone have.
+
+    Args:
+        other: what to choose another of, for such a chain.
+    """
     given = {"steps": settings.steps, "window": settings.window_seconds, "batch": settings.batch}
+    given |= {"sampler": settings.sampler} if other != "sampler" else {}
     names = [name for name, value in given.items() if value is not None]
     if names:
-        raise InputError(
-            f"The sampler ancestral draws one sample after the other and has no {names[0]}; leave it out, or choose "
-            "another sampler."
-        )
+        raise InputError(f"{who} has no {names[0]}; leave it out, or choose another {other}.")
 
 
 def _metrics(spectrogram: MelSpectrogram) -> Metrics:
@@ -180,6 +187,7 @@ def _metrics(spectrogram: MelSpectrogram) -> Metrics:
     return Metrics(("lsd_db",), measure, error)
 
 
-def _as_long(truth: Clip, made: Clip) -> Clip:
-    """A spectrogram covers whole hops: the truth's last part may be beyond it."""
-    return truth.cut(0, made.frames) if truth.frames > made.frames else truth
+def _equally_long(truth: Clip, spectrogram: MelSpectrogram) -> tuple[Clip, Clip]:
+    """The truth without what is beyond the spectrogram's whole hops, and a silence as long as its waveform."""
+    silence = Clip(np.zeros((1, spectrogram.samples), np.float32), spectrogram.front_end.sample_rate)
+    return (truth.cut(0, silence.frames) if truth.frames > silence.frames else truth), silence

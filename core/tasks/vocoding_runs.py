@@ -1,12 +1,13 @@
-"""Three ways from a mel spectrogram to a waveform: impose it on a prior, condition one on it, draw sample by sample.
+"""Ways from a mel spectrogram to a waveform: through a vocoder, or a prior that is drawn from.
 
-A denoiser knows nothing of spectrograms, so its estimates are given the one that is wanted at every step. A WaveNet
-that was trained with spectrograms is conditioned on it, and is sampled by a chain or sample by sample; the reverse
-diffusion, whose estimates are clean, imposes it as well. A waveform diffusion that was is conditioned on it alone.
+A vocoder plays it in one pass. A denoiser knows nothing of spectrograms, so its estimates are given the one that is
+wanted at every step. A WaveNet that was trained with spectrograms is conditioned on it, and is sampled by a chain or
+sample by sample; the reverse diffusion, whose estimates are clean, imposes it as well. A waveform diffusion that was is
+conditioned on it alone.
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
+from core.models.vocoder import Vocoder
 from core.observations.conditioned import ConditioningSpectrogram
 from core.observations.mel import MelMagnitudes
 from core.samplers.ancestral import ancestral
@@ -25,29 +27,46 @@ from core.signal.spectrogram_files import MelSpectrogram
 from core.tasks.drawing import Drawn, provenance
 from core.tasks.levels import level_gain
 from core.tasks.progress import Progress, Sounds
+from core.tasks.rendering import play
 from core.tasks.restoration import Problem, restore, sound_of
 from core.tasks.settings import Settings
-from core.types import MelCondition, Prior
+from core.types import Iterate, MelCondition, Prior
 
 OPENNESS = 16.0  # times the noise that restoration starts from: Griffin-Lim's phases are to be forgotten
 HOTTEST = 2.0
+ONE_PASS = "one pass"  # what reports call the sampler of a vocoder
 
 Drawing = Generator[Progress, None, Drawn]
+Start = Callable[[], Clip]  # makes what chains start from
 
 
-def impose(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings) -> Drawing:
+def play_through(spectrogram: MelSpectrogram, _start: Start, vocoder: Vocoder, settings: Settings) -> Drawing:
+    """What a vocoder makes of it, piece by piece; what is made can be heard at once."""
+    began, made, waveform = time.monotonic(), 0, np.zeros((1, spectrogram.samples), np.float32)
+    rate = spectrogram.front_end.sample_rate
+    for piece in play(vocoder, spectrogram, settings.seed):
+        waveform = np.concatenate([waveform[:, :made], piece[None], waveform[:, made + len(piece) :]], axis=1)
+        made += len(piece)
+        x, make, seconds = torch.from_numpy(waveform), partial(sound_of, rate, waveform), time.monotonic() - began
+        left = seconds * (spectrogram.samples / made - 1)
+        yield Progress(seconds, left, Iterate(x, x, 0.0, made, spectrogram.samples, None, 0.0), None, make, make)
+    return Drawn(waveform, provenance(vocoder.name, ONE_PASS, settings, vocoder.device, 1, time.monotonic() - began))
+
+
+def impose(spectrogram: MelSpectrogram, make_start: Start, prior: Prior, settings: Settings) -> Drawing:
     """Samples of a prior over waveforms, to which the spectrogram is evidence."""
+    start = make_start()
     observe, grid = partial(_imposed, spectrogram, start.samples), spectrogram.front_end.hop_length
     problem = Problem(start.samples, [(0, start.frames)], observe, grid=grid, openness=OPENNESS, averaged=False)
     return restore(problem, prior, settings)
 
 
-def condition_on(spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings) -> Drawing:
+def condition_on(spectrogram: MelSpectrogram, make_start: Start, prior: Prior, settings: Settings) -> Drawing:
     """Samples of a prior that is conditioned on the spectrogram, by any chain; those of Langevin dynamics, and of a
     prior that sees both ways, are its own alone."""
     # a chain moves whole frames and, where it goes one way, a sample before them: the past of the first
     past = int(prior.autoregressive)
-    waveform = np.pad(start.samples, ((0, 0), (past, 0)))
+    waveform = np.pad(make_start().samples, ((0, 0), (past, 0)))
     also_imposed = prior.autoregressive and settings.sampler in (None, "diffusion")
     observe = partial(_conditioned, spectrogram, waveform, prior.frame_context, also_imposed, past)
     grid = spectrogram.front_end.hop_length
@@ -57,7 +76,7 @@ def condition_on(spectrogram: MelSpectrogram, start: Clip, prior: Prior, setting
 
 
 def draw_by_samples(
-    spectrogram: MelSpectrogram, start: Clip, prior: Prior, settings: Settings, temperature: float
+    spectrogram: MelSpectrogram, make_start: Start, prior: Prior, settings: Settings, temperature: float
 ) -> Drawing:
     """One sample after the other, each given those before and the spectrogram; what is drawn can be heard at once.
 
@@ -66,6 +85,7 @@ def draw_by_samples(
     """
     if not 0 < temperature <= HOTTEST:
         raise InputError(f"The temperature must lie between 0 and {HOTTEST:g}, not at {temperature:g}.")
+    start = make_start()
     frames, gain = spectrogram.mel.shape[1] - 1, level_gain(start.samples, prior).item()
     mel = mel_condition(spectrogram, gain, 0, frames, prior.frame_context).to(prior.device)
     generator, began, waveform = torch.Generator().manual_seed(settings.seed), time.monotonic(), start.samples * 0

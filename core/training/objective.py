@@ -42,12 +42,14 @@ class Objective(ABC):
             in training are float32 anyway; a network disables autocast itself around what must be computed in it.
         sample_rate: the recipe's, in Hz.
         others: packs of other sounds (`--others`), for objectives that mix.
+        progress: share of the training time that is spent, from 0 to 1; the loop sets it before every `loss`.
     """
 
     architecture: str
     float32: Sequence[str] = ()
     sample_rate: int = 16000
     others: Sequence[PackedData] = ()
+    progress: float = 0.0
 
     def open_data(self, folder: Path, split: str) -> TrainingData:
         """The "train" or "valid" split of a folder; by default one of packed recordings.
@@ -92,6 +94,13 @@ class Objective(ABC):
         Args:
             step: updates so far.
         """
+
+    def state(self) -> dict:
+        """What a resumed run needs beside the network, such as networks of the objective's own; by default nothing."""
+        return {}
+
+    def restore(self, state: dict) -> None:  # noqa: B027 (a hook)
+        """Takes up an earlier run's `state`; by default there is nothing to."""
 
     @abstractmethod
     def validate(self, model: nn.Module, examples: Sequence[Examples], generator: Generator) -> dict[str, float]:

@@ -170,6 +170,7 @@ class _Run:
         rate = self.training["learning_rate"] * min(1, (self.step + 1) / self.training["warmup_steps"]) * (1 - progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        self.objective.progress = progress
         examples = self.data["train"].batch(self.training, self.generator).to(self.accelerator.device)
         loss, figures = self.wrapped(examples, self.generator)
         self.optimizer.zero_grad()
@@ -214,6 +215,7 @@ class _Run:
             "model": self.model.state_dict(),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
+            "objective": self.objective.state(),
             "step": self.step,
             "seconds": self.clock.seconds,
             "generator": self.generator.get_state(),
@@ -240,6 +242,7 @@ class _Run:
             ) from None
         self.average, self.history = state["average"], state["history"]
         self.optimizer.load_state_dict(state["optimizer"])
+        self.objective.restore(state["objective"])
         self.step, self.clock.spent = state["step"], state["seconds"]
         if self.accelerator.process_index == 0:
             self.generator.set_state(state["generator"])

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from core.arrays.cone import separator
-from core.models import aliasing
+from core.models import aliasing, vocoder
 from core.priors import denoiser, mel, waveform_diffusion, wavenet
 from core.zoo.importers.cone_of_silence import read_cone
 from core.zoo.importers.diffwave import read_diffwave
@@ -19,9 +19,10 @@ from core.zoo.importers.pnf_wavenet import read_pnf
 from core.zoo.importers.sashimi import read_sashimi
 
 RESTORATION = ("super-resolve", "inpaint", "declip")
-PRIOR, SEPARATOR, DETECTOR = "prior", "separator", "detector"
+PRIOR, VOCODER, SEPARATOR, DETECTOR = "prior", "vocoder", "separator", "detector"
 OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     PRIOR: "is a prior of single channels and cannot localize; choose a separator",
+    VOCODER: "plays spectrograms and is no prior; choose another one, or use it to vocode",
     SEPARATOR: "tells directions apart and is no prior; choose another one, or use it to localize",
     DETECTOR: "tells aliases from filtered sound and is no prior; choose another one",
 }
@@ -55,6 +56,10 @@ def _wavenet_tasks(config: Mapping) -> tuple[str, ...]:
     if config.get("bands"):
         return ("vocode",) if config.get("front_end") else ()
     return (*RESTORATION, "separate") if config.get("domain") == "linear" else RESTORATION
+
+
+def _vocoder_tasks(config: Mapping) -> tuple[str, ...]:
+    return ("vocode",)
 
 
 def _generator_tasks(config: Mapping) -> tuple[str, ...]:
@@ -94,6 +99,7 @@ FAMILIES: dict[str, Family] = {
         _diffusion_tasks,
         ("diffwave_sashimi", read_sashimi),
     ),
+    "vocoder": Family(VOCODER, vocoder.from_checkpoint, _vocoder_tasks),
     "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),
     "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),
     "aliasing": Family(DETECTOR, aliasing.from_checkpoint, _detector_tasks),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from core import zoo
 from core.choices import SAMPLERS
 from core.errors import InputError
 from core.jobs import JOBS
@@ -25,7 +26,8 @@ from core.tasks.vocoding import (
     vocode,
     wanted_spectrogram,
 )
-from demos.page import html, plots
+from core.zoo.families import VOCODER
+from demos.page import html, menus, plots
 from demos.page.downloads import spectrogram_file
 from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
@@ -36,8 +38,14 @@ from demos.page.toasts import warn
 
 HOW = r"""
 A mel spectrogram $m = M\,|\mathrm{STFT}(w)|$ says how loud each of 80 bands is at each moment; the phases of $w$ are
-lost, and with them most of what a waveform is. Griffin-Lim looks for phases that agree with each other; a prior knows
-which waveforms sound like a voice. The sampler starts from Griffin-Lim, forgets it in noise and goes down the ladder by
+lost, and with them most of what a waveform is. Griffin-Lim looks for phases that agree with each other.
+
+The **fast vocoder** makes the sound in one pass, as a voice does: a network hears the pitch in $m$, pulses $p$ of that
+pitch and noise $n$ are the sources, and another network says how each is filtered, bin by bin,
+$W = H(m)\, \mathrm{STFT}(p) + G(m)\, \mathrm{STFT}(n)$; last, each bin is made louder or quieter as its bands ask for.
+
+A **prior** knows which waveforms sound like a voice. Its sampler starts from Griffin-Lim, forgets it in noise and goes
+down the ladder by
 
 $$\hat w(x) = x + \sigma^2\, \nabla_x \log p_\sigma(x),$$
 
@@ -51,10 +59,12 @@ its score, or it draws one sample after the other (the sampler *ancestral*), whi
 The **mel error** says how far the result's spectrogram is from the one that was asked for; it hears no phases. Listen.
 
 V. Jayaram, J. Thickstun: *Parallel and Flexible Sampling from Autoregressive Models via Langevin Dynamics*, ICML 2021,
-section 4.1. D. Griffin, J. Lim: *Signal estimation from modified short-time Fourier transform*, 1984.
+section 4.1. J. Engel et al.: *DDSP: Differentiable Digital Signal Processing*, ICLR 2020. H. Siuzdak: *Vocos*, ICLR
+2024. D. Griffin, J. Lim: *Signal estimation from modified short-time Fourier transform*, 1984.
 """
 
 
+FASTEST = JOBS["vocode"].priors[0]
 ASKED, HEARD = "Asked for", "Heard"
 WAITING = {
     ASKED: "What Run will play is drawn here once there is a sound.",
@@ -80,16 +90,17 @@ class VocodingPanel(RestorationPanel):
 
     task = "vocode"
     title = "Vocoding"
-    sentence = "Plays the mel spectrogram of your sound anew, with phases of the prior's; slower, higher, as you like."
+    sentence = "Plays the mel spectrogram of your sound anew, with phases of its own; slower, higher, as you like."
     examples = (
-        Example("Voice", "speech", "voice-16k", {"stretch": 1.0, "semitones": 0}),
-        Example("Voice, half as fast", "speech", "voice-16k", {"stretch": 2.0, "semitones": 0}, seconds=3),
-        Example("Voice, four semitones up", "speech", "voice-16k", {"stretch": 1.0, "semitones": 4}),
+        Example("Voice", "speech", FASTEST, {"stretch": 1.0, "semitones": 0}),
+        Example("Voice, half as fast", "speech", FASTEST, {"stretch": 2.0, "semitones": 0}, seconds=3),
+        Example("Voice, four semitones up", "speech", FASTEST, {"stretch": 1.0, "semitones": 4}),
+        Example("Voice, drawn from noise", "speech", "voice-16k", {"stretch": 1.0, "semitones": 0}, seconds=2),
         Example("Piano", "piano", "piano-16k", {"stretch": 1.0, "semitones": 0}, seconds=4),
     )
     samplers = (*SAMPLERS, "ancestral")
     how = HOW
-    prior = JOBS[task].priors[0]
+    prior = FASTEST
     keeps_phases = False
     mixes = True
 
@@ -102,6 +113,10 @@ class VocodingPanel(RestorationPanel):
         asked = [ui.loaded, ui.start, ui.length, ui.prior, *choices]
         shown = [further["asked"], further["save"]]
         gr.on(changed, self._asked, asked, shown, trigger_mode="always_last", **quiet)
+        of_chains = [ui.quality, ui.sampler, ui.steps, ui.choices["temperature"]]
+        for widget in of_chains:
+            widget.visible = has_chain(ui.prior.value)
+        ui.prior.change(_fitting, ui.prior, of_chains, queue=False, **quiet)
 
     def build_choices(self) -> Widgets:
         return {
@@ -183,6 +198,19 @@ class VocodingPanel(RestorationPanel):
         except InputError:
             return gr.skip(), gr.skip()
         return _figure(ASKED, spectrogram), spectrogram_file(spectrogram, loaded.name)
+
+
+def has_chain(name: str | None) -> bool:
+    """Whether a model is sampled; a vocoder plays what it is given in one pass."""
+    return all(entry.name != name for entry in zoo.catalogue(kind=VOCODER))
+
+
+def _fitting(name: str | None) -> tuple[dict, ...]:
+    """Quality, sampler, steps and temperature as the model has them; what is hidden says nothing."""
+    if has_chain(name):
+        return (gr.update(visible=True),) * 4
+    values = ("standard", menus.AUTOMATIC, 0, 1.0)
+    return tuple(gr.update(visible=False, value=value) for value in values)
 
 
 def _is_spectrogram(loaded: Loaded | None) -> bool:

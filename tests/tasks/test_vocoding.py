@@ -15,6 +15,8 @@ from core.signal.clip import Clip
 from core.signal.griffin_lim import griffin_lim
 from core.signal.mel import FRONT_ENDS, LOGARITHMS, shift_pitch, stretch_time
 from core.signal.spectrogram_files import read_spectrogram
+from core.tasks.loading import load_player
+from core.tasks.rendering import play
 from core.tasks.settings import Settings
 from core.tasks.vocoding import front_end_for, mel_error, vocode
 from core.tasks.vocoding import spectrogram_of as spectrogram_at
@@ -115,6 +117,33 @@ def test_what_is_drawn_is_heard_before_the_rest_exists(conditioned):
     assert result.report["sampler"] == "ancestral" and moments[-1].seconds_left == pytest.approx(0)
 
 
+def test_a_vocoder_plays_in_pieces_that_are_heard_at_once(tiny_vocoder):
+    *moments, result = vocode(glide(9.0), settings=Settings(tiny_vocoder))
+    clips, made = [m.clip for m in moments], 512 * 128
+    assert len(clips) == 3 and all(clip.frames == result.clip.frames == 9 * 16000 for clip in clips)
+    assert clips[0].samples[0, :made].any() and not clips[0].samples[0, made:].any()
+    assert np.array_equal(clips[0].samples[0, :made], result.clip.samples[0, :made])
+    assert result.report["front_end"] == "resound-16k" and result.report["prior"] == tiny_vocoder
+    assert set(result.baselines) == {"Griffin-Lim"} and moments[-1].seconds_left == pytest.approx(0)
+
+
+def test_a_vocoder_of_fresh_weights_has_the_spectrogram_already(tiny_vocoder):
+    result = finish(vocode(glide(), settings=Settings(tiny_vocoder)))
+    assert result.metrics["mel_error"] < 0.3
+
+
+def test_the_seed_of_a_vocoder_is_that_of_its_noise(tiny_vocoder):
+    one, same, other = (finish(vocode(glide(0.3), settings=Settings(tiny_vocoder, seed=s))).clip for s in (0, 0, 1))
+    assert np.array_equal(one.samples, same.samples) and not np.array_equal(one.samples, other.samples)
+
+
+@pytest.mark.parametrize("frames", [2, 3, 30])
+def test_a_vocoder_plays_short_spectrograms(tiny_vocoder, frames):
+    spectrogram = spectrogram_at(glide(), FRONT_ENDS["resound-16k"])
+    short = replace(spectrogram, mel=spectrogram.mel[:, 20 : 20 + frames])
+    assert sum(len(piece) for piece in play(load_player("vocode", Settings(tiny_vocoder)), short)) == short.samples
+
+
 def test_a_careful_voice_is_not_a_daring_one(conditioned):
     settings = Settings(conditioned, sampler="ancestral")
     spread = [finish(vocode(glide(0.2), settings=settings, temperature=t)).clip.samples.std() for t in (0.05, 1.0)]
@@ -135,7 +164,8 @@ def test_frames_around_what_is_told_are_the_spectrograms_own():
     assert torch.equal(louder[:, 0], louder[:, 2]), "the ends are repeated"
 
 
-def test_each_prior_has_its_front_end(conditioned, tiny_prior):
+def test_each_model_has_its_front_end(conditioned, tiny_prior, tiny_vocoder):
+    assert front_end_for(Settings(tiny_vocoder)) == FRONT_ENDS["resound-16k"]
     assert front_end_for(Settings(conditioned)) == front_end_for(Settings(tiny_prior)) == FRONT_END
 
 
@@ -179,10 +209,13 @@ def test_mel_error_is_in_decades_and_looks_five_under_the_loudest():
         ({"temperature": 0.8}, "for the sampler ancestral"),
         ({"settings": Settings(prior="conditioned", sampler="ancestral", steps=9)}, "has no steps"),
         ({"settings": Settings(prior="conditioned", sampler="ancestral", batch=2)}, "has no batch"),
+        ({"settings": Settings(prior="tiny-vocoder", sampler="diffusion")}, "one pass and has no sampler"),
+        ({"settings": Settings(prior="tiny-vocoder", steps=9)}, "one pass and has no steps"),
+        ({"settings": Settings(prior="tiny-vocoder"), "temperature": 0.8}, "for the sampler ancestral"),
         ({"source": Clip(np.full((1, 500), 0.1), 16000)}, "too short"),
     ],
 )
-def test_refusals(settings, conditioned, change, reason):
+def test_refusals(settings, conditioned, tiny_vocoder, change, reason):
     arguments = {"source": glide(), "settings": settings} | change
     with pytest.raises(InputError, match=reason):
         list(vocode(arguments.pop("source"), **arguments))

@@ -232,7 +232,7 @@ def test_unknown_optimizers_are_refused(pack, tmp_path):
 
 
 def test_unknown_recipe_lists_those_there_are():
-    with pytest.raises(InputError, match="spectral, wavenet"):
+    with pytest.raises(InputError, match="spectral, vocoder, wavenet"):
         load_recipe("nothing")
 
 

@@ -14,6 +14,7 @@ OBJECTIVES = {  # architecture -> module and class, imported when it is trained
     "mel-denoiser": "mel.MelObjective",
     "sashimi": "waveform_diffusion.SaShiMiObjective",
     "spectral": "spectral.SpectralObjective",
+    "vocoder": "vocoder.VocoderObjective",
     "wavenet": "wavenet.WaveNetObjective",
 }
 
