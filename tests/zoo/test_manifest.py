@@ -225,16 +225,16 @@ def test_a_checkpoint_of_ones_own_may_have_a_title(checkpoint, own_home):
 
 
 def test_bundled_manifest_describes_its_files():
-    """Names, hashes and sizes of what ships with the project; 4 MB a file, 30 MB together."""
+    """Names, hashes and sizes of what ships with the project; 6 MB a file, 50 MB together."""
     entries = manifest.read_manifest(manifest.BUNDLED_FOLDER, bundled=True)
     assert {entry.path for entry in entries} == set(manifest.BUNDLED_FOLDER.glob("*.safetensors"))
     for entry in entries:
         assert entry.sha256 == manifest.sha256(entry.path)
-        assert entry.bytes == entry.path.stat().st_size < 4e6
+        assert entry.bytes == entry.path.stat().st_size < 6e6
         assert entry.data and entry.licence and entry.hardware and entry.date and entry.steps and entry.metrics
         assert len(manifest.parts_of(entry)) == len(entry.parts)
         assert bool(entry.task) == bool(entry.title) == bool(entry.suits), "what is on offer has a plain name"
     parts = {part for entry in entries for part in entry.parts.values()}
     silent = {entry.name for entry in entries if not entry.task and entry.kind != DETECTOR}
     assert silent == parts, "what serves nothing that is asked for by name is a part"
-    assert sum(entry.bytes for entry in entries) < 30e6
+    assert sum(entry.bytes for entry in entries) < 50e6
