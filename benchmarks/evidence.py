@@ -2,14 +2,17 @@
 
     python -m benchmarks.evidence --data ../shared/data/piano --prior piano-16k
 
-Held-out clips are brought to a half and a quarter of the prior's rate in every way of `benchmarks.resamplers` and
-restored as plain and as low-passed samples. A row holds mean PSNR over the clips, how many of them "auto" calls
-plain, and what it loses to the better choice of every clip. Prints a table and, last, one JSON line.
+Held-out clips are brought to a half and a quarter of the prior's rate in every way of `benchmarks.resamplers`. A row
+holds how many of them "auto" calls plain, and for the first few, which are restored as plain and as low-passed samples:
+mean PSNR, by reverse diffusion for either, as only that compares like with like; the log-spectral distance of what a
+user gets, which is the band extender's for low-passed ones; and what "auto" loses of both to the better choice of every
+clip. Prints a table and, last, one JSON line.
 """
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,25 +35,39 @@ class Row:
     """One way at one rate, over all clips.
 
     Args:
-        psnr_db: of every clip by what it was taken for.
         auto: what "auto" takes every clip for.
+        psnr_db, lsd_db: of the restored ones, the first clips, by what they were taken for.
     """
 
     way: str
     rate: int
-    psnr_db: dict[Evidence, list[float]]
     auto: list[Evidence]
+    psnr_db: dict[Evidence, list[float]]
+    lsd_db: dict[Evidence, list[float]]
 
     @property
-    def losses_db(self) -> list[float]:
-        """What the automatic choice loses of every clip."""
-        return [max(p[n] for p in self.psnr_db.values()) - self.psnr_db[kind][n] for n, kind in enumerate(self.auto)]
+    def psnr_losses_db(self) -> list[float]:
+        """What the automatic choice loses of every restored clip."""
+        return [max(by_kind.values()) - by_kind[kind] for kind, by_kind in self._clips(self.psnr_db)]
+
+    @property
+    def lsd_losses_db(self) -> list[float]:
+        """The same of what a user gets."""
+        return [by_kind[kind] - min(by_kind.values()) for kind, by_kind in self._clips(self.lsd_db)]
+
+    def _clips(self, figures: dict[Evidence, list[float]]) -> list[tuple[Evidence, dict[Evidence, float]]]:
+        clips = zip(*(figures[kind] for kind in KINDS), strict=True)
+        return [(auto, dict(zip(KINDS, clip, strict=True))) for auto, clip in zip(self.auto, clips, strict=False)]
 
     def __str__(self) -> str:
-        means = " ".join(f"{np.mean(self.psnr_db[kind]):8.2f}" for kind in KINDS)
-        far = " ".join(f"{loss:.2f}" for loss in self.losses_db if loss > CLOSE)
+        def means(figures: dict[Evidence, list[float]]) -> str:
+            return " ".join(f"{np.mean(figures[kind]):8.2f}" for kind in KINDS)
+
         plain = f"{self.auto.count('plain')}/{len(self.auto)}"
-        return f"{self.way:22} {self.rate:5} {means} {plain:>6} {np.mean(self.losses_db):6.2f}  {far}".rstrip()
+        psnr = f"{means(self.psnr_db)} {np.mean(self.psnr_losses_db):6.2f}"
+        lsd = f"{means(self.lsd_db)} {np.mean(self.lsd_losses_db):6.2f}"
+        far = " ".join(f"{loss:.2f}" for loss in self.psnr_losses_db if loss > CLOSE)
+        return f"{self.way:22} {self.rate:5} {plain:>6}  {psnr}  {lsd}  {far}".rstrip()
 
 
 def aligned(truth: Clip, low: np.ndarray, factor: int) -> Clip:
@@ -66,19 +83,21 @@ def aligned(truth: Clip, low: np.ndarray, factor: int) -> Clip:
     return Clip(np.fft.irfft(turned)[None, :frames].astype(np.float32), truth.sample_rate)
 
 
-def measure(name: str, way: Thin, factor: int, clips: list[Clip], settings: Settings) -> Row:
-    """Restores every clip as either evidence."""
-    psnr: dict[Evidence, list[float]] = {kind: [] for kind in KINDS}
-    auto = []
-    for truth in clips:
+def measure(name: str, way: Thin, factor: int, clips: list[Clip], restored: int, settings: Settings) -> Row:
+    """Judges every clip, and restores the first `restored` as either evidence."""
+    auto, psnr, lsd = [], {kind: [] for kind in KINDS}, {kind: [] for kind in KINDS}
+    for number, truth in enumerate(clips):
         samples = np.asarray(way(truth.samples[0], factor), dtype=np.float32)
         low = Clip(samples[None], RATE // factor)
         auto.append(thinned_by(low, factor, "auto", RATE).kind)
-        for kind, figures in psnr.items():
+        for kind in KINDS if number < restored else ():
             moved = aligned(truth, samples, factor)
-            *_, result = super_resolve(low, factor, evidence=kind, settings=settings, reference=moved)
-            figures.append(round(result.metrics["psnr_db"], 3))
-    return Row(name, RATE // factor, psnr, auto)
+            run = partial(super_resolve, low, factor, evidence=kind, reference=moved)
+            *_, alike = run(settings=replace(settings, sampler="diffusion"))
+            *_, given = (alike,) if kind == "plain" else run(settings=settings)
+            psnr[kind].append(round(alike.metrics["psnr_db"], 3))
+            lsd[kind].append(round(given.metrics["lsd_db"], 3))
+    return Row(name, RATE // factor, auto, psnr, lsd)
 
 
 def main() -> None:
@@ -86,23 +105,29 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of recordings with a test split")
     parser.add_argument("--prior", default="piano-16k")
     parser.add_argument("--quality", default="draft", choices=QUALITIES)
-    parser.add_argument("--clips", type=int, default=3)
+    parser.add_argument("--clips", type=int, default=20, help="that are judged")
+    parser.add_argument("--restored", type=int, default=3, help="of these")
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--split", choices=("train", "valid", "test"), default="test")
     options = parser.parse_args()
     torch.set_flush_denormal(True)
     clips = held_out_clips(options.data, options.split, options.clips, options.seconds)
     settings = Settings(prior=options.prior, quality=options.quality)
-    print(f"{len(clips)} clips of {options.seconds:g} s from {options.data.name}; PSNR in dB as either evidence")
+    print(f"{len(clips)} clips of {options.seconds:g} s from {options.data.name}, {options.restored} of them restored")
     if missing_ways():
         print("Left out, for want of the programs: " + ", ".join(missing_ways()))
-    print(f"{'way':22} {'Hz':>5} {'plain':>8} {'lowpass':>8} {'auto':>6} {'loss':>6}  clips that lose over {CLOSE:g}")
+    titles = "    plain  lowpass   loss"
+    print(f"{'':37}{'PSNR, dB':>24} {'LSD, dB':>25}")
+    print(f"{'way':22} {'Hz':>5} {'plain':>6} {titles} {titles}   clips that lose over {CLOSE} dB of PSNR")
     rows = []
     for factor in FACTORS:
         for name, way in ways_at(RATE // factor).items():
-            rows.append(measure(name, way, factor, clips, settings))
+            rows.append(measure(name, way, factor, clips, options.restored, settings))
             print(rows[-1], flush=True)
-    found = [vars(row) | {"losses_db": np.round(row.losses_db, 3).tolist()} for row in rows]
+    found = [
+        vars(row) | {name: np.round(getattr(row, name), 3).tolist() for name in ("psnr_losses_db", "lsd_losses_db")}
+        for row in rows
+    ]
     print(json.dumps({"benchmark": "evidence", "data": options.data.name, "prior": options.prior, "rows": found}))
 
 
