@@ -242,7 +242,8 @@ class _Run:
             ) from None
         self.average, self.history = state["average"], state["history"]
         self.optimizer.load_state_dict(state["optimizer"])
-        self.objective.restore(state["objective"])
+        if "objective" in state:  # those of earlier versions had none
+            self.objective.restore(state["objective"])
         self.step, self.clock.spent = state["step"], state["seconds"]
         if self.accelerator.process_index == 0:
             self.generator.set_state(state["generator"])
