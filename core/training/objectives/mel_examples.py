@@ -13,11 +13,9 @@ from torch import Generator, Tensor
 
 from core.signal.log_mel import log_mel
 from core.signal.mel import MelFrontEnd
+from core.signal.short_sounds import at_level, centred, trimmed
 from core.training.data import PackedData
 
-LEVEL, PEAK = 0.08, 0.95  # root mean square of a sound; where its loudest sample ends, if that is less
-QUIET_DB = 40.0  # under the loudest moment; beginning and end that are quieter are cut off
-MOMENT = 0.016  # seconds over which that is measured; as many are left at each end
 SPEED = 0.07  # standard deviation of the logarithm of the speed
 LARGEST_SHIFT = 0.06  # seconds
 
@@ -58,7 +56,7 @@ class ShortSounds:
         return [self._examples([n], [self.sound(n)], [0], segment) for n in chosen]
 
     def sound(self, number: int) -> Tensor:
-        """A recording without its quiet ends, at LEVEL, `[frames]`."""
+        """A recording without its quiet ends, at one level, `[frames]`."""
         return at_level(trimmed(self.pack.read(number, 0, self.pack.recordings[number].length), self.sample_rate))
 
     def _examples(
@@ -80,40 +78,12 @@ def names_in(pack: PackedData, fewest: int) -> tuple[list[str], list[str]]:
     return sorted(labels), sorted(name for name, count in counts.items() if name and count >= fewest)
 
 
-def trimmed(waveform: Tensor, sample_rate: int) -> Tensor:
-    """A waveform `[frames]` without what is quiet at its beginning and end."""
-    moment = round(MOMENT * sample_rate)
-    if len(waveform) < 2 * moment:
-        return waveform
-    power = waveform[: len(waveform) // moment * moment].unflatten(0, (-1, moment)).square().mean(dim=1)
-    loud = torch.nonzero(power > power.max() * 10 ** (-QUIET_DB / 10))[:, 0]
-    if not len(loud):
-        return waveform
-    return waveform[max(0, int(loud[0]) - 1) * moment : (int(loud[-1]) + 2) * moment]
-
-
-def at_level(waveform: Tensor) -> Tensor:
-    """A waveform `[frames]` at LEVEL, or quieter where its peak would exceed PEAK."""
-    gain = LEVEL / waveform.square().mean().sqrt().clamp_min(1e-4)
-    return waveform * torch.minimum(gain, PEAK / waveform.abs().max().clamp_min(1e-4))
-
-
 def at_speed(waveform: Tensor, speed: float) -> Tensor:
     """A waveform `[frames]` played faster by a factor, at the same rate: pitch and formants rise with it."""
     frames = max(2, round(len(waveform) / speed))
     spectrum = torch.fft.rfft(waveform)
     kept = torch.nn.functional.pad(spectrum, (0, max(0, frames // 2 + 1 - len(spectrum))))[: frames // 2 + 1]
     return torch.fft.irfft(kept, frames) * (frames / len(waveform))
-
-
-def centred(waveform: Tensor, frames: int, shift: int = 0) -> Tensor:
-    """A waveform in the middle of silence, moved by samples, or its middle where it is longer, `[frames]`."""
-    if len(waveform) >= frames:
-        start = (len(waveform) - frames) // 2
-        return waveform[start : start + frames]
-    room = frames - len(waveform)
-    before = min(max(room // 2 + shift, 0), room)
-    return torch.nn.functional.pad(waveform, (before, room - before))
 
 
 def _number(names: Sequence[str], name: str) -> int:
