@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from core.arrays.cone import separator
-from core.models import aliasing, vocoder
+from core.models import aliasing, sound_classifier, vocoder
 from core.priors import denoiser, mel, waveform_diffusion, wavenet
 from core.zoo.importers.cone_of_silence import read_cone
 from core.zoo.importers.diffwave import read_diffwave
@@ -19,12 +19,13 @@ from core.zoo.importers.pnf_wavenet import read_pnf
 from core.zoo.importers.sashimi import read_sashimi
 
 RESTORATION = ("super-resolve", "inpaint", "declip")
-PRIOR, VOCODER, SEPARATOR, DETECTOR = "prior", "vocoder", "separator", "detector"
+PRIOR, VOCODER, SEPARATOR, DETECTOR, CLASSIFIER = "prior", "vocoder", "separator", "detector", "classifier"
 OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     PRIOR: "is a prior of single channels and cannot localize; choose a separator",
     VOCODER: "plays spectrograms and is no prior; choose another one, or use it to vocode",
     SEPARATOR: "tells directions apart and is no prior; choose another one, or use it to localize",
     DETECTOR: "tells aliases from filtered sound and is no prior; choose another one",
+    CLASSIFIER: "tells words apart, which generated sounds are judged by, and is no prior; choose another one",
 }
 
 
@@ -77,8 +78,9 @@ def _separator_tasks(config: Mapping) -> tuple[str, ...]:
     return ("localize",)
 
 
-def _detector_tasks(config: Mapping) -> tuple[str, ...]:
-    """None that asks for one by name: super-resolution uses the bundled one."""
+def _no_tasks(config: Mapping) -> tuple[str, ...]:
+    """None that asks for one by name: super-resolution uses the bundled detector; classifiers are for evaluations alone
+    and never guide what is drawn."""
     return ()
 
 
@@ -102,7 +104,8 @@ FAMILIES: dict[str, Family] = {
     "vocoder": Family(VOCODER, vocoder.from_checkpoint, _vocoder_tasks),
     "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),
     "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),
-    "aliasing": Family(DETECTOR, aliasing.from_checkpoint, _detector_tasks),
+    "aliasing": Family(DETECTOR, aliasing.from_checkpoint, _no_tasks),
+    "sound-classifier": Family(CLASSIFIER, sound_classifier.from_checkpoint, _no_tasks),
 }
 
 

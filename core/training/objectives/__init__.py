@@ -13,6 +13,7 @@ OBJECTIVES = {  # architecture -> module and class, imported when it is trained
     "diffwave": "waveform_diffusion.DiffWaveObjective",
     "mel-denoiser": "mel.MelObjective",
     "sashimi": "waveform_diffusion.SaShiMiObjective",
+    "sound-classifier": "sound_classes.SoundClassObjective",
     "spectral": "spectral.SpectralObjective",
     "vocoder": "vocoder.VocoderObjective",
     "wavenet": "wavenet.WaveNetObjective",
