@@ -8,9 +8,10 @@ import torch
 
 from core.errors import InputError
 from core.models.mel_denoiser import NOT_TOLD
+from core.signal.short_sounds import LEVEL, at_level, centred, trimmed
 from core.training.data import PackedData
 from core.training.objectives.mel import MelObjective
-from core.training.objectives.mel_examples import LEVEL, at_level, at_speed, centred, names_in, trimmed
+from core.training.objectives.mel_examples import at_speed, names_in
 
 RATE, SEGMENT = 16000, 8 * 128
 SMALL = {"bands": 80, "frames": 8, "patch": 2, "channels": 16, "blocks": 1, "heads": 2}
