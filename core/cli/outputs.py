@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from core.errors import InputError
 from core.signal.output import replacing
@@ -61,7 +62,7 @@ def write_text(path: Path, content: str) -> None:
         file.write(content.encode())
 
 
-def figures_of_each(places: Mapping[Path, Path], evaluate: Callable[[Path], Mapping]) -> tuple[list[Mapping], int]:
+def figures_of_each(places: Mapping[Any, Path], evaluate: Callable[[Any], Mapping]) -> tuple[list[Mapping], int]:
     """The figures of every example that could be evaluated, and how many could not; what is there is not done again.
 
     Args:

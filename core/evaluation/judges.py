@@ -1,7 +1,7 @@
 """Judges of sound that nobody here trained, as far as they are installed (`pip install .[evaluate]`)."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 
@@ -9,6 +9,9 @@ import numpy as np
 
 RATE = 16000
 Judge = Callable[[np.ndarray, np.ndarray], float]  # (reference, estimate), [frames] at RATE
+Listener = Callable[[np.ndarray], str]  # [frames] at RATE -> the word that is heard, "" where none is
+RECOGNISER = "pocketsphinx"  # the package of the listener
+PAUSE_SECONDS, LOUDEST = 0.25, 0.6  # silence at each end of what it hears, and its peak
 
 
 def visqol(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -51,6 +54,34 @@ JUDGES: Mapping[str, tuple[str, Judge]] = {  # name -> the package that it is of
 
 def installed_judges() -> dict[str, Judge]:
     return {name: judge for name, (package, judge) in JUDGES.items() if find_spec(package)}
+
+
+def word_listener(words: Sequence[str]) -> Listener | None:
+    """What tells which of some words is said, or that none is (PocketSphinx, Huggins-Daines et al. 2006).
+
+    A sound is heard alike whatever was heard before it. None where it is not installed, or does not know a word.
+    """
+    if not find_spec(RECOGNISER):
+        return None
+    from pocketsphinx import Config, Decoder
+
+    decoder = Decoder(Config(lm=None, samprate=RATE, loglevel="FATAL"))
+    if not all(word.isalpha() and decoder.lookup_word(word) for word in words):
+        return None
+    decoder.add_jsgf_string("words", f"#JSGF V1.0; grammar words; public <words> = {' | '.join(words)};")
+    decoder.activate_search("words")
+
+    def listen(waveform: np.ndarray) -> str:
+        padded = np.pad(waveform, round(PAUSE_SECONDS * RATE))
+        scaled = padded * (LOUDEST * 32767 / max(float(np.abs(padded).max()), 1e-6))
+        decoder.reinit_feat()  # forgets the mean of the last sound
+        decoder.start_utt()
+        decoder.process_raw(scaled.astype(np.int16).tobytes(), full_utt=True)
+        decoder.end_utt()
+        found = decoder.hyp()
+        return found.hypstr if found else ""
+
+    return listen
 
 
 @cache
