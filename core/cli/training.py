@@ -83,7 +83,8 @@ def _train(arguments) -> int:
 def _packed(arguments, out: Path, again: bool) -> Path:
     """The data as a pack: as given, or made beside the checkpoint, where other processes and a resumed training find
     it; one that is there is made again where it may be another training's."""
-    from core.training.data import is_pack, pack_data
+    from core.signal.packed_audio import is_pack
+    from core.training.data import pack_data
     from core.training.recipe import load_recipe
     from core.training.scenes import holds_scenes
 

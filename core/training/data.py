@@ -20,23 +20,11 @@ from torch import Tensor
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.folders import audio_under
-from core.signal.json_files import read_json
+from core.signal.packed_audio import PackedAudio
 
-LARGEST_INDEX_BYTES = 200_000_000
 SHARD_SAMPLES = 45 * 2**20 // 2
 SPLITS = ("train", "valid", "test")
 MOST_QUIET = 1000  # silent segments that are skipped for a batch before the data are refused
-
-
-@dataclass(frozen=True)
-class Recording:
-    """Where one recording lies in a pack: `length` samples from `start` of a shard; empty texts are not known."""
-
-    shard: str
-    start: int
-    length: int
-    label: str = ""
-    speaker: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,27 +37,11 @@ class Source:
     speaker: str = ""
 
 
-class PackedData:
-    """One split of a pack, memory mapped.
-
-    Raises:
-        InputError: the folder is no pack, or the split has nothing in it.
-    """
+class PackedData(PackedAudio):
+    """One split of a pack, as training draws from it; raises as `PackedAudio`."""
 
     def __init__(self, folder: Path, split: str):
-        index = _read_index(folder)
-        self.sample_rate = index["sample_rate"]
-        self.recordings = [
-            Recording(**{name: value for name, value in recording.items() if name != "split"})
-            for recording in index["recordings"]
-            if recording["split"] == split
-        ]
-        if not self.recordings:
-            raise InputError(
-                f"The data in {folder} has no recording in its {split} split; add recordings and pack it again."
-            )
-        names = {r.shard for r in self.recordings}
-        self._shards = {name: np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names}
+        super().__init__(folder, split)
         lengths = np.array([r.length for r in self.recordings], dtype=np.float64)
         self._weights = torch.from_numpy(lengths / lengths.sum())
 
@@ -94,15 +66,6 @@ class PackedData:
     def held_out(self, count: int, segment: int, generator: torch.Generator) -> list[Tensor]:
         """Segments for validation, each [1, segment]."""
         return [self.sample(segment, generator)[None] for _ in range(count)]
-
-    def read(self, number: int, start: int, length: int) -> Tensor:
-        """Samples of one recording as float32 in [-1, 1], zero padded where it ends early."""
-        recording = self.recordings[number]
-        stop = min(start + length, recording.length)
-        samples = self._shards[recording.shard][recording.start + start : recording.start + stop]
-        padded = np.zeros(length, dtype=np.float32)
-        padded[: len(samples)] = samples
-        return torch.from_numpy(padded / 32768)
 
     def sample(self, length: int, generator: torch.Generator) -> Tensor:
         """A random segment; every moment of the data is equally likely."""
@@ -166,11 +129,6 @@ def find_audio(folder: Path) -> list[Source]:
     """
     paths, listed = [path.relative_to(folder) for path in audio_under(folder)], _listed(folder)
     return [_source(path, listed.get(path.as_posix(), {})) for path in paths]
-
-
-def is_pack(folder: Path) -> bool:
-    """Whether a folder holds packed data."""
-    return (folder / "index.json").is_file()
 
 
 class _ShardWriter:
@@ -244,13 +202,6 @@ def _read_mono(path: Path, sample_rate: int) -> np.ndarray:
         )
     samples = resample(Clip(mono[None], file.sample_rate), sample_rate).samples[0]
     return np.round(np.clip(samples, -1, 32767 / 32768) * 32768).astype(np.int16)
-
-
-def _read_index(folder: Path) -> dict:
-    try:
-        return read_json(folder / "index.json", LARGEST_INDEX_BYTES)
-    except (OSError, ValueError):
-        raise InputError(f"{folder} is no packed data; make some with `python -m core pack-data FOLDER OUT`.") from None
 
 
 def _write_json(path: Path, content: dict) -> None:

@@ -11,7 +11,8 @@ import torch
 from torch import Generator, Tensor
 
 from core.errors import InputError
-from core.training.data import MOST_QUIET, is_pack
+from core.signal.packed_audio import is_pack
+from core.training.data import MOST_QUIET
 
 if TYPE_CHECKING:
     from core.arrays.scenes.files import RecordedScene

@@ -1,0 +1,76 @@
+"""Packs of recordings: 16-bit samples in shards with an index, made by `pack-data`, read anywhere.
+
+A pack is a folder with `index.json` and `.npy` shards. The index lists every recording's shard, place and split, and
+where they are known its label and speaker.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.errors import InputError
+from core.signal.json_files import read_json
+
+INDEX, LARGEST_INDEX_BYTES = "index.json", 200_000_000
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Where one recording lies in a pack: `length` samples from `start` of a shard; empty texts are not known."""
+
+    shard: str
+    start: int
+    length: int
+    label: str = ""
+    speaker: str = ""
+
+
+class PackedAudio:
+    """One split of a pack, memory mapped.
+
+    Attributes:
+        sample_rate: in Hz.
+        recordings: those of the split.
+
+    Raises:
+        InputError: the folder is no pack, or the split has nothing in it.
+    """
+
+    def __init__(self, folder: Path, split: str):
+        index = _read_index(folder)
+        self.sample_rate = index["sample_rate"]
+        self.recordings = [
+            Recording(**{name: value for name, value in recording.items() if name != "split"})
+            for recording in index["recordings"]
+            if recording["split"] == split
+        ]
+        if not self.recordings:
+            raise InputError(
+                f"The data in {folder} has no recording in its {split} split; add recordings and pack it again."
+            )
+        names = {r.shard for r in self.recordings}
+        self._shards = {name: np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names}
+
+    def read(self, number: int, start: int, length: int) -> Tensor:
+        """Samples of one recording as float32 in [-1, 1], zero padded where it ends early."""
+        recording = self.recordings[number]
+        stop = min(start + length, recording.length)
+        samples = self._shards[recording.shard][recording.start + start : recording.start + stop]
+        padded = np.zeros(length, dtype=np.float32)
+        padded[: len(samples)] = samples
+        return torch.from_numpy(padded / 32768)
+
+
+def is_pack(folder: Path) -> bool:
+    """Whether a folder holds packed data."""
+    return (folder / INDEX).is_file()
+
+
+def _read_index(folder: Path) -> dict:
+    try:
+        return read_json(folder / INDEX, LARGEST_INDEX_BYTES)
+    except (OSError, ValueError):
+        raise InputError(f"{folder} is no packed data; make some with `python -m core pack-data FOLDER OUT`.") from None
