@@ -1,4 +1,4 @@
-"""What can be asked of a run: the names of its choices, and how gaps and channels are written, for all that ask.
+"""What can be asked of a run: the names of its choices, and how gaps, channels and seeds are written, for all.
 
 Costs nothing to import, so that the command line starts at once.
 """
@@ -53,6 +53,19 @@ def parse_channels(text: str) -> tuple[int, ...] | None:
     if not all(re.fullmatch(r"\d{1,3}", number, re.ASCII) for number in numbers):
         raise InputError(f"“{text.strip()[:SHOWN]}” is no list of channels; write them as 1,2,3,4, counted from 0.")
     return tuple(map(int, numbers)) or None
+
+
+def parse_seeds(text: str) -> tuple[int, int] | None:
+    """Reads `3,9`, the seeds of a morph; None where nothing is written.
+
+    Raises:
+        InputError: they are no two seeds.
+    """
+    _check_length(text)
+    match = re.fullmatch(r"\s*(\d{1,18})\s*,\s*(\d{1,18})\s*", text, re.ASCII)
+    if not match and text.strip():
+        raise InputError(f"“{text.strip()[:SHOWN]}” is not two seeds such as 3,9.")
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def _check_length(text: str) -> None:

@@ -1,11 +1,9 @@
 """generate: a folder of sounds that nobody recorded, each of which says in its metadata how to make it again."""
 
-import argparse
 import json
-import re
 from pathlib import Path
 
-from core.choices import GENERATION_SAMPLERS
+from core.choices import GENERATION_SAMPLERS, parse_seeds
 from core.cli import options, outputs, running
 from core.tasks.report_file import write_report
 
@@ -22,7 +20,8 @@ def add_commands(commands) -> None:
     command.add_argument("--label", metavar="L", help="what is to be said; anything unless given")
     command.add_argument("--speaker", metavar="NAME", help="who is to say it; anybody unless given")
     command.add_argument("--guidance", type=options.number, metavar="G", help="over 1: clearer and less varied (1.8)")
-    command.add_argument("--morph", type=_seeds, metavar="SEED,SEED", help="lead from one seed's sound to another's")
+    way = "lead from one seed's sound to another's"
+    command.add_argument("--morph", type=options.written(parse_seeds), metavar="SEED,SEED", help=way)
     command.add_argument("--sampler", choices=GENERATION_SAMPLERS, help="how they are drawn (heun)")
     command.add_argument("--steps", type=options.whole(1, 1_000_000), metavar="N", help="of every sound")
     command.add_argument("--batch", type=options.whole(1, 1_000_000), metavar="N", help="sounds drawn at once (16)")
@@ -55,11 +54,3 @@ def _generate(arguments) -> int:
         f"{report['seconds']:.1f} s"
     )
     return 0
-
-
-def _seeds(text: str) -> tuple[int, int]:
-    """The type of `--morph`: SEED,SEED."""
-    match = re.fullmatch(r"(\d{1,18}),(\d{1,18})", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not two seeds such as 3,9")
-    return int(match[1]), int(match[2])

@@ -3,30 +3,29 @@
 Every sound has a seed of its own, counted up from that of the settings, so that each can be made again by itself.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from core.errors import InputError
 from core.priors.wrapped import Counted
 from core.samplers.generation import generation_plan
 from core.samplers.noise import MorphedNoise, NoiseSource, SeparateNoise
 from core.samplers.presets import Plan
-from core.signal.clip import Clip
 from core.signal.limits import LIMITS
 from core.tasks.drawing import Drawn, TimeLeft, provenance
+from core.tasks.emerging import Emerging, named_clips
 from core.tasks.loading import load_prior
-from core.tasks.progress import Progress, Run, Sounds
-from core.tasks.rendering import Render, renderer
+from core.tasks.progress import Progress, Result, Run
 from core.tasks.report import Metrics, Outcome, conclude
 from core.tasks.settings import Settings
 from core.types import LabelCondition, Observation, Prior
 
 TASK = "generate"
 SAMPLER = "heun"  # unless another is asked for
+COMPARED_STEPS = (6, 20, 50, 200)
 SECONDS, SHORTEST_SECONDS = 1.0, 0.05
 MOST_SOUNDS, MOST_SECONDS = 4096, 4096.0  # of all sounds of a run together
 AT_ONCE = 16  # sounds that are drawn together
@@ -55,7 +54,7 @@ class Wish:
 
 
 def generate(wish: Wish = Wish(), *, settings: Settings = Settings()) -> Run:  # noqa: B008 (frozen)
-    """Draws sounds from a prior, from noise to sound.
+    """Draws sounds from a prior, out of noise.
 
     Args:
         settings: `sampler` is one of `core.choices.GENERATION_SAMPLERS`; `batch` is of sounds drawn together.
@@ -66,17 +65,31 @@ def generate(wish: Wish = Wish(), *, settings: Settings = Settings()) -> Run:  #
     Raises:
         InputError: a prior that cannot be drawn from, a label that it does not know, or a number out of range.
     """
-    prior = load_prior(TASK, settings)
-    _check_numbers(wish, settings)
-    wish = _for_prior(wish, prior)
+    prior, wish = _begin(wish, settings)
     plan = generation_plan(settings.sampler or SAMPLER, prior, settings.steps)
-    drawn = yield from _draw(wish, plan, prior, settings)
-    made = {"steps": plan.steps, "label": wish.label, "speaker": wish.speaker}
-    made |= {"guidance": wish.guidance} if prior.labels or prior.speakers else {}
-    sounds = _sounds(drawn.waveform, prior.sample_rate)
-    facts = {"count": wish.count, **made, "sounds": dict(zip(sounds, _origins(wish, settings), strict=True))}
-    outcome = Outcome(TASK, sounds, next(iter(sounds.values())), drawn.provenance, facts=facts)
-    yield conclude(outcome, Metrics((), lambda reference, estimate, observed: {}))
+    at_once = settings.batch or AT_ONCE
+    spans = [(first, min(first + at_once, wish.count)) for first in range(0, wish.count, at_once)]
+    parts = [Part(plan, last - first, _noise(wish, settings.seed, first, last)) for first, last in spans]
+    drawn = yield from _draw(parts, wish, prior, settings)
+    yield _concluded(wish, prior, drawn, plan.steps, origins(wish, settings))
+
+
+def generate_at_steps(
+    numbers: Sequence[int] = COMPARED_STEPS,
+    wish: Wish = Wish(),  # noqa: B008 (frozen)
+    *,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+) -> Run:
+    """The same sound, of the settings' seed, drawn anew with each of these numbers of steps; else as `generate`.
+
+    Args:
+        wish: its count is that of the numbers, and it has no morph.
+    """
+    prior, wish = _begin(replace(wish, count=len(numbers), morph=None), settings)
+    plans = [generation_plan(settings.sampler or SAMPLER, prior, steps) for steps in numbers]
+    parts = [Part(plan, 1, SeparateNoise([_seeded(settings.seed)])) for plan in plans]
+    drawn = yield from _draw(parts, wish, prior, settings)
+    yield _concluded(wish, prior, drawn, list(numbers), origins_at_steps(numbers, settings))
 
 
 def origin_of(report: Mapping, name: str) -> dict:
@@ -85,26 +98,67 @@ def origin_of(report: Mapping, name: str) -> dict:
     return {key: report[key] for key in shared if report.get(key) is not None} | report["sounds"][name]
 
 
-def _draw(wish: Wish, plan: Plan, prior: Prior, settings: Settings) -> Generator[Progress, None, Drawn]:
-    """All sounds, `[count, frames]`, some at a time."""
-    counted, render = Counted(prior), renderer(prior, wish.seconds)
-    at_once = settings.batch or AT_ONCE
-    spans = [(first, min(first + at_once, wish.count)) for first in range(0, wish.count, at_once)]
-    time_left, done = TimeLeft(len(spans)), np.zeros((0, round(wish.seconds * prior.sample_rate)), np.float32)
-    event = prior.event(wish.seconds)
-    for number, (first, last) in enumerate(spans):
-        start = torch.zeros(last - first, *event, device=prior.device)
-        chain = plan.start(
-            counted, Observation(), start, _noise(wish, settings.seed, first, last), _told(wish, prior, last - first)
-        )
-        for iterate in chain:
-            seconds, left = time_left.update(number, iterate)
-            state = iterate.x * (prior.rms / np.hypot(prior.rms, iterate.level))
-            shown = [_presented(done, render, x, prior.sample_rate) for x in (iterate.denoised, state)]
-            yield Progress(seconds, left, iterate, None, *shown)
-        done = np.concatenate([done, render(iterate.denoised)])
+def spoken(label: str) -> str:
+    """A label as people say it: digits as words."""
+    return NUMBERS[int(label)] if label.isdecimal() and int(label) < len(NUMBERS) else label
+
+
+def origins(wish: Wish, settings: Settings) -> list[dict]:
+    """The seed of every sound; of a morph its place in it."""
+    if wish.morph is None:
+        return [{"seed": settings.seed + number} for number in range(wish.count)]
+    return [{"morph": list(wish.morph), "place": number, "of": wish.count} for number in range(wish.count)]
+
+
+def origins_at_steps(numbers: Sequence[int], settings: Settings) -> list[dict]:
+    """The same of `generate_at_steps`."""
+    return [{"seed": settings.seed, "steps": steps} for steps in numbers]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Sounds of a run that are drawn together: how, how many, and from which noise."""
+
+    plan: Plan
+    count: int
+    noise: NoiseSource
+
+
+def _begin(wish: Wish, settings: Settings) -> tuple[Prior, Wish]:
+    """The prior, and the wish as it takes it."""
+    prior = load_prior(TASK, settings)
+    _check_numbers(wish, settings)
+    return prior, _for_prior(wish, prior)
+
+
+def _draw(parts: Sequence[Part], wish: Wish, prior: Prior, settings: Settings) -> Generator[Progress, None, Drawn]:
+    """All sounds, `[count, frames]`, one part after the other; steps are counted over all of them."""
+    counted, emerging, event = Counted(prior), Emerging(prior, wish.seconds), prior.event(wish.seconds)
+    time_left, before, total = TimeLeft(1), 0, sum(part.plan.steps for part in parts)
+    for part in parts:
+        start = torch.zeros(part.count, *event, device=prior.device)
+        for iterate in part.plan.start(counted, Observation(), start, part.noise, _told(wish, prior, part.count)):
+            of_all = replace(iterate, step=before + iterate.step, total_steps=total)
+            yield emerging.moment(*time_left.update(0, of_all), of_all)
+        before += part.plan.steps
+        emerging.finish(iterate.denoised)
     evaluations = round(counted.samples / (wish.count * np.prod(event)))
-    return Drawn(done, provenance(prior.name, plan.name, settings, prior.device, evaluations, time_left.seconds))
+    made = provenance(prior.name, parts[0].plan.name, settings, prior.device, evaluations, time_left.seconds)
+    return Drawn(emerging.finished, made)
+
+
+def _concluded(wish: Wish, prior: Prior, drawn: Drawn, steps: int | list[int], origins: Sequence[dict]) -> Result:
+    """The result with its report.
+
+    Args:
+        origins: what each sound alone can be made again with.
+    """
+    made = {"steps": steps, "label": wish.label, "speaker": wish.speaker}
+    made |= {"guidance": wish.guidance} if prior.labels or prior.speakers else {}
+    sounds = named_clips(drawn.waveform, prior.sample_rate)
+    facts = {"count": wish.count, **made, "sounds": dict(zip(sounds, origins, strict=True))}
+    outcome = Outcome(TASK, sounds, next(iter(sounds.values())), drawn.provenance, facts=facts)
+    return conclude(outcome, Metrics((), lambda reference, estimate, observed: {}))
 
 
 def _noise(wish: Wish, seed: int, first: int, last: int) -> NoiseSource:
@@ -129,21 +183,6 @@ def _told(wish: Wish, prior: Prior, rows: int) -> LabelCondition | None:
 
 def _number(name: str | None, known: Sequence[str]) -> int:
     return 0 if name is None else 1 + known.index(name)
-
-
-def _presented(done: np.ndarray, render: Render, x: Tensor, sample_rate: int) -> Callable[[], Sounds]:
-    return lambda: _sounds(np.concatenate([done, render(x)]), sample_rate)
-
-
-def _sounds(waveforms: np.ndarray, sample_rate: int) -> Sounds:
-    return {f"{number:04d}": Clip(waveform[None], sample_rate) for number, waveform in enumerate(waveforms)}
-
-
-def _origins(wish: Wish, settings: Settings) -> list[dict]:
-    """The seed of every sound; of a morph its place in it."""
-    if wish.morph is None:
-        return [{"seed": settings.seed + number} for number in range(wish.count)]
-    return [{"morph": list(wish.morph), "place": number, "of": wish.count} for number in range(wish.count)]
 
 
 def _check_numbers(wish: Wish, settings: Settings) -> None:
@@ -185,8 +224,7 @@ def _known(name: str | None, known: Sequence[str], prior: Prior, what: str) -> s
     wanted = name.strip().lower()
     spellings = {own.lower(): own for own in known}
     digit = str(NUMBERS.index(wanted)) if wanted in NUMBERS else wanted
-    word = NUMBERS[int(wanted)] if wanted.isdigit() and int(wanted) < len(NUMBERS) else wanted
-    for spelling in (wanted, digit, word):
+    for spelling in (wanted, digit, spoken(wanted)):
         if spelling in spellings:
             return spellings[spelling]
     choices = f"choose one of {', '.join(known)}, or none" if known else "leave it out"

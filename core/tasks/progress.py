@@ -8,11 +8,13 @@ import numpy as np
 
 from core.arrays.finding import Stage
 from core.signal.clip import Clip
+from core.signal.spectrogram_files import MelSpectrogram
 from core.types import Iterate
 
 SOUND = "result"  # the name of the sound of a task that makes one
 
 Sounds = Mapping[str, Clip]
+Mels = Mapping[str, MelSpectrogram]
 Figures = Mapping[str, float | None]
 
 
@@ -49,6 +51,8 @@ class Progress:
         look: of a localization.
         make_sounds: makes the sampler's estimates (the denoised ones with the evidence put back).
         make_chains: makes the states of its chains.
+        make_mels, make_chain_mels: make the spectrograms of both, of generated sounds: much sooner than the sounds
+            where a prior draws spectrograms itself.
     """
 
     seconds: float
@@ -57,6 +61,8 @@ class Progress:
     look: DirectionsLook | None = None
     make_sounds: Callable[[], Sounds] = dict
     make_chains: Callable[[], Sounds] = dict
+    make_mels: Callable[[], Mels] = dict
+    make_chain_mels: Callable[[], Mels] = dict
 
     @cached_property
     def sounds(self) -> Sounds:
@@ -65,6 +71,14 @@ class Progress:
     @cached_property
     def chains(self) -> Sounds:
         return self.make_chains()
+
+    @cached_property
+    def mels(self) -> Mels:
+        return self.make_mels()
+
+    @cached_property
+    def chain_mels(self) -> Mels:
+        return self.make_chain_mels()
 
     @property
     def clip(self) -> Clip:
