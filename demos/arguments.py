@@ -10,7 +10,7 @@ from gradio.utils import get_upload_folder
 from core.choices import LONGEST_TEXT, QUALITIES, SHOWN
 from core.errors import InputError
 from core.tasks.settings import Settings
-from demos.page.panel import LARGEST_SEED
+from demos.page.sampling_panel import LARGEST_SEED
 
 LATEST_SECONDS = 1e6
 
@@ -79,7 +79,7 @@ def number(name: str, value: Any, default: float | None, lowest: float, highest:
     return float(value)
 
 
-def whole(name: str, value: Any, default: int, lowest: int, highest: int) -> int:
+def whole(name: str, value: Any, default: int | None, lowest: int, highest: int) -> int | None:
     """A whole number in a range; as `number`."""
     if value is None:
         return default

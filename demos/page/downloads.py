@@ -1,6 +1,8 @@
 """Results as files that a visitor can take along, kept in Gradio's cache, which `delete_cache` empties."""
 
+import json
 import math
+import re
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -14,6 +16,8 @@ from core.signal.clip import Clip
 from core.signal.files import read_clip, write_clip
 from core.signal.limits import Limits
 from core.signal.spectrogram_files import MelSpectrogram, write_spectrogram
+from core.tasks.generation import origin_of
+from core.tasks.progress import Result
 from core.tasks.report_file import write_report
 from demos.page.scope import playback_gain
 
@@ -47,11 +51,14 @@ class Made:
         name: of the file with all of it, without its ending.
         sounds: of each the name of its file, without the ending, and the path of a float WAV file.
         report: path of the report, where there is one.
+        comments: what each file says of itself in its metadata, where they say something; the report goes into their
+            archive, too.
     """
 
     name: str
     sounds: tuple[tuple[str, str], ...]
     report: str | None = None
+    comments: tuple[str, ...] = ()
 
     def written(self, form: str) -> tuple[str, str]:
         """Path of a file with the sounds, an archive where there are several; and a sentence where they were changed.
@@ -71,9 +78,13 @@ class Made:
         gain = 1.0 if wanted.bits is None else playback_gain(list(clips.values()))
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder) / f"{name}{wanted.suffix}" for name in clips]
-            for path, clip in zip(paths, clips.values(), strict=True):
-                write_clip(path, Clip(gain * clip.samples, clip.sample_rate), bits=wanted.bits)
-            whole = paths[0] if len(paths) == 1 else _archive(Path(folder) / f"{self.name}{ARCHIVE}", paths)
+            comments = self.comments or [""] * len(paths)
+            for path, clip, comment in zip(paths, clips.values(), comments, strict=True):
+                write_clip(path, Clip(gain * clip.samples, clip.sample_rate), bits=wanted.bits, comment=comment)
+            if len(paths) == 1:
+                return _cached(paths[0]), _quieter(gain)
+            report = [Path(self.report)] if self.report and self.comments else []
+            whole = _archive(Path(folder) / f"{self.name}{ARCHIVE}", [*paths, *report])
             return _cached(whole), _quieter(gain)
 
 
@@ -101,6 +112,41 @@ def keep_so_far(sounds: Mapping[str, Clip], source_name: str, task: str) -> Made
     return Made(name, tuple((name, _sound_file(name, clip)) for name, clip in zip(names, sounds.values(), strict=True)))
 
 
+def keep_generated(sounds: Mapping[str, Clip], origins: Sequence[Mapping], report: Mapping | None) -> Made:
+    """Generated sounds, kept in the cache; each is named by its seed and says in its metadata what made it.
+
+    Args:
+        origins: of each, as `core.tasks.generation.origin_of` says it.
+        report: None of a run that was stopped.
+    """
+    names, comments = [generated_name(origin) for origin in origins], tuple(map(json.dumps, origins))
+    written = zip(names, sounds.values(), comments, strict=True)
+    kept = tuple((name, _sound_file(name, clip, comment)) for name, clip, comment in written)
+    whole = names[0] if len(names) == 1 else f"{origins[0]['prior']}-{len(names)}-sounds"
+    if report is None:
+        return Made(whole, kept, None, comments)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{whole}-report.json"
+        write_report(path, None, f"{whole}{'.wav' if len(names) == 1 else ARCHIVE}", report, report["notes"])
+        return Made(whole, kept, _cached(path), comments)
+
+
+def generated_files(result: Result) -> list[str]:
+    """Paths of WAV files, one for each generated sound, that say what they can be made again with."""
+    origins = [origin_of(result.report, name) for name in result.sounds]
+    return [path for _, path in keep_generated(result.sounds, origins, None).sounds]
+
+
+def generated_name(origin: Mapping) -> str:
+    """Of a file: what was asked for, and the seed, or the place in a morph."""
+    asked = [origin["prior"], *(origin[name] for name in ("label", "speaker") if origin.get(name))]
+    said = re.sub(r"\W+", "-", "-".join(asked))[:LONGEST_NAME]
+    if "morph" in origin:
+        first, last = origin["morph"]
+        return f"{said}-morph-{first}-{last}-{origin['place']:02d}"
+    return f"{said}-seed-{origin['seed']}-{origin['steps']}-steps"
+
+
 def restored_file(clip: Clip, source_name: str, task: str) -> str:
     """Path of a WAV file (float32, at the clip's own level), named after its source and the task."""
     return _sound_file(_named(source_name, task), clip)
@@ -123,10 +169,10 @@ def _named(source_name: str, task: str) -> str:
     return f"{Path(source_name).stem[:LONGEST_NAME]}-{task}"
 
 
-def _sound_file(name: str, clip: Clip) -> str:
+def _sound_file(name: str, clip: Clip, comment: str = "") -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.wav"
-        write_clip(path, clip)
+        write_clip(path, clip, comment=comment)
         return _cached(path)
 
 

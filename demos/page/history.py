@@ -2,8 +2,8 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,38 @@ class KeptIterate:
         return {name: Clip(audio * step, self.sample_rate) for name, audio in kept.items()}
 
 
+@dataclass(frozen=True)
+class DrawnIterate:
+    """One kept iterate of a task whose sounds take long to make: as it was drawn; they are made when it is scrubbed to.
+
+    Args:
+        progress: of it, of which nothing was made.
+    """
+
+    progress: Progress
+    peak: float = 1.0  # of sounds at the level of a prior
+
+    @classmethod
+    def of(cls, progress: Progress) -> "DrawnIterate":
+        return cls(replace(progress))  # a copy that what the page makes of the original does not stay with
+
+    @property
+    def nbytes(self) -> int:
+        return sum(x.element_size() * x.numel() for x in (self.progress.iterate.x, self.progress.iterate.denoised))
+
+    @property
+    def step(self) -> int:
+        return self.progress.iterate.step
+
+    @property
+    def total_steps(self) -> int:
+        return self.progress.iterate.total_steps
+
+    @property
+    def level(self) -> float:
+        return self.progress.iterate.level
+
+
 def _int16(clip: Clip, peak: float) -> np.ndarray:
     return (clip.samples * (INT16 / peak)).round().astype(np.int16)
 
@@ -88,6 +120,7 @@ class RunHistory:
         ending: what the page said at its end.
         peak: the highest that its iterates reached so far; all of them are played with one gain.
         shelf: results that are kept from run to run.
+        keep: makes of an update what is kept of it.
     """
 
     key: str
@@ -101,15 +134,16 @@ class RunHistory:
     last: Progress | None = None
     ending: str = ""
     shelf: Shelf = field(default_factory=Shelf)
-    _kept: list[tuple[int, KeptIterate]] = field(default_factory=list)  # (number of the update, iterate)
+    keep: Callable[[Progress], KeptIterate | DrawnIterate] = KeptIterate.of
+    _kept: list[tuple[int, KeptIterate | DrawnIterate]] = field(default_factory=list)  # (number of the update, iterate)
     _newest: Progress | None = None  # where it is not among the kept ones
     _seen: int = 0
     _stride: int = 1
 
     @property
-    def iterates(self) -> list[KeptIterate]:
+    def iterates(self) -> list[KeptIterate | DrawnIterate]:
         kept = [iterate for _, iterate in self._kept]
-        return kept if self._newest is None else [*kept, KeptIterate.of(self._newest)]
+        return kept if self._newest is None else [*kept, self.keep(self._newest)]
 
     @property
     def nbytes(self) -> int:
@@ -120,7 +154,7 @@ class RunHistory:
         self.last = self._newest = progress
         if number % self._stride:
             return
-        kept = KeptIterate.of(progress)
+        kept = self.keep(progress)
         self._kept.append((number, kept))
         self._newest, self.peak = None, max(self.peak, kept.peak)
         while len(self._kept) > 2 and (self.nbytes > self.limit or len(self._kept) > RUN_ITERATES):

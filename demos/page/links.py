@@ -147,11 +147,12 @@ def read(widget: Component, text: str) -> Any:
     Raises:
         KeyError, ValueError: it has none such.
     """
-    if isinstance(widget, gr.Radio | gr.Dropdown):
+    takes_text = isinstance(widget, gr.Textbox) or (isinstance(widget, gr.Dropdown) and widget.allow_custom_value)
+    if isinstance(widget, gr.Radio | gr.Dropdown) and not takes_text:
         return {str(value): value for _, value in widget.choices}[text]
     if isinstance(widget, gr.Checkbox):
         return {"yes": True, "no": False}[text]
-    if isinstance(widget, gr.Textbox):
+    if takes_text:
         if len(text) > LONGEST_TEXT:
             raise ValueError(text)
         return text

@@ -81,16 +81,17 @@ def spectrogram_png(clip: Clip, *, top_db: float, top_hz: float) -> bytes:
     return _png((picture.T[::-1] - top_db) / RANGE_DB + 1)
 
 
-def mel_png(decades: np.ndarray) -> bytes:
+def mel_png(decades: np.ndarray, top: float | None = None) -> bytes:
     """A mel spectrogram without axes, a row for each band, at most `COLUMNS` columns.
 
     Args:
-        decades: log10 magnitudes, `[bands, frames]`; the darkest colour is `MEL_DECADES` under the brightest.
+        decades: log10 magnitudes, `[bands, frames]`.
+        top: the magnitude of the brightest colour, its own largest where not given; the darkest is `MEL_DECADES` under.
     """
     columns = min(COLUMNS, decades.shape[1])
     edges = np.arange(columns) * decades.shape[1] // columns
     picture = np.maximum.reduceat(decades, edges, axis=1)[::-1]
-    return _png((picture - picture.max()) / MEL_DECADES + 1)
+    return _png((picture - (picture.max() if top is None else top)) / MEL_DECADES + 1)
 
 
 def _png(shade: np.ndarray) -> bytes:

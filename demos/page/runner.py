@@ -4,7 +4,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -115,25 +115,30 @@ class Runner(ABC):
         ready = html.status_html("idle", "Ready")
         return self.buttons(running=False) | {self.ui.status: ready} | self.emptied()
 
-    def wire_buttons(self, inputs: set[Component]) -> None:
+    def wire_buttons(self, inputs: set[Component], starts: Sequence[Callable] = ()) -> None:
         """Connects Run and Stop.
 
         Args:
             inputs: what a run reads.
+            starts: further events that do what Run does, such as the `then` of what sets the inputs.
         """
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
-        controls = {ui.run, ui.stop, ui.status}
-        begun = ui.run.click(self._begin, None, controls, queue=False, **quiet)
-        running = begun.then(self._run, inputs, self.outdated, **quiet, **UNBOUNDED)
-        running.failure(self._left, None, controls, queue=False, **quiet)
-        ui.stop.click(self._stop, None, self.outdated, cancels=[running], **quiet)
+        controls, runs = {ui.run, ui.stop, ui.status}, []
+        for start in (ui.run.click, *starts):
+            begun = start(self._begin, None, controls, queue=False, **quiet)
+            running = begun.then(self._run, inputs, self.outdated, **quiet, **UNBOUNDED)
+            running.failure(self._left, None, controls, queue=False, **quiet)
+            runs.append(running)
+        ui.stop.click(self._stop, None, self.outdated, cancels=runs, **quiet)
 
     def buttons(self, *, running: bool) -> dict:
         """Run and Stop, one of them to be pressed."""
         return {self.ui.run: gr.Button(interactive=not running), self.ui.stop: gr.Button(interactive=running)}
 
     def _begin(self, request: gr.Request) -> dict:
-        self._presses.pop(request.session_hash, None)
+        last = self._presses.pop(request.session_hash, None)
+        if last is not None:
+            last.stopped = True  # where a run was under way, this one takes its place
         self._presses[request.session_hash] = Press()
         while len(self._presses) > REMEMBERED:
             self._presses.popitem(last=False)

@@ -13,12 +13,18 @@ class Throttle:
     """Says when the next update is due, by wall time.
 
     An update that takes long to show (a long clip, a busy machine) is followed by a longer pause, so that showing
-    takes at most `SHOWING_SHARE` of a run's time.
+    takes at most a share of a run's time.
     """
 
-    def __init__(self, interval: float = INTERVAL_SECONDS, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        interval: float = INTERVAL_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        share: float = SHOWING_SHARE,
+    ):
         self._interval = interval
         self._clock = clock
+        self._share = share
         self._due = -float("inf")
 
     def ready(self) -> bool:
@@ -28,7 +34,7 @@ class Throttle:
         """Notes that an update which began to be shown at `began` is on screen now."""
         now = self._clock()
         cost = now - began
-        self._due = max(began + self._interval, now + cost * (1 / SHOWING_SHARE - 1))
+        self._due = max(began + self._interval, now + cost * (1 / self._share - 1))
 
     def now(self) -> float:
         return self._clock()

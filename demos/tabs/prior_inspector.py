@@ -14,8 +14,9 @@ from core.zoo.families import PRIOR
 from demos.page import html, layout, menus
 from demos.page.examples import SOUNDS
 from demos.page.links import Shared
-from demos.page.panel import LARGEST_SEED, accept
+from demos.page.panel import accept
 from demos.page.runner import APOLOGY
+from demos.page.sampling_panel import LARGEST_SEED
 from demos.page.scope import Track, View, payload, scope
 from demos.page.source import Loaded, load, read_source
 from demos.page.toasts import warn

@@ -10,7 +10,7 @@ import soundfile
 
 from core.errors import InputError
 from core.signal.clip import Clip
-from demos.page.downloads import FLOAT, FORMATS, keep, keep_so_far
+from demos.page.downloads import FLOAT, FORMATS, keep, keep_generated, keep_so_far
 
 REPORT = {"task": "declip", "seed": 3, "metrics": {"psnr_db": float("inf")}}
 
@@ -68,3 +68,21 @@ def test_what_the_cache_no_longer_holds_gets_a_sentence():
         Path(path).unlink()
     with pytest.raises(InputError):
         made.written("flac")
+
+
+@pytest.mark.parametrize("form", ["wav-float", "wav-16", "flac"])
+def test_generated_sounds_say_what_made_them_and_the_report_goes_with_them(form):
+    origins = [{"prior": "digits", "label": "7", "seed": seed, "steps": 18} for seed in (3, 4)]
+    report = {"task": "generate", "metrics": {}, "notes": []}
+    path, _ = keep_generated({"0000": clip(0.5), "0001": clip(0.4)}, origins, report).written(form)
+    names = [f"digits-7-seed-{seed}-18-steps{FORMATS[form].suffix}" for seed in (3, 4)]
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == [*names, "digits-2-sounds-report.json"]
+        for name, origin in zip(names, origins, strict=True):
+            with archive.open(name) as file, soundfile.SoundFile(file) as sound:
+                assert json.loads(sound.comment) == origin
+
+
+def test_what_a_model_calls_its_labels_is_no_path():
+    made = keep_generated({"0000": clip(0.5)}, [{"prior": "own", "label": "../up", "seed": 0, "steps": 4}], None)
+    assert Path(made.sounds[0][1]).name == "own-up-seed-0-4-steps.wav"

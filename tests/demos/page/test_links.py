@@ -8,6 +8,7 @@ from demos.page import links
 WIDGETS = {
     "radio": gr.Radio([("Find out", "auto"), ("4x", 4)]),
     "menu": gr.Dropdown([("Piano", "piano-16k")]),
+    "open menu": gr.Dropdown([("seven", "7")], allow_custom_value=True),
     "flag": gr.Checkbox(),
     "text": gr.Textbox(),
     "slider": gr.Slider(0.5, 2),
@@ -21,6 +22,7 @@ WIDGETS = {
         ("radio", "auto", "auto"),
         ("radio", "4", 4),
         ("menu", "piano-16k", "piano-16k"),
+        ("open menu", "yes", "yes"),
         ("flag", "yes", True),
         ("flag", "no", False),
         ("text", "1.0-1.2", "1.0-1.2"),
@@ -39,6 +41,7 @@ def test_what_a_widget_offers_is_read(name, text, value):
     [
         ("radio", "5"),
         ("menu", "Piano"),
+        ("open menu", "x" * 1001),
         ("flag", "true"),
         ("text", "x" * 1001),
         ("slider", "2.5"),
