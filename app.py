@@ -19,7 +19,16 @@ from demos.page.worker import RUNS_AT_ONCE, WAITING_AT_MOST
 from demos.server.bodies import BodyLimits
 from demos.server.files import claim_folder, keep_bounded
 from demos.server.gate import Gate, GateMiddleware
-from demos.tabs import declipping, inpainting, localization, prior_inspector, separation, super_resolution, vocoding
+from demos.tabs import (
+    declipping,
+    generation,
+    inpainting,
+    localization,
+    prior_inspector,
+    separation,
+    super_resolution,
+    vocoding,
+)
 
 RESTORATION = (super_resolution.SuperResolutionPanel, inpainting.InpaintingPanel, declipping.DeclippingPanel)
 
@@ -46,6 +55,8 @@ def build() -> gr.Blocks:
                 shared.append(separation.SeparationPanel(histories).shared)
             with gr.Tab(vocoding.VocodingPanel.title, id=vocoding.VocodingPanel.task):
                 shared.append(vocoding.VocodingPanel(histories).shared)
+            with gr.Tab(generation.TITLE, id=generation.TASK):
+                shared.append(generation.GenerationPanel(histories).shared)
             with gr.Tab(localization.TITLE, id=localization.TASK):
                 around = localization.LocalizationPanel(relay, live, SHORT)
             with gr.Tab(prior_inspector.TITLE, id=prior_inspector.TASK):

@@ -1,4 +1,4 @@
-"""The named API endpoints: one file in, the restored file and the report out, by the same jobs that the tabs run.
+"""The named API endpoints: mostly a file in, the restored file and the report out, by the same jobs that the tabs run.
 
     from gradio_client import Client, handle_file
     client = Client("http://127.0.0.1:7860")
@@ -8,6 +8,7 @@
     restored, report = client.predict(handle_file("in.wav"), 1.5, 0, api_name="/vocode")
     stems, report = client.predict(handle_file("mix.wav"), "piano-16k, voice-16k", api_name="/separate")
     voices, report = client.predict(handle_file("meeting.wav"), "respeaker-4", api_name="/localize")
+    sounds, report = client.predict(4, "seven", api_name="/generate")
 
 `client.submit` with the same arguments yields progress as well and can be cancelled. What a user can
 mend comes back as an error with one plain sentence.
@@ -17,36 +18,41 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from core.arrays.geometry import ARRAYS
-from core.choices import EVIDENCE, FORMS, METHODS, MOST_VOICES, parse_channels
+from core.choices import EVIDENCE, FORMS, GENERATION_SAMPLERS, METHODS, MOST_VOICES, parse_channels, parse_seeds
 from core.errors import InputError
 from core.generators import mapped
+from core.samplers.generation import MOST_STEPS
 from core.signal.limits import LIMITS
 from core.tasks import localization, separation
+from core.tasks.generation import SHORTEST_SECONDS, STRONGEST, Wish, generate
 from core.tasks.progress import Progress, Result, Run
 from core.tasks.separation import DEFAULT_PRIORS, separate
+from core.tasks.settings import Settings
 from core.tasks.thinned import LARGEST_FACTOR
 from core.tasks.vocoding import SEMITONES, STRETCHES
 from demos import arguments
 from demos.arguments import as_sent
 from demos.array.array_recording import from_file, load_recording
 from demos.array.layout import FIRST_ARRAY
-from demos.page.downloads import restored_file, stem_files
+from demos.page.downloads import generated_files, restored_file, stem_files
 from demos.page.runner import UNBOUNDED
+from demos.page.sampling_panel import LARGEST_SEED
 from demos.page.source import load, read_source
 from demos.page.stream import Throttle, throttled
 from demos.page.tab import RestorationTab
 from demos.page.worker import in_background
-from demos.tabs import declipping, inpainting, super_resolution, vocoding
+from demos.tabs import declipping, generation, inpainting, super_resolution, vocoding
 
 UPDATE_SECONDS = 0.5
 MOST_NAMES = 32  # of priors that are looked at
+MOST_SOUNDS = 64  # that are generated at a time
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +94,16 @@ def build() -> None:
             [gr.File(label="voices", file_count="multiple"), gr.JSON(label="report")],
             api_name="localize",
             api_description=_localize.__doc__,
+            **UNBOUNDED,
+        )
+        count, seconds, guidance = _number("count", 4), _number("seconds", None), _number("guidance", None)
+        told = [_text("label"), prior, seed, seconds, guidance, _text("sampler"), _number("steps", None)]
+        gr.Button("generate").click(
+            _answering(_generate),
+            [count, *told, _text("speaker"), _text("morph")],
+            [gr.File(label="sounds", file_count="multiple"), gr.JSON(label="report")],
+            api_name="generate",
+            api_description=_generate.__doc__,
             **UNBOUNDED,
         )
 
@@ -222,6 +238,42 @@ def _localize(
         return mapped(run, lambda item: _with_notes(item, recording.notes))
 
     return Asked(localization.TASK, begin, lambda result: stem_files(result.sounds, path))
+
+
+def _generate(
+    count=4,
+    label="",
+    prior="",
+    seed=0,
+    seconds=None,
+    guidance=None,
+    sampler="",
+    steps=None,
+    speaker="",
+    morph="",
+) -> Asked:
+    """Draws new sounds: one file for each, which says in its metadata what it can be made again with.
+
+    label, speaker: what is said and by whom, of what the prior lists; "" is anything. seconds, guidance, steps: the
+    prior's and sampler's own where not given. sampler: heun, sde, ddim, ddpm, fast or "". morph: two seeds such as
+    "3,9"; the sounds lead from one to the other.
+    """
+    number, whole = arguments.number, arguments.whole
+    wish = Wish(
+        count=whole("count", count, 4, 1, MOST_SOUNDS),
+        label=arguments.text("label", label) or None,
+        speaker=arguments.text("speaker", speaker) or None,
+        seconds=number("seconds", seconds, None, SHORTEST_SECONDS, generation.LONGEST_SECONDS),
+        guidance=number("guidance", guidance, Wish.guidance, 0.0, STRONGEST),
+        morph=parse_seeds(arguments.text("morph", morph)),
+    )
+    settings = Settings(
+        arguments.text("prior", prior) or None,
+        sampler=arguments.choice("sampler", sampler, GENERATION_SAMPLERS),
+        steps=whole("steps", steps, None, 1, MOST_STEPS),
+        seed=whole("seed", seed, 0, 0, LARGEST_SEED),
+    )
+    return Asked(generation.TASK, partial(generate, wish, settings=settings), generated_files)
 
 
 def _with_notes(item: Progress | Result, notes: Sequence[str]) -> Progress | Result:

@@ -42,6 +42,14 @@ SAMPLERS = {
     )
 }
 
+GENERATION_SAMPLERS = [
+    Choice("heun", "Heun", "Two looks a step and no new noise: the best in few steps."),
+    Choice("sde", "Heun, with new noise", "Each step adds some noise and takes it away again; wants more of them."),
+    Choice("ddim", "DDIM", "One look a step and no new noise."),
+    Choice("ddpm", "DDPM", "One look a step, with new noise in each, as models of diffusion were first drawn from."),
+    Choice("fast", "Six steps", "The short schedule of DiffWave; six steps, no more and no fewer."),
+]
+
 
 def menu(choices: Sequence[Choice], value: str | None, label: str, **options) -> gr.Dropdown:
     """A dropdown of choices; the line under it follows what is chosen.

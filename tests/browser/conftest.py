@@ -1,7 +1,7 @@
 """Serves the real page in a process of its own and opens it in headless Chromium.
 
-The server's own checkpoints are a tiny fresh prior, so that the page works before any prior is bundled, and a tiny
-fresh separator for an array of six microphones.
+The server's own checkpoints are a tiny fresh prior, so that the page works before any prior is bundled, a tiny fresh
+separator for an array of six microphones, and a tiny fresh generator, whose recordings are at hand.
 """
 
 import os
@@ -44,6 +44,7 @@ def server(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     _register_tiny_prior(home)
     _register_tiny_separator(home)
+    _register_tiny_generator(home)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -52,6 +53,7 @@ def server(tmp_path_factory):
         "PORT": str(port),
         "RESOUND_HOME": str(home),
         "RESOUND_OWN_CHECKPOINTS": "1",
+        "RESOUND_TRAINING_CLIPS": str(_recordings(home)),
         "GRADIO_TEMP_DIR": str(home / "cache"),
     }
     log = home / "log.txt"
@@ -84,6 +86,33 @@ def _register_tiny_separator(home: Path) -> None:
     config = sizes | {"array": "circle-6", "sample_rate": 16000}
     save_checkpoint(path, "cone", config, ConeNetwork(ConeConfig(**sizes)).state_dict())
     add_entry(home / "checkpoints", {"name": "tiny-cone"}, path)
+
+
+def _register_tiny_generator(home: Path) -> None:
+    """Its weights say that every sound is noise, of the loudness of speech."""
+    from core.models import mel_denoiser
+    from core.zoo.checkpoint import save_checkpoint
+    from core.zoo.manifest import add_entry
+
+    path = home / "generator.safetensors"
+    config = {"frames": 128, "channels": 8, "blocks": 1, "heads": 2, "labels": ["no", "yes"], "speakers": ["Ada"]}
+    network = mel_denoiser.build(config)
+    network.mean.fill_(-2.5)
+    network.scale.fill_(0.5)
+    save_checkpoint(path, "mel-denoiser", config, network.state_dict())
+    add_entry(home / "checkpoints", {"name": "tiny-words", "sample_rate": 16000}, path)
+
+
+def _recordings(home: Path) -> Path:
+    """Of what the generator could have learned from: two tones."""
+    import numpy as np
+    import soundfile
+
+    for label, hertz in (("no", 300), ("yes", 2000)):
+        path = home / "recordings" / label / f"{hertz}.wav"
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, 0.3 * np.sin(2 * np.pi * hertz * np.arange(1600) / 16000), 16000)
+    return home / "recordings"
 
 
 def _wait_for(process) -> None:

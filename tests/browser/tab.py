@@ -8,7 +8,16 @@ import soundfile
 SECONDS = "1.5"
 STEPS = "6"
 LENGTH = "Length (s)"
-TABS = ("Super-resolution", "Inpainting", "Declipping", "Separation", "Vocoding", "Localization", "Prior inspector")
+TABS = (
+    "Super-resolution",
+    "Inpainting",
+    "Declipping",
+    "Separation",
+    "Vocoding",
+    "Generation",
+    "Localization",
+    "Prior inspector",
+)
 
 
 class Tab:

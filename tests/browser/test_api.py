@@ -1,5 +1,7 @@
 """The named endpoints by `gradio_client`: a file in, the restored file and the report out."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
@@ -66,6 +68,21 @@ def test_localize(api):
         api.predict(recording, "mine", api_name="/localize")
     with pytest.raises(client.exceptions.AppError, match="The recording has 1 channel"):
         api.predict(client.handle_file(str(SOUNDS / "speech.flac")), "respeaker-4", api_name="/localize")
+
+
+def test_generate(api):
+    asked = {"label": "yes", "prior": "tiny-words", "steps": 2, "seed": 3, "seconds": 0.05}
+    paths, report = api.predict(2, **asked, api_name="/generate")
+    assert report["count"] == 2 and report["sounds"]["0001"] == {"seed": 4}
+    with soundfile.SoundFile(paths[1]) as file:
+        made_by = json.loads(file.comment)
+        assert made_by["seed"] == 4 and made_by["label"] == "yes" and file.frames == 800
+    with pytest.raises(client.exceptions.AppError, match="count must be a whole number from 1 to 64"):
+        api.predict(1_000_000, **asked, api_name="/generate")
+    with pytest.raises(client.exceptions.AppError, match="knows no label 'perhaps'"):
+        api.predict(1, **asked | {"label": "perhaps"}, api_name="/generate")
+    with pytest.raises(client.exceptions.AppError, match="not two seeds"):
+        api.predict(1, **asked, morph="3", api_name="/generate")
 
 
 def test_a_mendable_input_gets_one_sentence(api):
