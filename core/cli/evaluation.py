@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.choices import METHODS, MOST_VOICES
-from core.cli import evaluation_generation, evaluation_super_resolution, options, outputs
+from core.cli import evaluation_generation, evaluation_super_resolution, evaluation_vocoding, options, outputs
 from core.cli.reporting import print_table
 from core.cli.scenes import MOST_SCENES
 from core.errors import InputError
@@ -28,6 +28,7 @@ def add_commands(commands) -> None:
     _add_cone(systems)
     evaluation_super_resolution.add_system(systems)
     evaluation_generation.add_system(systems)
+    evaluation_vocoding.add_system(systems)
 
 
 def _add_cone(systems) -> None:

@@ -11,7 +11,6 @@ from core.errors import InputError
 NAME = "super-resolution"
 SETTINGS, RECORDINGS = "settings.json", "recordings"
 MOST_RECORDINGS = 10_000
-NO_JUDGES = "No judges are installed; `pip install .[evaluate]` adds ViSQOL, PESQ, STOI and DNSMOS."
 
 
 def add_system(systems) -> None:
@@ -32,8 +31,9 @@ def add_system(systems) -> None:
 
 
 def _evaluate(arguments) -> int:
-    from core.evaluation.judges import installed_judges
-    from core.evaluation.super_resolution import evaluate_recording, find_recordings, format_tables, summarise
+    from core.evaluation.excerpts import find_recordings
+    from core.evaluation.judges import missing_judges
+    from core.evaluation.super_resolution import evaluate_recording, format_tables, summarise
 
     evaluation, described = _evaluation(arguments)
     recordings = find_recordings(arguments.data, arguments.count)
@@ -44,7 +44,7 @@ def _evaluate(arguments) -> int:
         raise InputError("None of the recordings could be evaluated; choose others.")
     summary = summarise(records)
     title = f"Super-resolution with {evaluation.settings.prior}, {evaluation.factor}x, {evaluation.evidence}"
-    notes = [f"{len(records)} recordings.", *([] if installed_judges() else [NO_JUDGES])]
+    notes = [f"{len(records)} recordings.", *missing_judges()]
     outputs.write_json(arguments.out / f"{NAME}.json", {**described, "figures": summary, "notes": notes})
     outputs.write_text(arguments.out / f"{NAME}.md", format_tables(summary, title, notes))
     _print(summary["all"])

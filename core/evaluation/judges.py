@@ -1,13 +1,16 @@
 """Judges of sound that nobody here trained, as far as they are installed (`pip install .[evaluate]`)."""
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
+from types import ModuleType
 
 import numpy as np
 
 RATE = 16000
+VOICE_LEVEL = 10 ** (-30 / 20)  # root mean square that the voice encoder was trained at
 Judge = Callable[[np.ndarray, np.ndarray], float]  # (reference, estimate), [frames] at RATE
 Listener = Callable[[np.ndarray], str]  # [frames] at RATE -> the word that is heard, "" where none is
 RECOGNISER = "pocketsphinx"  # the package of the listener
@@ -44,16 +47,29 @@ def dnsmos(_reference: np.ndarray, estimate: np.ndarray) -> float:
     return float(dnsmos.run(estimate.astype(np.float64) / loudest, RATE)["ovrl_mos"])
 
 
+def similarity(reference: np.ndarray, estimate: np.ndarray) -> float:
+    """How alike the speakers are: the cosine of their voices' embeddings (GE2E, Wan et al. 2018)."""
+    return float(_embedding(reference) @ _embedding(estimate))
+
+
 JUDGES: Mapping[str, tuple[str, Judge]] = {  # name -> the package that it is of, and the judge
     "visqol": ("visqol", visqol),
     "pesq": ("pesq", pesq),
     "stoi": ("pystoi", stoi),
     "dnsmos": ("speechmos", dnsmos),
+    "similarity": ("resemblyzer", similarity),
 }
+TITLES = {"visqol": "ViSQOL", "pesq": "PESQ", "stoi": "STOI", "dnsmos": "DNSMOS", "similarity": "speaker similarity"}
 
 
 def installed_judges() -> dict[str, Judge]:
     return {name: judge for name, (package, judge) in JUDGES.items() if find_spec(package)}
+
+
+def missing_judges() -> list[str]:
+    """A note on those that are not installed, if there are any."""
+    missing = [TITLES[name] for name in JUDGES if name not in installed_judges()]
+    return [f"Not installed: {', '.join(missing)}; `pip install .[evaluate]` adds them."] if missing else []
 
 
 def word_listener(words: Sequence[str]) -> Listener | None:
@@ -93,3 +109,19 @@ def _visqol():
         warnings.simplefilter("ignore")  # that the lattice mapping is not there
         api.create(mode="speech", use_lattice_model=False)
     return api
+
+
+def _embedding(waveform: np.ndarray) -> np.ndarray:
+    """Of the voice, float32 `[256]`."""
+    level = max(float(np.sqrt(np.mean(waveform**2))), 1e-6)
+    return _voice_encoder().embed_utterance((waveform * (VOICE_LEVEL / level)).astype(np.float32))
+
+
+@cache
+def _voice_encoder():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that scipy has moved
+        # it imports a detector of pauses, which nobody asks here and which newer setuptools keep from loading
+        sys.modules.setdefault("webrtcvad", ModuleType("webrtcvad"))
+        from resemblyzer import VoiceEncoder
+    return VoiceEncoder("cpu", verbose=False)

@@ -4,7 +4,6 @@ Recordings are thinned out as programs do it, and restored. Beside that stand wh
 ones, what replicating their band makes, and the recordings themselves.
 """
 
-import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,29 +13,24 @@ import torch
 from scipy import signal
 
 from core.choices import EXTENDER, QUALITIES, SAMPLERS
-from core.errors import InputError
+from core.evaluation.excerpts import read_excerpt
 from core.evaluation.judges import RATE as JUDGED_RATE
+from core.evaluation.judges import TITLES as JUDGE_TITLES
 from core.evaluation.judges import installed_judges
 from core.signal.clip import Clip
 from core.signal.companding import MuLaw
-from core.signal.files import read_clip
 from core.signal.metrics import band_lsd, lsd_db, psnr_db
 from core.signal.resampling import resample
 from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
 
-SECONDS = 4.0
-QUIETEST = 0.01  # root mean square of an excerpt
 SOURCE, RESAMPLED, REPLICATED = "source", "resampled", "band replicated"
 TITLES = {
     "lsd": "LSD",
     "lsd_over": "LSD over the cut-off",
     "lsd_db": "LSD of the reports, dB",
     "psnr_db": "PSNR, dB",
-    "visqol": "ViSQOL",
-    "pesq": "PESQ",
-    "stoi": "STOI",
-    "dnsmos": "DNSMOS",
+    **JUDGE_TITLES,
     "seconds": "seconds",
 }
 PUBLISHED = (
@@ -93,45 +87,6 @@ class Evaluation:
         names = [sampler if sampler == EXTENDER else f"{sampler}, {quality}" for sampler, quality in asked]
         chosen = (replace(self.settings, sampler=sampler, quality=quality) for sampler, quality in asked)
         return dict(zip(names, chosen, strict=True))
-
-
-def find_recordings(folder: Path, count: int) -> list[Path]:
-    """So many recordings of a folder, of the test split where its `metadata.csv` tells one, of as many speakers or
-    composers as there are.
-
-    Raises:
-        InputError: none that are long enough.
-    """
-    table = folder / "metadata.csv"
-    if table.is_file():
-        with table.open(newline="", encoding="utf-8") as lines:
-            rows = [row for row in csv.DictReader(lines) if row.get("split") == "test"]
-    else:
-        rows = [{"path": path.relative_to(folder).as_posix()} for path in sorted(folder.rglob("*")) if path.is_file()]
-    by_whom: dict[str, list[Path]] = {}
-    for row in rows:
-        if float(row.get("seconds") or SECONDS) >= SECONDS:
-            by_whom.setdefault(row.get("speaker") or row.get("composer") or "", []).append(folder / row["path"])
-    turns = max(map(len, by_whom.values()), default=0)
-    found = [own[turn] for turn in range(turns) for own in by_whom.values() if turn < len(own)][:count]
-    if not found:
-        raise InputError(f"{folder} has no recordings of {SECONDS:g} s or more; choose another folder.")
-    return found
-
-
-def read_excerpt(path: Path, sample_rate: int) -> Clip:
-    """The first moments of a recording that hold sound, mono at a rate.
-
-    Raises:
-        InputError: a recording that cannot be read, is too short, or is silent.
-    """
-    clip = resample(read_clip(path, mono=True).clip, sample_rate)
-    frames = round(SECONDS * sample_rate)
-    for start in range(0, clip.frames - frames + 1, frames // 2):
-        part = clip.samples[:, start : start + frames].clip(-1, 1)
-        if part.std() >= QUIETEST:
-            return Clip(part, sample_rate)
-    raise InputError(f"{path.name} holds no {SECONDS:g} s of sound; leave it out.")
 
 
 def evaluate_recording(path: Path, evaluation: Evaluation) -> dict[str, dict[str, Mapping[str, float]]]:

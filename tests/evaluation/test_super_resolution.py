@@ -8,8 +8,9 @@ import soundfile
 
 from core.cli import main
 from core.evaluation import super_resolution
+from core.evaluation.excerpts import find_recordings
 from core.evaluation.judges import JUDGES, installed_judges
-from core.evaluation.super_resolution import find_recordings, replicate_band
+from core.evaluation.super_resolution import replicate_band
 from core.signal.clip import Clip
 from core.signal.metrics import band_lsd
 
