@@ -6,18 +6,17 @@ from pathlib import Path
 from core.cli import options
 from core.errors import InputError
 from core.signal.folders import is_audio
+from core.signal.mel import FRONT_ENDS
 
 
 def add_commands(commands) -> None:
     """Adds the command to the parser."""
-    description = "Writes mel spectrograms: `mel` [bands, frames], `sample_rate`, `hop_length`, `log`."
+    description = "Writes mel spectrograms: `mel` [bands, frames], and what made it (`sample_rate`, `hop_length`, ...)."
     command = commands.add_parser("spectrogram", help=description, description=description)
     command.set_defaults(run=_spectrogram)
     command.add_argument("input", type=Path, metavar="IN", help="audio, or a folder of it")
     command.add_argument("output", type=Path, metavar="OUT.npz|FOLDER", help="a folder where IN is one")
-    command.add_argument(
-        "--front-end", choices=("tacotron", "pnf", "pnf-16k"), default="tacotron", help="whose mel spectrogram"
-    )
+    command.add_argument("--front-end", choices=FRONT_ENDS, default="tacotron", help="whose mel spectrogram")
     command.add_argument("--start", type=options.seconds, default=0.0, metavar="S", help="from here on (seconds)")
     command.add_argument("--length", type=options.duration, metavar="S", help="this much (seconds)")
 
@@ -56,7 +55,6 @@ def _folder(arguments) -> int:
 def _write(arguments, source: Path, target: Path) -> str:
     """Writes one spectrogram; returns what it holds in words."""
     from core.signal.files import read_clip
-    from core.signal.mel import FRONT_ENDS
     from core.signal.spectrogram_files import write_spectrogram
     from core.tasks.vocoding import spectrogram_of
 

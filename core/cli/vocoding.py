@@ -1,6 +1,8 @@
 """vocode: a spectrogram in, or audio of which it is taken; a waveform out."""
 
 from core.cli import options, restoration, running
+from core.errors import InputError
+from core.signal.mel import FRONT_ENDS
 from core.signal.spectrogram_files import SUFFIXES
 
 
@@ -13,6 +15,7 @@ def add_commands(commands) -> None:
     command.add_argument(
         "--temperature", type=options.number, default=1.0, metavar="T", help="of --sampler ancestral (a WaveNet's)"
     )
+    command.add_argument("--front-end", choices=FRONT_ENDS, help="what made IN, where the file does not say it")
 
 
 def _vocode(arguments) -> int:
@@ -22,7 +25,10 @@ def _vocode(arguments) -> int:
     restoration.check_outputs(arguments)
     if arguments.input.suffix.lower() in SUFFIXES:
         front_end = front_end_for(running.settings(arguments, arguments.prior))
-        source, notes = read_spectrogram(arguments.input, front_end).cut(arguments.start, arguments.length), ()
+        spectrogram = read_spectrogram(arguments.input, front_end, FRONT_ENDS.get(arguments.front_end))
+        source, notes = spectrogram.cut(arguments.start, arguments.length), ()
+    elif arguments.front_end:
+        raise InputError("A front-end can be named for a spectrogram file alone; leave out --front-end.")
     else:
         source, notes = running.read(arguments, arguments.input, mono=True)
 

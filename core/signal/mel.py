@@ -101,6 +101,13 @@ def mel_filters(front_end: MelFrontEnd) -> np.ndarray:
     )
 
 
+def mel_edges(front_end: MelFrontEnd) -> np.ndarray:
+    """Frequencies in Hz that the triangles of the bands begin at, peak at (the next one) and end at, `[bands + 2]`."""
+    import librosa
+
+    return librosa.mel_frequencies(front_end.bands + 2, fmin=front_end.lowest_hz, fmax=front_end.highest_hz)
+
+
 @dataclass(frozen=True)
 class MelScaler:
     """Brings every band to mean 0 and standard deviation 1 over a data set, and back.

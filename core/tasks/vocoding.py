@@ -13,6 +13,7 @@ from core.signal.clip import Clip
 from core.signal.griffin_lim import griffin_lim
 from core.signal.limits import check_clip
 from core.signal.mel import FRONT_ENDS, MelFrontEnd, mel_spectrogram, name_of, shift_pitch, stretch_time
+from core.signal.mel_conversion import convert
 from core.signal.resampling import resample
 from core.signal.spectrogram_files import MelSpectrogram
 from core.tasks.loading import load_player
@@ -73,6 +74,7 @@ def vocode(
         truth=truth,
         baselines={BASELINE: baseline()},
         facts={"front_end": name_of(spectrogram.front_end), "stretch": stretch, "semitones": semitones},
+        note=_converted(source, player) if isinstance(source, MelSpectrogram) else None,
     )
     yield conclude(outcome, _metrics(spectrogram))
 
@@ -99,10 +101,11 @@ def front_end_for(settings: Settings) -> MelFrontEnd:
 def wanted_spectrogram(
     source: Clip | MelSpectrogram, front_end: MelFrontEnd, stretch: float = 1.0, semitones: float = 0.0
 ) -> MelSpectrogram:
-    """The spectrogram that is to be played: a given one or that of audio, stretched, then moved.
+    """The spectrogram that is to be played: a given one, converted where it is another front-end's, or that of audio;
+    stretched, then moved.
 
     Raises:
-        InputError: a stretch or shift out of range, another front-end's spectrogram, or unusable audio.
+        InputError: a stretch or shift out of range, or unusable audio.
     """
     if not STRETCHES[0] <= stretch <= STRETCHES[1]:
         raise InputError(f"Time can be stretched by {STRETCHES[0]:g} to {STRETCHES[1]:g}, not by {stretch:g}.")
@@ -113,8 +116,7 @@ def wanted_spectrogram(
         if source.seconds < 2 * front_end.window_length / front_end.sample_rate:
             raise InputError("The clip is too short for a spectrogram; a tenth of a second is enough.")
         source = spectrogram_of(source, front_end)
-    if source.front_end != front_end:
-        raise InputError("The spectrogram is another front-end's than the prior's; make it anew.")
+    source = source if source.front_end == front_end else convert(source, front_end)
     mel = source.mel
     if stretch != 1:
         mel = stretch_time(mel, stretch)
@@ -138,6 +140,17 @@ def mel_error(truth: np.ndarray, estimate: np.ndarray) -> float:
     """
     floor = truth.max() - HEARD_DECADES
     return float(np.abs(np.maximum(truth, floor) - np.maximum(estimate, floor)).mean())
+
+
+def _converted(source: MelSpectrogram, player: Prior | Vocoder) -> str | None:
+    """A note on a spectrogram of another front-end."""
+    own = source.front_end
+    if own == front_end_of(player):
+        return None
+    return (
+        f"The spectrogram has {own.bands} bands from {own.lowest_hz:g} to {own.highest_hz:g} Hz every {own.hop_length} "
+        f"samples at {own.sample_rate} Hz; it was brought to the bands and frames of {player.name} by interpolation."
+    )
 
 
 def _engine(player: Prior | Vocoder, settings: Settings, temperature: float) -> Callable[..., Drawing]:

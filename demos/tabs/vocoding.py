@@ -162,10 +162,11 @@ class VocodingPanel(RestorationPanel):
             part = {"offset": history.offset, "seconds": history.seconds}
             return run, MelHistory(history.key, history.top_db, **part, front_end=front_end), context
         start, length = values[ui.start] or 0.0, values[ui.length] or None
-        spectrogram = read_spectrogram(Path(loaded.path), front_end_for(settings)).cut(start, length)
+        front_end = front_end_for(settings)
+        spectrogram = read_spectrogram(Path(loaded.path), front_end).cut(start, length)
         changes = _changes({name: values[widget] for name, widget in ui.choices.items()})
         part = {"offset": start, "seconds": spectrogram.seconds}
-        history = MelHistory(uuid.uuid4().hex, None, **part, front_end=spectrogram.front_end)
+        history = MelHistory(uuid.uuid4().hex, None, **part, front_end=front_end)
         path = values[ui.reference]
         reference = read_clip(path, start=start, length=length).clip if path else None
         return vocode(spectrogram, settings=settings, reference=reference, **changes), history, (loaded, None)

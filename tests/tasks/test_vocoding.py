@@ -1,10 +1,6 @@
 """Vocoding: the spectrogram comes out again, changed where asked; files that are no spectrograms are refused."""
 
-import contextlib
-import pickle
-import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +9,7 @@ import torch
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.griffin_lim import griffin_lim
-from core.signal.mel import FRONT_ENDS, LOGARITHMS, shift_pitch, stretch_time
-from core.signal.spectrogram_files import read_spectrogram
+from core.signal.mel import FRONT_ENDS, shift_pitch, stretch_time
 from core.tasks.loading import load_player
 from core.tasks.rendering import play
 from core.tasks.settings import Settings
@@ -52,6 +47,16 @@ def test_audio_comes_out_with_its_own_spectrogram(settings, rate):
 def test_a_spectrogram_has_no_truth_but_a_mel_error(settings):
     result = finish(vocode(spectrogram_of(glide()), settings=settings))
     assert result.metrics["lsd_db"] is None and result.metrics["mel_error"] < 0.3 and result.truth is None
+
+
+def test_a_spectrogram_of_another_front_end_is_played_with_a_note(tiny_vocoder):
+    spectrogram = spectrogram_at(glide(), FRONT_ENDS["tacotron"])
+    result = finish(vocode(spectrogram, settings=Settings(tiny_vocoder)))
+    assert abs(result.clip.seconds - 1) < 0.02 and result.report["front_end"] == "resound-16k"
+    (note,) = result.notes
+    assert "80 bands from 0 to 8000 Hz every 256 samples at 22050 Hz" in note and tiny_vocoder in note
+    own = spectrogram_at(glide(), FRONT_ENDS["resound-16k"])
+    assert finish(vocode(own, settings=Settings(tiny_vocoder))).notes == ()
 
 
 def test_time_is_stretched_and_pitch_shifted(settings):
@@ -200,7 +205,6 @@ def test_mel_error_is_in_decades_and_looks_five_under_the_loudest():
         ({"settings": Settings(prior="piano-16k-wavenet")}, "can't vocode"),
         ({"settings": Settings(prior="tiny", sampler="original")}, "is no WaveNet"),
         ({"settings": Settings(prior="tiny", sampler="ancestral")}, "is no WaveNet"),
-        ({"source": spectrogram_at(glide(), FRONT_ENDS["pnf"])}, "another front-end's"),
         ({"settings": Settings(prior="conditioned", sampler="ancestral"), "temperature": 0.0}, "temperature must lie"),
         (
             {"settings": Settings(prior="conditioned", sampler="langevin"), "temperature": 0.8},
@@ -219,119 +223,3 @@ def test_refusals(settings, conditioned, tiny_vocoder, change, reason):
     arguments = {"source": glide(), "settings": settings} | change
     with pytest.raises(InputError, match=reason):
         list(vocode(arguments.pop("source"), **arguments))
-
-
-@pytest.fixture
-def written(tmp_path):
-    mel = spectrogram_of(glide()).mel
-
-    def write(**fields):
-        about = {"mel": mel, "sample_rate": 16000, "hop_length": 256, "log": "log10"} | fields
-        path = tmp_path / "s.npz"
-        np.savez(path, **{key: value for key, value in about.items() if value is not None})
-        return path
-
-    return write
-
-
-@pytest.mark.parametrize("log", LOGARITHMS)
-def test_any_logarithm_is_read(written, log):
-    mel = spectrogram_of(glide()).mel
-    scaled = mel * np.log(10) / LOGARITHMS[log]
-    np.testing.assert_allclose(read_spectrogram(written(mel=scaled, log=log), FRONT_END).mel, mel, rtol=1e-5, atol=1e-5)
-
-
-def test_bare_arrays_are_the_priors_own(tmp_path):
-    mel = spectrogram_of(glide()).mel
-    np.save(tmp_path / "s.npy", mel)
-    torch.save(torch.from_numpy(mel)[None], tmp_path / "s.pt")
-    for name in ("s.npy", "s.pt"):
-        assert np.array_equal(read_spectrogram(tmp_path / name, FRONT_END).mel, mel)
-
-
-@pytest.mark.parametrize("suffix", [".npz", ".npy", ".pt"])
-def test_damaged_files_get_a_sentence(tmp_path, suffix):
-    """Whatever bytes are wrong, and whatever a header claims."""
-    mel, path = spectrogram_of(glide()).mel, tmp_path / f"s{suffix}"
-    save = {".npz": lambda: np.savez_compressed(path, mel=mel), ".npy": lambda: np.save(path, mel)}
-    save.get(suffix, lambda: torch.save(torch.from_numpy(mel), path))()
-    whole, random = path.read_bytes(), np.random.default_rng(0)
-    for _ in range(60):
-        broken = bytearray(whole)
-        place = random.integers(0, min(len(whole), 400))
-        broken[place : place + 4] = random.bytes(4)
-        path.write_bytes(broken)
-        with contextlib.suppress(InputError):
-            read_spectrogram(path, FRONT_END)
-
-
-def test_a_parameter_is_a_tensor(tmp_path):
-    mel = spectrogram_of(glide()).mel
-    torch.save(torch.nn.Parameter(torch.from_numpy(mel)), tmp_path / "s.pt")
-    assert np.array_equal(read_spectrogram(tmp_path / "s.pt", FRONT_END).mel, mel)
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"sample_rate": 22050}, "sample_rate of 22050, the prior wants 16000"),
-        ({"hop_length": 200}, "hop_length of 200"),
-        ({"log": "log3"}, "logarithm 'log3'"),
-        ({"mel": np.zeros((40, 50))}, "40 mel bands"),
-        ({"mel": np.zeros(50)}, "no spectrogram of bands by frames"),
-        ({"mel": np.full((80, 50), np.nan)}, "no numbers"),
-        ({"mel": np.full((80, 50), 50.0)}, "no log10 spectrogram of audio"),
-        ({"mel": np.zeros((80, 80000), np.float16)}, "at most 600 s"),
-        ({"mel": np.array([object()] * 3)}, "more than arrays"),
-        ({"mel": None}, "no array `mel`"),
-        ({"mel": np.array(["a", "b"])}, "no spectrogram"),
-    ],
-)
-def test_spectrograms_of_another_kind(written, fields, reason):
-    with pytest.raises(InputError, match=reason):
-        read_spectrogram(written(**fields), FRONT_END)
-
-
-class Poison:
-    """What must never come to life: unpickled, it would leave a mark."""
-
-    def __init__(self, mark):
-        self.mark = mark
-
-    def __reduce__(self):
-        return Path.touch, (self.mark,)
-
-
-@pytest.mark.parametrize("suffix", [".npz", ".npy", ".pt"])
-def test_code_in_a_file_is_not_run(tmp_path, suffix):
-    mark, path = tmp_path / "ran", tmp_path / f"s{suffix}"
-    content = pickle.dumps(Poison(mark))
-    if suffix == ".npz":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("mel.npy", content)
-    elif suffix == ".npy":
-        np.save(path, np.array([Poison(mark)], dtype=object))  # objects are written as a pickle
-    else:
-        path.write_bytes(content)
-    with pytest.raises(InputError):
-        read_spectrogram(path, FRONT_END)
-    assert not mark.exists()
-
-
-def test_a_file_that_unpacks_to_too_much(tmp_path, monkeypatch):
-    from core.signal import spectrogram_files
-
-    path = tmp_path / "bomb.npz"
-    np.savez_compressed(path, mel=np.zeros((80, 20000)))
-    assert path.stat().st_size < 100_000
-    monkeypatch.setattr(spectrogram_files, "LIMITS", replace(spectrogram_files.LIMITS, file_bytes=1_000_000))
-    with pytest.raises(InputError, match="unpacks to more than"):
-        read_spectrogram(path, FRONT_END)
-
-
-def test_a_missing_or_broken_file(tmp_path):
-    with pytest.raises(InputError, match="no spectrogram"):
-        read_spectrogram(tmp_path / "none.npz", FRONT_END)
-    (tmp_path / "broken.npz").write_bytes(b"PK but no more")
-    with pytest.raises(InputError, match="more than arrays"):
-        read_spectrogram(tmp_path / "broken.npz", FRONT_END)
