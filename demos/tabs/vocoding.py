@@ -56,7 +56,11 @@ stretched in time or moved in pitch, each without the other, which no resampling
 A WaveNet that was trained with spectrograms is told $m$ instead, and needs no such correction: the same chains run on
 its score, or it draws one sample after the other (the sampler *ancestral*), which is heard as it grows.
 
-The **mel error** says how far the result's spectrogram is from the one that was asked for; it hears no phases. Listen.
+The **mel error** says how far the result's spectrogram is from the one that was asked for; it hears no phases. Listen:
+keep a result, choose another model, run again, and both stand side by side under Compare.
+
+A spectrogram file of another system, such as a text-to-speech model's, is brought to the bands and frames of the model
+that plays it.
 
 V. Jayaram, J. Thickstun: *Parallel and Flexible Sampling from Autoregressive Models via Langevin Dynamics*, ICML 2021,
 section 4.1. J. Engel et al.: *DDSP: Differentiable Digital Signal Processing*, ICLR 2020. H. Siuzdak: *Vocos*, ICLR

@@ -49,6 +49,12 @@ def test_vocode(api):
     assert report["semitones"] == 2 and report["metrics"]["mel_error"] > 0
 
 
+def test_vocode_takes_the_fast_vocoder_by_default(api):
+    path, report = ask(api, "/vocode", "speech", prior="")
+    assert report["prior"] == "voice-vocoder" and report["front_end"] == "resound-16k"
+    assert soundfile.info(path).frames == 16000
+
+
 def test_separate(api):
     mixture = client.handle_file(str(SOUNDS / "piano-and-speech.flac"))
     paths, report = api.predict(mixture, "tiny, tiny", quality="draft", length=1.0, api_name="/separate")

@@ -201,7 +201,6 @@ def test_a_spectrogram_is_played_at_another_tempo(visit):
     tab = Tab(page, "Vocoding")
     tab.choose("Voice, half as fast")
     tab.set(LENGTH, SECONDS)
-    tab.set("Steps", STEPS)
     tab.run.click()
     tab.finished()
     tracks = tab.compare.locator(".scope-tracks button").all_text_contents()
