@@ -15,10 +15,9 @@ import torch
 
 from benchmarks.restoration import held_out_clips
 from core.choices import QUALITIES, SAMPLERS
-from core.jobs import JOBS
 from core.signal.clip import Clip
 from core.tasks.settings import Settings
-from core.tasks.vocoding import BASELINE, TASK, vocode
+from core.tasks.vocoding import BASELINE, vocode
 
 FIGURES = ("lsd_db", "mel_error")
 
@@ -39,7 +38,7 @@ def measure(clips: list[Clip], settings: Settings) -> dict[str, dict[str, float]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recordings", type=Path, help="folder with a held-out split")
-    parser.add_argument("--priors", nargs="+", default=JOBS[TASK].priors)
+    parser.add_argument("--priors", nargs="+", default=["voice-16k"], help="that are sampled")
     parser.add_argument("--samplers", nargs="+", default=["diffusion"], choices=(*SAMPLERS, "ancestral"))
     parser.add_argument("--qualities", nargs="+", default=["standard"], choices=QUALITIES)
     parser.add_argument("--clips", type=int, default=8)
