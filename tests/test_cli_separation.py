@@ -88,11 +88,11 @@ def test_a_full_disk_leaves_no_stem(sounds, tmp_path, capsys, monkeypatch):
 
     written, write = [], files.write_clip
 
-    def full(path, clip):
+    def full(path, clip, **metadata):
         if written:
             raise InputError(f"{path} cannot be written: No space left on device.")
         written.append(path)
-        return write(path, clip)
+        return write(path, clip, **metadata)
 
     monkeypatch.setattr(files, "write_clip", full)
     assert "No space left" in refused(capsys, "separate", sounds[2], tmp_path / "out", *PRIORS)

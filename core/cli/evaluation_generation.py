@@ -117,7 +117,8 @@ def _labels_in(data: Path) -> list[str]:
     Raises:
         InputError: nothing to be found, no labels, or nothing that is held out.
     """
-    from core.training.data import PackedData, find_audio, is_pack
+    from core.signal.packed_audio import is_pack
+    from core.training.data import PackedData, find_audio
 
     if is_pack(data):
         known, held_out = PackedData(data, "train").recordings, PackedData(data, "valid").recordings
@@ -135,7 +136,8 @@ def _labels_in(data: Path) -> list[str]:
 def _opened(arguments) -> dict:
     """The splits of the data, packed first where they are a folder of recordings."""
     from core.evaluation.judges import RATE
-    from core.training.data import SPLITS, PackedData, is_pack, pack_data
+    from core.signal.packed_audio import is_pack
+    from core.training.data import SPLITS, PackedData, pack_data
 
     pack = arguments.data
     if not is_pack(pack):

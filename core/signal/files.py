@@ -18,7 +18,7 @@ from core.signal.decoding import LONGEST_HEADER_CLAIM, SoundFile, check_file, op
 from core.signal.ffmpeg import FfmpegFile
 from core.signal.limits import LIMITS, Limits, check_clip, check_format, check_length, check_size
 from core.signal.output import replacing
-from core.signal.wav_comment import with_comment
+from core.signal.wav_comment import add_comment
 
 BLOCK_FRAMES = 2**18
 COUNTING_SECONDS = 60.0
@@ -189,9 +189,9 @@ def _notes(name: str, file: SoundFile | FfmpegFile, first: int, wanted: float, c
 def _write_wav(file, clip: Clip, bits: int | None, comment: str) -> tuple[str, ...]:
     if bits is not None:
         return _write_integers(file, clip, "WAV", bits, comment)
-    encoded = io.BytesIO()
-    wavfile.write(encoded, clip.sample_rate, np.ascontiguousarray(clip.samples.T))
-    file.write(with_comment(encoded.getvalue(), comment) if comment else encoded.getbuffer())
+    wavfile.write(file, clip.sample_rate, np.ascontiguousarray(clip.samples.T))
+    if comment:
+        add_comment(file, comment)
     return ()
 
 
