@@ -35,17 +35,17 @@ def differences(clip: Clip, own: MelFrontEnd, wanted: MelFrontEnd) -> np.ndarray
 @pytest.mark.parametrize(
     ("own", "wanted", "tolerance"),
     [  # mean difference in decades as measured, and a fifth more; other bands hear other harmonics
-        (TACOTRON, RESOUND, 0.082),
-        (FRONT_ENDS["pnf"], PNF_16K, 0.076),
-        (TACOTRON, PNF_16K, 0.117),
-        (WIDE, RESOUND, 0.096),
-        (PARALLEL, RESOUND, 0.145),
-        (PNF_16K, RESOUND, 0.19),
+        (TACOTRON, RESOUND, 0.085),
+        (FRONT_ENDS["pnf"], PNF_16K, 0.082),
+        (TACOTRON, PNF_16K, 0.12),
+        (WIDE, RESOUND, 0.103),
+        (PARALLEL, RESOUND, 0.126),
+        (PNF_16K, RESOUND, 0.156),
     ],
 )
 def test_speech(own, wanted, tolerance):
     found = differences(SPEECH, own, wanted)
-    assert abs(found).mean() < tolerance and abs(np.median(found)) < 0.03
+    assert abs(found).mean() < tolerance and abs(np.median(found)) < 0.04
 
 
 @pytest.mark.parametrize("own", [TACOTRON, WIDE, PARALLEL, PNF_16K])
