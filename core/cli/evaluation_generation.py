@@ -27,7 +27,7 @@ def add_system(systems) -> None:
     command.add_argument("--label", metavar="L", help="one label; all: each in turn; none: not told (all, then none)")
     command.add_argument("--count", type=options.whole(1, MOST_SOUNDS), default=512, metavar="N", help="sounds (512)")
     command.add_argument("--seconds", type=options.duration, metavar="S", help="length of each")
-    command.add_argument("--guidance", type=options.number, metavar="G", help="over 1: clearer and less varied (1.8)")
+    command.add_argument("--guidance", type=options.number, metavar="G", help="over 1: clearer and less varied (3)")
     command.add_argument("--sampler", choices=GENERATION_SAMPLERS, help="how they are drawn (heun)")
     command.add_argument("--steps", type=options.whole(1, 1_000_000), metavar="N", help="of every sound")
     command.add_argument("--batch", type=options.whole(1, MOST_SOUNDS), metavar="N", help="sounds drawn at once (16)")

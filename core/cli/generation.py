@@ -19,7 +19,7 @@ def add_commands(commands) -> None:
     command.add_argument("--seconds", type=options.duration, metavar="S", help="length of each")
     command.add_argument("--label", metavar="L", help="what is to be said; anything unless given")
     command.add_argument("--speaker", metavar="NAME", help="who is to say it; anybody unless given")
-    command.add_argument("--guidance", type=options.number, metavar="G", help="over 1: clearer and less varied (1.8)")
+    command.add_argument("--guidance", type=options.number, metavar="G", help="over 1: clearer and less varied (3)")
     way = "lead from one seed's sound to another's"
     command.add_argument("--morph", type=options.written(parse_seeds), metavar="SEED,SEED", help=way)
     command.add_argument("--sampler", choices=GENERATION_SAMPLERS, help="how they are drawn (heun)")

@@ -49,7 +49,7 @@ class Wish:
     seconds: float | None = None
     label: str | None = None
     speaker: str | None = None
-    guidance: float = 1.8
+    guidance: float = 3.0
     morph: tuple[int, int] | None = None
 
 
