@@ -160,5 +160,6 @@ def test_a_phone_has_two_columns_and_everything_can_be_read(visit, artifacts, sc
     tab.finished()
     lefts = {round(card.bounding_box()["x"]) for card in tab.grid.locator("li").all()}
     assert len(lefts) == 2
+    page.wait_for_timeout(500)  # buttons that can be pressed again fade in
     assert page.evaluate(TOO_SMALL) == [] and page.evaluate(TOO_WIDE) == [] and page.evaluate(FAINT) == []
     page.screenshot(path=artifacts / f"generation-phone-{scheme}.png", full_page=True)
