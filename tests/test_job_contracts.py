@@ -1,0 +1,136 @@
+"""What every job must do: progress, a result, a report, the same sounds for the same seed, and an end at any time.
+
+They are found in the registry: what is added there fails here until it has an example, and is covered from then on.
+"""
+
+import importlib
+import inspect
+import itertools
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core import zoo
+from core.arrays.geometry import read_array
+from core.cli import batch
+from core.errors import InputError
+from core.jobs import JOBS
+from core.signal.clip import Clip
+from core.tasks.generation import Wish
+from core.tasks.progress import Progress, Result
+from core.tasks.settings import Settings
+
+RATE = 16000
+
+
+def glide(seconds: float = 0.5) -> Clip:
+    t = np.arange(round(seconds * RATE)) / RATE
+    return Clip(0.2 * np.sin(2 * np.pi * (300 * t + 100 * t**2))[None], RATE)
+
+
+def around() -> Clip:
+    """The same at four microphones, with a noise of each."""
+    sound, random = glide(0.6).samples, np.random.default_rng(0)
+    return Clip(np.repeat(sound, 4, axis=0) + 0.01 * random.standard_normal((4, sound.shape[1])), RATE)
+
+
+EXAMPLES = {  # (function, settings) -> a run
+    "super-resolve": lambda do, settings: do(glide(), 4, degrade="plain", settings=settings),
+    "inpaint": lambda do, settings: do(glide(), [(0.2, 0.22)], settings=settings, reference=glide()),
+    "declip": lambda do, settings: do(glide(), 0.1, settings=settings, reference=glide()),
+    "separate": lambda do, settings: do(
+        glide(), ["tiny", "tiny"], settings=settings, references=[Clip(glide().samples / 2, RATE)] * 2
+    ),
+    "vocode": lambda do, settings: do(glide(), settings=settings),
+    "localize": lambda do, settings: do(around(), read_array("respeaker-4"), method="srp-phat", voices=1),
+    "generate": lambda do, settings: do(Wish(2, 0.06), settings=replace(settings, prior="tiny-mel")),
+}
+FUNCTIONS = {
+    "super-resolve": "super_resolve",
+    "inpaint": "inpaint",
+    "declip": "declip",
+    "separate": "separate",
+    "vocode": "vocode",
+    "localize": "localize",
+    "generate": "generate",
+}
+IN_EVERY_REPORT = {
+    *("task", "prior", "seed", "device", "seconds", "duration_seconds", "sample_rate", "metrics", "baselines", "notes")
+}
+
+
+def job_function(name: str):
+    module = importlib.import_module(f"core.tasks.{JOBS[name].module}")
+    assert name == module.TASK
+    return getattr(module, FUNCTIONS[name])
+
+
+@pytest.fixture
+def settings(tiny_prior, tiny_mel_prior) -> Settings:
+    return Settings(tiny_prior, "draft", steps=2, seed=3)
+
+
+def test_every_job_has_an_example_a_command_and_a_place_in_lists():
+    assert set(EXAMPLES) == set(FUNCTIONS) == set(JOBS) <= set(batch.TASKS)
+    for name, job in JOBS.items():
+        signature = inspect.signature(job_function(name))
+        assert signature.parameters["settings"].kind is inspect.Parameter.KEYWORD_ONLY
+        assert all(prior in {entry.name for entry in zoo.catalogue(name)} for prior in job.priors)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_yields_progress_and_last_its_result(name, settings):
+    *progress, result = EXAMPLES[name](job_function(name), settings)
+    assert progress and all(isinstance(item, Progress) for item in progress) and isinstance(result, Result)
+    for item in progress:
+        assert item.seconds >= 0 and item.seconds_left >= 0 and (item.iterate is None) != (item.look is None)
+        assert item.sounds.keys() == item.chains.keys()
+    assert all(a.seconds <= b.seconds for a, b in itertools.pairwise(progress))
+    assert progress[-1].seconds_left == pytest.approx(0, abs=1e-6)
+    assert (len(result.sounds) == 1 and not JOBS[name].several) or JOBS[name].several
+    for clip in (*result.sounds.values(), result.observed, *result.truths.values()):
+        assert np.isfinite(clip.samples).all() and clip.sample_rate == result.report["sample_rate"]
+    assert result.truths.keys() in (set(), result.sounds.keys())
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_report_has_what_all_reports_have(name, settings):
+    *_, result = EXAMPLES[name](job_function(name), settings)
+    report = result.report
+    assert report["task"] == name and report.keys() >= IN_EVERY_REPORT
+    assert json.loads(json.dumps(report)) is not None
+    assert result.metrics is report["metrics"] and result.baseline_metrics is report["baselines"]
+    assert report["duration_seconds"] == pytest.approx(next(iter(result.sounds.values())).seconds)
+    assert set(result.baseline_figures) == set(report["baselines"]) and report["notes"] == list(result.notes)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_same_seed_gives_the_same_sounds(name, settings):
+    (*_, first), (*_, second) = (EXAMPLES[name](job_function(name), settings) for _ in range(2))
+    assert first.sounds.keys() == second.sounds.keys()
+    for sound in first.sounds:
+        assert np.array_equal(first.sounds[sound].samples, second.sounds[sound].samples)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_run_can_be_closed_at_any_time(name, settings):
+    run = EXAMPLES[name](job_function(name), settings)
+    next(run)
+    run.close()
+    with pytest.raises(StopIteration):
+        next(run)
+
+
+@pytest.mark.parametrize("name", [name for name, job in JOBS.items() if job.priors])
+def test_an_unknown_prior_is_refused_in_a_sentence(name, settings, monkeypatch):
+    arguments = {"settings": Settings("nobody", "draft")}
+    run = {
+        "separate": lambda do: do(glide(), ["nobody", "tiny"], settings=settings),
+        "super-resolve": lambda do: do(glide(), 4, **arguments),
+        "inpaint": lambda do: do(glide(), [(0.2, 0.22)], **arguments),
+        "generate": lambda do: do(**arguments),
+    }.get(name, lambda do: do(glide(), **arguments))
+    with pytest.raises(InputError, match="no prior named 'nobody'"):
+        next(run(job_function(name)))
