@@ -5,7 +5,8 @@ window.resoundLink = (() => {
   const last = {}; // task -> the values of its settings
   const restored = new Set(); // tasks
   const tabs = {}; // task -> { names, initial, examples }, once what the address asks for is there
-  let begun = false;
+  let begun = false; // whether the tab that the address asks for is open
+  let current = null; // the tab that was opened last
 
   const said = (value) => (value === true ? "yes" : value === false ? "no" : String(value ?? ""));
   const own = () => (sessionStorage.getItem(OWN) ?? "").split(",").filter(Boolean);
@@ -14,6 +15,10 @@ window.resoundLink = (() => {
     const address = new URL(location);
     edit(address.searchParams);
     history.replaceState(history.state, "", address);
+  }
+
+  function tell(task) {
+    change((query) => query.set("tab", task));
   }
 
   function write(task, values) { // only what differs from the example, or from the page as it comes
@@ -65,9 +70,15 @@ window.resoundLink = (() => {
     copy,
     asked,
     query: () => location.search,
-    begin: () => { begun = true; },
+    begin(first) { // a visitor may have been quicker
+      begun = true;
+      if (current && current !== first) tell(current);
+    },
     ready: (task, known) => { tabs[task] = known; },
-    tab: (task) => { if (begun) change((query) => query.set("tab", task)); },
+    tab(task) {
+      current = task;
+      if (begun) tell(task);
+    },
   };
 })();
 

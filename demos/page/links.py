@@ -66,7 +66,7 @@ def wire(page: gr.Blocks, tabs: gr.Tabs, shared: Sequence[Shared]) -> None:
     opened = page.load(
         partial(_selected, [tab.id for tab in tabs.children]), asked, tabs, js="() => resoundLink.query()", **QUIET
     )
-    opened.then(None, js="() => resoundLink.begin()", **PRIVATE)
+    opened.then(None, js=f"() => resoundLink.begin({json.dumps(tabs.children[0].id)})", **PRIVATE)
     for number, (tab, of_tab) in enumerate(zip(tabs.children, shared, strict=True)):
         task = json.dumps(of_tab.task)
         tab.select(None, js=f"() => resoundLink.tab({task})", **PRIVATE)

@@ -123,6 +123,19 @@ def test_localization_comes_back_with_its_room_or_its_recording(visit, server):
     assert root.get_by_label("Method").input_value() == "MUSIC" and page.faults == []
 
 
+def test_a_tab_that_is_opened_before_the_page_is_ready_stands_in_the_address(visit, server):
+    page = visit()
+    held = []
+    page.route("**/gradio_api/queue/join*", lambda route: held.append(route))
+    page.goto(server.url)
+    page.wait_for_selector(".scope-placeholder")
+    Tab(page, "Vocoding")
+    page.get_by_role("tab", name="Vocoding", selected=True).wait_for()
+    assert held and "tab" not in asked(page)
+    page.unroute("**/gradio_api/queue/join*")  # and what was held goes on
+    said(page, "tab", "vocode")
+
+
 @pytest.mark.parametrize("permissions", [["clipboard-read", "clipboard-write"], []])
 def test_the_link_is_copied(visit, permissions):
     page = visit(permissions=permissions)
