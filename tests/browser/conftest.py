@@ -148,7 +148,7 @@ def visit(browser, server):
         options = {"viewport": {"width": 1440, "height": 1000}, "accept_downloads": True} | options
         context = browser.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)  # of a machine that has much else to do
         page = context.new_page()
         page.faults, page.foreign = [], []
         page.on("pageerror", lambda error: page.faults.append(str(error)))
