@@ -254,9 +254,10 @@ def _generate(
 ) -> Asked:
     """Draws new sounds: one file for each, which says in its metadata what it can be made again with.
 
-    label, speaker: what is said and by whom, of what the prior lists; "" is anything. seconds, guidance, steps: the
-    prior's and sampler's own where not given. sampler: heun, sde, ddim, ddpm, fast or "". morph: two seeds such as
-    "3,9"; the sounds lead from one to the other.
+    label, speaker: what is said and by whom, of what the prior lists; "" is a label that each seed draws, and anybody.
+    With a guidance of 0 the prior is told nothing. seconds, guidance, steps: the prior's and sampler's own where not
+    given. sampler: heun, sde, ddim, ddpm, fast or "". morph: two seeds such as "3,9"; the sounds lead from one to the
+    other.
     """
     number, whole = arguments.number, arguments.whole
     wish = Wish(

@@ -17,9 +17,9 @@ def add_commands(commands) -> None:
     command.add_argument("--prior", metavar="NAME", help="what the sounds are drawn from (digits-16k)")
     command.add_argument("--count", type=options.whole(1, 1_000_000), default=4, metavar="N", help="of sounds (4)")
     command.add_argument("--seconds", type=options.duration, metavar="S", help="length of each")
-    command.add_argument("--label", metavar="L", help="what is to be said; anything unless given")
+    command.add_argument("--label", metavar="L", help="what is to be said; drawn by each seed unless given")
     command.add_argument("--speaker", metavar="NAME", help="who is to say it; anybody unless given")
-    command.add_argument("--guidance", type=options.number, metavar="G", help="over 1: clearer and less varied (3)")
+    command.add_argument("--guidance", type=options.number, metavar="G", help="over 1: plainer; 0: tells nothing (3)")
     way = "lead from one seed's sound to another's"
     command.add_argument("--morph", type=options.written(parse_seeds), metavar="SEED,SEED", help=way)
     command.add_argument("--sampler", choices=GENERATION_SAMPLERS, help="how they are drawn (heun)")

@@ -1,7 +1,8 @@
 """Generation: sounds drawn from a prior beside real ones, by the figures of the papers and by judges.
 
-Sounds are drawn with every label told in turn, and with nothing told. Beside them stand recordings that the prior was
-not trained on (the valid and test splits) and those that it was (the train split), as many of every label.
+Sounds are drawn with every label told in turn, and with nothing told, where seeds draw labels. Beside them stand
+recordings that the prior was not trained on (the valid and test splits) and those that it was (the train split), as
+many of every label.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from core.evaluation.sample_statistics import (
     precision_recall,
 )
 from core.signal.clip import Clip
-from core.tasks.generation import AT_ONCE, Wish, generate
+from core.tasks.generation import AT_ONCE, Wish, generate, origin_of
 from core.tasks.progress import Run
 from core.tasks.settings import Settings
 
@@ -154,7 +155,8 @@ def evaluate_draw(draw: Draw, evaluation: Evaluation) -> dict:
         InputError: as `generate`.
     """
     *_, result = evaluation.begin(draw)
-    judged = evaluation.panel.judge(list(result.sounds.values()), [draw.label] * draw.count)
+    labels = [origin_of(result.report, name).get("label", "") for name in result.sounds]
+    judged = evaluation.panel.judge(list(result.sounds.values()), labels)
     return judged.record() | {"seconds": result.report["seconds"]}
 
 

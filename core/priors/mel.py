@@ -53,7 +53,7 @@ class MelPrior(Prior):
         """Expected clean spectrograms; guided by labels and speakers where they are told."""
         nothing = torch.zeros(len(x), dtype=torch.long, device=x.device)
         sigma = x.new_full((len(x),), level)
-        if not isinstance(condition, LabelCondition):
+        if not isinstance(condition, LabelCondition) or condition.guidance == 0:
             return self.model(x, sigma, nothing, nothing)
         label, speaker = condition.label.to(x.device), condition.speaker.to(x.device)
         told = self.model(x, sigma, label, speaker)

@@ -1,6 +1,8 @@
 """Generation: sounds that nobody recorded, drawn from a prior alone, many at once.
 
 Every sound has a seed of its own, counted up from that of the settings, so that each can be made again by itself.
+Guidance makes plain what a prior is told; told nothing, it draws what varies less. So where no label is asked for, each
+sound is told one that its seed draws.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -40,8 +42,9 @@ class Wish:
     Args:
         count: of sounds.
         seconds: of each; None: 1, or as long as the prior can where that is less.
-        label, speaker: what is said and by whom, names that the prior lists; None: anything, anybody.
-        guidance: how plainly; 1 follows the data, more is clearer and less varied.
+        label, speaker: what is said and by whom, names that the prior lists; None: a label that each sound's seed
+            draws, and anybody.
+        guidance: how plainly; 1 follows the data, more is clearer and less varied. With 0 nothing is told at all.
         morph: two seeds; the sounds lead from that of the first to that of the second.
     """
 
@@ -68,10 +71,11 @@ def generate(wish: Wish = Wish(), *, settings: Settings = Settings()) -> Run:  #
     prior, wish = _begin(wish, settings)
     plan = generation_plan(settings.sampler or SAMPLER, prior, settings.steps)
     at_once = settings.batch or AT_ONCE
+    made = origins(wish, settings, prior)
     spans = [(first, min(first + at_once, wish.count)) for first in range(0, wish.count, at_once)]
-    parts = [Part(plan, last - first, _noise(wish, settings.seed, first, last)) for first, last in spans]
+    parts = [Part(plan, made[first:last], _noise(wish, settings.seed, first, last)) for first, last in spans]
     drawn = yield from _draw(parts, wish, prior, settings)
-    yield _concluded(wish, prior, drawn, plan.steps, origins(wish, settings))
+    yield _concluded(wish, prior, drawn, plan.steps, made)
 
 
 def generate_at_steps(
@@ -87,9 +91,11 @@ def generate_at_steps(
     """
     prior, wish = _begin(replace(wish, count=len(numbers), morph=None), settings)
     plans = [generation_plan(settings.sampler or SAMPLER, prior, steps) for steps in numbers]
-    parts = [Part(plan, 1, SeparateNoise([_seeded(settings.seed)])) for plan in plans]
+    made = origins_at_steps(numbers, wish, settings, prior)
+    noises = [SeparateNoise([_seeded(settings.seed)]) for _ in plans]
+    parts = [Part(plan, [origin], noise) for plan, origin, noise in zip(plans, made, noises, strict=True)]
     drawn = yield from _draw(parts, wish, prior, settings)
-    yield _concluded(wish, prior, drawn, list(numbers), origins_at_steps(numbers, settings))
+    yield _concluded(wish, prior, drawn, list(numbers), made)
 
 
 def origin_of(report: Mapping, name: str) -> dict:
@@ -103,24 +109,30 @@ def spoken(label: str) -> str:
     return NUMBERS[int(label)] if label.isdecimal() and int(label) < len(NUMBERS) else label
 
 
-def origins(wish: Wish, settings: Settings) -> list[dict]:
-    """The seed of every sound; of a morph its place in it."""
+def origins(wish: Wish, settings: Settings, prior: Prior) -> list[dict]:
+    """What tells every sound from the others: its seed, or its place in a morph; and a label where it is drawn.
+
+    All of a morph has the label that its first seed draws.
+    """
     if wish.morph is None:
-        return [{"seed": settings.seed + number} for number in range(wish.count)]
-    return [{"morph": list(wish.morph), "place": number, "of": wish.count} for number in range(wish.count)]
+        seeds = range(settings.seed, settings.seed + wish.count)
+        return [{"seed": seed, **_drawn_label(wish, prior, seed)} for seed in seeds]
+    shared = {"morph": list(wish.morph), "of": wish.count, **_drawn_label(wish, prior, wish.morph[0])}
+    return [{**shared, "place": number} for number in range(wish.count)]
 
 
-def origins_at_steps(numbers: Sequence[int], settings: Settings) -> list[dict]:
+def origins_at_steps(numbers: Sequence[int], wish: Wish, settings: Settings, prior: Prior) -> list[dict]:
     """The same of `generate_at_steps`."""
-    return [{"seed": settings.seed, "steps": steps} for steps in numbers]
+    shared = {"seed": settings.seed, **_drawn_label(wish, prior, settings.seed)}
+    return [{**shared, "steps": steps} for steps in numbers]
 
 
 @dataclass(frozen=True)
 class Part:
-    """Sounds of a run that are drawn together: how, how many, and from which noise."""
+    """Sounds of a run that are drawn together: how, which, and from which noise."""
 
     plan: Plan
-    count: int
+    origins: Sequence[dict]
     noise: NoiseSource
 
 
@@ -136,8 +148,8 @@ def _draw(parts: Sequence[Part], wish: Wish, prior: Prior, settings: Settings) -
     counted, emerging, event = Counted(prior), Emerging(prior, wish.seconds), prior.event(wish.seconds)
     time_left, before, total = TimeLeft(1), 0, sum(part.plan.steps for part in parts)
     for part in parts:
-        start = torch.zeros(part.count, *event, device=prior.device)
-        for iterate in part.plan.start(counted, Observation(), start, part.noise, _told(wish, prior, part.count)):
+        start, told = torch.zeros(len(part.origins), *event, device=prior.device), _told(wish, prior, part.origins)
+        for iterate in part.plan.start(counted, Observation(), start, part.noise, told):
             of_all = replace(iterate, step=before + iterate.step, total_steps=total)
             yield emerging.moment(*time_left.update(0, of_all), of_all)
         before += part.plan.steps
@@ -173,12 +185,24 @@ def _seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def _told(wish: Wish, prior: Prior, rows: int) -> LabelCondition | None:
-    if wish.label is None and wish.speaker is None:
+def _drawn_label(wish: Wish, prior: Prior, seed: int) -> dict[str, str]:
+    """The label that a seed draws where none is asked for; seeds 0 to 9 draw each of ten labels once, and so on.
+
+    Its random numbers are not those of the noise: the sound is the same as where that label is asked for.
+    """
+    if wish.label or wish.guidance == 0 or not prior.labels:
+        return {}
+    deal, place = divmod(seed, len(prior.labels))
+    return {"label": prior.labels[np.random.default_rng(deal).permutation(len(prior.labels))[place]]}
+
+
+def _told(wish: Wish, prior: Prior, origins: Sequence[dict]) -> LabelCondition | None:
+    """What the prior is told of these sounds."""
+    labels, speakers = [origin.get("label", wish.label) for origin in origins], [wish.speaker] * len(origins)
+    if not any(labels + speakers):
         return None
-    numbers = (_number(name, known) for name, known in ((wish.label, prior.labels), (wish.speaker, prior.speakers)))
-    label, speaker = (torch.full((rows,), number, device=prior.device) for number in numbers)
-    return LabelCondition(label, speaker, wish.guidance)
+    numbers = ([_number(name, prior.labels) for name in labels], [_number(name, prior.speakers) for name in speakers])
+    return LabelCondition(*(torch.tensor(own, device=prior.device) for own in numbers), wish.guidance)
 
 
 def _number(name: str | None, known: Sequence[str]) -> int:

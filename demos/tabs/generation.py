@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import gradio as gr
@@ -20,7 +21,9 @@ from core.tasks.generation import (
     origin_of,
     origins,
     origins_at_steps,
+    spoken,
 )
+from core.tasks.loading import load_prior
 from core.tasks.progress import Mels, Progress, Result, Run, Sounds
 from core.tasks.settings import Settings
 from demos.page import html, menus, recordings
@@ -51,7 +54,8 @@ a sound between them: **Morph** turns from one to the other at constant speed.
 
 The model knows what is said and by whom because it was told in training, most of the time. **Guidance** goes from what
 it expects of any sound towards, and beyond, what it expects of the one that was asked for (Ho & Salimans 2022): over 1
-sounds are plainer and more alike.
+sounds are plainer and more alike. Where anything may be said, each seed draws what; with a guidance of 0 the model is
+told nothing.
 
 Models of spectrograms draw no waveform. What they draw is seen here, and a vocoder plays it.
 
@@ -94,12 +98,13 @@ class Drawing:
             return generate_at_steps(COMPARED_STEPS, self.wish, settings=self.settings)
         return generate(self.wish, settings=self.settings)
 
-    @property
+    @cached_property
     def origins(self) -> list[dict]:
         """What tells each sound from the others."""
+        prior = load_prior(TASK, self.settings)
         if self.kind == STEPS:
-            return origins_at_steps(COMPARED_STEPS, self.settings)
-        return origins(self.wish, self.settings)
+            return origins_at_steps(COMPARED_STEPS, self.wish, self.settings, prior)
+        return origins(self.wish, self.settings, prior)
 
     @property
     def names(self) -> list[str]:
@@ -281,13 +286,14 @@ def read_drawing(chosen: Mapping[str, Any]) -> Drawing:
 
 
 def _called(origin: Mapping, kind: str) -> str:
-    """A sound's name on the page."""
+    """A sound's name on the page; where its label was drawn, with that."""
+    said = f", {spoken(origin['label'])}" if "label" in origin else ""
     if kind == STEPS:
-        return f"{origin['steps']} steps"
+        return f"{origin['steps']} steps{said}"
     if kind == SEVERAL:
-        return f"Seed {origin['seed']}"
+        return f"Seed {origin['seed']}{said}"
     share = origin["place"] / max(origin["of"] - 1, 1)
-    return f"Seed {origin['morph'][round(share)]}" if share in (0, 1) else f"{share:.0%}"
+    return (f"Seed {origin['morph'][round(share)]}" if share in (0, 1) else f"{share:.0%}") + said
 
 
 def _grid(history: GridHistory, mels: Mels, sounds: Sounds, over: bool = False) -> dict:

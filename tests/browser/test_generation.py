@@ -99,6 +99,7 @@ def test_a_chip_draws_at_once_and_stop_stops_in_the_middle(visit):
 
 def test_a_morph_and_one_seed_in_several_numbers_of_steps_share_the_grid(visit):
     tab = ready(visit(), count="5")
+    tab.pick("What is said", "yes")
     tab.root.get_by_text("Morph", exact=True).click()
     tab.set("To the seed", "11")
     tab.run.click()

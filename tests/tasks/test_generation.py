@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.errors import InputError
-from core.tasks.generation import Wish, generate, origin_of
+from core.tasks.generation import Wish, generate, generate_at_steps, origin_of
 from core.tasks.settings import Settings
 
 
@@ -43,17 +43,49 @@ def test_a_sound_is_the_same_in_any_company(settings, sampler):
 
 
 def test_a_morph_begins_and_ends_with_its_seeds(settings):
-    way = samples(made(Wish(3, 0.05, morph=(3, 9)), settings))
-    ends = [samples(made(Wish(1, 0.05), replace(settings, seed=seed)))[0] for seed in (3, 9)]
-    for one, other in zip((way[0], way[2]), ends, strict=True):
+    way = samples(made(Wish(3, 0.05, label="7", guidance=1.0, morph=(3, 9)), settings))
+    ends = [made(Wish(1, 0.05, label="7", guidance=1.0), replace(settings, seed=seed)) for seed in (3, 9)]
+    for one, other in zip((way[0], way[2]), (samples(end)[0] for end in ends), strict=True):
         assert np.abs(one - other).max() < 1e-3 * np.abs(one).max()
     assert np.abs(way[1] - way[0]).max() > 1e-2 * np.abs(way[0]).max()
 
 
 def test_what_is_told_changes_what_is_drawn(settings):
-    anything = samples(made(Wish(1, 0.05), settings))[0]
+    anything = samples(made(Wish(1, 0.05, guidance=0.0), settings))[0]
     for told in (Wish(1, 0.05, label="7"), Wish(1, 0.05, speaker="Ada"), Wish(1, 0.05, label="7", guidance=6.0)):
         assert not np.allclose(samples(made(told, settings))[0], anything)
+
+
+def test_each_seed_draws_a_label_where_none_is_asked_for(settings):
+    """Neighbours draw different ones until there are no more; a sound is the one of its seed with that label."""
+    result = made(Wish(4, 0.05), settings)
+    origins = [origin_of(result.report, name) for name in result.sounds]
+    assert {origins[0]["label"], origins[1]["label"]} == {origins[2]["label"], origins[3]["label"]} == {"7", "yes"}
+    for origin, sound in zip(origins, samples(result), strict=True):
+        asked = made(Wish(1, 0.05, label=origin["label"]), replace(settings, seed=origin["seed"]))
+        assert np.abs(samples(asked)[0] - sound).max() < 1e-4 * np.abs(sound).max()
+
+
+def test_a_label_is_drawn_beside_a_speaker_that_is_asked_for(settings):
+    result = made(Wish(2, 0.05, speaker="Ada"), settings)
+    assert {origin_of(result.report, name)["label"] for name in result.sounds} == {"7", "yes"}
+    assert origin_of(result.report, "0000")["speaker"] == "Ada"
+
+
+def test_with_a_guidance_of_0_nothing_is_told(settings):
+    """Nor does it matter what was asked for."""
+    nothing = made(Wish(2, 0.05, guidance=0.0), settings)
+    assert "label" not in origin_of(nothing.report, "0000")
+    asked = made(Wish(2, 0.05, label="7", guidance=0.0), settings)
+    for one, other in zip(samples(nothing), samples(asked), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_morph_and_a_comparison_of_steps_have_one_label(settings):
+    way = made(Wish(3, 0.05, morph=(3, 9)), settings).report["sounds"]
+    *_, steps = generate_at_steps((1, 2), Wish(seconds=0.05), settings=replace(settings, seed=3))
+    alone = made(Wish(1, 0.05), replace(settings, seed=3)).report["sounds"]["0000"]["label"]
+    assert {sound["label"] for sounds in (way, steps.report["sounds"]) for sound in sounds.values()} == {alone}
 
 
 @pytest.mark.parametrize("spelling", ["7", "seven", " Seven "])

@@ -44,7 +44,7 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def panel() -> GenerationPanel:
+def panel(tiny_mel_prior) -> GenerationPanel:
     with gr.Blocks(), gr.Tabs(), gr.Tab("generation"):
         return GenerationPanel(Histories())
 
@@ -73,6 +73,7 @@ def history(kind: str = SEVERAL, chain: bool = True) -> GridHistory:
     return GridHistory("run", None, chain=chain, keep=DrawnIterate.of, drawing=drawing)
 
 
+@pytest.mark.usefixtures("tiny_mel_prior")
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
@@ -83,6 +84,16 @@ def history(kind: str = SEVERAL, chain: bool = True) -> GridHistory:
 )
 def test_sounds_are_called_by_what_tells_them_apart(kind, names):
     assert read_drawing(CHOSEN | {"kind": kind}).names == names
+
+
+@pytest.mark.usefixtures("tiny_mel_prior")
+def test_sounds_whose_labels_were_drawn_are_called_by_them_too():
+    names = read_drawing(CHOSEN | {"label": "", "seed": 4, "count": 2}).names
+    assert sorted(name.partition(", ")[2] for name in names) == ["seven", "yes"]
+    way = read_drawing(CHOSEN | {"label": "", "kind": MORPH}).names
+    assert way[0].startswith("Seed 5, ") and {name.partition(", ")[2] for name in way} < {"seven", "yes"}
+    untold = read_drawing(CHOSEN | {"label": "", "guidance": 0.0, "count": 2}).names
+    assert untold == ["Seed 5", "Seed 6"]
 
 
 @pytest.mark.parametrize(
