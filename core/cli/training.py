@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.cli import options
 from core.errors import InputError
+from core.signal.mel import FRONT_ENDS
 
 
 def add_commands(commands) -> None:
@@ -35,7 +36,10 @@ def add_commands(commands) -> None:
     command.set_defaults(run=_pack)
     command.add_argument("folder", type=Path, metavar="FOLDER")
     command.add_argument("out", type=Path, metavar="OUT")
-    command.add_argument("--sample-rate", type=options.whole(4000, 192_000), default=16_000, metavar="HZ")
+    command.add_argument("--sample-rate", type=options.whole(4000, 192_000), metavar="HZ", help="of the pack (16000)")
+    packed = "holds NAME.wav.spec.npy, NAME.wav.pt or NAME.npz for each NAME.wav: pack these, too"
+    command.add_argument("--spectrograms", type=Path, metavar="FOLDER", help=packed)
+    command.add_argument("--front-end", choices=FRONT_ENDS, help="what made them (tacotron); its rate is the pack's")
 
 
 def _train(arguments) -> int:
@@ -119,7 +123,16 @@ def _provenance(arguments, written: Path) -> dict:
 
 def _pack(arguments) -> int:
     from core.training.data import pack_data
+    from core.training.spectrogram_folder import SpectrogramFolder
 
-    packed = pack_data(arguments.folder, arguments.out, arguments.sample_rate)
+    spectrograms, rate = None, arguments.sample_rate or 16_000
+    if arguments.spectrograms:
+        spectrograms = SpectrogramFolder(arguments.spectrograms, FRONT_ENDS[arguments.front_end or "tacotron"])
+        if arguments.sample_rate not in (None, spectrograms.front_end.sample_rate):
+            own = spectrograms.front_end.sample_rate
+            raise InputError(f"Spectrograms of this front-end are of {own} Hz; leave out --sample-rate.")
+    elif arguments.front_end:
+        raise InputError("A front-end is that of spectrograms; name their folder with --spectrograms.")
+    packed = pack_data(arguments.folder, arguments.out, rate, spectrograms)
     print(f"{arguments.out}: " + ", ".join(f"{name} {length / 60:.1f} min" for name, length in packed.items()))
     return 0

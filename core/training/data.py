@@ -1,7 +1,8 @@
 """Training data: any folder of audio, packed into shards of 16-bit samples that a bare machine can read.
 
 A pack is a folder with `index.json` and `.npy` shards of at most 45 MiB. The index lists every recording's shard,
-place and split, and where they are known its label and speaker.
+place and split, and where they are known its label and speaker. Spectrograms that came with recordings lie in shards of
+their own.
 """
 
 import csv
@@ -20,7 +21,9 @@ from torch import Tensor
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.folders import audio_under
-from core.signal.packed_audio import PackedAudio
+from core.signal.mel import name_of
+from core.signal.packed_audio import PackedAudio, mels_of
+from core.training.spectrogram_folder import SpectrogramFolder
 
 SHARD_SAMPLES = 45 * 2**20 // 2
 SPLITS = ("train", "valid", "test")
@@ -47,13 +50,18 @@ class PackedData(PackedAudio):
 
     def batch(self, training: Mapping, generator: torch.Generator) -> Tensor:
         """Random segments that are not silent, [batch, segment], from different recordings if there are enough."""
-        rows, taken, quiet = [], set(), 0
-        while len(rows) < training["batch"]:
+        places = self.loud_places(training, generator)
+        return torch.stack([self.read(number, start, training["segment"]) for number, start in places])
+
+    def loud_places(self, training: Mapping, generator: torch.Generator, grid: int = 1) -> list[tuple[int, int]]:
+        """Recordings and starts of the segments of a batch; starts are multiples of the grid."""
+        places, taken, quiet = [], set(), 0
+        while len(places) < training["batch"]:
             number = self.choose(generator, but=taken)
             taken.add(number)
-            row = self.excerpt(number, training["segment"], generator)
-            if row.std() >= training["quietest"]:
-                rows.append(row)
+            start = self.start(number, training["segment"], generator, grid)
+            if self.read(number, start, training["segment"]).std() >= training["quietest"]:
+                places.append((number, start))
                 continue
             quiet += 1
             if quiet > MOST_QUIET:
@@ -61,7 +69,7 @@ class PackedData(PackedAudio):
                     f"Hardly anything in the data is louder than {training['quietest']:g} (root mean square); choose "
                     "other recordings, or a lower training.quietest."
                 )
-        return torch.stack(rows)
+        return places
 
     def held_out(self, count: int, segment: int, generator: torch.Generator) -> list[Tensor]:
         """Segments for validation, each [1, segment]."""
@@ -69,7 +77,8 @@ class PackedData(PackedAudio):
 
     def sample(self, length: int, generator: torch.Generator) -> Tensor:
         """A random segment; every moment of the data is equally likely."""
-        return self.excerpt(self.choose(generator), length, generator)
+        number = self.choose(generator)
+        return self.read(number, self.start(number, length, generator), length)
 
     def choose(self, generator: torch.Generator, but: Collection[int] = ()) -> int:
         """Index of a random recording, by length; one of `but` only if there is no other."""
@@ -78,15 +87,18 @@ class PackedData(PackedAudio):
         weights = weights if weights.any() else self._weights
         return int(torch.multinomial(weights, 1, generator=generator))
 
-    def excerpt(self, number: int, length: int, generator: torch.Generator) -> Tensor:
-        """A random segment of one recording."""
+    def start(self, number: int, length: int, generator: torch.Generator, grid: int = 1) -> int:
+        """Of a random segment of one recording, a multiple of the grid."""
         room = max(self.recordings[number].length - length, 0)
-        start = int(torch.randint(room + 1, (1,), generator=generator))
-        return self.read(number, start, length)
+        return grid * int(torch.randint(room // grid + 1, (1,), generator=generator))
 
 
-def pack_data(folder: Path, out: Path, sample_rate: int = 16000) -> dict[str, int]:
+def pack_data(
+    folder: Path, out: Path, sample_rate: int = 16000, spectrograms: SpectrogramFolder | None = None
+) -> dict[str, int]:
     """Packs every audio file under a folder, mixed to mono and resampled.
+
+    Where spectrograms are given, they are packed as well, and the rate is that of their front-end.
 
     Splits, labels and speakers come from a `metadata.csv` (columns path, split, label, speaker) or a MAESTRO csv
     (audio_filename, split) where there is one. Otherwise every twentieth file, chosen by a hash of its path, is held
@@ -98,10 +110,11 @@ def pack_data(folder: Path, out: Path, sample_rate: int = 16000) -> dict[str, in
         Seconds packed in each split.
 
     Raises:
-        InputError: no audio in the folder, a recording that cannot be read or holds no numbers, or out exists and is no
-            pack.
+        InputError: no audio in the folder, a recording that cannot be read or holds no numbers, a spectrogram that
+            does not fit, or out exists and is no pack.
     """
-    sources = find_audio(folder)
+    sources, front_end = find_audio(folder), spectrograms.front_end if spectrograms else None
+    sample_rate = front_end.sample_rate if front_end else sample_rate
     if out.exists() and any(out.iterdir()) and not (out / "index.json").exists():
         raise InputError(f"{out} is not empty and holds no packed data; choose a new folder.")
     made = not out.exists()
@@ -110,9 +123,11 @@ def pack_data(folder: Path, out: Path, sample_rate: int = 16000) -> dict[str, in
         with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as aside:
             writer = _ShardWriter(Path(aside))
             for source in sources:
-                writer.add(_read_mono(folder / source.path, sample_rate), source)
+                samples = _read_mono(folder / source.path, sample_rate)
+                writer.add(samples, source, spectrograms.read(source.path, samples) if spectrograms else None)
             writer.flush()
             index = {"sample_rate": sample_rate, "source": folder.name, "recordings": writer.recordings}
+            index |= {"front_end": name_of(front_end)} if front_end else {}
             _put_in_place(Path(aside), out, index)
     except BaseException:
         if made:
@@ -136,25 +151,35 @@ class _ShardWriter:
 
     def __init__(self, out: Path):
         self.out, self.recordings = out, []
-        self._parts, self._length, self._count = [], 0, 0
+        self._parts, self._mels, self._length, self._frames, self._count = [], [], 0, 0, 0
 
-    def add(self, samples: np.ndarray, source: Source) -> None:
-        """Appends 16-bit samples; one longer than a shard is cut into several recordings."""
+    def add(self, samples: np.ndarray, source: Source, mel: np.ndarray | None = None) -> None:
+        """Appends 16-bit samples; one longer than a shard is cut into several recordings.
+
+        Args:
+            mel: its spectrogram `[bands, frames]`, where it has one; it is shorter than a shard then.
+        """
         known = {"split": source.split, "label": source.label, "speaker": source.speaker}
         for start in range(0, len(samples), SHARD_SAMPLES):
             part = samples[start : start + SHARD_SAMPLES]
             if self._length + len(part) > SHARD_SAMPLES:
                 self.flush()
             place = {"shard": self._name(), "start": self._length, "length": len(part)}
+            if mel is not None:
+                place |= {"first_frame": self._frames, "frames": mel.shape[1]}
+                self._mels.append(mel.T)
+                self._frames += mel.shape[1]
             self.recordings.append(place | known)
             self._parts.append(part)
             self._length += len(part)
 
     def flush(self) -> None:
-        """Writes the current shard."""
+        """Writes the current shard, and the spectrograms beside it."""
+        if self._mels:
+            np.save(self.out / mels_of(self._name()), np.concatenate(self._mels), allow_pickle=False)
         if self._parts:
             np.save(self.out / self._name(), np.concatenate(self._parts), allow_pickle=False)
-            self._parts, self._length, self._count = [], 0, self._count + 1
+            self._parts, self._mels, self._length, self._frames, self._count = [], [], 0, 0, self._count + 1
 
     def _name(self) -> str:
         return f"shard-{self._count:03d}.npy"
