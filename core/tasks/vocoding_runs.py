@@ -27,10 +27,10 @@ from core.signal.spectrogram_files import MelSpectrogram
 from core.tasks.drawing import Drawn, provenance
 from core.tasks.levels import level_gain
 from core.tasks.progress import Progress, Sounds
-from core.tasks.rendering import play
 from core.tasks.restoration import Problem, restore, sound_of
 from core.tasks.settings import Settings
 from core.types import Iterate, MelCondition, Prior
+from core.zoo.playing import play
 
 OPENNESS = 16.0  # times the noise that restoration starts from: Griffin-Lim's phases are to be forgotten
 HOTTEST = 2.0

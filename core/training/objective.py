@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from torch import Generator, Tensor, nn
 
 from core.errors import InputError
+from core.signal.mel import MelFrontEnd
 from core.training.data import PackedData
 from core.training.scenes import holds_scenes
 from core.zoo.checkpoint import Checkpoint
@@ -43,6 +44,8 @@ class Objective(ABC):
         sample_rate: the recipe's, in Hz.
         others: packs of other sounds (`--others`), for objectives that mix.
         progress: share of the training time that is spent, from 0 to 1; the loop sets it before every `loss`.
+        played: front-end of the spectrograms that `play` makes waveforms of, once the network is built; None where it
+            is told none.
     """
 
     architecture: str
@@ -50,6 +53,7 @@ class Objective(ABC):
     sample_rate: int = 16000
     others: Sequence[PackedData] = ()
     progress: float = 0.0
+    played: MelFrontEnd | None = None
 
     def open_data(self, folder: Path, split: str) -> TrainingData:
         """The "train" or "valid" split of a folder; by default one of packed recordings.
@@ -109,3 +113,7 @@ class Objective(ABC):
     def sounds(self, model: nn.Module, examples: Examples, generator: Generator) -> dict[str, Tensor]:
         """Waveforms for the TensorBoard log, `[frames]` or `[1, frames]`, of a held-out example; by default none."""
         return {}
+
+    def play(self, model: nn.Module, mel: Tensor, generator: Generator) -> Tensor:
+        """The waveform `[samples]` of a spectrogram `[1, bands, frames]` of the front-end `played`."""
+        raise TypeError(f"{type(self).__name__} plays no spectrograms.")

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from core.errors import InputError
+from core.signal.mel_conversion import convert
+from core.signal.spectrogram_files import SUFFIXES, read_spectrogram
 from core.signal.tensor_files import load_tensors
 from core.training.data import PackedData
 from core.training.muon import Muon
@@ -26,6 +28,8 @@ from core.training.objective import Examples, Objective
 from core.training.objectives import find_objective
 from core.training.recipe import load_recipe
 from core.zoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+
+LISTENED_SECONDS = 10.0  # at most
 
 
 def train(
@@ -113,6 +117,7 @@ class _Run:
         self.generator = torch.Generator().manual_seed(self.accelerator.process_index)
         torch.manual_seed(0)
         self.model = self.objective.build(settings["model"])
+        self.listened = _listened_to(self.training["listen_to"], self.objective)
         if not (init or resume):
             self.objective.prepare(self.model, self.data["train"], self.training["segment"], self.generator)
         if init:
@@ -197,7 +202,11 @@ class _Run:
         self.model.load_state_dict(self.average)
         figures = self.objective.validate(self.model, held_out, generator)
         if log:
-            for name, waveform in self.objective.sounds(self.model, held_out[0], generator).items():
+            sounds = self.objective.sounds(self.model, held_out[0], generator)
+            if self.listened is not None:
+                mel = self.listened.to(self.accelerator.device)
+                sounds["listened to"] = self.objective.play(self.model, mel, generator)
+            for name, waveform in sounds.items():
                 log.add_audio(name, waveform.clamp(-1, 1).cpu(), self.step, self.settings["sample_rate"])
         self.model.load_state_dict(live)
         self.history.append({"step": self.step, "minutes": round(self.clock.seconds / 60, 1), **figures})
@@ -295,6 +304,22 @@ def _optimizer(model: nn.Module, training: dict) -> torch.optim.Optimizer:
     if kind == "adamw":
         return torch.optim.AdamW(model.parameters(), lr=rate, betas=tuple(training["betas"]), weight_decay=decay)
     raise InputError(f"training.optimizer must be adamw or muon, not {kind}.")
+
+
+def _listened_to(path: str, objective: Objective) -> Tensor | None:
+    """The beginning of a spectrogram that the log gets what the network makes of, `[1, bands, frames]`.
+
+    Raises:
+        InputError: the network is told none, or it cannot be read.
+    """
+    if not path:
+        return None
+    if objective.played is None:
+        raise InputError("training.listen_to is for networks that play spectrograms, which this one does not.")
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise InputError(f"training.listen_to must be a spectrogram ({', '.join(SUFFIXES)}), not {path:.100}.")
+    spectrogram = convert(read_spectrogram(Path(path), objective.played), objective.played)
+    return torch.from_numpy(spectrogram.cut(0, LISTENED_SECONDS).mel)[None]
 
 
 def _state_path(out: Path, kept: int | None) -> Path:

@@ -8,14 +8,13 @@ import torch
 
 from core.errors import InputError
 from core.signal.clip import Clip
-from core.signal.griffin_lim import griffin_lim
 from core.signal.mel import FRONT_ENDS, shift_pitch, stretch_time
 from core.tasks.loading import load_player
-from core.tasks.rendering import play
 from core.tasks.settings import Settings
 from core.tasks.vocoding import front_end_for, mel_error, vocode
 from core.tasks.vocoding import spectrogram_of as spectrogram_at
 from core.tasks.vocoding_runs import mel_condition
+from core.zoo.playing import play
 from tests.runs import finish
 
 FRONT_END = FRONT_ENDS["pnf-16k"]
@@ -180,14 +179,6 @@ def test_changes_of_a_spectrogram():
     np.testing.assert_allclose(stretch_time(mel, 1.0), mel, atol=1e-5)
     np.testing.assert_allclose(shift_pitch(mel, FRONT_END, 0), mel, atol=1e-4)
     assert shift_pitch(mel, FRONT_END, 12).mean(axis=1).argmax() > mel.mean(axis=1).argmax()
-
-
-def test_griffin_lim_is_a_waveform_of_the_spectrogram():
-    spectrogram = spectrogram_of(glide())
-    waveform = griffin_lim(spectrogram)
-    assert len(waveform) == spectrogram.samples
-    made = spectrogram_of(Clip(waveform, 16000)).mel
-    assert mel_error(spectrogram.mel, made) < 0.5
 
 
 def test_mel_error_is_in_decades_and_looks_five_under_the_loudest():

@@ -11,7 +11,7 @@ from core.models.mel_denoiser import NOT_TOLD
 from core.signal.short_sounds import LEVEL, at_level, centred, trimmed
 from core.training.data import PackedData
 from core.training.objectives.mel import MelObjective
-from core.training.objectives.mel_examples import at_speed, names_in
+from core.training.objectives.mel_examples import MelExamples, at_speed, names_in
 
 RATE, SEGMENT = 16000, 8 * 128
 SMALL = {"bands": 80, "frames": 8, "patch": 2, "channels": 16, "blocks": 1, "heads": 2}
@@ -115,3 +115,20 @@ def test_training_takes_noise_away(pack):
         optimizer.step()
     after = objective.validate(model, held_out, generator())
     assert all(after[name] < before[name] - 1 for name in before if "at 1 " in name or "at 3 " in name)
+
+
+@pytest.mark.parametrize("labels", [["low", "high"], []], ids=["told", "alone"])
+@pytest.mark.parametrize("vocoders", [True, False], ids=["vocoder", "Griffin-Lim"])
+def test_the_log_hears_what_is_drawn(monkeypatch, labels, vocoders):
+    """And training goes on with the same network."""
+    if not vocoders:
+        monkeypatch.setattr("core.training.objectives.mel.vocoder_of", lambda *_: None)
+    torch.manual_seed(0)
+    objective = MelObjective()
+    objective.names = (labels, [])
+    model = objective.build(dict(SMALL) | {"frames": 16})
+    example = MelExamples(torch.zeros(1, 80, 16), torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.long))
+    sounds = objective.sounds(model, example, generator())
+    assert list(sounds) == ([f"drawn/{label}" for label in labels] or ["drawn"])
+    assert all(sound.shape == (15 * 128,) and sound.std() > 0 for sound in sounds.values())
+    assert all(weight.requires_grad for weight in model.parameters())

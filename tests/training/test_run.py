@@ -1,5 +1,6 @@
 """The training loop on a folder of tones: it learns, resumes, survives a kill, and refuses what it can't use."""
 
+import io
 import json
 import os
 import shutil
@@ -16,6 +17,8 @@ from safetensors import safe_open
 
 from core.errors import InputError
 from core.signal.folders import AUDIO_SUFFIXES
+from core.signal.mel import FRONT_ENDS
+from core.signal.spectrogram_files import MelSpectrogram, write_spectrogram
 from core.training.data import PackedData, find_audio, pack_data
 from core.training.objective import Objective
 from core.training.objectives import OBJECTIVES, find_objective
@@ -344,3 +347,43 @@ def test_weights_and_biases_without_its_package_is_refused(pack, tmp_path, monke
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(InputError, match="needs the package wandb"):
         train("spectral", pack, 0.01, tmp_path / "out.safetensors", overrides=SMALL | {"training.wandb": "lab"})
+
+
+TELLING = {  # a tiny vocoder that is told spectrograms of the pack's rate
+    "sample_rate": "16000",
+    "model.layers": "2",
+    "model.residual": "4",
+    "model.skip": "4",
+    "model.upsampling": "[8, 16]",
+    "model.front_end": "resound-16k",
+    "training.segment": "4096",
+    "training.validation_segments": "1",
+}
+
+
+@pytest.mark.slow
+def test_the_log_gets_what_the_network_makes_of_a_spectrogram(pack, tmp_path):
+    """One of another front-end is converted, and a long one is cut."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    front_end, out = FRONT_ENDS["pnf-16k"], tmp_path / "model.safetensors"
+    write_spectrogram(tmp_path / "said.npz", MelSpectrogram(np.full((80, 63), -2, np.float32), front_end))
+    train("diffwave-mel", pack, 0.002, out, overrides=TELLING | {"training.listen_to": str(tmp_path / "said.npz")})
+    log = EventAccumulator(str(out.with_suffix(".log"))).Reload()
+    assert set(log.Tags()["audio"]) == {"drawn", "listened to"}
+    samples, rate = soundfile.read(io.BytesIO(log.Audio("listened to")[0].encoded_audio_string))
+    assert rate == 16000 and len(samples) == 62 * 256
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "name", "sentence"),
+    [
+        ("spectral", SMALL, "said.npz", "networks that play spectrograms"),
+        ("diffwave-mel", TELLING, "said.wav", "must be a spectrogram"),
+        ("diffwave-mel", TELLING, "said.npz", "There is no spectrogram"),
+    ],
+)
+def test_what_cannot_be_listened_to_is_refused_before_any_training(pack, tmp_path, recipe, changes, name, sentence):
+    changes = changes | {"training.listen_to": str(tmp_path / name)}
+    with pytest.raises(InputError, match=sentence):
+        train(recipe, pack, 1, tmp_path / "model.safetensors", overrides=changes)

@@ -7,6 +7,7 @@ with and without them (classifier-free guidance, Ho & Salimans 2022).
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -15,13 +16,19 @@ from torch import Generator, Tensor
 from core.errors import InputError
 from core.models import mel_denoiser
 from core.models.mel_denoiser import NOT_TOLD, MelDenoiser
+from core.priors.mel import from_checkpoint
+from core.samplers.generation import generation_plan
 from core.signal.mel import FRONT_ENDS, MelScaler
+from core.signal.spectrogram_files import MelSpectrogram
 from core.training.objective import Objective
 from core.training.objectives.mel_examples import MelExamples, ShortSounds, names_in
+from core.types import LabelCondition, Observation
+from core.zoo.playing import vocoder_of, waveform_of
 
 LN_SIGMA_MEAN, LN_SIGMA_STD = -0.4, 1.4
 VALIDATED = (0.2, 0.5, 1.0, 3.0)  # noise levels
 SCALED_BY = 512  # sounds that bands are scaled by
+LISTENED, LISTENING_STEPS, GUIDANCE = 4, 12, 3.0  # labels that are drawn for the log, and how
 
 
 class MelObjective(Objective):
@@ -92,6 +99,21 @@ class MelObjective(Objective):
                 error = (estimate - clean).square().mean().item()
                 figures[f"error at {level:g} {told}_db"] = 10 * math.log10(error)
         return figures
+
+    def sounds(self, model: MelDenoiser, examples: MelExamples, generator: Generator) -> dict[str, Tensor]:
+        """Some that are drawn, of the first labels where it knows any, as the vocoder of the front-end plays them."""
+        device = examples.mel.device
+        config = asdict(model.config) | {"sample_rate": self.sample_rate}
+        prior = from_checkpoint("training", config, model.state_dict(), device)
+        numbers = torch.arange(1, 1 + min(LISTENED, len(prior.labels))) if prior.labels else torch.tensor([NOT_TOLD])
+        told = LabelCondition(numbers, torch.full_like(numbers, NOT_TOLD), GUIDANCE)
+        start = torch.zeros(len(numbers), *prior.event(prior.longest_seconds), device=device)
+        plan = generation_plan("heun", prior, LISTENING_STEPS)
+        *_, last = plan.start(prior, Observation(), start, generator, told)
+        mels, vocoder = prior.decode(last.denoised).cpu().numpy(), vocoder_of(prior.front_end, str(device))
+        names = [f"drawn/{label}" for label in prior.labels[:LISTENED]] or ["drawn"]
+        waveforms = [waveform_of(MelSpectrogram(mel, prior.front_end), vocoder) for mel in mels]
+        return dict(zip(names, map(torch.from_numpy, waveforms), strict=True))
 
     def _left_out(self, numbers: Tensor, generator: Generator) -> Tensor:
         told = torch.rand(len(numbers), generator=generator).to(numbers.device) < self.told

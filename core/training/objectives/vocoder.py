@@ -42,7 +42,9 @@ class VocoderObjective(Objective):
         self.critics = Critics()
 
     def build(self, config: dict) -> Vocoder:
-        return vocoder.build(config)
+        model = vocoder.build(config)
+        self.played = model.front_end
+        return model
 
     def loss(self, model: Vocoder, examples: Tensor, generator: Generator) -> Losses:
         """Distance of two draws to the truth, less `spread` times their own, the pitch's cross-entropy and, later, what
@@ -86,9 +88,11 @@ class VocoderObjective(Objective):
     @torch.no_grad()
     def sounds(self, model: Vocoder, examples: Tensor, generator: Generator) -> dict[str, Tensor]:
         clean = _whole_hops(model, examples)
-        mel = log_mel(clean, model.front_end)
-        made = _render(model, mel, model.hear_pitch(mel).softmax(dim=1), 1, generator)
-        return {"truth": clean[0], "vocoded": made[0]}
+        return {"truth": clean[0], "vocoded": self.play(model, log_mel(clean, model.front_end), generator)}
+
+    @torch.no_grad()
+    def play(self, model: Vocoder, mel: Tensor, generator: Generator) -> Tensor:
+        return _render(model, mel, model.hear_pitch(mel).softmax(dim=1), 1, generator)[0]
 
 
 def _render(

@@ -54,8 +54,8 @@ class WaveformDiffusionObjective(Objective):
         self.config = dict(config)
         sizes = dict(config)
         self.schedule = NoiseSchedule.linear(sizes.pop("steps"), *sizes.pop("betas"))
-        self.front_end = _front_end(sizes, sizes.pop("front_end", ""))
-        if self.front_end and self.packed_front_end not in (None, self.front_end):
+        self.played = _front_end(sizes, sizes.pop("front_end", ""))
+        if self.played and self.packed_front_end not in (None, self.played):
             raise InputError(
                 f"The spectrograms in the data are those of {name_of(self.packed_front_end)}; set model.front_end to "
                 "that, or pack the recordings without them."
@@ -83,12 +83,19 @@ class WaveformDiffusionObjective(Objective):
     def sounds(self, model: nn.Module, examples: Examples, generator: Generator) -> dict[str, Tensor]:
         """One that is drawn, of the example's spectrogram where the network is told one."""
         clean, mel = self._parts(examples)
+        return {"drawn": self._draw(model, torch.zeros_like(clean), mel, generator)}
+
+    def play(self, model: nn.Module, mel: Tensor, generator: Generator) -> Tensor:
+        start = torch.zeros(1, (mel.shape[-1] - 1) * self.played.hop_length, device=mel.device)
+        return self._draw(model, start, mel, generator)
+
+    def _draw(self, model: nn.Module, start: Tensor, mel: Tensor | None, generator: Generator) -> Tensor:
         config = self.config | {"sample_rate": self.sample_rate}
-        prior = from_checkpoint("training", config, model.state_dict(), clean.device, self.architecture)
+        prior = from_checkpoint("training", config, model.state_dict(), start.device, self.architecture)
         plan = generation_plan("ddim", prior, LISTENING_STEPS)
-        condition = None if mel is None else MelCondition(mel, self.front_end.hop_length, 0)
-        *_, last = plan.start(prior, Observation(), torch.zeros_like(clean), generator, condition)
-        return {"drawn": last.denoised[0]}
+        condition = None if mel is None else MelCondition(mel, self.played.hop_length, 0)
+        *_, last = plan.start(prior, Observation(), start, generator, condition)
+        return last.denoised[0]
 
     def _error(
         self, model: nn.Module, clean: Tensor, mel: Tensor | None, steps: Tensor, generator: Generator
@@ -102,9 +109,9 @@ class WaveformDiffusionObjective(Objective):
         """Waveforms, and the spectrograms that a network with `bands` is told."""
         told = isinstance(examples, ToldWaveforms)
         clean = examples.waveform if told else examples
-        if self.front_end is None:
+        if self.played is None:
             return clean, None
-        return clean, examples.mel if told else log_mel(clean, self.front_end)
+        return clean, examples.mel if told else log_mel(clean, self.played)
 
 
 class DiffWaveObjective(WaveformDiffusionObjective):
