@@ -31,7 +31,11 @@ class DiffusionRecording(Recording):
         return network(x[:, 0], step[:, 0], self.mel)[:, None]
 
     def sampled(self, network: nn.Module) -> Tensor:
-        """The end of the recorded reverse process."""
+        """The end of the recorded reverse process, which begins with noise of unit variance whatever its schedule.
+
+        It is given a schedule and tells the network that one's steps, as the originals' fast sampling is and does: no
+        alignment with the schedule of a training takes place.
+        """
         noises = self.input("sampling_noises")[:, :, 0]
         prior = WaveformDiffusionPrior("recorded", 1, network, self.schedule)
         condition = None if self.mel is None else MelCondition(self.mel[: noises.shape[1]], 1, 0)

@@ -10,7 +10,7 @@ from core.models.diffwave import DiffWave, DiffWaveConfig
 from core.models.noise_schedule import NoiseSchedule
 from core.models.sashimi import SaShiMi, SaShiMiConfig
 from core.priors.waveform_diffusion import WaveformDiffusionPrior
-from core.samplers.generation import generation_plan
+from core.samplers.generation import FAST_BETAS, generation_plan
 from core.types import MelCondition, Observation
 
 SCHEDULE = NoiseSchedule.linear(8, 1e-3, 0.4)
@@ -56,6 +56,18 @@ def test_ddpm_is_the_original_reverse_process(prior):
         x = (x - beta / (1 - kept).sqrt() * noise) / (1 - beta).sqrt()
         x = x + SCHEDULE.deviations[t] * noises[8 - t] if t else x
     torch.testing.assert_close(last.x, x.float(), atol=1e-4, rtol=1e-3)
+
+
+def test_fast_tells_the_steps_of_the_training_and_the_short_schedule_alone_its_own(prior):
+    """The original's fast sampling is told 0 to 5 (SaShiMi's repository): that is a prior of the short schedule."""
+    schedules = (NoiseSchedule.linear(200, 1e-4, 0.02), NoiseSchedule(FAST_BETAS))
+    (trained, short), told = [WaveformDiffusionPrior("ours", 16000, prior.model, own) for own in schedules], []
+    prior.model.register_forward_pre_hook(lambda _, given: told.append(given[1].item()))
+    for asked, name in ((trained, "fast"), (short, "ddpm")):
+        for _ in generation_plan(name, asked).start(asked, Observation(), torch.zeros(1, 40), torch.Generator()):
+            pass
+    assert told[:6] == pytest.approx([138.08, 73.98, 33.82, 13.45, 3.24, 0], abs=0.01)
+    assert told[6:] == pytest.approx([5, 4, 3, 2, 1, 0])
 
 
 def test_a_spectrogram_serves_several_rows_and_its_context_is_left_out():
