@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.choices import ONE_PASS
 from core.errors import InputError
 from core.models.vocoder import Vocoder
 from core.observations.conditioned import ConditioningSpectrogram
@@ -34,7 +35,6 @@ from core.zoo.playing import play
 
 OPENNESS = 16.0  # times the noise that restoration starts from: Griffin-Lim's phases are to be forgotten
 HOTTEST = 2.0
-ONE_PASS = "one pass"  # what reports call the sampler of a vocoder
 
 Drawing = Generator[Progress, None, Drawn]
 Start = Callable[[], Clip]  # makes what chains start from

@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from core.choices import ONE_PASS
 from core.signal.clip import Clip
 from core.tasks.progress import Figures, Progress, Result
 from core.zoo import Entry
+from demos.page import menus
 from demos.page.figures import LOCALIZATION, METRICS, Figure, stem_gain
 from demos.page.history import KeptIterate
 
@@ -64,14 +66,13 @@ def compare_link(task: str) -> str:
 def result_html(result: Result, onward: str = "") -> str:
     """The status line after a run; onward: further HTML for it."""
     report = result.report
-    facts = [
-        f"<b>Done in {seconds_text(report['seconds'])}</b>",
-        f"<span>{escape(_priors(report['prior']))}</span>",
-        f"<span>{_counted(report['score_evaluations'], 'evaluation')}</span>",
-        f"<span>seed {report['seed']}</span>",
-        onward,
-    ]
-    return status_html("done", "".join(facts), 1.0)
+    facts = [f"<b>Done in {seconds_text(report['seconds'])}</b>", f"<span>{escape(_models(report['prior']))}</span>"]
+    if report.get("sampler") == ONE_PASS:
+        facts.append(f"<span>{ONE_PASS}</span>")
+    else:
+        facts.append(f"<span>{_counted(report['score_evaluations'], 'evaluation')}</span>")
+        facts.append(f"<span>seed {report['seed']}</span>")
+    return status_html("done", "".join([*facts, onward]), 1.0)
 
 
 def looking_html(progress: Progress) -> str:
@@ -92,14 +93,15 @@ def found_html(result: Result, onward: str = "") -> str:
     """The status line after voices were looked for; onward: further HTML for it."""
     report, count = result.report, len(result.voices)
     voices = "No voice" if not count else "1 voice" if count == 1 else f"{count} voices"
-    means = f"{report['method']}, {report['prior']}" if report["prior"] else report["method"]
+    means = f"{report['method']}, {_models(report['prior'])}" if report["prior"] else report["method"]
     facts = [f"<b>{voices} in {seconds_text(report['seconds'])}</b>", f"<span>{escape(means)}</span>"]
     facts += [f"<span>{escape(report['array'])}</span>", onward]
     return status_html("done", "".join(facts), 1.0)
 
 
-def _priors(names: str | Sequence[str]) -> str:
-    return names if isinstance(names, str) else " + ".join(names)
+def _models(names: str | Sequence[str]) -> str:
+    """As menus call them."""
+    return " + ".join(map(menus.model_name, [names] if isinstance(names, str) else names))
 
 
 def iterate_html(iterate: KeptIterate) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core.choices import QUALITIES, SAMPLERS
+from core.choices import ONE_PASS, QUALITIES, SAMPLERS
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.files import read_clip
@@ -81,10 +81,15 @@ class Shelf:
         return {kept.name: clips[kept.name] for kept in self.kept}
 
     def free_name(self, report: Mapping) -> str:
-        """What a result is called by what made it, such as `Piano, seed 0`, and that no kept one is called."""
-        said = [report[key] for key in ("sampler", "quality") if report.get(key) not in (None, *USUAL)]
-        said = [menus.model_name(report["prior"]), *said]
-        name, taken = ", ".join([*said, f"seed {report['seed']}"]), {kept.name for kept in self.kept}
+        """What a result is called by what made it, such as `Piano, seed 0`, and that no kept one is called.
+
+        What a vocoder makes is called by its name alone: it chooses among no sounds.
+        """
+        said = [menus.model_name(report["prior"])]
+        if report.get("sampler") != ONE_PASS:
+            said += [report[key] for key in ("sampler", "quality") if report.get(key) not in (None, *USUAL)]
+            said += [f"seed {report['seed']}"]
+        name, taken = ", ".join(said), {kept.name for kept in self.kept}
         further = (f"{name} ({number})" for number in range(2, MOST_KEPT + 2))
         return next(free for free in (name, *further) if free not in taken)
 

@@ -83,6 +83,15 @@ def test_a_level_is_one_number_wherever_it_stands():
     assert html.level_text(-17.5) == "\N{MINUS SIGN}17 dB" and html.level_text(-17.46) == "\N{MINUS SIGN}17 dB"
 
 
+def test_the_status_line_calls_models_as_menus_do():
+    done = result({}, {})
+    of_two = replace(done, report=done.report | {"prior": ["voice-16k", "piano-16k"]})
+    assert "<span>Voice + Piano</span>" in html.result_html(of_two) and "seed" in html.result_html(of_two)
+    played = replace(done, report=done.report | {"prior": "voice-vocoder", "sampler": "one pass"})
+    shown = html.result_html(played)
+    assert "<span>Voice, fast vocoder</span><span>one pass</span>" in shown and "seed" not in shown
+
+
 def test_names_are_escaped():
     assert "<b>&lt;b&gt;" not in html.result_html(result({}, {})) and "&lt;b&gt;" in html.result_html(result({}, {}))
     assert "<script>" not in html.caption_html("<script>.wav", 1.0, CLIP)
