@@ -1,10 +1,13 @@
 """Waveforms from mel spectrograms by consistent phases (Griffin & Lim 1984), with momentum (Perraudin et al. 2013)."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.signal.log_mel import filters
+from core.signal.mel_conversion import convert
 from core.signal.spectrogram_files import MelSpectrogram
 
 ROUNDS, MOMENTUM = 32, 0.99  # as librosa's, whose first run would wait for a compiler
@@ -14,6 +17,7 @@ LEAST = 1e-10  # of what is divided by
 
 def griffin_lim(spectrogram: MelSpectrogram) -> np.ndarray:
     """The waveform of a spectrogram, float32 `[frames]`; phases begin at random, always the same."""
+    spectrogram = convert(spectrogram, replace(spectrogram.front_end, centred=True))
     front_end, samples = spectrogram.front_end, spectrogram.samples
     bins = _bins(filters(front_end), torch.from_numpy(spectrogram.magnitudes.astype(np.float32)))
     window = torch.hann_window(front_end.window_length)

@@ -15,11 +15,12 @@ def log_mel(waveform: Tensor, front_end: MelFrontEnd) -> Tensor:
         waveform: `[batch, frames]`, at the front-end's rate.
 
     Returns:
-        `[batch, bands, 1 + frames // hop_length]`.
+        `[batch, bands, 1 + frames // hop_length]`, one fewer where frames are not centred.
     """
-    size, hop = front_end.window_length, front_end.hop_length
+    size, hop, around = front_end.window_length, front_end.hop_length, (front_end.padding,) * 2
     window = torch.hann_window(size, device=waveform.device)
-    spectrum = torch.stft(waveform, size, hop, window=window, pad_mode="reflect", return_complex=True)
+    padded = torch.nn.functional.pad(waveform[:, None], around, mode="reflect")[:, 0]
+    spectrum = torch.stft(padded, size, hop, window=window, center=False, return_complex=True)
     bands = filters(front_end).to(waveform.device) @ spectrum.abs()
     return bands.clamp_min(front_end.floor).log() / LOGARITHMS[front_end.log]
 

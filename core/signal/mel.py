@@ -1,7 +1,7 @@
 """Mel spectrograms as computed by Tacotron 2's and by PnF's vocoders.
 
-Magnitudes (not powers) of a centred short-time Fourier transform with a periodic Hann window and reflected ends, mel
-bands on Slaney's scale with equal areas (librosa), and a logarithm over a floor.
+Magnitudes (not powers) of a short-time Fourier transform with a periodic Hann window and reflected ends, mel bands on
+Slaney's scale with equal areas (librosa), and a logarithm over a floor.
 """
 
 from collections.abc import Iterable
@@ -23,6 +23,7 @@ class MelFrontEnd:
         lowest_hz, highest_hz: their range.
         log: "natural", or "log10".
         floor: smallest band magnitude before the logarithm.
+        centred: whether frame t stands around sample t * hop_length; else it does half a hop later, as HiFi-GAN's.
     """
 
     sample_rate: int
@@ -33,10 +34,22 @@ class MelFrontEnd:
     highest_hz: float
     log: Literal["natural", "log10"]
     floor: float
+    centred: bool = True
+
+    @property
+    def padding(self) -> int:
+        """Samples that are reflected at each end."""
+        return (self.window_length - (0 if self.centred else self.hop_length)) // 2
+
+    @property
+    def delay(self) -> float:
+        """Of frame t behind sample t * hop_length, in hops."""
+        return 0.0 if self.centred else 0.5
 
 
 FRONT_ENDS = {
     "tacotron": MelFrontEnd(22050, 1024, 256, 80, 0.0, 8000.0, "natural", 1e-5),  # Shen et al. 2018
+    "hifi-gan": MelFrontEnd(22050, 1024, 256, 80, 0.0, 8000.0, "natural", 1e-5, centred=False),  # Kong et al. 2020
     "pnf": MelFrontEnd(22050, 1024, 256, 80, 125.0, 7600.0, "log10", 1e-10),  # Jayaram & Thickstun 2021
     "resound-16k": MelFrontEnd(16000, 1024, 128, 80, 0.0, 8000.0, "log10", 1e-5),  # of the fast vocoders
     "pnf-16k": MelFrontEnd(16000, 1024, 256, 80, 125.0, 7600.0, "log10", 1e-10),  # the same for priors of 16 kHz
@@ -56,17 +69,17 @@ def mel_spectrogram(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
         waveform: `[frames]`, at the front-end's rate.
 
     Returns:
-        float32 `[bands, 1 + frames // hop_length]`.
+        float32 `[bands, 1 + frames // hop_length]`, one fewer where frames are not centred.
     """
     bands = np.maximum(mel_filters(front_end) @ magnitudes(waveform, front_end), front_end.floor)
     return (np.log(bands) if front_end.log == "natural" else np.log10(bands)).astype(np.float32)
 
 
 def magnitudes(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
-    """Of the short-time spectrum, float32 `[1 + window_length // 2, 1 + frames // hop_length]`."""
+    """Of the short-time spectrum, float32 `[1 + window_length // 2, 1 + frames // hop_length]`; as many as above."""
     import librosa
 
-    padded = np.pad(np.asarray(waveform, dtype=np.float32), front_end.window_length // 2, mode="reflect")
+    padded = np.pad(np.asarray(waveform, dtype=np.float32), front_end.padding, mode="reflect")
     return np.abs(librosa.stft(padded, n_fft=front_end.window_length, hop_length=front_end.hop_length, center=False))
 
 

@@ -42,8 +42,9 @@ def _places_of_bands(own: MelFrontEnd, wanted: MelFrontEnd) -> tuple[np.ndarray,
 def _places_of_frames(frames: int, own: MelFrontEnd, wanted: MelFrontEnd) -> tuple[np.ndarray, np.ndarray]:
     """The same of frames."""
     step = wanted.hop_length / wanted.sample_rate * own.sample_rate / own.hop_length
-    count = max(2, 1 + int((frames - 1) / step + 1e-6))
-    return np.arange(count) * step, np.full(count, step)
+    hops = (frames - own.centred) / step  # of the wanted front-end, that the sound lasts
+    count = max(2, wanted.centred + int(hops + 1e-6))
+    return (np.arange(count) + wanted.delay) * step - own.delay, np.full(count, step)
 
 
 def _interpolated(values: np.ndarray, places: np.ndarray, spacing: np.ndarray) -> np.ndarray:

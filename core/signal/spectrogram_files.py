@@ -23,6 +23,7 @@ RANGES = {  # of the numbers that a file may state
     "lowest_hz": (0, LIMITS.highest_rate / 2),
     "highest_hz": (1, LIMITS.highest_rate / 2),
 }
+FURTHER = ("log", "centred")  # what it may state beside them
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class MelSpectrogram:
     @property
     def samples(self) -> int:
         """Length of its waveform."""
-        return (self.mel.shape[1] - 1) * self.front_end.hop_length
+        return (self.mel.shape[1] - self.front_end.centred) * self.front_end.hop_length
 
     @property
     def seconds(self) -> float:
@@ -69,8 +70,8 @@ def read_spectrogram(path: Path, front_end: MelFrontEnd, named: MelFrontEnd | No
     """Reads a spectrogram for a vocoder or prior; one of another front-end comes as it is, see `mel_conversion`.
 
     Args:
-        path: `.npz` with `mel` and, as far as known, `sample_rate`, `hop_length`, `log`, `window_length`, `lowest_hz`
-            and `highest_hz`; or a bare `.npy` or `.pt` array.
+        path: `.npz` with `mel` and, as far as known, `sample_rate`, `hop_length`, `log`, `window_length`, `lowest_hz`,
+            `highest_hz` and `centred`; or a bare `.npy` or `.pt` array.
         front_end: of the vocoder or prior. What a file leaves open is as there where the rest is, else as of Tacotron.
         named: what a file leaves open is as there in any case.
 
@@ -104,7 +105,7 @@ def read_spectrogram(path: Path, front_end: MelFrontEnd, named: MelFrontEnd | No
 def write_spectrogram(path: Path, spectrogram: MelSpectrogram) -> None:
     """Writes the `.npz` that `read_spectrogram` reads; it appears whole or not at all."""
     front_end = spectrogram.front_end
-    about = {name: getattr(front_end, name) for name in (*RANGES, "log")}
+    about = {name: getattr(front_end, name) for name in (*RANGES, *FURTHER)}
     with replacing(path) as file:
         np.savez_compressed(file, mel=spectrogram.mel, **about)
 
@@ -116,6 +117,8 @@ def _front_end_of(name: str, bands: int, stated: dict, wanted: MelFrontEnd, name
     """
     if stated.get("log", "log10") not in LOGARITHMS:
         raise InputError(f"{name} has the logarithm {stated['log']!r}; known are {', '.join(LOGARITHMS)}.")
+    if not isinstance(stated.get("centred", True), bool):
+        raise InputError(f"{name} has a centred of {stated['centred']!r:.40}; it must be true or false.")
     numbers = {key: _number(name, key, stated[key]) for key in RANGES if key in stated}
     if named is not None:
         if bands != named.bands:
@@ -129,7 +132,7 @@ def _front_end_of(name: str, bands: int, stated: dict, wanted: MelFrontEnd, name
         assumed = wanted
     else:
         assumed = _assumed(name, bands, numbers)
-    own = replace(assumed, **numbers)
+    own = replace(assumed, **numbers, centred=stated.get("centred", assumed.centred))
     if not own.lowest_hz < own.highest_hz <= own.sample_rate / 2:
         raise InputError(
             f"{name} says that its bands go from {own.lowest_hz:g} to {own.highest_hz:g} Hz; they must lie between 0 "
@@ -170,7 +173,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, dict]:
             if sum(item.file_size for item in archive.infolist()) > LIMITS.file_bytes:
                 raise InputError(f"{path.name} unpacks to more than {LIMITS.file_bytes // 2**20} MB.")
         with np.load(path, allow_pickle=False) as arrays:
-            stated = {name: arrays[name].item() for name in (*RANGES, "log") if name in arrays}
+            stated = {name: arrays[name].item() for name in (*RANGES, *FURTHER) if name in arrays}
             mel = arrays["mel"]
             if not isinstance(mel, np.ndarray):
                 raise ValueError("bytes, not an array")

@@ -11,11 +11,11 @@ from core.signal.preparation import low_cut, prepare
 
 
 def test_shape_and_floor():
-    """Silence lies at the floor in every band; frames = 1 + n // hop."""
+    """Silence lies at the floor in every band; frames = 1 + n // hop, those that are not centred n // hop."""
     for front_end in FRONT_ENDS.values():
         mel = mel_spectrogram(np.zeros(5000, dtype=np.float32), front_end)
         logarithm = np.log if front_end.log == "natural" else np.log10
-        assert mel.shape == (80, 1 + 5000 // front_end.hop_length) and mel.dtype == np.float32
+        assert mel.shape == (80, front_end.centred + 5000 // front_end.hop_length) and mel.dtype == np.float32
         np.testing.assert_allclose(mel, logarithm(front_end.floor), rtol=1e-6)
 
 

@@ -13,6 +13,7 @@ from core.signal.resampling import resample
 from core.signal.spectrogram_files import MelSpectrogram
 
 RESOUND, PNF_16K, TACOTRON = FRONT_ENDS["resound-16k"], FRONT_ENDS["pnf-16k"], FRONT_ENDS["tacotron"]
+HIFI_GAN = FRONT_ENDS["hifi-gan"]
 PARALLEL = MelFrontEnd(24000, 1200, 300, 80, 80.0, 7600.0, "log10", 1e-10)  # as of Parallel WaveGAN
 WIDE = MelFrontEnd(44100, 2048, 512, 128, 0.0, 22050.0, "natural", 1e-5)
 SPEECH = read_clip("assets/sounds/speech.flac").clip
@@ -41,11 +42,27 @@ def differences(clip: Clip, own: MelFrontEnd, wanted: MelFrontEnd) -> np.ndarray
         (WIDE, RESOUND, 0.103),
         (PARALLEL, RESOUND, 0.126),
         (PNF_16K, RESOUND, 0.156),
+        (HIFI_GAN, RESOUND, 0.085),
+        (HIFI_GAN, TACOTRON, 0.06),
     ],
 )
 def test_speech(own, wanted, tolerance):
     found = differences(SPEECH, own, wanted)
     assert abs(found).mean() < tolerance and abs(np.median(found)) < 0.04
+
+
+@pytest.mark.parametrize("own", [HIFI_GAN, TACOTRON])
+@pytest.mark.parametrize("wanted", [HIFI_GAN, TACOTRON])
+def test_a_rise_stays_at_its_time(own, wanted):
+    """Frames that are not centred stand half a hop later, and the sound lasts as long."""
+    rise = 5.0  # of the natural logarithm, in a second
+    loudness = 1e-3 * np.exp(rise * np.arange(22050) / 22050)
+    given = MelSpectrogram(mel_spectrogram(loudness * np.random.default_rng(0).standard_normal(22050), own), own)
+    made = convert(given, wanted)
+    assert made.seconds == pytest.approx(given.seconds, abs=1e-6)
+    times = (np.arange(made.mel.shape[1]) + wanted.delay) * wanted.hop_length / wanted.sample_rate
+    late = made.mel.mean(axis=0) - given.mel.mean() - rise * (times - given.seconds / 2)
+    assert abs(late[5:-5].mean()) / rise < 2e-3, "seconds; half a hop is 6e-3"
 
 
 @pytest.mark.parametrize("own", [TACOTRON, WIDE, PARALLEL, PNF_16K])

@@ -75,6 +75,7 @@ def test_a_parameter_is_a_tensor(tmp_path):
         ({"lowest_hz": 5000, "highest_hz": 4000}, "go from 5000 to 4000 Hz"),
         ({"highest_hz": 9000}, "between 0 and 8000 Hz, half its rate"),
         ({"log": "log3"}, "logarithm 'log3'"),
+        ({"centred": 0.5}, "centred of 0.5; it must be true or false"),
         ({"mel": np.zeros((3, 50))}, "3 mel bands, which must be 8 to 256"),
         ({"mel": np.zeros((400, 80))}, "400 mel bands, which must be 8 to 256: bands by frames"),
         ({"mel": np.zeros((40, 50)), "hop_length": None}, "does not say its sample_rate and hop_length"),
