@@ -23,6 +23,7 @@ from core.evaluation.sample_statistics import (
     precision_recall,
 )
 from core.signal.clip import Clip
+from core.signal.mel_distance import comparable_mels
 from core.tasks.generation import AT_ONCE, Wish, generate, origin_of
 from core.tasks.progress import Run
 from core.tasks.settings import Settings
@@ -167,7 +168,7 @@ def with_real(evaluation: Evaluation, splits: Mapping[str, Recordings]) -> tuple
         splits: "train", "valid" and, where there is one, "test".
     """
     (clips, labels), panel = _clips(splits["train"]), evaluation.panel
-    panel = replace(panel, training=panel.comparable(clips))
+    panel = replace(panel, training=comparable_mels(clips, panel.sample_rate))
     held_out = [panel.judge(*_clips(splits[name])) for name in ("valid", "test") if name in splits]
     training = panel.describe([clip.samples[0] for clip in clips], labels)
     rows = {VALID: held_out[0], HELD_OUT: joined(held_out), TRAINING: training}

@@ -16,7 +16,7 @@ from core.errors import InputError
 from core.evaluation.judges import RATE, Listener, word_listener
 from core.models.sound_classifier import SoundClassifier, prepared
 from core.signal.clip import Clip
-from core.signal.mel_distance import comparable_mel, mel_distances
+from core.signal.mel_distance import comparable_mels, nearest
 from core.signal.resampling import resample
 from core.tasks.generation import NUMBERS
 from core.zoo.families import CLASSIFIER
@@ -117,15 +117,10 @@ class Panel:
         log_probabilities = self.classifier.log_probabilities(features)
         return Judged(labels, log_probabilities.double().numpy(), features.double().numpy())
 
-    def comparable(self, clips: Sequence[Clip]) -> Tensor:
-        """Their spectrograms, as training clips are compared with them, `[clips, bands, frames]`."""
-        resampled = (torch.tensor(resample(clip, self.sample_rate).samples[0]) for clip in clips)
-        return torch.stack([comparable_mel(waveform, self.sample_rate) for waveform in resampled])
-
     def _distances(self, clips: Sequence[Clip]) -> np.ndarray | None:
         if self.training is None:
             return None
-        return mel_distances(self.comparable(clips), self.training).amin(dim=1).double().numpy()
+        return nearest(comparable_mels(clips, self.sample_rate), self.training)[0].double().numpy()
 
 
 def find_panel(labels: Sequence[str], sample_rate: int) -> Panel:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.files import read_clip
 from core.signal.folders import audio_under
-from core.signal.mel_distance import comparable_mel, mel_distances
+from core.signal.mel_distance import comparable_mels, mel_distances, nearest
 from core.signal.packed_audio import PackedAudio, is_pack
 from core.signal.resampling import resample
 
@@ -69,11 +68,11 @@ class TrainingClips:
     @cached_property
     def mels(self) -> Tensor:
         """Of all recordings, as they are compared, `[count, bands, frames]`; half precision, as there are many."""
-        return torch.stack([_mel(self.clip(number)).half() for number in range(len(self.known))])
+        return torch.cat([self._comparable(self.clip(number)).half() for number in range(len(self.known))])
 
     def nearest(self, sounds: Sequence[Clip]) -> list[Nearest]:
-        """To every one of the sounds, which have one channel and the rate of the comparison."""
-        distances, numbers = self._distances(torch.stack([_mel(sound) for sound in sounds])).min(dim=1)
+        """To every one of the sounds, which have one channel."""
+        distances, numbers = nearest(self._comparable(*sounds), self.mels.float())
         pairs = zip(numbers.tolist(), distances.tolist(), strict=True)
         return [Nearest(self.clip(number), self.known[number], distance) for number, distance in pairs]
 
@@ -88,9 +87,9 @@ class TrainingClips:
         speakers are not known to the nearest other one; None where there is no other."""
         count = len(self.known)
         asked = torch.linspace(0, count - 1, min(count, MOST_ASKED)).round().long()
-        distances = self._distances(self.mels[asked].float())
-        nearest = distances.masked_fill(~self._others(asked), torch.inf).min(dim=1).values
-        return float(nearest[nearest.isfinite()].median()) if nearest.isfinite().any() else None
+        distances = mel_distances(self.mels[asked].float(), self.mels.float())
+        found = distances.masked_fill(~self._others(asked), torch.inf).min(dim=1).values
+        return float(found[found.isfinite()].median()) if found.isfinite().any() else None
 
     def _others(self, asked: Tensor) -> Tensor:
         """Which recordings say the same as those by somebody else, `[asked, count]`."""
@@ -99,17 +98,13 @@ class TrainingClips:
             return (labels[asked, None] == labels) & (speakers[asked, None] != speakers)
         return asked[:, None] != torch.arange(len(self.known))
 
-    def _distances(self, mels: Tensor) -> Tensor:
-        return mel_distances(mels, self.mels.float())
+    def _comparable(self, *clips: Clip) -> Tensor:
+        return comparable_mels(clips, self.sample_rate)
 
 
 def _numbered(names: Sequence[str]) -> Tensor:
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
     return torch.tensor([numbers[name] for name in names])
-
-
-def _mel(clip: Clip) -> Tensor:
-    return comparable_mel(torch.from_numpy(np.array(clip.samples[0])), clip.sample_rate)
 
 
 def _pack(folder: Path):

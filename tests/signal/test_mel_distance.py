@@ -1,9 +1,11 @@
 """Distances between short sounds: what does not count in them, and what does."""
 
+import numpy as np
 import pytest
 import torch
 
-from core.signal.mel_distance import comparable_mel, mel_distances
+from core.signal.clip import Clip
+from core.signal.mel_distance import comparable_mel, comparable_mels, mel_distances, nearest
 
 RATE = 16000
 
@@ -33,6 +35,13 @@ def test_the_distance_is_a_root_mean_square_in_decades():
     assert found.shape == (3, 2)
     assert found[1].tolist() == pytest.approx([0.0, 0.5], abs=1e-3)
     assert float(found[0, 0]) == pytest.approx(float((mels[0] - mels[1]).square().mean().sqrt()), rel=1e-4)
+
+
+def test_the_nearest_is_found_at_whatever_rate_it_was_recorded():
+    others = comparable_mels([Clip(tone(hertz)[None].numpy(), RATE) for hertz in (440, 880)], 8000)
+    wanted = Clip(np.float32(0.1 * np.sin(2 * np.pi * 880 * np.arange(19200) / 48000))[None], 48000)
+    distances, numbers = nearest(comparable_mels([wanted], 8000), others)
+    assert numbers.tolist() == [1] and distances[0] < mel_distances(comparable_mels([wanted], 8000), others)[0, 0]
 
 
 def test_silence_and_sounds_longer_than_the_window_are_compared_as_well():
