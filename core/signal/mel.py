@@ -77,10 +77,12 @@ def mel_spectrogram(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
 
 def magnitudes(waveform: np.ndarray, front_end: MelFrontEnd) -> np.ndarray:
     """Of the short-time spectrum, float32 `[1 + window_length // 2, 1 + frames // hop_length]`; as many as above."""
-    import librosa
+    import torch  # whose transform, other than librosa's, waits for no compiler at first
 
     padded = np.pad(np.asarray(waveform, dtype=np.float32), front_end.padding, mode="reflect")
-    return np.abs(librosa.stft(padded, n_fft=front_end.window_length, hop_length=front_end.hop_length, center=False))
+    size, hop = front_end.window_length, front_end.hop_length
+    settings = {"window": torch.hann_window(size), "center": False, "return_complex": True}
+    return torch.stft(torch.from_numpy(padded), size, hop, **settings).abs().numpy()
 
 
 def stretch_time(mel: np.ndarray, factor: float) -> np.ndarray:
