@@ -110,7 +110,7 @@ def predicted_psnr_db(result: Result, truth: Clip, fit: Fit) -> float:
 
 def held_out_clips(folder: Path, split: str, count: int, seconds: float) -> list[Clip]:
     """Clips at fixed places of a split's recordings, spread over them evenly; none of them quiet."""
-    paths = [folder / path for path, own in find_audio(folder) if own == split]
+    paths = [folder / source.path for source in find_audio(folder) if source.split == split]
     places = np.random.default_rng(0).permutation(
         [(n, share) for n in range(len(paths)) for share in (0.1, 0.3, 0.5, 0.7)]
     )
