@@ -5,12 +5,13 @@
 Held-out clips are brought to a half and a quarter of the prior's rate in every way of `benchmarks.resamplers`. A row
 holds how many of them "auto" calls plain, and for the first few, which are restored as plain and as low-passed samples:
 mean PSNR, by reverse diffusion for either, as only that compares like with like; the log-spectral distance of what a
-user gets, which is the band extender's for low-passed ones; and what "auto" loses of both to the better choice of every
-clip. Prints a table and, last, one JSON line.
+user gets, which is the band extender's for low-passed ones; and what "auto", which mixes both where it is in doubt,
+loses of both to the better choice of every clip. Prints a table and, last, one JSON line.
 """
 
 import argparse
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from core.tasks.super_resolution import super_resolve
 from core.tasks.thinned import KINDS, Evidence, thinned_by
 
 FACTORS = (2, 4)
+CHOICES = (*KINDS, "auto")
 CLOSE = 0.1  # dB of PSNR that a choice may cost
 
 
@@ -36,31 +38,30 @@ class Row:
 
     Args:
         auto: what "auto" takes every clip for.
-        psnr_db, lsd_db: of the restored ones, the first clips, by what they were taken for.
+        psnr_db, lsd_db: of the restored ones, the first clips, by what they were taken for, "auto" too.
     """
 
     way: str
     rate: int
     auto: list[Evidence]
-    psnr_db: dict[Evidence, list[float]]
-    lsd_db: dict[Evidence, list[float]]
+    psnr_db: dict[str, list[float]]
+    lsd_db: dict[str, list[float]]
 
     @property
     def psnr_losses_db(self) -> list[float]:
         """What the automatic choice loses of every restored clip."""
-        return [max(by_kind.values()) - by_kind[kind] for kind, by_kind in self._clips(self.psnr_db)]
+        return [max(plain, lowpass) - auto for plain, lowpass, auto in self._clips(self.psnr_db)]
 
     @property
     def lsd_losses_db(self) -> list[float]:
         """The same of what a user gets."""
-        return [by_kind[kind] - min(by_kind.values()) for kind, by_kind in self._clips(self.lsd_db)]
+        return [auto - min(plain, lowpass) for plain, lowpass, auto in self._clips(self.lsd_db)]
 
-    def _clips(self, figures: dict[Evidence, list[float]]) -> list[tuple[Evidence, dict[Evidence, float]]]:
-        clips = zip(*(figures[kind] for kind in KINDS), strict=True)
-        return [(auto, dict(zip(KINDS, clip, strict=True))) for auto, clip in zip(self.auto, clips, strict=False)]
+    def _clips(self, figures: dict[str, list[float]]) -> Iterable[tuple[float, float, float]]:
+        return zip(*(figures[name] for name in CHOICES), strict=True)
 
     def __str__(self) -> str:
-        def means(figures: dict[Evidence, list[float]]) -> str:
+        def means(figures: dict[str, list[float]]) -> str:
             return " ".join(f"{np.mean(figures[kind]):8.2f}" for kind in KINDS)
 
         plain = f"{self.auto.count('plain')}/{len(self.auto)}"
@@ -85,18 +86,23 @@ def aligned(truth: Clip, low: np.ndarray, factor: int) -> Clip:
 
 def measure(name: str, way: Thin, factor: int, clips: list[Clip], restored: int, settings: Settings) -> Row:
     """Judges every clip, and restores the first `restored` as either evidence."""
-    auto, psnr, lsd = [], {kind: [] for kind in KINDS}, {kind: [] for kind in KINDS}
+    auto, psnr, lsd = [], {name: [] for name in CHOICES}, {name: [] for name in CHOICES}
     for number, truth in enumerate(clips):
         samples = np.asarray(way(truth.samples[0], factor), dtype=np.float32)
         low = Clip(samples[None], RATE // factor)
-        auto.append(thinned_by(low, factor, "auto", RATE).kind)
-        for kind in KINDS if number < restored else ():
+        found = thinned_by(low, factor, "auto", RATE)
+        auto.append(found.kind)
+        for choice in CHOICES if number < restored else ():
+            if choice == "auto" and not found.doubt:
+                psnr[choice].append(psnr[found.kind][-1])
+                lsd[choice].append(lsd[found.kind][-1])
+                continue
             moved = aligned(truth, samples, factor)
-            run = partial(super_resolve, low, factor, evidence=kind, reference=moved)
+            run = partial(super_resolve, low, factor, evidence=choice, reference=moved)
             *_, alike = run(settings=replace(settings, sampler="diffusion"))
-            *_, given = (alike,) if kind == "plain" else run(settings=settings)
-            psnr[kind].append(round(alike.metrics["psnr_db"], 3))
-            lsd[kind].append(round(given.metrics["lsd_db"], 3))
+            *_, given = (alike,) if choice == "plain" else run(settings=settings)
+            psnr[choice].append(round(alike.metrics["psnr_db"], 3))
+            lsd[choice].append(round(given.metrics["lsd_db"], 3))
     return Row(name, RATE // factor, auto, psnr, lsd)
 
 

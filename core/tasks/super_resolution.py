@@ -15,6 +15,7 @@ from torch import Tensor
 
 from core.choices import EXTENDER
 from core.errors import InputError
+from core.generators import mapped
 from core.observations.decimation import Decimation
 from core.observations.lowpass import LowpassDecimation
 from core.signal.clip import Clip
@@ -95,11 +96,8 @@ def _restore(thinned: Thinned, prior: Prior, settings: Settings, reference: Clip
     def clip_of(waveform: np.ndarray) -> Clip:
         return Clip(waveform, prior.sample_rate)
 
-    observed, drawn = yield from _draw(thinned, prior, settings, lambda made: {SOUND: thinned.keep_own(clip_of(made))})
-    waveform = drawn.waveform.copy()
-    if thinned.kind == "plain":
-        waveform[:, :: thinned.factor] = thinned.kept  # bit for bit, also where the prior lives in classes
-    restored = thinned.keep_own(clip_of(waveform))
+    doubtful = thinned.doubt > 0 and settings.sampler != EXTENDER
+    observed, restored, drawn = yield from (_make_either if doubtful else _make)(thinned, prior, settings)
     baselines = {"spline": thinned.raise_rate(clip_of(_splines(thinned)))}
     truth = None if reference is None else match_reference(at_rate(reference, restored.sample_rate), restored)
     if truth is not None:
@@ -108,15 +106,60 @@ def _restore(thinned: Thinned, prior: Prior, settings: Settings, reference: Clip
         TASK,
         restored,
         drawn,
-        observed=thinned.raise_rate(clip_of(observed)),
+        observed=observed,
         truth=truth,
         baselines=baselines,
         facts={"factor": thinned.factor, "evidence": thinned.kind}
+        | ({"evidence_doubt": round(thinned.doubt, 3)} if doubtful else {})
         | ({"cutoff_hz": [round(cutoff) for cutoff in thinned.ends]} if thinned.ends else {})
         | ({"warning": thinned.warning} if thinned.warning else {}),
-        note=thinned.note,
+        note=" ".join(filter(None, [thinned.note, _mixed_note(thinned) if doubtful else None])) or None,
     )
     yield conclude(outcome, fidelity())
+
+
+def _make(
+    thinned: Thinned, prior: Prior, settings: Settings, finish: Callable[[Clip], Clip] = lambda made: made
+) -> Generator[Progress, None, tuple[Clip, Clip, Drawn]]:
+    """What was observed, what is made of it, and how it was drawn.
+
+    Args:
+        finish: what else is done to what is made, while it is made too.
+    """
+
+    def kept(waveform: np.ndarray) -> Clip:
+        return finish(thinned.keep_own(Clip(waveform, prior.sample_rate)))
+
+    observed, drawn = yield from _draw(thinned, prior, settings, lambda made: {SOUND: kept(made)})
+    waveform = drawn.waveform.copy()
+    if thinned.kind == "plain":
+        waveform[:, :: thinned.factor] = thinned.kept  # bit for bit, also where the prior lives in classes
+    return thinned.raise_rate(Clip(observed, prior.sample_rate)), kept(waveform), drawn
+
+
+def _make_either(
+    thinned: Thinned, prior: Prior, settings: Settings
+) -> Generator[Progress, None, tuple[Clip, Clip, Drawn]]:
+    """The same of samples that may be of either kind: the mean of what is made of both, by how likely they are. The
+    plain ones come first, which take the longer."""
+    plain, filtered = thinned.taken_for("plain"), thinned.taken_for("lowpass")
+    further = 0 if _is_extended(filtered, prior, settings) else 1
+    observed, of_plain, drawn = yield from mapped(_make(plain, prior, settings), partial(_then_further, further))
+
+    def mixed(made: Clip) -> Clip:
+        mean = thinned.plain * of_plain.samples + (1 - thinned.plain) * made.samples
+        return Clip(mean, made.sample_rate)
+
+    of_filtered, mean, again = yield from _make(filtered, prior, settings, mixed)
+    spent = {name: drawn.provenance[name] + again.provenance[name] for name in ("score_evaluations", "seconds")}
+    drawn = replace(drawn, provenance=drawn.provenance | spent, notes=tuple(dict.fromkeys(drawn.notes + again.notes)))
+    return (observed if thinned.kind == "plain" else of_filtered), mean, drawn
+
+
+def _then_further(times: int, progress: Progress) -> Progress:
+    """Of a run after which others come that take as long."""
+    left = progress.seconds_left + times * (progress.seconds + progress.seconds_left)
+    return replace(progress, seconds_left=left)
 
 
 def _draw(
@@ -124,16 +167,28 @@ def _draw(
 ) -> Generator[Progress, None, tuple[np.ndarray, Drawn]]:
     """What was observed, at the prior's rate, and what is made of it: by the extender where the band has an end that it
     knows, unless another sampler is asked for."""
-    cutoffs = thinned.cutoffs if thinned.kind == "lowpass" else None
     if thinned.kind is None:
         settings = replace(settings, sampler=None)  # whoever is asked, nothing is missing
     if settings.sampler == EXTENDER:
-        check_extender(prior, cutoffs)
-    if settings.sampler == EXTENDER or (settings.sampler is None and cutoffs and can_extend(prior, cutoffs)):
+        check_extender(prior, thinned.cutoffs if thinned.kind == "lowpass" else None)
+    if _is_extended(thinned, prior, settings):
         band = thinned.band(prior.sample_rate)
-        return band, (yield from extend_band(band, cutoffs, prior, settings, present))
+        return band, (yield from extend_band(band, thinned.cutoffs, prior, settings, present))
     problem = _problem(thinned)
     return problem.start, (yield from restore(problem, prior, settings, present))
+
+
+def _is_extended(thinned: Thinned, prior: Prior, settings: Settings) -> bool:
+    if settings.sampler is not None or thinned.kind != "lowpass":
+        return settings.sampler == EXTENDER
+    return can_extend(prior, thinned.cutoffs)
+
+
+def _mixed_note(thinned: Thinned) -> str:
+    return (
+        f"Whether its samples were filtered cannot be heard for sure ({100 * thinned.plain:.0f} % for plain ones), so "
+        "what is made of them either way was mixed; choose the evidence where you know it."
+    )
 
 
 def best_noise(baseline: Clip, truth: Clip, known: np.ndarray) -> Clip:

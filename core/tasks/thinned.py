@@ -1,7 +1,7 @@
 """What a sound of low rate holds, what is missing from it, and what of it stays in the result."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -23,6 +23,7 @@ PASSED = 0.88  # share of a kept band that resamplers pass at the least
 FULL = 0.95  # share of the prior's band from which on nothing is missing
 AUDIBLE = 3e-4  # share of a sound's level from which on a band of it is more than a filter's rest
 DETECTOR_NAME = "aliasing"
+SETTLED = 0.04  # doubt under which the other kind does not count
 Evidence = Literal["plain", "lowpass"]
 KINDS: tuple[Evidence, ...] = get_args(Evidence)
 
@@ -37,9 +38,11 @@ class Thinned:
         factor: 1 where nothing is missing.
         kind: what the samples are; None where nothing is missing.
         own: the sound that they are of, whose own bands stay in the result; None where it is the truth itself.
-        cutoffs: of low-passed samples, one a channel in Hz; under them the result is `own`. None of others.
+        cutoffs: one a channel in Hz, that count where the samples are low-passed; under them the result is `own`. None
+            of plain samples of the truth.
         warning: what of `own` is lost.
         note: what was found out about it.
+        doubt: how likely it is that the samples are of the other kind, up to a half; 0 where that is settled.
     """
 
     kept: np.ndarray
@@ -50,11 +53,21 @@ class Thinned:
     cutoffs: tuple[float, ...] | None = None
     warning: str | None = None
     note: str | None = None
+    doubt: float = 0.0
 
     @property
     def ends(self) -> list[float]:
         """The cut-offs over which something is missing."""
-        return [cutoff for cutoff in self.cutoffs or () if cutoff < math.inf]
+        return [cutoff for cutoff in self.cutoffs if cutoff < math.inf] if self.kind == "lowpass" else []
+
+    @property
+    def plain(self) -> float:
+        """How likely it is that the samples are plain."""
+        return 1 - self.doubt if self.kind == "plain" else self.doubt
+
+    def taken_for(self, kind: Evidence) -> "Thinned":
+        """The same, once it is settled what the samples are."""
+        return replace(self, kind=kind, doubt=0.0)
 
     def raise_rate(self, made: Clip) -> Clip:
         """What was made, at least at `own`'s rate, with what `own` has over the band of what was made."""
@@ -66,7 +79,7 @@ class Thinned:
     def keep_own(self, made: Clip) -> Clip:
         """The same with `own` under the cut-offs."""
         made = self.raise_rate(made)
-        if self.own is None or self.cutoffs is None:
+        if self.own is None or self.kind == "plain":
             return made
         own = at_rate(self.own, made.sample_rate, frames=made.frames)
         pairs = zip(_channels(own), _channels(made), self.cutoffs, strict=True)
@@ -108,10 +121,10 @@ def thinned_by(clip: Clip, factor: int, evidence: Evidence | Literal["auto"], sa
     frames = round(clip.seconds * sample_rate)
     kept = _bring_to(clip, sample_rate, factor)[:, : -(-frames // factor)]
     filtered = clip.sample_rate * factor != sample_rate  # on the way to another rate
-    kind = evidence if evidence != "auto" else _kind_of(kept, sample_rate / factor, filtered)
-    cutoff = EDGE * min(sample_rate / factor, clip.sample_rate) / 2
-    cutoffs = (cutoff,) * clip.channels if kind == "lowpass" else None
-    return Thinned(kept, frames, factor, kind, clip, cutoffs, _warning(clip, sample_rate / factor / 2, sample_rate / 2))
+    kind, doubt = (evidence, 0.0) if evidence != "auto" else _kind_of(kept, sample_rate / factor, filtered)
+    cutoffs = (EDGE * min(sample_rate / factor, clip.sample_rate) / 2,) * clip.channels
+    warning = _warning(clip, sample_rate / factor / 2, sample_rate / 2)
+    return Thinned(kept, frames, factor, kind, clip, cutoffs, warning, doubt=doubt)
 
 
 def thinned_as_found(
@@ -139,11 +152,10 @@ def thinned_as_found(
     found = thinned_by(clip, factor, evidence if cutoff is None else "lowpass", sample_rate)
     sure = EDGE * clip.sample_rate / 2
     cutoffs = tuple(min(end, sure) if end <= FULL * half else math.inf for end in ends)
-    cutoffs = cutoffs if found.kind == "lowpass" else None
-    said = dict.fromkeys(_khz(end) for end in cutoffs or ends if end < math.inf)
+    said = dict.fromkeys(_khz(end) for end in (cutoffs if found.kind == "lowpass" else ends) if end < math.inf)
     note = f"The spectrum ends at {' and '.join(said)}; what lies over it was made."
     note += "" if cutoff else _of_lower_part(clip, end)
-    return Thinned(found.kept, found.frames, factor, found.kind, clip, cutoffs, note=note)
+    return replace(found, cutoffs=cutoffs, warning=None, note=note)
 
 
 def largest_factor(sample_rate: int) -> int:
@@ -182,17 +194,19 @@ def _bring_to(clip: Clip, sample_rate: int, factor: int) -> np.ndarray:
     return at_rate(scaled, sample_rate, frames=frames).samples
 
 
-def _kind_of(kept: np.ndarray, sample_rate: float, filtered: bool) -> Evidence:
-    """By whether aliases are heard in what was kept; constants and a few samples, which say nothing, are plain."""
+def _kind_of(kept: np.ndarray, sample_rate: float, filtered: bool) -> tuple[Evidence, float]:
+    """By whether aliases are heard in what was kept, and how likely that is wrong; constants and a few samples, which
+    say nothing, are plain."""
     heard = torch.from_numpy(kept[~silent(kept)])
     if not len(heard):
-        return "plain"  # a filter would ring at the ends of a constant
+        return "plain", 0.0  # a filter would ring at the ends of a constant
     if filtered:
-        return "lowpass"
+        return "lowpass", 0.0
     if kept.shape[1] < aliasing.SHORTEST:
-        return "plain"
-    log_odds = zoo.load_model(DETECTOR, DETECTOR_NAME)(heard, sample_rate)
-    return "plain" if log_odds.mean() > 0 else "lowpass"
+        return "plain", 0.0
+    log_odds = zoo.load_model(DETECTOR, DETECTOR_NAME)(heard, sample_rate).mean().item()
+    doubt = 1 / (1 + math.exp(abs(log_odds)))
+    return "plain" if log_odds > 0 else "lowpass", doubt if doubt > SETTLED else 0.0
 
 
 def _warning(clip: Clip, kept: float, made: float) -> str | None:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import scipy.signal
 import soxr
+import torch
 
+from core import zoo
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.files import read_clip
@@ -158,6 +160,31 @@ def test_what_says_nothing_is_plain(samples):
 @pytest.mark.parametrize("hertz", [100, 440, 1900])
 def test_a_tone_is_either(hertz):
     assert kind_of(0.3 * np.sin(2 * np.pi * hertz * np.arange(4000) / 4000), 4000) in {"plain", "lowpass"}
+
+
+@pytest.mark.parametrize("log_odds", [-1.5, 0.4])
+def test_in_doubt_both_are_mixed_by_how_likely_they_are(log_odds, settings, monkeypatch):
+    monkeypatch.setattr(zoo, "load_model", lambda kind, name: lambda heard, rate: torch.full((len(heard),), log_odds))
+    clip, plain = Clip(noise(4000, channels=2), 4000), 1 / (1 + np.exp(-log_odds))
+    settled = [finish(super_resolve(clip, 4, evidence=kind, settings=settings)) for kind in ("plain", "lowpass")]
+    *moments, mixed = super_resolve(clip, 4, settings=settings)
+    either, other = (result.clip.samples for result in settled)
+    np.testing.assert_allclose(mixed.clip.samples, plain * either + (1 - plain) * other, atol=1e-6)
+    assert np.abs(either - other).max() > 1e-3 and mixed.report["evidence_doubt"] == round(min(plain, 1 - plain), 3)
+    evaluations = [result.report["score_evaluations"] for result in (*settled, mixed)]
+    assert evaluations[2] == sum(evaluations[:2])
+    assert f"{100 * plain:.0f} % for plain" in mixed.notes[0] and moments[-1].clip.frames == mixed.clip.frames
+    half = next(moment for moment in moments if moment.iterate.step == moment.iterate.total_steps)
+    assert half.seconds_left == pytest.approx(half.seconds), "as long again"
+
+
+def test_what_is_hardly_doubted_is_settled(settings, monkeypatch):
+    monkeypatch.setattr(zoo, "load_model", lambda kind, name: lambda heard, rate: torch.full((len(heard),), -4.0))
+    clip = Clip(noise(4000), 4000)
+    result = finish(super_resolve(clip, 4, settings=settings))
+    alone = finish(super_resolve(clip, 4, evidence="lowpass", settings=settings))
+    np.testing.assert_array_equal(result.clip.samples, alone.clip.samples)
+    assert "evidence_doubt" not in result.report and not result.notes
 
 
 @pytest.mark.parametrize("rate", [3000, 5000, 48000])
