@@ -5,10 +5,12 @@ are let in, see `demos/server/gate.py`. Every tab has a named API endpoint, see 
 """
 
 import os
+import threading
 
 import gradio as gr
 from starlette.middleware import Middleware
 
+from core.signal import griffin_lim
 from core.signal.limits import LIMITS
 from demos import api
 from demos.array.live_routes import LiveRoutes
@@ -103,6 +105,7 @@ def launch(page: gr.Blocks, **options) -> tuple:
 def main() -> None:
     host = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # a Space sets the latter
     keep_bounded(claim_folder())
+    threading.Thread(target=griffin_lim.warm_up, name="warm-up", daemon=True).start()
     launch(build(), server_name=host, server_port=int(os.environ.get("PORT", "7860")))
 
 
