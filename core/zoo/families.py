@@ -10,21 +10,24 @@ from functools import partial
 from typing import Any
 
 from core.arrays.cone import separator
-from core.models import aliasing, sound_classifier, vocoder
+from core.models import aliasing, sound_classifier, vocoder, vqvae, wavernn
 from core.priors import denoiser, mel, waveform_diffusion, wavenet
 from core.zoo.importers.cone_of_silence import read_cone
 from core.zoo.importers.diffwave import read_diffwave
 from core.zoo.importers.originals import Reader
 from core.zoo.importers.pnf_wavenet import read_pnf
 from core.zoo.importers.sashimi import read_sashimi
+from core.zoo.importers.vqvae_wavernn import read_vqvae
 
 RESTORATION = ("super-resolve", "inpaint", "declip")
 PRIOR, VOCODER, SEPARATOR, DETECTOR, CLASSIFIER = "prior", "vocoder", "separator", "detector", "classifier"
+DECODER = "decoder"
 OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     PRIOR: "is a prior of single channels and cannot localize; choose a separator",
     VOCODER: "plays spectrograms and is no prior; choose another one, or use it to vocode",
     SEPARATOR: "tells directions apart and is no prior; choose another one, or use it to localize",
     DETECTOR: "tells aliases from filtered sound and is no prior; choose another one",
+    DECODER: "says codes or spectrograms sample by sample and is no prior; choose another one, or convert voices with it",
     CLASSIFIER: "tells words apart, which generated sounds are judged by, and is no prior; choose another one",
 }
 
@@ -74,6 +77,10 @@ def _diffusion_tasks(config: Mapping) -> tuple[str, ...]:
     return (*RESTORATION, "separate", "generate")
 
 
+def _conversion_tasks(config: Mapping) -> tuple[str, ...]:
+    return ("convert-voice",)
+
+
 def _separator_tasks(config: Mapping) -> tuple[str, ...]:
     return ("localize",)
 
@@ -102,6 +109,9 @@ FAMILIES: dict[str, Family] = {
         ("diffwave_sashimi", read_sashimi),
     ),
     "vocoder": Family(VOCODER, vocoder.from_checkpoint, _vocoder_tasks),
+    "vqvae": Family(DECODER, vqvae.from_checkpoint, _conversion_tasks, ("vqvae_wavernn", read_vqvae)),
+    "overtone": Family(DECODER, partial(wavernn.from_checkpoint, architecture="overtone"), _no_tasks),
+    "wavernn": Family(DECODER, partial(wavernn.from_checkpoint, architecture="wavernn"), _no_tasks),
     "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),
     "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),
     "aliasing": Family(DETECTOR, aliasing.from_checkpoint, _no_tasks),

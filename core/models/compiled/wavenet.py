@@ -13,18 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.models.compiled.arithmetic import FAST, accumulate, contiguous, pick, tanh
 from core.models.stepwise import StepwiseModel
 from core.models.wavenet import WaveNet
 
 SQRT_HALF = math.sqrt(0.5)
-FAST = {"fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"}, "cache": True, "nogil": True}
-# tanh(x) = x P(x^2) / Q(x^2) in single precision for |x| up to TANH_LIMIT (minimax coefficients, as in Eigen)
-TANH_LIMIT = np.float32(7.90531110763549805)
-P13, P11, P9 = np.float32(-2.76076847742355e-16), np.float32(2.00018790482477e-13), np.float32(-8.60467152213735e-11)
-P7, P5, P3 = np.float32(5.12229709037114e-08), np.float32(1.48572235717979e-05), np.float32(6.37261928875436e-04)
-P1 = np.float32(4.89352455891786e-03)
-Q6, Q4 = np.float32(1.19825839466702e-06), np.float32(1.18534705686654e-04)
-Q2, Q0 = np.float32(2.26843463243900e-03), np.float32(4.89352518554385e-03)
 
 
 class Weights(NamedTuple):
@@ -131,44 +124,18 @@ def _weights(model: WaveNet, sigma: float) -> tuple[Weights, np.ndarray]:
     halves[config.gate // 2 :] = 0.5
     bias = [layer.gates.bias + (0 if embedding is None else layer.noise.weight @ embedding) for layer in model.layers]
     packed = Weights(
-        _array(first.weight.t()),
-        _array(first.bias),
-        np.empty(0, np.float32) if embedding is None else _array(model.first.frequencies),
+        contiguous(first.weight.t()),
+        contiguous(first.bias),
+        np.empty(0, np.float32) if embedding is None else contiguous(model.first.frequencies),
         0.0 if embedding is None else model.centre,
         1.0 if embedding is None else 1 / math.sqrt(model.spread**2 + sigma**2),
         np.array(config.dilations, dtype=np.int64),
-        np.stack([_array((layer.gates.weight.cpu() * halves[:, None]).t()) for layer in model.layers]),
-        np.stack([_array((layer.outputs.weight.cpu() * scale[:, None]).t()) for layer in model.layers]),
-        np.stack([_array(layer.outputs.bias.cpu() * scale) for layer in model.layers]),
-        *(_array(t) for t in (model.head.weight.t(), model.head.bias, model.logits.weight.t(), model.logits.bias)),
+        np.stack([contiguous((layer.gates.weight.cpu() * halves[:, None]).t()) for layer in model.layers]),
+        np.stack([contiguous((layer.outputs.weight.cpu() * scale[:, None]).t()) for layer in model.layers]),
+        np.stack([contiguous(layer.outputs.bias.cpu() * scale) for layer in model.layers]),
+        *(contiguous(t) for t in (model.head.weight.t(), model.head.bias, model.logits.weight.t(), model.logits.bias)),
     )
-    return packed, np.stack([_array(b.cpu() * halves) for b in bias])
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
-
-
-@numba.njit(inline="always", **FAST)
-def _tanh(x):
-    x = min(max(x, -TANH_LIMIT), TANH_LIMIT)
-    s = x * x
-    p = ((((((P13 * s + P11) * s + P9) * s + P7) * s + P5) * s + P3) * s + P1) * x
-    return p / (((Q6 * s + Q4) * s + Q2) * s + Q0)
-
-
-@numba.njit(**FAST)
-def _accumulate(total, x, weight):
-    """total += x @ weight, weight [inputs, outputs]; four inputs at a time, so that total is read seldom."""
-    inputs, n = len(x), 0
-    while n + 4 <= inputs:
-        a, b, c, d = x[n], x[n + 1], x[n + 2], x[n + 3]
-        for m in range(len(total)):
-            total[m] += a * weight[n, m] + b * weight[n + 1, m] + c * weight[n + 2, m] + d * weight[n + 3, m]
-        n += 4
-    for k in range(n, inputs):
-        for m in range(len(total)):
-            total[m] += x[k] * weight[k, m]
+    return packed, np.stack([contiguous(b.cpu() * halves) for b in bias])
 
 
 @numba.njit(**FAST)
@@ -196,13 +163,13 @@ def _step(w, added, queues, starts, time, at, sample, x, gates, outputs, skip, h
         slots, start = (taps - 1) * w.dilations[n] + 1, starts[n]
         for tap in range(taps - 1):
             past = start + (time + 1 + tap * w.dilations[n]) % slots
-            _accumulate(gates, queues[past], w.gates[n, tap * residual : (tap + 1) * residual])
-        _accumulate(gates, x, w.gates[n, (taps - 1) * residual :])
+            accumulate(gates, queues[past], w.gates[n, tap * residual : (tap + 1) * residual])
+        accumulate(gates, x, w.gates[n, (taps - 1) * residual :])
         queues[start + time % slots] = x
         for m in range(half):
-            gates[m] = _tanh(gates[m]) * (np.float32(0.5) + np.float32(0.5) * _tanh(gates[half + m]))
+            gates[m] = tanh(gates[m]) * (np.float32(0.5) + np.float32(0.5) * tanh(gates[half + m]))
         outputs[:] = w.outputs_bias[n]
-        _accumulate(outputs, gates[:half], w.outputs[n])
+        accumulate(outputs, gates[:half], w.outputs[n])
         for m in range(residual):
             x[m] = outputs[m] + np.float32(SQRT_HALF) * x[m]
         for m in range(len(skip)):
@@ -210,11 +177,11 @@ def _step(w, added, queues, starts, time, at, sample, x, gates, outputs, skip, h
     for m in range(len(skip)):
         skip[m] = max(skip[m], np.float32(0))
     hidden[:] = w.head_bias
-    _accumulate(hidden, skip, w.head)
+    accumulate(hidden, skip, w.head)
     for m in range(len(hidden)):
         hidden[m] = max(hidden[m], np.float32(0))
     logits[:] = w.logits_bias
-    _accumulate(logits, hidden, w.logits)
+    accumulate(logits, hidden, w.logits)
 
 
 @numba.njit(**FAST)
@@ -241,30 +208,5 @@ def _draw(w, added, queues, starts, time, last, uniforms, coldness, top_k, drawn
         sample = last[stream]
         for t in range(uniforms.shape[1]):
             _step(w, added[stream], queues[stream], starts, time + t, t, sample, a, b, c, d, e, logits)
-            drawn[stream, t], log_probs[stream, t] = _pick(logits, uniforms[stream, t], coldness, top_k)
+            drawn[stream, t], log_probs[stream, t] = pick(logits, uniforms[stream, t], coldness, top_k)
             sample = np.float32(drawn[stream, t])
-
-
-@numba.njit(**FAST)
-def _pick(logits, uniform, coldness, top_k):
-    """The rule of `core.models.categorical.pick`."""
-    top, best, normal, total = logits[0], 0, 0.0, 0.0
-    for k in range(len(logits)):
-        if logits[k] > top:
-            top, best = logits[k], k
-    least = np.partition(logits, -top_k)[-top_k] if top_k < len(logits) else np.float32(-np.inf)
-    cold = np.empty(len(logits), dtype=np.float32)
-    for k in range(len(logits)):
-        distance = logits[k] - top
-        normal += math.exp(distance)
-        if coldness < np.inf:
-            cold[k] = math.exp(distance * np.float32(coldness)) if logits[k] >= least else 0
-            total += cold[k]
-    if coldness < np.inf:
-        rest = uniform * total
-        for k in range(len(logits)):
-            rest -= cold[k]
-            if rest < 0 and cold[k] > 0:
-                best = k
-                break
-    return best, logits[best] - top - math.log(normal)
