@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.models.recurrence import run_gru
 from core.signal.sample_halves import CLASSES
 
 STRIDE = 4  # of each summary of the one before it, and each way back
@@ -67,7 +68,7 @@ class WaveRNN(nn.Module):
             condition: `[batch, frames, conditions]`.
             skipped: first frames whose logits are not wanted.
         """
-        states, last = self.gru(torch.cat([condition, x], dim=-1))
+        states, last = run_gru(self.gru, torch.cat([condition, x], dim=-1))
         coarse, fine = states[:, skipped:].chunk(2, dim=-1)
         coarse, fine = self.fc2(F.relu(self.fc1(coarse))), self.fc4(F.relu(self.fc3(fine)))
         return Logits(coarse, fine), last[0]
@@ -111,7 +112,7 @@ class RecurrentUpsampling(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Frames of a quarter of the stride, and the last state `[batch, channels]`."""
-        states, last = self.gru(x)
+        states, last = run_gru(self.gru, x)
         return self.tconv(states[:, WARM_UP:].transpose(1, 2)).transpose(1, 2), last[0]
 
 

@@ -27,7 +27,7 @@ OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     VOCODER: "plays spectrograms and is no prior; choose another one, or use it to vocode",
     SEPARATOR: "tells directions apart and is no prior; choose another one, or use it to localize",
     DETECTOR: "tells aliases from filtered sound and is no prior; choose another one",
-    DECODER: "says codes or spectrograms sample by sample and is no prior; choose another one, or convert voices with it",
+    DECODER: "says codes or spectrograms sample by sample and is no prior; choose another one, or convert voices",
     CLASSIFIER: "tells words apart, which generated sounds are judged by, and is no prior; choose another one",
 }
 

@@ -133,9 +133,11 @@ def pick(logits, uniform, coldness, top_k):
 def _pick_share(logits, shares, uniform, top_k):
     """The class at which the sum of shares passes a part of their total."""
     if top_k < len(logits):
-        least = np.partition(logits, -top_k)[-top_k]
         for k in range(len(logits)):
-            if logits[k] < least:
+            likelier = 0
+            for other in range(len(logits)):
+                likelier += logits[other] > logits[k]
+            if likelier >= top_k:
                 shares[k] = 0
     total = 0.0
     for k in range(len(shares)):

@@ -186,9 +186,10 @@ def _gated(weight, bias, x, out):
 def _bring_back(layer, memory, brought):
     """A step of the recurrent layer over the summary and what is brought with it, and its four frames."""
     rows, channels = memory.state.shape
-    x = np.concatenate((memory.summary, brought), axis=1)
+    summarised = memory.summary.shape[1]
     inward, recurrent = memory.inward_bias.copy(), np.empty((rows, 3 * channels), np.float32)
-    accumulate_rows(inward, x, layer.inward)
+    accumulate_rows(inward, memory.summary, layer.inward[:summarised])
+    accumulate_rows(inward, brought, layer.inward[summarised:])
     recurrent[:] = layer.state_bias
     accumulate_rows(recurrent, memory.state, layer.state)
     for row in range(rows):

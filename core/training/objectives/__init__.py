@@ -16,6 +16,7 @@ OBJECTIVES = {  # architecture -> module and class, imported when it is trained
     "sound-classifier": "sound_classes.SoundClassObjective",
     "spectral": "spectral.SpectralObjective",
     "vocoder": "vocoder.VocoderObjective",
+    "vqvae": "vqvae.VQVAEObjective",
     "wavenet": "wavenet.WaveNetObjective",
 }
 
