@@ -6,6 +6,7 @@ from core.models.cone import ConeNetwork
 from core.models.diffwave import DiffWave
 from core.models.sashimi import Block, Down, SaShiMi, Up
 from core.models.wavenet import WaveNet
+from core.models.wavernn import WaveRNN
 from core.zoo.importers.cone_of_silence import LAYERS
 from core.zoo.importers.sashimi import PARTS
 
@@ -143,3 +144,9 @@ def _put_block(state: Normed, name: str, block: Block) -> None:
         state |= {f"{name}.layer.{krylov}.krylov.{key}": getattr(kernel, ours)[way] for key, ours in own.items()}
     state[f"{name}.layer.D"], state[f"{name}.layer.output_linear.weight"] = s4.D, s4.mix.weight
     state[f"{name}.layer.output_linear.bias"] = s4.mix.bias[:, None]
+
+
+def masked_state(model: torch.nn.Module) -> dict:
+    """Any network with a WaveRNN in it as the original saves it: with its mask."""
+    masks = {f"{name}.mask": part.mask for name, part in model.named_modules() if isinstance(part, WaveRNN)}
+    return {**model.state_dict(), **masks}

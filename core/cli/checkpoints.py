@@ -7,6 +7,10 @@ from core.cli import options
 from core.cli.reporting import print_paragraph, print_table
 
 LAST = "max"
+USELESS = {  # what is said of a checkpoint that no command can use, by the kind of its model
+    "prior": "a network that is told spectrograms needs a front-end of ours, and PnF's its --scaler.",
+    "decoder": "voices are converted with a whole VQ-VAE.",
+}
 
 
 def add_commands(commands) -> None:
@@ -19,7 +23,12 @@ def add_commands(commands) -> None:
     command.set_defaults(run=_import)
     command.add_argument("source", type=Path, metavar="SRC", help="a file, or a folder of noise levels or iterations")
     command.add_argument("--system", required=True, metavar="S", help="such as pnf_wavenet or diffwave_sashimi")
-    command.add_argument("--hparams", type=Path, metavar="FILE", help="else hparams.json or config.json beside SRC")
+    command.add_argument(
+        "--hparams",
+        type=Path,
+        metavar="FILE",
+        help="else hparams.json or config.json beside SRC; of a VQ-VAE index.pkl",
+    )
     command.add_argument(
         "--scaler",
         type=Path,
@@ -90,10 +99,7 @@ def _import(arguments) -> int:
             entry = register(arguments.register, imported, {"data": f"imported from {arguments.system}"})
         print(f"Registered as {entry.name}")
         if not entry.task:
-            print(
-                "No command can use it: a network that is told spectrograms needs a front-end of ours, and PnF's its "
-                "--scaler."
-            )
+            print(f"No command can use it: {USELESS[entry.kind]}")
     if note:
         print(note)
     return 0
