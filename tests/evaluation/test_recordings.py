@@ -16,6 +16,7 @@ from tests.evaluation.recordings_of_arrays import record_cone, record_searches
 from tests.evaluation.recordings_of_diffusions import record_sashimis, record_wavenets
 from tests.evaluation.recordings_of_mels import record_mels
 from tests.evaluation.recordings_of_pnf import record_pnf
+from tests.evaluation.recordings_of_vqvae import record_vqvae
 
 SYSTEMS = {
     "pnf_wavenet": record_pnf,
@@ -23,7 +24,9 @@ SYSTEMS = {
     "mel_frontends": record_mels,
     "diffwave_wavenet": record_wavenets,
     "diffwave_sashimi": record_sashimis,
+    "vqvae_wavernn": record_vqvae,
 }
+COMPILED = ("pnf_wavenet", "vqvae_wavernn")
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +42,7 @@ def recorded(tmp_path_factory):
     return record
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.slow) if name == "pnf_wavenet" else name for name in SYSTEMS]
-)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) if name in COMPILED else name for name in SYSTEMS])
 def recording(request, recorded) -> Path:
     return recorded(request.param)
 
