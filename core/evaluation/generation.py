@@ -170,7 +170,7 @@ def with_real(evaluation: Evaluation, splits: Mapping[str, Recordings]) -> tuple
     (clips, labels), panel = _clips(splits["train"]), evaluation.panel
     panel = replace(panel, training=comparable_mels(clips, panel.sample_rate))
     held_out = [panel.judge(*_clips(splits[name])) for name in ("valid", "test") if name in splits]
-    training = panel.describe([clip.samples[0] for clip in clips], labels)
+    training = panel.describe(clips, labels)
     rows = {VALID: held_out[0], HELD_OUT: joined(held_out), TRAINING: training}
     return replace(evaluation, panel=panel), {name: row.balanced() for name, row in rows.items()}
 

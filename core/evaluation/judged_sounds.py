@@ -105,14 +105,13 @@ class Panel:
 
     def judge(self, clips: Sequence[Clip], labels: Sequence[str]) -> Judged:
         """What every judge says of mono clips that are asked to be labels, or are."""
-        heard = [resample(clip, RATE).samples[0] for clip in clips]
-        words = None if self.listen is None else [self.listen(waveform) for waveform in heard]
-        described = self.describe(heard, labels)
+        words = None if self.listen is None else [self.listen(_at_rate(clip)) for clip in clips]
+        described = self.describe(clips, labels)
         return Judged(labels, described.log_probabilities, described.features, words, self._distances(clips))
 
-    def describe(self, waveforms: Sequence[np.ndarray], labels: Sequence[str]) -> Judged:
-        """What the classifier alone says of waveforms `[frames]` at its rate."""
-        mels = [prepared(torch.tensor(waveform)) for waveform in waveforms]
+    def describe(self, clips: Sequence[Clip], labels: Sequence[str]) -> Judged:
+        """What the classifier alone says of mono clips."""
+        mels = [prepared(torch.tensor(_at_rate(clip))) for clip in clips]
         features = torch.cat([self.classifier.features(torch.stack(part)) for part in _parts(mels)])
         log_probabilities = self.classifier.log_probabilities(features)
         return Judged(labels, log_probabilities.double().numpy(), features.double().numpy())
@@ -121,6 +120,11 @@ class Panel:
         if self.training is None:
             return None
         return nearest(comparable_mels(clips, self.sample_rate), self.training)[0].double().numpy()
+
+
+def _at_rate(clip: Clip) -> np.ndarray:
+    """Its samples `[frames]` at the judges' rate."""
+    return resample(clip, RATE).samples[0]
 
 
 def find_panel(labels: Sequence[str], sample_rate: int) -> Panel:

@@ -13,6 +13,8 @@ from core.evaluation.generation import HELD_OUT, NOT_TOLD, TOLD, TRAINING, VALID
 from core.evaluation.judged_sounds import Judged, Panel, find_panel, joined, word_of
 from core.evaluation.judges import RATE, word_listener
 from core.models.sound_classifier import SoundClassifier
+from core.signal.clip import Clip
+from core.signal.resampling import resample
 from core.tasks.generation import Wish
 from core.tasks.settings import Settings
 from core.zoo.checkpoint import save_checkpoint
@@ -89,6 +91,15 @@ def test_what_is_told(label, ways):
 
 def test_a_prior_without_labels_is_told_nothing():
     assert ways_of(None, ()) == {NOT_TOLD: ("",)}
+
+
+def test_sounds_of_any_rate_are_described_alike(panel):
+    """A chirp under 3 kHz, at the rate of the judges and at half of it."""
+    time = np.arange(RATE) / RATE
+    chirp = Clip((0.3 * np.sin(2 * np.pi * (300 * time + 1200 * time**2)))[None], RATE)
+    apart = [panel.describe([clip], ["7"]).features for clip in (chirp, resample(chirp, RATE // 2))]
+    spread = np.abs(apart[0] - panel.describe([Clip(chirp.samples[:, ::-1], RATE)], ["7"]).features).max()
+    assert np.abs(apart[0] - apart[1]).max() < 0.1 * spread
 
 
 def test_balanced_rows_have_as_many_of_every_label():
