@@ -30,6 +30,19 @@ def expected_pitch(probabilities: Tensor) -> Tensor:
     return LOWEST_HZ * 2 ** (mean / OCTAVE)
 
 
+def as_classes(hertz: Tensor, voiced: Tensor) -> Tensor:
+    """Probabilities of the classes, `[batch, CLASSES, frames]`, whose expected pitch is a given one.
+
+    Args:
+        hertz: pitch, `[batch, frames]`; brought into the range of the classes.
+        voiced: probability of a pitch, `[batch, frames]`.
+    """
+    place = class_of(hertz.clamp_min(LOWEST_HZ)).clamp_max(PITCHES - 1)[:, None]
+    places = torch.arange(PITCHES, device=hertz.device)[None, :, None]
+    near = (1 - (places - place).abs()).clamp_min(0)
+    return torch.cat([near * voiced[:, None], 1 - voiced[:, None]], dim=1)
+
+
 def turns_at_frames(hertz: Tensor, hop_length: int, sample_rate: int, at: tuple[int, Tensor] | None = None) -> Tensor:
     """Phase at every frame of a pitch that changes linearly between frames, in turns from 0 to 1, `[batch, frames]`.
 

@@ -120,21 +120,23 @@ class Vocoder(nn.Module):
         return made
 
     @torch.no_grad()
-    def stream(self, mel: Tensor, noise: Tensor, piece: int = PIECE) -> Iterator[Tensor]:
+    def stream(self, mel: Tensor, noise: Tensor, piece: int = PIECE, pitch: Tensor | None = None) -> Iterator[Tensor]:
         """A waveform `[batch, samples]` in consecutive pieces, whose joins are exact: each knows the frames around it
         that its samples depend on, and the phase where the one before it ended.
 
         Args:
             piece: frames, at least the pitch's context.
+            pitch: probabilities of the classes, `[batch, CLASSES, frames]`, instead of those that it hears.
         """
         frames, hop, first, at = mel.shape[-1], self.hop_length, 0, None
         for start in range(0, frames - 1, piece):
             stop = min(start + piece, frames - 1)
             part = mel[..., first : stop + self.context + 1]
-            pitch = self.hear_pitch(part).softmax(dim=1)
-            turns = self.turns(pitch, at)
+            given = None if pitch is None else pitch[..., first : stop + self.context + 1]
+            own = self.hear_pitch(part).softmax(dim=1) if given is None else given
+            turns = self.turns(own, at)
             sources = noise[:, first * hop : (first + part.shape[-1] - 1) * hop]
-            yield self(part, pitch, turns, sources)[:, (start - first) * hop : (stop - first) * hop]
+            yield self(part, own, turns, sources)[:, (start - first) * hop : (stop - first) * hop]
             after = max(0, stop - self.context)
             known = self.pitch_context if after else 0  # from there on the next piece hears the same pitch
             at = known, turns[:, after + known - first]

@@ -1,8 +1,8 @@
 """Packs of recordings: 16-bit samples in shards with an index, made by `pack-data`, read anywhere.
 
 A pack is a folder with `index.json` and `.npy` shards. The index lists every recording's shard, place and split, and
-where they are known its label and speaker. Where recordings came with spectrograms, every shard has another one beside
-it, of their frames `[frames, bands]`, and the index says which front-end made them.
+where they are known its file, label and speaker. Where recordings came with spectrograms, every shard has another one
+beside it, of their frames `[frames, bands]`, and the index says which front-end made them.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,8 @@ INDEX, LARGEST_INDEX_BYTES = "index.json", 200_000_000
 class Recording:
     """Where one recording lies in a pack: `length` samples from `start` of a shard; empty texts are not known.
 
-    Its spectrogram has `frames` from `first_frame` of the shard's, where there are spectrograms.
+    `path` is that of its file, below the folder that was packed. Its spectrogram has `frames` from `first_frame` of the
+    shard's, where there are spectrograms.
     """
 
     shard: str
@@ -31,6 +32,7 @@ class Recording:
     length: int
     label: str = ""
     speaker: str = ""
+    path: str = ""
     first_frame: int = 0
     frames: int = 0
 

@@ -160,6 +160,7 @@ class _ShardWriter:
             mel: its spectrogram `[bands, frames]`, where it has one; it is shorter than a shard then.
         """
         known = {"split": source.split, "label": source.label, "speaker": source.speaker}
+        known["path"] = source.path.as_posix()
         for start in range(0, len(samples), SHARD_SAMPLES):
             part = samples[start : start + SHARD_SAMPLES]
             if self._length + len(part) > SHARD_SAMPLES:

@@ -10,7 +10,16 @@ from functools import partial
 from typing import Any
 
 from core.arrays.cone import separator
-from core.models import aliasing, sound_classifier, vocoder, vqvae, wavernn
+from core.models import (
+    aliasing,
+    content_encoder,
+    converter,
+    sound_classifier,
+    vocoder,
+    voice_table,
+    vqvae,
+    wavernn,
+)
 from core.priors import denoiser, mel, waveform_diffusion, wavenet
 from core.zoo.importers.cone_of_silence import read_cone
 from core.zoo.importers.diffwave import read_diffwave
@@ -22,6 +31,7 @@ from core.zoo.importers.vqvae_wavernn import read_vqvae
 RESTORATION = ("super-resolve", "inpaint", "declip")
 PRIOR, VOCODER, SEPARATOR, DETECTOR, CLASSIFIER = "prior", "vocoder", "separator", "detector", "classifier"
 DECODER = "decoder"
+CONTENT_ENCODER, CONVERTER, VOICES = "content encoder", "converter", "voices"
 OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     PRIOR: "is a prior of single channels and cannot localize; choose a separator",
     VOCODER: "plays spectrograms and is no prior; choose another one, or use it to vocode",
@@ -29,6 +39,9 @@ OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     DETECTOR: "tells aliases from filtered sound and is no prior; choose another one",
     DECODER: "says codes or spectrograms sample by sample and is no prior; choose another one, or convert voices",
     CLASSIFIER: "tells words apart, which generated sounds are judged by, and is no prior; choose another one",
+    CONTENT_ENCODER: "tells what is said, for voice conversion, and is no prior; choose another one",
+    VOICES: "is a table of voices for voice conversion and no prior; choose another one",
+    CONVERTER: "speaks with other voices and is no prior; choose another one, or use it to convert a voice",
 }
 
 
@@ -85,9 +98,13 @@ def _separator_tasks(config: Mapping) -> tuple[str, ...]:
     return ("localize",)
 
 
+def _converter_tasks(config: Mapping) -> tuple[str, ...]:
+    return ("convert-voice",)
+
+
 def _no_tasks(config: Mapping) -> tuple[str, ...]:
-    """None that asks for one by name: super-resolution uses the bundled detector; classifiers are for evaluations alone
-    and never guide what is drawn."""
+    """None that asks for one by name: super-resolution uses the bundled detector, voice conversion the encoder that its
+    converter was trained with; classifiers are for evaluations alone and never guide what is drawn."""
     return ()
 
 
@@ -115,6 +132,9 @@ FAMILIES: dict[str, Family] = {
     "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),
     "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),
     "aliasing": Family(DETECTOR, aliasing.from_checkpoint, _no_tasks),
+    "content-encoder": Family(CONTENT_ENCODER, content_encoder.from_checkpoint, _no_tasks),
+    "voice-converter": Family(CONVERTER, converter.from_checkpoint, _converter_tasks),
+    "voice-table": Family(VOICES, voice_table.from_checkpoint, _no_tasks),
     "sound-classifier": Family(CLASSIFIER, sound_classifier.from_checkpoint, _no_tasks),
 }
 

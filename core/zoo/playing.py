@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from core.models.vocoder import Vocoder
 from core.signal.griffin_lim import griffin_lim
@@ -31,17 +32,20 @@ def waveform_of(spectrogram: MelSpectrogram, vocoder: Vocoder | None) -> np.ndar
     return griffin_lim(spectrogram) if vocoder is None else np.concatenate(list(play(vocoder, spectrogram)))
 
 
-def play(vocoder: Vocoder, spectrogram: MelSpectrogram, seed: int = 0) -> Iterator[np.ndarray]:
+def play(
+    vocoder: Vocoder, spectrogram: MelSpectrogram, seed: int = 0, pitch: Tensor | None = None
+) -> Iterator[np.ndarray]:
     """A vocoder's waveform of a spectrogram in consecutive pieces, float32 `[frames]`; the first is there at once.
 
     Args:
         spectrogram: of the vocoder's own front-end.
         seed: of its noise.
+        pitch: see `Vocoder.stream`; for FEWEST_FRAMES or more.
     """
     mel, samples, device = spectrogram.decades.astype(np.float32), spectrogram.samples, vocoder.device
     mel = np.pad(mel, ((0, 0), (0, max(0, FEWEST_FRAMES - mel.shape[1]))), mode="edge")
     noise = torch.randn(1, (mel.shape[1] - 1) * vocoder.hop_length, generator=torch.Generator().manual_seed(seed))
     made = 0
-    for piece in vocoder.stream(torch.from_numpy(mel)[None].to(device), noise.to(device)):
+    for piece in vocoder.stream(torch.from_numpy(mel)[None].to(device), noise.to(device), pitch=pitch):
         yield piece[0, : samples - made].cpu().numpy()
         made += piece.shape[1]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.models.pitch import CLASSES, PITCHES, class_of, expected_pitch, pulses, turns_at_frames
+from core.models.pitch import CLASSES, PITCHES, as_classes, class_of, expected_pitch, pulses, turns_at_frames
 
 HOP, RATE = 128, 16000
 
@@ -63,3 +63,12 @@ def test_no_harmonic_appears_at_once():
     for h in range(1, 45):
         exact += ((RATE / 2 / at - h).clamp(0, 1) * (h * phase).cos() * (2 / (RATE / 2 / at - 1)).sqrt()).float()
     assert (made - exact).square().mean().sqrt() < 0.02
+
+
+def test_a_pitch_becomes_classes_of_which_it_is_the_mean():
+    hertz = torch.tensor([[55.0, 100.0, 131.7, 600.0, 30.0]])
+    voiced = torch.tensor([[1.0, 0.8, 0.2, 0.5, 1.0]])
+    classes = as_classes(hertz, voiced)
+    assert torch.allclose(classes.sum(dim=1), torch.ones(1, 5), atol=1e-6)
+    assert torch.allclose(expected_pitch(classes), hertz.clamp_min(55), rtol=1e-4)
+    assert torch.allclose(classes[:, -1], 1 - voiced)

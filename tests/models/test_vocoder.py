@@ -87,3 +87,13 @@ def test_what_agrees_already_stays():
 def test_front_ends_that_it_cannot_play(front_end):
     with pytest.raises(InputError, match="choose one of"):
         vocoder.build(SIZES | {"front_end": front_end})
+
+
+def test_a_pitch_can_be_given_instead_of_heard(model):
+    mel = spectrogram(40)
+    noise = torch.randn(1, 39 * model.hop_length, generator=torch.Generator().manual_seed(0))
+    heard = model.hear_pitch(mel).softmax(dim=1)
+    own, told = (torch.cat(list(model.stream(mel, noise, 16, pitch)), dim=1) for pitch in (None, heard))
+    assert torch.allclose(told, own, atol=1e-5)
+    other = torch.cat(list(model.stream(mel, noise, 16, heard.roll(24, dims=1))), dim=1)
+    assert not torch.allclose(other, own, atol=1e-2)

@@ -235,7 +235,7 @@ def test_unknown_optimizers_are_refused(pack, tmp_path):
 
 
 def test_unknown_recipe_lists_those_there_are():
-    with pytest.raises(InputError, match="spectral, vocoder, vqvae, wavenet"):
+    with pytest.raises(InputError, match="spectral, vocoder, voice-converter, vqvae, wavenet"):
         load_recipe("nothing")
 
 
