@@ -27,6 +27,7 @@ JOBS = {  # by the name of the command, which is also what entries of the manife
     "declip": Job("declipping", ("piano-16k",)),
     "separate": Job("separation", ("piano-16k", "voice-16k"), several=True),
     "vocode": Job("vocoding", ("voice-vocoder",)),
+    "convert-voice": Job("voice_conversion", ("voice-converter",)),
     "localize": Job("localization", several=True),
     "generate": Job("generation", ("digits-16k",), several=True),
 }

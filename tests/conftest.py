@@ -120,6 +120,57 @@ def tiny_mel_prior(own_home, tmp_path) -> str:
 
 
 @pytest.fixture
+def tiny_converter(own_home, tmp_path) -> str:
+    """The name of a registered voice converter, with a content encoder of its own; far too small, random weights."""
+    from core import zoo
+    from core.models import content_encoder, converter
+    from core.zoo.checkpoint import save_checkpoint
+
+    torch.manual_seed(0)
+    path = tmp_path / "tiny-voice.safetensors"
+    config = {"channels": 16, "blocks": 1, "features": 8, "details": 2, "changes": 1}
+    encoder = content_encoder.build(config)
+    for codebook in encoder.codebooks:
+        codebook.data.normal_()
+    encoder.head.weight.data.mul_(10)  # so that anything counts as articulated
+    save_checkpoint(path, "content-encoder", config, encoder.state_dict())
+    zoo.register("tiny-content", path, {"sample_rate": 16000, "task": []})
+    config = {"channels": 16, "blocks": 1, "features": 8, "encoder": "tiny-content"}
+    network = converter.build(config)
+    torch.nn.init.normal_(network.head.weight, std=0.1)
+    save_checkpoint(path, "voice-converter", config, network.state_dict())
+    zoo.register("tiny-converter", path, {"sample_rate": 16000})
+    path.unlink()
+    return "tiny-converter"
+
+
+@pytest.fixture
+def tiny_voices(tiny_converter, tmp_path, monkeypatch) -> str:
+    """The name of a registered table of two voices for that converter, ada and bob, in place of the bundled one."""
+    import numpy as np
+
+    from core import zoo
+    from core.signal.clip import Clip
+    from core.signal.files import write_clip
+    from core.tasks.settings import Settings
+    from core.tasks.utterance import load_speech
+    from core.tasks.voice_making import make_table, save_table
+
+    t, known, recordings = np.arange(8 * 16000) / 16000, [], {}
+    for name, hertz in (("ada", 220), ("bob", 110)):
+        sound = sum(np.cos(2 * np.pi * hertz * h * t) / h for h in range(1, 15)) * (np.sin(2 * np.pi * 2 * t) > -0.5)
+        recordings[name] = [tmp_path / f"{name}.wav"]
+        write_clip(recordings[name][0], Clip(0.05 * sound[None], 16000))
+        known.append({"name": name, "description": "a test", "licence": "CC0-1.0"})
+    table = tmp_path / "table.safetensors"
+    save_table(make_table(known, recordings, load_speech(Settings(tiny_converter))), table)
+    zoo.register("tiny-voices", table, {"sample_rate": 16000, "task": []})
+    table.unlink()
+    monkeypatch.setattr("core.tasks.voice.TABLE", "tiny-voices")
+    return "tiny-voices"
+
+
+@pytest.fixture
 def extending_prior(own_home, tmp_path) -> str:
     """The name of the same with a band extender."""
     from core import zoo

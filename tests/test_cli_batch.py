@@ -330,6 +330,12 @@ def test_flags_are_said_with_yes_and_no(house):
     assert [soundfile.info(house / "out" / f"{answer}.wav").channels for answer in ("yes", "no")] == [1, 2]
 
 
+def test_a_recording_of_a_voice_is_beside_the_list(house):
+    row = {"task": "convert-voice", "input": "a.wav", "output": "a.wav", "voice": "b.wav", "keep-intonation": "yes"}
+    (job,) = read_jobs(write_jobs(house / "jobs.csv", [row]), house / "out")
+    assert f"--voice={house / 'b.wav'}" in job.command and "--keep-intonation" in job.command
+
+
 def test_a_missing_list_and_a_file_in_the_way(house, capsys):
     assert run(house / "none.csv", house / "out") == 2
     assert "cannot be read" in capsys.readouterr().err

@@ -30,6 +30,13 @@ def glide(seconds: float = 0.5) -> Clip:
     return Clip(0.2 * np.sin(2 * np.pi * (300 * t + 100 * t**2))[None], RATE)
 
 
+def spoken() -> Clip:
+    """Six seconds of a buzz that pauses, from which a voice can be taken."""
+    t = np.arange(6 * RATE) / RATE
+    buzz = sum(np.cos(2 * np.pi * 150 * h * t) / h for h in range(1, 12)) * 0.05 * (np.sin(2 * np.pi * 2 * t) > -0.5)
+    return Clip((buzz + 0.001 * np.random.default_rng(0).standard_normal(len(t)))[None], RATE)
+
+
 def around() -> Clip:
     """The same at four microphones, with a noise of each."""
     sound, random = glide(0.6).samples, np.random.default_rng(0)
@@ -44,6 +51,9 @@ EXAMPLES = {  # (function, settings) -> a run
         glide(), ["tiny", "tiny"], settings=settings, references=[Clip(glide().samples / 2, RATE)] * 2
     ),
     "vocode": lambda do, settings: do(glide(), settings=settings),
+    "convert-voice": lambda do, settings: do(
+        glide(), voice=spoken(), settings=replace(settings, prior="tiny-converter")
+    ),
     "localize": lambda do, settings: do(around(), read_array("respeaker-4"), method="srp-phat", voices=1),
     "generate": lambda do, settings: do(Wish(2, 0.06), settings=replace(settings, prior="tiny-mel")),
 }
@@ -53,6 +63,7 @@ FUNCTIONS = {
     "declip": "declip",
     "separate": "separate",
     "vocode": "vocode",
+    "convert-voice": "convert_voice",
     "localize": "localize",
     "generate": "generate",
 }
@@ -68,7 +79,7 @@ def job_function(name: str):
 
 
 @pytest.fixture
-def settings(tiny_prior, tiny_mel_prior) -> Settings:
+def settings(tiny_prior, tiny_mel_prior, tiny_converter) -> Settings:
     return Settings(tiny_prior, "draft", steps=2, seed=3)
 
 
@@ -131,6 +142,7 @@ def test_an_unknown_prior_is_refused_in_a_sentence(name, settings, monkeypatch):
         "super-resolve": lambda do: do(glide(), 4, **arguments),
         "inpaint": lambda do: do(glide(), [(0.2, 0.22)], **arguments),
         "generate": lambda do: do(**arguments),
+        "convert-voice": lambda do: do(glide(), speaker="ls1688", **arguments),
     }.get(name, lambda do: do(glide(), **arguments))
     with pytest.raises(InputError, match="no prior named 'nobody'"):
         next(run(job_function(name)))

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from core import zoo
 from core.errors import InputError
 from core.jobs import JOBS
+from core.models.converter import VoiceConverter
 from core.models.vocoder import Vocoder
 from core.priors.independent import Independent
 from core.tasks.settings import Settings, resolve_devices
 from core.types import Prior
-from core.zoo.families import PRIOR
+from core.zoo.families import CONVERTER, PRIOR
 
 
 def load_prior(task: str, settings: Settings) -> Prior:
@@ -29,6 +30,13 @@ def load_player(task: str, settings: Settings) -> Prior | Vocoder:
     _check_able(task, [name], "choose one of")
     kinds = {entry.name: entry.kind for entry in zoo.catalogue(task)}
     return zoo.load_model(kinds.get(name, PRIOR), name, resolve_devices(settings)[0])
+
+
+def load_converter(settings: Settings) -> VoiceConverter:
+    """As `load_prior`, of the task that converters do."""
+    name = settings.prior or JOBS["convert-voice"].priors[0]
+    _check_able("convert-voice", [name], "choose one of")
+    return zoo.load_model(CONVERTER, name, resolve_devices(settings)[0])
 
 
 def load_sources(task: str, names: Sequence[str], device: str) -> Independent:

@@ -1,0 +1,184 @@
+"""Voice conversion: what one voice says, said by another one.
+
+The content is told as codes, pitch and loudness beside it. The converter makes the wanted voice's mel frames of them,
+which the vocoder plays: the words, the timing and the melody stay, the voice is another's.
+"""
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.errors import InputError
+from core.models.content_encoder import FRAMES_PER_STEP, STEPS_PER_CODE
+from core.models.pitch import as_classes
+from core.models.voice_features import Delivery
+from core.signal.clip import Clip
+from core.signal.limits import check_clip
+from core.signal.resampling import resample
+from core.signal.spectrogram_files import MelSpectrogram
+from core.tasks.blocks import silent
+from core.tasks.drawing import Drawn, provenance
+from core.tasks.progress import Progress, Run
+from core.tasks.report import Metrics, conclude
+from core.tasks.restoration import restoration_outcome, sound_of
+from core.tasks.settings import Settings
+from core.tasks.utterance import Speech, Utterance, hear, load_speech, understand
+from core.tasks.voice import Voice, speaker_voice, voice_of, warning_of
+from core.types import Iterate
+from core.zoo.playing import play
+
+TASK = "convert-voice"
+ONE_PASS = "one pass"  # what reports call the way that it is made
+MOST_SEMITONES = 24.0
+SPREADS = (0.7, 1.4)  # factors by which a melody is narrowed or widened towards the voice's
+PIECE = 1024  # steps that are converted at once
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How an utterance is to be said.
+
+    Args:
+        semitones: by which it is higher than the voice usually speaks.
+        keep_intonation: the melody stays as wide as it was, instead of as wide as the voice's.
+    """
+
+    semitones: float = 0.0
+    keep_intonation: bool = False
+
+    def check(self) -> None:
+        """Raises:
+        InputError: out of range.
+        """
+        if not abs(self.semitones) <= MOST_SEMITONES:
+            raise InputError(
+                f"The voice can be transposed by {MOST_SEMITONES:g} semitones at most, not by {self.semitones:g}."
+            )
+
+
+def convert_voice(
+    clip: Clip,
+    *,
+    speaker: str | None = None,
+    voice: Clip | None = None,
+    manner: Manner = Manner(),  # noqa: B008 (frozen)
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+) -> Run:
+    """Says what is said in a clip with another voice.
+
+    Args:
+        clip: mixed to mono.
+        speaker: name of a bundled voice.
+        voice: a recording of the voice instead; some seconds are enough.
+
+    Yields:
+        Progress whenever more of it can be heard, then one Result at the rate of the converter.
+
+    Raises:
+        InputError: not just one of speaker and voice, an unknown speaker, an unusable clip or voice, a transposition
+            out of range.
+    """
+    if (speaker is None) == (voice is None):
+        raise InputError("Say whose voice it should be: a speaker, or a recording of the voice, and not both.")
+    manner.check()
+    check_clip("The clip", clip)
+    speech, began = load_speech(settings), time.monotonic()
+    target = speaker_voice(speaker, speech) if speaker is not None else voice_of(voice, speech)
+    observed = resample(clip.mono(), speech.front_end.sample_rate)
+    drawn, warning = yield from _drawn(observed, target, speech, manner, settings, began)
+    facts = {"voice": target.name, "semitones": manner.semitones, "keep_intonation": manner.keep_intonation}
+    facts |= {"warning": warning} if warning else {}
+    made = Clip(drawn.waveform, observed.sample_rate)
+    outcome = restoration_outcome(TASK, made, drawn, observed=observed, truth=None, baselines={}, facts=facts)
+    yield conclude(outcome, Metrics((), lambda *_: {}))
+
+
+def speak(utterance: Utterance, voice: Voice, speech: Speech, manner: Manner, seed: int = 0) -> Iterator[np.ndarray]:
+    """An utterance said with a voice, in consecutive pieces, float32 `[frames]`; the first is there at once."""
+    delivery = delivered(utterance, voice, manner)
+    mel = converted_frames(utterance, delivery, voice, speech)
+    pitch = as_classes(_at_frames(delivery.hertz), _at_frames(delivery.voiced))
+    mel, pitch = (torch.cat([part, part[..., -1:]], dim=-1) for part in (mel, pitch))  # a waveform ends at a frame
+    made = 0
+    for piece in play(speech.vocoder, MelSpectrogram(mel[0].cpu().numpy(), speech.front_end), seed, pitch):
+        yield piece[: utterance.samples - made]
+        made += len(piece)
+
+
+def speak_part(
+    utterance: Utterance, span: tuple[int, int], voice: Voice, speech: Speech, manner: Manner, seed: int = 0
+) -> np.ndarray:
+    """What `speak` makes of the codes from one number to another, but for the phases; float32 `[frames]`.
+
+    Raises:
+        InputError: there are no such codes.
+    """
+    first, stop = span
+    if not 0 <= first < stop <= len(utterance.codes):
+        raise InputError(f"The codes {first} to {stop} are none of the {len(utterance.codes)} that there are.")
+    around = -(-(speech.converter.context + -(-speech.vocoder.context // FRAMES_PER_STEP)) // STEPS_PER_CODE)
+    begin, end = max(0, first - around), min(len(utterance.codes), stop + around)
+    part = utterance.rearranged(range(begin, end))
+    waveform = np.concatenate(list(speak(part, voice, speech, manner, seed)))
+    return waveform[(first - begin) * speech.code_samples : (stop - begin) * speech.code_samples]
+
+
+def delivered(utterance: Utterance, voice: Voice, manner: Manner) -> Delivery:
+    """How the voice says it: at its own pitch, moved by the manner's semitones."""
+    if utterance.height is None:
+        return utterance.delivery
+    width = 1.0 if manner.keep_intonation else min(max(voice.spread / utterance.spread, SPREADS[0]), SPREADS[1])
+    heights = torch.tensor([utterance.height, voice.height + manner.semitones / 12]).to(utterance.delivery.hertz)
+    return utterance.delivery.moved(heights[:1], heights[1:], width)
+
+
+@torch.no_grad()
+def converted_frames(utterance: Utterance, delivery: Delivery, voice: Voice, speech: Speech) -> Tensor:
+    """Log10 mel frames of the voice, `[1, bands, frames]`; pieces know what is around them, so their joins are exact.
+
+    Args:
+        delivery: of `delivered`.
+    """
+    converter, made = speech.converter, []
+    codes = torch.from_numpy(utterance.codes)[None].to(converter.device)
+    content = speech.encoder.decode(codes)
+    steps = content.shape[1]
+    for start in range(0, steps, PIECE):
+        stop = min(start + PIECE, steps)
+        first, last = max(0, start - converter.context), min(steps, stop + converter.context)
+        frames = converter(content[:, first:last], delivery.at(slice(first, last)), voice.reference)
+        made.append(frames[..., (start - first) * FRAMES_PER_STEP : (stop - first) * FRAMES_PER_STEP])
+    return torch.cat(made, dim=-1) + utterance.level + _at_frames(utterance.silence)[:, None]
+
+
+def _drawn(
+    clip: Clip, voice: Voice, speech: Speech, manner: Manner, settings: Settings, began: float
+) -> Generator[Progress, None, tuple[Drawn, str | None]]:
+    """What is said in a mono clip at the converter's rate, piece by piece, and a warning; silence stays as it is."""
+    waveform, made, pieces, warning = clip.samples.copy(), 0, iter([clip.samples[0]]), None
+    audible = not silent(clip.samples)[0]
+    if audible:
+        heard = hear(clip, speech)
+        pieces, warning = speak(understand(heard, speech), voice, speech, manner, settings.seed), warning_of(heard)
+    for piece in pieces:
+        waveform = np.concatenate([waveform[:, :made], piece[None], np.zeros_like(waveform[:, made + len(piece) :])], 1)
+        made += len(piece)
+        x, make, seconds = torch.from_numpy(waveform), partial(sound_of, clip.sample_rate, waveform), _since(began)
+        left = seconds * (clip.frames / made - 1)
+        yield Progress(seconds, left, Iterate(x, x, 0.0, made, clip.frames, None, 0.0), None, make, make)
+    told = provenance(speech.converter.name, ONE_PASS, settings, speech.converter.device, 1, _since(began))
+    return Drawn(waveform, told, worked=audible), warning
+
+
+def _since(began: float) -> float:
+    return time.monotonic() - began
+
+
+def _at_frames(steps: Tensor) -> Tensor:
+    """Of every step [1, steps] to every frame."""
+    return steps.repeat_interleave(FRAMES_PER_STEP, dim=1)
