@@ -6,7 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.choices import METHODS, MOST_VOICES
-from core.cli import evaluation_generation, evaluation_super_resolution, evaluation_vocoding, options, outputs
+from core.cli import (
+    evaluation_conversion,
+    evaluation_generation,
+    evaluation_super_resolution,
+    evaluation_vocoding,
+    options,
+    outputs,
+)
 from core.cli.reporting import print_table
 from core.cli.scenes import MOST_SCENES
 from core.errors import InputError
@@ -29,6 +36,7 @@ def add_commands(commands) -> None:
     evaluation_super_resolution.add_system(systems)
     evaluation_generation.add_system(systems)
     evaluation_vocoding.add_system(systems)
+    evaluation_conversion.add_system(systems)
 
 
 def _add_cone(systems) -> None:

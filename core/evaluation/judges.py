@@ -49,7 +49,7 @@ def dnsmos(_reference: np.ndarray, estimate: np.ndarray) -> float:
 
 def similarity(reference: np.ndarray, estimate: np.ndarray) -> float:
     """How alike the speakers are: the cosine of their voices' embeddings (GE2E, Wan et al. 2018)."""
-    return float(_embedding(reference) @ _embedding(estimate))
+    return float(voice_embedding(reference) @ voice_embedding(estimate))
 
 
 JUDGES: Mapping[str, tuple[str, Judge]] = {  # name -> the package that it is of, and the judge
@@ -111,7 +111,7 @@ def _visqol():
     return api
 
 
-def _embedding(waveform: np.ndarray) -> np.ndarray:
+def voice_embedding(waveform: np.ndarray) -> np.ndarray:
     """Of the voice, float32 `[256]`."""
     level = max(float(np.sqrt(np.mean(waveform**2))), 1e-6)
     return _voice_encoder().embed_utterance((waveform * (VOICE_LEVEL / level)).astype(np.float32))

@@ -1,0 +1,103 @@
+"""evaluate conversion: recordings of others said with the bundled voices, judged for voice and words."""
+
+from collections.abc import Mapping
+from itertools import cycle
+from pathlib import Path
+
+from core.cli import options, outputs
+from core.cli.evaluation_super_resolution import MOST_RECORDINGS, SETTINGS
+from core.cli.reporting import print_table
+from core.errors import InputError
+
+NAME, FILES = "conversion", "files"
+OF_EXAMPLES = "The sources are the example voices that come with Resound; without --data no voice can be told."
+SECONDS = 6.0  # of every recording that is not of digits
+
+
+def add_system(systems) -> None:
+    """Adds `conversion` to the systems that can be evaluated."""
+    description = "Voice conversion: recordings of others said with the bundled voices."
+    command = systems.add_parser(NAME, help=description, description=description)
+    command.set_defaults(run=_evaluate)
+    command.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="recordings, the bundled speakers' among them, with a metadata.csv of path, speaker, split; else examples",
+    )
+    command.add_argument("--digits", type=Path, metavar="FOLDER", help="such a folder of digits, in folders 0 to 9")
+    command.add_argument("--prior", nargs="+", default=["voice-converter"], metavar="NAME", help="the converters")
+    whole = options.whole(1, MOST_RECORDINGS)
+    command.add_argument("--count", type=whole, default=30, metavar="N", help="sources of digits, and of speech (30)")
+    command.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help=f"gets {NAME}.md and .json")
+    command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
+
+
+def _evaluate(arguments) -> int:
+    from core.evaluation.conversion import evaluate_pair, format_table, perplexity, summarise
+    from core.evaluation.judges import missing_judges
+
+    described = _described(arguments)
+    evaluation, pairs = _pairs(arguments)
+    outputs.claim_folder(arguments.out, SETTINGS, described, "figures")
+    places = {name: arguments.out / FILES / f"{name}.json" for name in pairs}
+    records, failed = outputs.figures_of_each(places, lambda name: evaluate_pair(*pairs[name], evaluation))
+    if not records:
+        raise InputError("None of the recordings could be evaluated; choose others.")
+    summary = summarise(records)
+    used = perplexity((source for source, _ in pairs.values()), arguments.prior[0], arguments.device)
+    notes = [
+        f"Files: {len(records)}; targets: {len(evaluation.targets)}, told from {len(evaluation.voices)} voices. All of "
+        "it: identified, nearer to the target than to the source, and three of five digits right.",
+        f"Perplexity of the coarsest codes of {arguments.prior[0]}: {used:.0f}.",
+        *missing_judges(),
+        *([] if arguments.data else [OF_EXAMPLES]),
+    ]
+    outputs.write_json(arguments.out / f"{NAME}.json", {**described, "figures": summary, "notes": notes})
+    outputs.write_text(arguments.out / f"{NAME}.md", format_table(summary, notes))
+    _print(summary, notes)
+    print(f"Files evaluated: {len(records)}; see {arguments.out / f'{NAME}.md'}")
+    return 2 if failed else 0
+
+
+def _described(arguments) -> dict:
+    """What makes two evaluations the same."""
+    from core.evaluation.judges import installed_judges
+    from core.zoo.manifest import find, fingerprint
+
+    return {
+        "system": NAME,
+        "data": [str(folder.resolve()) for folder in arguments.data or ()],
+        "digits": str(arguments.digits.resolve()) if arguments.digits else None,
+        "count": arguments.count,
+        "sha256": {name: fingerprint(find(name)) for name in arguments.prior},
+        "judges": list(installed_judges()),
+    }
+
+
+def _pairs(arguments):
+    """What is evaluated, and by the name of each file its source and target; targets take turns."""
+    from core.evaluation.conversion import Evaluation, digit_strings, embeddings_of, example_sources, spoken_sources
+    from core.signal.folders import recordings_by_speaker
+    from core.tasks.voice import speakers
+
+    recordings = recordings_by_speaker(arguments.data or ())
+    targets = [name for name in speakers() if name in recordings or not arguments.data]
+    if not targets:
+        raise InputError("None of the bundled speakers is in these folders; give those that hold their recordings.")
+    held_out = {name: found for name, found in recordings.items() if any(split == "test" for _, split in found)}
+    sources = spoken_sources(held_out, arguments.count, SECONDS) if arguments.data else example_sources(SECONDS)
+    sources += digit_strings(arguments.digits, arguments.count) if arguments.digits else []
+    known = embeddings_of({name: recordings[name] for name in [*targets, *held_out] if name in recordings})
+    pairs = {source.name: (source, target) for source, target in zip(sources, cycle(targets), strict=False)}
+    return Evaluation(arguments.prior, known, targets, arguments.device), pairs
+
+
+def _print(summary: Mapping, notes: list[str]) -> None:
+    from core.evaluation.conversion import TITLES
+
+    rows = [[name, *(f"{own[key]:.3g}" if key in own else "-" for key in TITLES)] for name, own in summary.items()]
+    print_table(["method", *TITLES.values()], rows)
+    for note in notes:
+        print(f"Note: {note}")
