@@ -98,10 +98,6 @@ def _separator_tasks(config: Mapping) -> tuple[str, ...]:
     return ("localize",)
 
 
-def _converter_tasks(config: Mapping) -> tuple[str, ...]:
-    return ("convert-voice",)
-
-
 def _no_tasks(config: Mapping) -> tuple[str, ...]:
     """None that asks for one by name: super-resolution uses the bundled detector, voice conversion the encoder that its
     converter was trained with; classifiers are for evaluations alone and never guide what is drawn."""
@@ -133,7 +129,7 @@ FAMILIES: dict[str, Family] = {
     "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),
     "aliasing": Family(DETECTOR, aliasing.from_checkpoint, _no_tasks),
     "content-encoder": Family(CONTENT_ENCODER, content_encoder.from_checkpoint, _no_tasks),
-    "voice-converter": Family(CONVERTER, converter.from_checkpoint, _converter_tasks),
+    "voice-converter": Family(CONVERTER, converter.from_checkpoint, _conversion_tasks),
     "voice-table": Family(VOICES, voice_table.from_checkpoint, _no_tasks),
     "sound-classifier": Family(CLASSIFIER, sound_classifier.from_checkpoint, _no_tasks),
 }
