@@ -136,7 +136,7 @@ def ladder_figure(
 
 def no_ladder_figure() -> go.Figure:
     """In the ladder's place where there are no noise levels."""
-    return note_figure("There is no ladder here: the band was made in one step, without noise.", LADDER_HEIGHT)
+    return note_figure("There is no ladder here: all of it was made in one step.", LADDER_HEIGHT)
 
 
 def note_figure(text: str, height: int) -> go.Figure:
