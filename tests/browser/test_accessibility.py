@@ -6,7 +6,9 @@ from tests.browser.tab import LENGTH, TABS, Tab
 from tests.browser.test_localization import ROOM, Around
 
 # every visible text whose contrast to what lies behind it is under that of WCAG 2.2, level AA
-FAINT = """() => {
+FAINT = """async () => {
+  const changing = document.getAnimations().filter((one) => one instanceof CSSTransition);
+  await Promise.allSettled(changing.map((one) => one.finished));
   const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const parse = (text) => {

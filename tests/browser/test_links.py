@@ -24,9 +24,9 @@ def opened(page, server, **query) -> None:
     page.wait_for_selector(".scope-placeholder", state="attached")
 
 
-def shown(page) -> Tab:
-    """The tab that the page shows by itself."""
-    title = page.locator("[role=tab][aria-selected=true]").inner_text()
+def shown(page, title: str) -> Tab:
+    """The tab of that name, once the page shows it by itself."""
+    page.get_by_role("tab", name=title, selected=True).wait_for()
     return Tab(page, title)
 
 
@@ -48,7 +48,7 @@ def test_a_reload_and_a_link_bring_tab_example_and_settings_back(visit, server):
     first.faults.clear(), other.faults.clear()  # what the pages before still waited for
     for page in (first, other):
         page.locator(".caption-line b:visible", has_text="Voice, 100 ms gone").wait_for()
-        tab = shown(page)
+        tab = shown(page, "Inpainting")
         assert tab.root.get_by_label("Gaps (s)").input_value() == "1.250-1.350"
         assert tab.root.get_by_label("Prior").input_value() == "Voice"
         assert tab.root.get_by_label("Fine").is_checked()
@@ -63,7 +63,7 @@ def test_settings_of_other_tabs_wait_there(visit, server):
     page = visit()
     opened(page, server, **{"tab": "separate", "declip.seed": "5", "separate.example": "Voice, quiet piano"})
     page.locator(".caption-line b:visible", has_text="piano + speech").wait_for()
-    assert shown(page).root.get_by_label("Second sound louder").first.input_value() == "8"
+    assert shown(page, "Separation").root.get_by_label("Second sound louder").first.input_value() == "8"
     tab = Tab(page, "Declipping")
     tab.root.get_by_role("button", name="Advanced").click()
     assert tab.root.get_by_label("Seed").input_value() == "5"
@@ -98,7 +98,7 @@ def test_a_sound_of_ones_own_is_missed_after_a_reload(visit):
     said(page, "declip.seed", "9")
     page.reload()
     page.locator(".toast-body", has_text="choose it once more").wait_for()
-    assert shown(page).root.get_by_label("Threshold").is_visible()
+    assert shown(page, "Declipping").root.get_by_label("Threshold").is_visible()
     tab.choose("Overloaded piano")
     said(page, "declip.example", "Overloaded piano")
     page.reload()
@@ -111,11 +111,11 @@ def test_localization_comes_back_with_its_room_or_its_recording(visit, server):
     page = visit()
     opened(page, server, tab="localize", **{"localize.example": "Four voices, six microphones", "localize.count": "3"})
     page.locator(".caption-line b:visible", has_text="Four voices").wait_for()
-    root = shown(page).root
+    root = shown(page, "Localization").root
     assert root.locator(".room").get_attribute("data-voices") == "4"
     assert root.get_by_label("How many voices").input_value() == "3"
     opened(page, server, tab="localize", **{"localize.kind": "recording", "localize.method": "music"})
-    page.locator(".door:visible").wait_for()
+    shown(page, "Localization").root.locator(".door").wait_for()
     for _ in range(5):  # what is still being restored closes the fold again
         if not root.get_by_label("Method").is_visible():
             root.get_by_role("button", name="Advanced").click()
