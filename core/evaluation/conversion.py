@@ -21,11 +21,10 @@ from core.signal.clip import Clip
 from core.signal.files import read_clip
 from core.signal.folders import recordings_by_speaker
 from core.signal.resampling import resample
-from core.signal.voice_shift import HOP, SIZE, best_warp, envelope, shift_voice
+from core.tasks.conversion_baselines import CLASSICAL, VOCODED, copies
 from core.tasks.settings import Settings
 from core.tasks.utterance import Speech, hear, load_speech, understand
-from core.tasks.vocoding import vocode
-from core.tasks.voice import Voice, speaker_voice
+from core.tasks.voice import speaker_voice
 from core.tasks.voice_conversion import convert_voice
 
 RATE = 16000
@@ -33,8 +32,7 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 STRING, GAP_SECONDS, PEAK = 5, 0.1, 0.3  # digits joined to one source, the pause between them, the peak of each
 LEAST_RIGHT = 0.6  # of a file's digits, so that its words count as kept
 MOST_RECORDINGS = 5  # of a voice, that its embedding is the mean of
-WARPS = np.linspace(0.8, 1.25, 19)
-SOURCE, VOCODED, CLASSICAL = "source unchanged", "plain vocoder", "pitch and formants"
+SOURCE = "source unchanged"
 TITLES = {
     "nearer": "nearer to target",
     "identified": "identified",
@@ -91,36 +89,14 @@ def evaluate_pair(source: Source, target: str, evaluation: Evaluation) -> dict[s
     """Figures of every method for one source and one target."""
     settings = Settings(evaluation.converters[0], device=evaluation.device)
     speech, clip = load_speech(settings), Clip(source.waveform[None], RATE)
-    voice = speaker_voice(target, speech)
-    *_, vocoded = vocode(clip, settings=Settings(device=evaluation.device))
-    made = {SOURCE: source.waveform, VOCODED: vocoded.clip.samples[0], CLASSICAL: classical(clip, voice, speech)}
-    figures = {name: _figures(waveform, source, target, evaluation, speech) for name, waveform in made.items()}
+    beside = copies(clip, hear(clip, speech), speaker_voice(target, speech), speech)
+    made = {SOURCE: clip, VOCODED: beside[VOCODED], CLASSICAL: beside[CLASSICAL]}
+    figures = {name: _figures(own.samples[0], source, target, evaluation, speech) for name, own in made.items()}
     for name in evaluation.converters:
         *_, result = convert_voice(clip, speaker=target, settings=Settings(name, device=evaluation.device))
         figures[name] = _figures(result.clip.samples[0], source, target, evaluation, speech)
         figures[name]["seconds"] = result.report["seconds"] / clip.seconds
     return figures
-
-
-def classical(clip: Clip, voice: Voice, speech: Speech) -> np.ndarray:
-    """A clip at RATE with its pitch moved to a voice's median, and its formants by the warp that fits best."""
-    import librosa
-
-    waveform, octaves = clip.samples[0], hear(clip, speech).octaves
-    semitones = 12 * (voice.height - octaves.median().item()) if len(octaves) else 0.0
-    spectrum = librosa.stft(waveform, n_fft=SIZE, hop_length=HOP)
-    mean = envelope(spectrum, RATE).mean(axis=1)
-    target = _bands_to_bins(voice, speech, len(mean))
-    return shift_voice(waveform, RATE, semitones, best_warp(mean, target, WARPS))
-
-
-def _bands_to_bins(voice: Voice, speech: Speech, bins: int) -> np.ndarray:
-    """The mean spectrum of a voice, natural logarithms [bins]."""
-    from core.signal.mel import mel_edges
-
-    frames = voice.reference.frames[0].unflatten(-1, (-1, speech.front_end.bands)).mean(dim=(0, 1)).cpu().numpy()
-    places = mel_edges(speech.front_end)[1:-1]
-    return np.interp(np.linspace(0, RATE / 2, bins), places, frames) * np.log(10)
 
 
 def _figures(waveform: np.ndarray, source: Source, target: str, evaluation: Evaluation, speech: Speech) -> Figures:

@@ -5,7 +5,7 @@ which the vocoder plays: the words, the timing and the melody stay, the voice is
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,10 +22,11 @@ from core.signal.limits import check_clip
 from core.signal.resampling import resample
 from core.signal.spectrogram_files import MelSpectrogram
 from core.tasks.blocks import silent
+from core.tasks.conversion_baselines import OWN, copies, own_voice
 from core.tasks.drawing import Drawn, provenance
-from core.tasks.progress import Progress, Run
-from core.tasks.report import Metrics, conclude
-from core.tasks.restoration import restoration_outcome, sound_of
+from core.tasks.progress import SOUND, Progress, Run, Sounds
+from core.tasks.report import Metrics, Outcome, conclude
+from core.tasks.restoration import NOTHING_TO_DO, restoration_outcome, sound_of
 from core.tasks.settings import Settings
 from core.tasks.utterance import Speech, Utterance, hear, load_speech, understand
 from core.tasks.voice import Voice, speaker_voice, voice_of, warning_of
@@ -96,6 +97,48 @@ def convert_voice(
     made = Clip(drawn.waveform, observed.sample_rate)
     outcome = restoration_outcome(TASK, made, drawn, observed=observed, truth=None, baselines={}, facts=facts)
     yield conclude(outcome, Metrics((), lambda *_: {}))
+
+
+def convert_to_each(
+    clip: Clip,
+    voices: Sequence[Voice],
+    speech: Speech,
+    *,
+    manner: Manner = Manner(),  # noqa: B008 (frozen)
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+) -> Run:
+    """Says what is said in a clip with each of some voices, and makes of it what they can be compared with.
+
+    Yields:
+        Progress whenever more of a voice can be heard, then one Result: its sounds by the voices' names, and as
+        baselines the clip in its own voice, and of the first voice those of `conversion_baselines.copies`.
+
+    Raises:
+        InputError: no voice, an unusable clip, a transposition out of range.
+    """
+    if not voices:
+        raise InputError("No voice is chosen; choose at least one.")
+    manner.check()
+    check_clip("The clip", clip)
+    began, observed, sounds = time.monotonic(), resample(clip.mono(), speech.front_end.sample_rate), {}
+    for voice in voices:
+        drawn, warning = yield from _drawn(observed, voice, speech, manner, settings, began)
+        sounds[voice.name] = Clip(drawn.waveform, observed.sample_rate)
+    beside = _beside(observed, voices[0], speech, settings) if drawn.worked else {}
+    facts = {"voices": list(sounds), "semitones": manner.semitones, "keep_intonation": manner.keep_intonation}
+    facts |= {"warning": warning} if warning else {}
+    told, notes = drawn.provenance | {"seconds": round(_since(began), 3)}, () if drawn.worked else (NOTHING_TO_DO,)
+    outcome = Outcome(TASK, sounds, observed, told, baselines=beside, facts=facts, notes=notes)
+    yield conclude(outcome, Metrics((), lambda *_: {}))
+
+
+def _beside(clip: Clip, voice: Voice, speech: Speech, settings: Settings) -> dict[str, Sounds]:
+    """What stands beside a voice, by method; each is one sound."""
+    heard, own, made = hear(clip, speech), own_voice(clip, speech), {}
+    if own is not None:
+        pieces = speak(understand(heard, speech), own, speech, Manner(), settings.seed)
+        made[OWN] = Clip(np.concatenate(list(pieces))[None], clip.sample_rate)
+    return {name: {SOUND: own} for name, own in (made | copies(clip, heard, voice, speech)).items()}
 
 
 def speak(utterance: Utterance, voice: Voice, speech: Speech, manner: Manner, seed: int = 0) -> Iterator[np.ndarray]:
