@@ -30,6 +30,7 @@ from demos.tabs import (
     separation,
     super_resolution,
     vocoding,
+    voice_conversion,
 )
 
 RESTORATION = (super_resolution.SuperResolutionPanel, inpainting.InpaintingPanel, declipping.DeclippingPanel)
@@ -57,6 +58,8 @@ def build() -> gr.Blocks:
                 shared.append(separation.SeparationPanel(histories).shared)
             with gr.Tab(vocoding.VocodingPanel.title, id=vocoding.VocodingPanel.task):
                 shared.append(vocoding.VocodingPanel(histories).shared)
+            with gr.Tab(voice_conversion.VoiceConversionPanel.title, id=voice_conversion.VoiceConversionPanel.task):
+                shared.append(voice_conversion.VoiceConversionPanel(histories).shared)
             with gr.Tab(generation.TITLE, id=generation.TASK):
                 shared.append(generation.GenerationPanel(histories).shared)
             with gr.Tab(localization.TITLE, id=localization.TASK):

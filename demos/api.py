@@ -8,6 +8,8 @@
     restored, report = client.predict(handle_file("in.wav"), 1.5, 0, api_name="/vocode")
     stems, report = client.predict(handle_file("mix.wav"), "piano-16k, voice-16k", api_name="/separate")
     voices, report = client.predict(handle_file("meeting.wav"), "respeaker-4", api_name="/localize")
+    said, report = client.predict(handle_file("in.wav"), "vctk_p226", api_name="/convert_voice")
+    said, report = client.predict(handle_file("in.wav"), voice=handle_file("me.wav"), api_name="/convert_voice")
     sounds, report = client.predict(4, "seven", api_name="/generate")
 
 `client.submit` with the same arguments yields progress as well and can be cancelled. What a user can
@@ -30,13 +32,14 @@ from core.errors import InputError
 from core.generators import mapped
 from core.samplers.generation import MOST_STEPS
 from core.signal.limits import LIMITS
-from core.tasks import localization, separation
+from core.tasks import localization, separation, voice_conversion
 from core.tasks.generation import SHORTEST_SECONDS, STRONGEST, Wish, generate
 from core.tasks.progress import Progress, Result, Run
 from core.tasks.separation import DEFAULT_PRIORS, separate
 from core.tasks.settings import Settings
 from core.tasks.thinned import LARGEST_FACTOR
 from core.tasks.vocoding import SEMITONES, STRETCHES
+from core.tasks.voice_conversion import MOST_SEMITONES, Manner, convert_voice
 from demos import arguments
 from demos.arguments import as_sent
 from demos.array.array_recording import from_file, load_recording
@@ -49,6 +52,7 @@ from demos.page.stream import Throttle, throttled
 from demos.page.tab import RestorationTab
 from demos.page.worker import in_background
 from demos.tabs import declipping, generation, inpainting, super_resolution, vocoding
+from demos.voice import offer
 
 UPDATE_SECONDS = 0.5
 MOST_NAMES = 32  # of priors that are looked at
@@ -94,6 +98,16 @@ def build() -> None:
             [gr.File(label="voices", file_count="multiple"), gr.JSON(label="report")],
             api_name="localize",
             api_description=_localize.__doc__,
+            **UNBOUNDED,
+        )
+        voice, moved = as_sent(gr.Audio(type="filepath", label="voice")), _number("transpose", 0.0)
+        keeps = as_sent(gr.Checkbox(False, label="keep_intonation"))
+        gr.Button("convert_voice").click(
+            _answering(_convert_voice),
+            [audio, _text("speaker"), voice, moved, keeps, prior, seed, start, length],
+            [gr.File(label="said"), gr.JSON(label="report")],
+            api_name="convert_voice",
+            api_description=_convert_voice.__doc__,
             **UNBOUNDED,
         )
         count, seconds, guidance = _number("count", 4), _number("seconds", None), _number("guidance", None)
@@ -194,6 +208,38 @@ def _vocode(
     moved = arguments.number("semitones", semitones, 0.0, -SEMITONES, SEMITONES)
     chosen = {"stretch": arguments.number("stretch", stretch, 1.0, *STRETCHES), "semitones": moved}
     return _asked(vocoding.VocodingPanel, chosen, audio, prior, quality, seed, start, length, reference)
+
+
+def _convert_voice(
+    audio,
+    speaker="",
+    voice=None,
+    transpose=0.0,
+    keep_intonation=False,
+    prior="",
+    seed=0,
+    start=0.0,
+    length=0.0,
+) -> Asked:
+    """Says what is said in a file with another voice.
+
+    speaker: one of the bundled voices, such as ls1998 or vctk_p226 (`python -m core speakers` lists them); or
+    voice: a recording of the wanted voice instead, ten seconds or more, which is deleted once it was heard. transpose:
+    semitones higher. keep_intonation: the melody stays as wide as it was. start, length: seconds; a length of 0 goes to
+    the end.
+    """
+    settings, part = arguments.settings(prior, None, seed), arguments.part(start, length)
+    semitones = arguments.number("transpose", transpose, 0.0, -MOST_SEMITONES, MOST_SEMITONES)
+    manner = Manner(semitones, arguments.flag("keep_intonation", keep_intonation))
+    named, path = arguments.text("speaker", speaker) or None, arguments.file_of("audio", audio)
+    own = None if voice is None else arguments.file_of("voice", voice)
+
+    def begin() -> Run:
+        clip = read_source(load(path, mixes=True), *part, None).clip
+        recording = None if own is None else offer.take_recording(own)
+        return convert_voice(clip, speaker=named, voice=recording, manner=manner, settings=settings)
+
+    return Asked(voice_conversion.TASK, begin, lambda result: restored_file(result.clip, path, voice_conversion.TASK))
 
 
 def _separate(audio, priors="", quality="standard", seed=0, start=0.0, length=0.0, form="") -> Asked:

@@ -13,7 +13,7 @@ from core.tasks.utterance import FEWEST_PITCHES, Heard, Speech, hear
 from core.tasks.vocoding import vocode
 from core.tasks.voice import MOST_SECONDS, Voice, pitch_of
 
-OWN, CLASSICAL, VOCODED = "own voice", "pitch and formants", "plain vocoder"
+OWN, CLASSICAL, VOCODED = "source's own voice", "pitch and formants", "plain vocoder"
 WARPS = np.linspace(0.8, 1.25, 19)
 MOST_COMPARED_SECONDS = 60.0  # of a sound that the classical way is shown of, which is slow
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from core.tasks.conversion_baselines import OWN, copies, own_voice
 from core.tasks.drawing import Drawn, provenance
 from core.tasks.progress import SOUND, Progress, Run, Sounds
 from core.tasks.report import Metrics, Outcome, conclude
-from core.tasks.restoration import NOTHING_TO_DO, restoration_outcome, sound_of
+from core.tasks.restoration import NOTHING_TO_DO, restoration_outcome
 from core.tasks.settings import Settings
 from core.tasks.utterance import Speech, Utterance, hear, load_speech, understand
 from core.tasks.voice import Voice, speaker_voice, voice_of, warning_of
@@ -38,6 +39,7 @@ ONE_PASS = "one pass"  # what reports call the way that it is made
 MOST_SEMITONES = 24.0
 SPREADS = (0.7, 1.4)  # factors by which a melody is narrowed or widened towards the voice's
 PIECE = 1024  # steps that are converted at once
+NO_SOUNDS: Sounds = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,13 @@ def convert_to_each(
     check_clip("The clip", clip)
     began, observed, sounds = time.monotonic(), resample(clip.mono(), speech.front_end.sample_rate), {}
     for voice in voices:
-        drawn, warning = yield from _drawn(observed, voice, speech, manner, settings, began)
+        drawn, warning = yield from _drawn(observed, voice, speech, manner, settings, began, voice.name, dict(sounds))
         sounds[voice.name] = Clip(drawn.waveform, observed.sample_rate)
+    seconds = round(_since(began), 3)  # of the voices; what they are compared with is not asked for
     beside = _beside(observed, voices[0], speech, settings) if drawn.worked else {}
     facts = {"voices": list(sounds), "semitones": manner.semitones, "keep_intonation": manner.keep_intonation}
     facts |= {"warning": warning} if warning else {}
-    told, notes = drawn.provenance | {"seconds": round(_since(began), 3)}, () if drawn.worked else (NOTHING_TO_DO,)
+    told, notes = drawn.provenance | {"seconds": seconds}, () if drawn.worked else (NOTHING_TO_DO,)
     outcome = Outcome(TASK, sounds, observed, told, baselines=beside, facts=facts, notes=notes)
     yield conclude(outcome, Metrics((), lambda *_: {}))
 
@@ -200,9 +203,21 @@ def converted_frames(utterance: Utterance, delivery: Delivery, voice: Voice, spe
 
 
 def _drawn(
-    clip: Clip, voice: Voice, speech: Speech, manner: Manner, settings: Settings, began: float
+    clip: Clip,
+    voice: Voice,
+    speech: Speech,
+    manner: Manner,
+    settings: Settings,
+    began: float,
+    name: str = SOUND,
+    before: Sounds = NO_SOUNDS,
 ) -> Generator[Progress, None, tuple[Drawn, str | None]]:
-    """What is said in a mono clip at the converter's rate, piece by piece, and a warning; silence stays as it is."""
+    """What is said in a mono clip at the converter's rate, piece by piece, and a warning; silence stays as it is.
+
+    Args:
+        name: of the sound in the progress.
+        before: sounds that are there already, and stand before it.
+    """
     waveform, made, pieces, warning = clip.samples.copy(), 0, iter([clip.samples[0]]), None
     audible = not silent(clip.samples)[0]
     if audible:
@@ -211,11 +226,16 @@ def _drawn(
     for piece in pieces:
         waveform = np.concatenate([waveform[:, :made], piece[None], np.zeros_like(waveform[:, made + len(piece) :])], 1)
         made += len(piece)
-        x, make, seconds = torch.from_numpy(waveform), partial(sound_of, clip.sample_rate, waveform), _since(began)
+        make = partial(_beside_others, before, name, clip.sample_rate, waveform)
+        x, seconds = torch.from_numpy(waveform), _since(began)
         left = seconds * (clip.frames / made - 1)
         yield Progress(seconds, left, Iterate(x, x, 0.0, made, clip.frames, None, 0.0), None, make, make)
     told = provenance(speech.converter.name, ONE_PASS, settings, speech.converter.device, 1, _since(began))
     return Drawn(waveform, told, worked=audible), warning
+
+
+def _beside_others(others: Sounds, name: str, sample_rate: int, waveform: np.ndarray) -> Sounds:
+    return {**others, name: Clip(waveform, sample_rate)}
 
 
 def _since(began: float) -> float:

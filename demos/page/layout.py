@@ -18,6 +18,8 @@ from demos.page.tab import RestorationTab
 KEEP = "Keep for the next run"
 QUALITIES = [("Draft", "draft"), ("Standard", "standard"), ("Fine", "fine")]
 INPUT, OUTPUT = "Input", "Output"
+WATCH = "What the sampler hears will appear here, step by step."
+LISTEN = "What is made will be seen here, and heard while it is made."
 LADDER = (
     "<b>Noise level</b>: how much noise the sampler still hears, less and less to the right. <b>Residual</b>: how far "
     "its estimate is from what was measured, before that is put back; low where both agree. <b>Log-probability</b>, of "
@@ -81,9 +83,10 @@ def build(tab: RestorationTab) -> Widgets:
             given = _build_input(tab)
         with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
             build_heading(OUTPUT)
-            shown = build_output()
-    further = tab.build_between()
-    compared = build_comparison(tab.task, keeps=True)
+            shown = build_output(samples=tab.samples)
+            under = tab.build_under()
+    further = under | tab.build_between()
+    compared = build_comparison(tab.task, tab.archive, keeps=True, samples=tab.samples)
     about = build_folds(tab.how, about_html(given["prior"].value))
     return Widgets(chips=chips, about=about, further=further, **given, **shown, **compared)
 
@@ -129,20 +132,26 @@ def _build_input(tab: RestorationTab) -> dict:
     priors = menus.model_choices(tab.task)
     with gr.Row(elem_classes="settings"):
         made["prior"] = menus.menu(priors, menus.first_of(priors, tab.prior), "Prior", min_width=160)
-        made["quality"] = build_quality()
+        made["quality"] = build_quality(tab.samples)
     made |= build_actions()
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
-        made |= build_advanced(tab.samplers)
-        gr.HTML('<p class="quiet">Reference: the sound as it should be, for the figures</p>')
+        made |= build_advanced(tab.samplers, tab.samples)
+        reference = '<p class="quiet">Reference: the sound as it should be, for the figures</p>'
+        gr.HTML(reference, visible=tab.samples)
         made["reference"] = gr.Audio(
-            sources=["upload"], type="filepath", label="Reference", show_label=False, elem_classes="door"
+            sources=["upload"],
+            type="filepath",
+            label="Reference",
+            show_label=False,
+            visible=tab.samples,
+            elem_classes="door",
         )
         choices |= tab.build_more()
     return made | {"choices": choices}
 
 
-def build_quality() -> gr.Radio:
-    return gr.Radio(QUALITIES, value="standard", label="Quality", min_width=200)
+def build_quality(visible: bool = True) -> gr.Radio:
+    return gr.Radio(QUALITIES, value="standard", label="Quality", min_width=200, visible=visible)
 
 
 def build_actions(label: str = "Run") -> dict:
@@ -171,36 +180,46 @@ def chosen_part(event: gr.EventData) -> tuple[float, float]:
     return round(event.start, 3), round(event.length, 3)
 
 
-def build_advanced(samplers: Sequence[str] = SAMPLERS) -> dict:
-    """What hardly anybody changes; its numbers as those of `build_part`."""
+def build_advanced(samplers: Sequence[str] = SAMPLERS, samples: bool = True) -> dict:
+    """What hardly anybody changes; its numbers as those of `build_part`. samples: see `RestorationTab`."""
+    of_chains = {"min_width": 128, "visible": samples}
     with gr.Row():
         return {
             "seed": gr.Number(0, label="Seed", precision=0, min_width=96),
-            "sampler": menus.menu(menus.sampler_choices(samplers), menus.AUTOMATIC, "Sampler", min_width=128),
-            "steps": gr.Number(0, label="Steps (0: by quality)", precision=0, min_width=128),
+            "sampler": menus.menu(menus.sampler_choices(samplers), menus.AUTOMATIC, "Sampler", **of_chains),
+            "steps": gr.Number(0, label="Steps (0: by quality)", precision=0, **of_chains),
         }
 
 
-def build_output(size: str = "large") -> dict:
-    """What is alive while a run goes on. size: of the monitor, see `scope`."""
+def build_output(size: str = "large", samples: bool = True) -> dict:
+    """What is alive while a run goes on. size: of the monitor, see `scope`; samples: see `RestorationTab`."""
     status = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
-    monitor = scope(placeholder="What the sampler hears will appear here, step by step.", size=size, loop=True)
-    ladder = gr.Plot(
-        plots.ladder_figure([], [], []), label="Noise ladder", show_label=False, container=False, elem_classes="ladder"
+    waiting = (
+        "What the sampler hears will appear here, step by step." if samples else "What is made will be heard here."
     )
-    gr.HTML(f'<p class="quiet">{LADDER}</p>')
+    monitor = scope(placeholder=waiting, size=size, loop=samples)
+    ladder = gr.Plot(
+        plots.ladder_figure([], [], []),
+        label="Noise ladder",
+        show_label=False,
+        container=False,
+        visible=samples,
+        elem_classes="ladder",
+    )
+    gr.HTML(f'<p class="quiet">{LADDER}</p>', visible=samples)
     scrubber = gr.Slider(
         1, 2, value=1, step=1, label="Iterate", visible=False, interactive=True, buttons=[], elem_classes="scrubber"
     )
     return {"status": status, "monitor": monitor, "ladder": ladder, "scrubber": scrubber}
 
 
-def build_comparison(task: str, archive: str = "", *, keeps: bool = False) -> dict:
+def build_comparison(task: str, archive: str = "", *, keeps: bool = False, samples: bool = True) -> dict:
     """What there is after a run of a task.
 
     Args:
         archive: is on the button where there are several sounds.
         keeps: whether results can be kept for the next runs.
+        samples: see `RestorationTab`.
     """
     with gr.Column(elem_id=html.results_id(task), elem_classes="pane after"):
         gr.HTML('<h2 class="section">Compare</h2>')
@@ -211,13 +230,13 @@ def build_comparison(task: str, archive: str = "", *, keeps: bool = False) -> di
                 metrics = gr.HTML()
                 notes = gr.HTML()
                 taken = save_panel.build(archive)
-                shelf = _build_shelf() if keeps else {}
+                shelf = _build_shelf(samples) if keeps else {}
     return {"compare": compare, "metrics": metrics, "notes": notes, **taken, **shelf}
 
 
-def _build_shelf() -> dict:
+def _build_shelf(visible: bool) -> dict:
     """To keep a result, and to drop each of those that are kept."""
-    with gr.Row(elem_classes="shelf"):
+    with gr.Row(elem_classes="shelf", visible=visible):
         return {
             "keep": gr.Button(KEEP, size="sm", min_width=0),
             "drops": [gr.Button("", size="sm", min_width=0, visible=False) for _ in range(MOST_KEPT)],

@@ -30,6 +30,9 @@ class RestorationTab(ABC):
         prior: the one that is chosen at first; the first of the menu where not given.
         keeps_phases: its results follow the waveform of the sound, so that what they differ by can be heard.
         mixes: it works on one channel, the mean of those of the sound.
+        archive: on the button for results of several sounds.
+        samples: there are quality, sampler, steps, a ladder, a truth to compare with and results to be kept beside
+            those of the next runs, as what is made in one pass has not.
     """
 
     task: str
@@ -43,6 +46,8 @@ class RestorationTab(ABC):
     prior: str | None = None
     keeps_phases = True
     mixes = False
+    archive = ""
+    samples = True
 
     @staticmethod
     @abstractmethod
@@ -59,6 +64,10 @@ class RestorationTab(ABC):
 
     def build_more(self) -> Widgets:
         """Makes further widgets for the Advanced fold, by name."""
+        return {}
+
+    def build_under(self) -> Widgets:
+        """Makes what stands under the monitor, by name."""
         return {}
 
     def build_between(self) -> Widgets:

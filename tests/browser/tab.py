@@ -14,6 +14,7 @@ TABS = (
     "Declipping",
     "Separation",
     "Vocoding",
+    "Voice conversion",
     "Generation",
     "Localization",
     "Prior inspector",

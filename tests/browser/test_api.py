@@ -9,6 +9,8 @@ import soundfile
 from demos.page.examples import SOUNDS
 
 client = pytest.importorskip("gradio_client")
+NOT_ASKED = object()
+NO_QUALITY = {"quality": NOT_ASKED}
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +20,7 @@ def api(server):
 
 def ask(api, name: str, sound: str, *own, **options):
     options = {"prior": "tiny", "quality": "draft", "length": 1.0} | options
+    options = {name: value for name, value in options.items() if value is not NOT_ASKED}
     return api.predict(client.handle_file(str(SOUNDS / f"{sound}.flac")), *own, api_name=name, **options)
 
 
@@ -53,6 +56,23 @@ def test_vocode_takes_the_fast_vocoder_by_default(api):
     path, report = ask(api, "/vocode", "speech", prior="")
     assert report["prior"] == "voice-vocoder" and report["front_end"] == "resound-16k"
     assert soundfile.info(path).frames == 16000
+
+
+def test_convert_voice(api):
+    path, report = ask(api, "/convert_voice", "speech", "vctk_p226", prior="", transpose=1.5, **NO_QUALITY)
+    assert soundfile.info(path).frames == 16000 and report["voice"] == "vctk_p226" and report["semitones"] == 1.5
+    own = client.handle_file(str(SOUNDS / "speech-garden.flac"))
+    path, report = ask(api, "/convert_voice", "speech", voice=own, prior="", **NO_QUALITY)
+    assert soundfile.info(path).frames == 16000 and report["voice"] == "your own"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({}, "a speaker, or a recording"), ({"speaker": "nobody"}, "no speaker"), ({"transpose": 99}, "from -24 to 24")],
+)
+def test_convert_voice_refuses(api, given, said):
+    with pytest.raises(client.exceptions.AppError, match=said):
+        ask(api, "/convert_voice", "speech", prior="", **given, **NO_QUALITY)
 
 
 def test_separate(api):

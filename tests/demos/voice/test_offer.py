@@ -1,0 +1,49 @@
+"""Voices on offer: what texts name, whose cards there are, and that recordings of one's own leave no file."""
+
+import numpy as np
+import pytest
+
+from core.errors import InputError
+from core.signal.clip import Clip
+from core.signal.files import write_clip
+from core.tasks.settings import Settings
+from core.tasks.utterance import load_speech
+from core.tasks.voice import speakers, voice_of
+from demos.voice import offer
+from tests.tasks.test_voice_conversion import talk
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("", []), (None, []), ("ada, bob", ["ada", "bob"]), (" bob,, ada ,bob", ["bob", "ada"])],
+)
+def test_names_in_a_text(text, names):
+    assert offer.names_in(text) == names
+
+
+def test_every_bundled_voice_has_a_card_and_ones_own_stands_before_them(tiny_converter):
+    own = voice_of(talk(6.0), load_speech(Settings(tiny_converter)))
+    without, beside = offer.offer("ls1998", None), offer.offer("your own, ls1998", own)
+    assert [card["name"] for card in without["voices"]] == list(speakers())
+    assert [card["name"] for card in beside["voices"]] == ["your own", *speakers()]
+    assert beside["chosen"] == ["your own", "ls1998"] and all(card["facts"] for card in beside["voices"])
+
+
+def test_the_voice_of_ones_own_is_one_only_where_it_is_given(tiny_converter):
+    speech = load_speech(Settings(tiny_converter))
+    own = voice_of(talk(6.0), speech)
+    assert offer.voices_in("your own", own, speech) == [own]
+    with pytest.raises(InputError, match="no speaker"):
+        offer.voices_in("your own", None, speech)
+
+
+def test_a_recording_of_a_voice_leaves_no_file(tmp_path, tiny_converter):
+    good, bad, short = (tmp_path / name for name in ("good.wav", "bad.wav", "short.wav"))
+    write_clip(good, talk(6.0))
+    bad.write_bytes(b"no sound")
+    write_clip(short, Clip(np.zeros((1, 8000)), 16000))
+    assert offer.take_voice(str(good), tiny_converter).name == "your own"
+    for path in (bad, short):
+        with pytest.raises(InputError):
+            offer.take_voice(str(path), tiny_converter)
+    assert list(tmp_path.iterdir()) == []
