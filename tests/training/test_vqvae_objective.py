@@ -1,6 +1,7 @@
 """Objective of the VQ-VAE: what its windows hold, that it learns, and that dead codes begin anew."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -122,6 +123,24 @@ def test_codes_that_nothing_is_near_to_begin_anew_where_the_encoder_is(objective
         moved = (model.vq.table - before).abs().amax(dim=-1)[0] > 1e-6
         assert moved.tolist() == [False, step == 4, step == 4, step == 4, step == 4]
     torch.testing.assert_close(model.vq.table[0, 1:], model.vq(where).inputs[0, 0].expand(4, -1))
+
+
+def test_at_first_nothing_is_rounded_and_then_all_codes_begin_where_the_encoder_is(objective):
+    objective.free_updates = 3
+    model, examples = objective.build(dict(SMALL)), objective.opened.batch(TRAINING, generator())
+    told = []
+    model.overtone.register_forward_hook(lambda _module, given, _made: told.append(given[1]))
+    for step in range(1, 5):
+        loss, figures = objective.loss(model, examples, generator())
+        loss.backward()
+        penalised = loss.item() - figures["bits_per_sample"] * math.log(2)
+        assert (penalised > 1e-6) == (step == 4)
+        with torch.no_grad():
+            rows, inputs = model.vq.table[0], objective._inputs[:, 0]
+            assert (torch.cdist(told[-1].flatten(0, 1), rows).amin() < 1e-5) == (step == 4)
+            objective.after_update(model, step)
+            nearest = torch.cdist(model.vq.table[0], inputs).amin(dim=1)
+            assert (nearest < 1e-5).all() == (step >= 3)
 
 
 def test_a_resumed_run_goes_on_with_its_schedule(objective):

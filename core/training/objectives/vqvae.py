@@ -2,7 +2,8 @@
 
 As mkotha/WaveRNN has it: negative log-likelihoods, penalties with a scaled share for the encoder at first, noise on
 what the encoder hears and a shift of it, so that it does not learn single samples. Ours is that codes which nothing is
-near to any more begin anew where the encoder is (as in Jukebox, Dhariwal et al. 2020).
+near to any more begin anew where the encoder is (as in Jukebox, Dhariwal et al. 2020), and that at first nothing is
+rounded to codes, as a decoder that hears but one code learns to do without it (Łańcucki et al. 2020).
 """
 
 import importlib.util
@@ -32,12 +33,14 @@ class VQVAEObjective(Objective):
 
     Args:
         speaker_seconds: material that a speaker needs to be learnt; recordings of others are left out.
+        free_updates: the first, in which the decoder is told what the encoder makes as it is; then all codes begin
+            where the encoder is.
     """
 
     architecture = "vqvae"
 
-    def __init__(self, speaker_seconds: float = 30.0):
-        self.speaker_seconds = speaker_seconds
+    def __init__(self, speaker_seconds: float = 30.0, free_updates: int = 0):
+        self.speaker_seconds, self.free_updates = speaker_seconds, free_updates
         self.names: list[str] = []
         self._updates, self._classes, self._use, self._inputs = 0, 0, None, None
 
@@ -62,12 +65,16 @@ class VQVAEObjective(Objective):
         self._count(quantised)
         figures = {"bits_per_sample": nats.item() / math.log(2), "perplexity": quantised.entropy.exp().item()}
         figures |= {"code_penalty": penalties[0].item(), "encoder_penalty": penalties[1].item()}
+        if self._free:
+            return nats, figures
         return nats + penalties[0] + encoder_weight(self._updates) * penalties[1], figures
 
     def after_update(self, model: VQVAE, step: int) -> None:
         """Mask and sphere hold again, and codes that died begin anew."""
         self._updates = step
-        if step % REVIVED_EVERY == 0:
+        if step == self.free_updates:
+            self._use.zero_()
+        if step == self.free_updates or (step % REVIVED_EVERY == 0 and not self._free):
             self._revive(model)
         model.after_update()
 
@@ -108,11 +115,16 @@ class VQVAEObjective(Objective):
         generated, transferred = as_waveform(joined(halves[:, ::2], halves[:, 1::2]))
         return {"target": target, "generated": generated, "transferred": transferred}
 
+    @property
+    def _free(self) -> bool:
+        return self._updates < self.free_updates
+
     def _forward(self, model: VQVAE, x: Tensor, waveform: Tensor, speaker: Tensor) -> tuple[Heard, Quantised]:
         known = F.one_hot(speaker, len(self.names)).float()
         quantised = model.encode(waveform)
+        told = quantised.inputs if self._free else quantised.codes
         with torch.autocast(x.device.type, torch.bfloat16):
-            return model.overtone(x, quantised.codes.flatten(2), known), quantised
+            return model.overtone(x, told.flatten(2), known), quantised
 
     def _count(self, quantised: Quantised) -> None:
         """How often every code is used, as a share of the frames, and where the encoder is."""
