@@ -59,7 +59,8 @@ def build() -> gr.Blocks:
             with gr.Tab(vocoding.VocodingPanel.title, id=vocoding.VocodingPanel.task):
                 shared.append(vocoding.VocodingPanel(histories).shared)
             with gr.Tab(voice_conversion.VoiceConversionPanel.title, id=voice_conversion.VoiceConversionPanel.task):
-                shared.append(voice_conversion.VoiceConversionPanel(histories).shared)
+                said = voice_conversion.VoiceConversionPanel(histories)
+                shared.append(said.shared)
             with gr.Tab(generation.TITLE, id=generation.TASK):
                 shared.append(generation.GenerationPanel(histories).shared)
             with gr.Tab(localization.TITLE, id=localization.TASK):
@@ -71,6 +72,7 @@ def build() -> gr.Blocks:
 
         def forget(request: gr.Request) -> None:
             histories.drop(request.session_hash)
+            said.forget(request.session_hash)
             around.forget(request.session_hash)
 
         page.unload(forget)

@@ -63,8 +63,7 @@ class RestorationPanel(RestorationTab, Panel):
         plain = {
             name: getattr(ui, name) for name in ("prior", "quality", "start", "length", "seed", "sampler", "steps")
         }
-        choices = {name: own for name, own in ui.choices.items() if not isinstance(own, gr.State)}
-        settings = plain | choices
+        settings = plain | ui.choices
         examples = {example.label: example.settings for example in self.examples}
         return Shared(self.task, settings, examples, ui.chips, self._restore, self.fresh, [ui.door])
 

@@ -1,7 +1,8 @@
 """The tab of voice conversion: what one voice says is said by others, live too, and its codes can be rearranged."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import gradio as gr
@@ -22,11 +23,11 @@ from demos.page.history import Histories, RunHistory
 from demos.page.restoration_panel import RestorationPanel
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View, payload
-from demos.page.source import Excerpt
+from demos.page.source import Excerpt, read_source
 from demos.page.tab import Widgets
 from demos.page.toasts import warn
 from demos.voice import cards, code_strip, offer
-from demos.voice.editor import Editing, Editor
+from demos.voice.editor import ConversionHistory, Editing, Editor
 from demos.voice.results import pitch_table
 
 HOW = r"""
@@ -67,8 +68,10 @@ FIRST_VOICES = "ls1998, vctk_p226"  # a high one and a low one
 MOST_EDITED_SECONDS = 60.0
 TOO_LONG = f"Codes are shown and edited of up to {MOST_EDITED_SECONDS:g} s; choose a shorter part to see them."
 SOURCE = "Source"
+OWN = "own voice"  # among the values of a run, beside those of widgets
 PLAIN = {"semitones": 0, "keeps": False}
 FASTEST = JOBS[TASK].priors[0]
+
 log = logging.getLogger(__name__)
 
 
@@ -97,14 +100,9 @@ class VoiceConversionPanel(RestorationPanel):
     title = "Voice conversion"
     sentence = "Says what you say with another voice: words, timing and melody stay."
     examples = (
-        Example("A low voice", "speech", FASTEST, {"targets": "vctk_p226", "semitones": 0, "keeps": False}),
-        Example(
-            "Three voices",
-            "speech-train",
-            FASTEST,
-            {"targets": "ls1998, ls2609, emodb_08", "semitones": 0, "keeps": False},
-        ),
-        Example("Five semitones up", "speech-kettle", FASTEST, {"targets": "ls2033", "semitones": 5, "keeps": False}),
+        Example("A low voice", "speech", FASTEST, PLAIN | {"targets": "vctk_p226"}),
+        Example("Three voices", "speech-train", FASTEST, PLAIN | {"targets": "ls1998, ls2609, emodb_08"}),
+        Example("Five semitones up", "speech-kettle", FASTEST, PLAIN | {"targets": "ls2033", "semitones": 5}),
     )
     how = HOW
     prior = FASTEST
@@ -115,16 +113,20 @@ class VoiceConversionPanel(RestorationPanel):
     said_after_stop = "The run was stopped: this is what was said until then."
 
     def __init__(self, histories: Histories):
+        self._own = offer.OwnVoices()
         super().__init__(histories)
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
-        further, (targets, own) = ui.further, (ui.choices["targets"], ui.choices["own"])
-        further["cards"].choose(_chosen, None, targets, queue=False, **quiet)
-        further["cards"].hear(_say_sample, [own, ui.prior], further["cards"], **quiet)
-        targets.change(offer.offer, [targets, own], further["cards"], queue=False, **quiet)
-        door = further["own_door"]
-        taken = [door, own, further["cards"], targets]
-        gr.on([door.upload, door.stop_recording], _take_own, [door, ui.prior, targets, own], taken, **quiet)
-        self._editor = Editor(further["strip"], further["editing"], ui.compare, ui.made, self.task)
+        voices, door, targets = ui.further["cards"], ui.further["own_door"], ui.choices["targets"]
+        voices.choose(_chosen, None, targets, queue=False, **quiet)
+        voices.hear(self._say_sample, ui.prior, voices, **quiet)
+        targets.change(self._offered, targets, voices, queue=False, **quiet)
+        taken = [door, ui.prior, targets], [door, voices, targets]
+        gr.on([door.upload, door.stop_recording], self._take_own, *taken, **quiet)
+        Editor(ui.further["strip"], ui.compare, ui.made, self.task, histories)
+
+    def forget(self, visitor: str) -> None:
+        """Drops the own voice of a visitor who has left."""
+        self._own.forget(visitor)
 
     # ---- widgets -----------------------------------------------------------------------------------------------
 
@@ -143,7 +145,6 @@ class VoiceConversionPanel(RestorationPanel):
         gr.HTML(f'<p class="quiet">{CONSENT}</p>')
         return {
             "targets": gr.Textbox(", ".join(known["chosen"]), label="Voices", visible=False),
-            "own": gr.State(None, time_to_live=24 * 3600),
             "semitones": gr.Slider(-12, 12, value=0, step=1, label="Transpose by (semitones)"),
             "keeps": gr.Checkbox(False, label="Keep my intonation as wide as it is"),
         }
@@ -151,39 +152,75 @@ class VoiceConversionPanel(RestorationPanel):
     def build_under(self) -> Widgets:
         """The codes."""
         gr.HTML('<h2 class="section">Codes</h2>')
-        made = {"strip": code_strip.code_strip(), "editing": gr.State(None, time_to_live=24 * 3600)}
-        return made | {"cards": self._cards, "own_door": self._own_door}
+        return {"strip": code_strip.code_strip(), "cards": self._cards, "own_door": self._own_door}
 
     @property
     def results(self) -> set[Component]:
-        return super().results | {self.ui.further["strip"], self.ui.further["editing"]}
+        return super().results | {self.ui.further["strip"]}
 
     def emptied(self) -> dict:
-        return super().emptied() | {self.ui.further["strip"]: None, self.ui.further["editing"]: None}
+        return super().emptied() | {self.ui.further["strip"]: None}
+
+    # ---- voices ------------------------------------------------------------------------------------------------
+
+    def _offered(self, targets: str, request: gr.Request) -> dict:
+        return offer.offer(targets, self._own.get(request.session_hash))
+
+    def _say_sample(self, prior: str, event: gr.EventData, request: gr.Request):
+        """The sentence of the cards with one of the voices."""
+        clip = None
+        try:
+            clip = offer.sample_of(str(event.name), self._own.get(request.session_hash), prior)
+        except InputError as error:
+            warn(str(error))
+        return gr.update(heard=cards.heard_payload(event.request, clip))
+
+    def _take_own(self, path: str | None, prior: str, targets: str, request: gr.Request) -> tuple:
+        """The empty door, and the voice of a recording, which is then offered and chosen."""
+        if not path:
+            return (gr.skip(),) * 3
+        try:
+            own = offer.take_voice(path, prior)
+            self._own.put(request.session_hash, own)
+            targets = ", ".join([own.name, *(name for name in offer.names_in(targets) if name != own.name)])
+        except InputError as error:
+            warn(str(error))
+        except Exception:
+            log.exception("a voice was not taken")
+            warn(APOLOGY)
+        return None, self._offered(targets, request), targets
 
     # ---- run ---------------------------------------------------------------------------------------------------
 
     @staticmethod
     def begin(source: Excerpt, settings: Settings, chosen: Mapping) -> Run:
+        """chosen: with the visitor's own voice, too."""
         speech = load_speech(settings)
         voices = offer.voices_in(chosen["targets"], chosen["own"], speech)
         return convert_to_each(source.clip, voices, speech, manner=_manner(chosen), settings=settings)
 
+    def updates(self, values: dict, session: str) -> Iterator[dict]:
+        return super().updates(values | {OWN: self._own.get(session)}, session)
+
     def start(self, values: dict):
-        run, history, (loaded, source) = super().start(values)
-        chosen = {name: values[widget] for name, widget in self.ui.choices.items()}
-        settings = self.settings(values, values[self.ui.prior])
+        ui = self.ui
+        source = read_source(*(values[widget] for widget in (ui.loaded, ui.start, ui.length)), None)
+        settings = self.settings(values, values[ui.prior])
+        chosen = {name: values[widget] for name, widget in ui.choices.items()} | {"own": values[OWN]}
         speech = load_speech(settings)
         voices = offer.voices_in(chosen["targets"], chosen["own"], speech)
-        return run, history, Conversion(loaded.name, source, voices, speech, _manner(chosen), settings)
+        part = {"offset": source.start, "seconds": source.clip.seconds}
+        history = ConversionHistory(uuid.uuid4().hex, None, **part)
+        context = Conversion(values[ui.loaded].name, source, voices, speech, _manner(chosen), settings)
+        return self.begin(source, settings, chosen), history, context
 
     def show(self, sounds: Sounds, chains: Sounds, history: RunHistory) -> dict:
         """What is said so far, heard while it is made."""
         tracks = [Track(name, clip) for name, clip in sounds.items()]
         return payload(View(tracks, history.key, history.top_db, offset=history.offset, autoplay=True))
 
-    def conclude(self, result: Result, history: RunHistory, context: Conversion) -> dict:
-        ui, further, speech = self.ui, self.ui.further, context.speech
+    def conclude(self, result: Result, history: ConversionHistory, context: Conversion) -> dict:
+        ui, speech = self.ui, context.speech
         notes = [*filter(None, [result.report.get("warning")]), *context.source.notes, *result.notes]
         said = {SOURCE: result.observed, **result.sounds}
         heard = {name: hear(clip, speech) for name, clip in said.items()}
@@ -194,15 +231,14 @@ class VoiceConversionPanel(RestorationPanel):
         editable = bool(result.baselines) and result.observed.seconds <= MOST_EDITED_SECONDS
         notes += [TOO_LONG] * (result.observed.seconds > MOST_EDITED_SECONDS)
         notes = list(dict.fromkeys(notes))
-        editing = _editing(result, heard[SOURCE], compared, context) if editable else None
+        history.editing = _editing(result, heard[SOURCE], compared, context) if editable else None
         return {
             ui.status: html.result_html(result, self.onward),
             ui.compare: payload(compared),
             ui.metrics: pitch_table(heard, {voice.name: voice for voice in context.voices}),
             ui.notes: html.notes_html(notes),
             ui.made: keep(result.sounds, context.name, self.task, result.report, notes),
-            further["editing"]: editing,
-            further["strip"]: editing and editing.strip,
+            ui.further["strip"]: history.editing and history.editing.strip,
         }
 
     def so_far(self, progress: Progress, history: RunHistory) -> dict:
@@ -211,9 +247,6 @@ class VoiceConversionPanel(RestorationPanel):
         view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, compares=True)
         taken = keep_so_far(progress.sounds, name, f"{self.task}-so-far")
         return {self.ui.compare: payload(view), self.ui.made: taken}
-
-    def _scrubber(self, history: RunHistory) -> dict:
-        return {self.ui.scrubber: gr.Slider(visible=False)}  # pieces of one sound are no iterates
 
 
 def _manner(chosen: Mapping) -> Manner:
@@ -231,28 +264,3 @@ def _editing(result: Result, heard: Heard, compared: View, context: Conversion) 
 def _chosen(event: gr.EventData) -> str:
     """The names of the cards that were clicked."""
     return ", ".join(map(str, event.names))
-
-
-def _say_sample(own: Voice | None, prior: str, event: gr.EventData):
-    """The sentence of the cards with one of the voices."""
-    clip = None
-    try:
-        clip = offer.sample_of(str(event.name), own, prior)
-    except InputError as error:
-        warn(str(error))
-    return gr.update(heard=cards.heard_payload(event.request, clip))
-
-
-def _take_own(path: str | None, prior: str, targets: str, own: Voice | None) -> tuple:
-    """The empty door, and the voice of a recording, which is then offered and chosen."""
-    if not path:
-        return (gr.skip(),) * 4
-    try:
-        own = offer.take_voice(path, prior)
-        targets = ", ".join([own.name, *(name for name in offer.names_in(targets) if name != own.name)])
-    except InputError as error:
-        warn(str(error))
-    except Exception:
-        log.exception("a voice was not taken")
-        warn(APOLOGY)
-    return None, own, offer.offer(targets, own), targets

@@ -11,9 +11,11 @@ from gradio.components import Component
 from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.code_editing import Take, edited, held, likeness
+from core.tasks.progress import Progress
 from core.tasks.settings import Settings
 from core.tasks.utterance import load_speech
 from demos.page.downloads import keep
+from demos.page.history import Histories, RunHistory
 from demos.page.runner import APOLOGY
 from demos.page.scope import Track, View
 from demos.page.scope import payload as compared_payload
@@ -49,6 +51,10 @@ class Editing:
     settings: Settings
 
     @property
+    def nbytes(self) -> int:
+        return self.take.waveform.nbytes + sum(track.clip.samples.nbytes for track in self.compared.tracks)
+
+    @property
     def source(self) -> Clip:
         return self.compared.tracks[0].clip
 
@@ -72,29 +78,45 @@ class Editing:
         return compared_payload(replace(self.compared, tracks=tracks, arrives=False)), made
 
 
+@dataclass
+class ConversionHistory(RunHistory):
+    """Keeps what is edited; pieces of what is said are no iterates to be scrubbed to."""
+
+    editing: Editing | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return super().nbytes + (self.editing.nbytes if self.editing else 0)
+
+    def add(self, progress: Progress) -> None:
+        self.last = progress
+
+
 class Editor:
     """Wires a strip.
 
     Args:
         strip: see `code_strip`.
-        editing: the state of what is edited.
         compare, made: where the edited sound goes to.
         task: the command's name.
+        histories: hold what every session edits.
     """
 
-    def __init__(self, strip: gr.HTML, editing: gr.State, compare: Component, made: gr.State, task: str):
-        self._strip, self._editing, self._compare, self._made, self._task = strip, editing, compare, made, task
+    def __init__(self, strip: gr.HTML, compare: Component, made: gr.State, task: str, histories: Histories):
+        self._strip, self._compare, self._made, self._task = strip, compare, made, task
+        self._histories = histories
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
-        strip.edit(self._edit, editing, {editing, strip, compare, made}, **quiet)
-        strip.hear(self._hear, editing, strip, **quiet)
+        strip.edit(self._edit, None, {strip, compare, made}, **quiet)
+        strip.hear(self._hear, None, strip, **quiet)
 
-    def _edit(self, editing: Editing | None, event: gr.EventData) -> dict:
+    def _edit(self, event: gr.EventData, request: gr.Request) -> dict:
         """Says anew what changed."""
         try:
-            editing = _there(editing).rearranged(_order_of(event))
+            history = self._history(request)
+            editing = history.editing.rearranged(_order_of(event))
             compared, made = editing.shown(self._task)
-            shown = {self._editing: editing, self._compare: compared, self._made: made}
-            return shown | {self._strip: editing.strip}
+            history.editing = editing
+            return {self._compare: compared, self._made: made, self._strip: editing.strip}
         except InputError as error:
             warn(str(error))
         except Exception:
@@ -102,21 +124,21 @@ class Editor:
             warn(APOLOGY)
         return {self._strip: code_strip.refused()}
 
-    def _hear(self, editing: Editing | None, event: gr.EventData):
+    def _hear(self, event: gr.EventData, request: gr.Request):
         """How a code sounds by itself."""
         try:
-            take = _there(editing).take
-            waveform = held(take, int(event.code), load_speech(editing.settings), editing.settings.seed)
+            editing = self._history(request).editing
+            waveform = held(editing.take, int(event.code), load_speech(editing.settings), editing.settings.seed)
             return code_strip.heard(event.request, Clip(waveform[None], editing.source.sample_rate))
         except (InputError, TypeError, ValueError) as error:
             warn(str(error))
             return code_strip.heard(event.request, None)
 
-
-def _there(editing: Editing | None) -> Editing:
-    if editing is None:
-        raise InputError("What was edited is no longer kept: run it again.")
-    return editing
+    def _history(self, request: gr.Request) -> ConversionHistory:
+        history = self._histories.get(request.session_hash, self._task)
+        if history is None or history.editing is None:
+            raise InputError("What was edited is no longer kept: run it again.")
+        return history
 
 
 def _order_of(event: gr.EventData) -> list[int]:

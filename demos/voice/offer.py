@@ -1,5 +1,7 @@
 """The voices on offer to a visitor: the bundled ones, and one of the visitor's own, which is kept in memory alone."""
 
+import threading
+from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +20,31 @@ from demos.voice import cards
 
 SAMPLE, SAMPLE_SECONDS = "speech", 2.6  # the sentence that voices are heard with
 MOST_SAMPLES = 64
+MOST_OWN = 256  # visitors whose own voices are kept
+
+
+class OwnVoices:
+    """Of every visitor the own voice, until they leave; of too many those that were asked for longest ago go first."""
+
+    def __init__(self):
+        self._lock, self._voices = threading.Lock(), OrderedDict()
+
+    def put(self, visitor: str, voice: Voice) -> None:
+        with self._lock:
+            self._voices[visitor] = voice
+            self._voices.move_to_end(visitor)
+            while len(self._voices) > MOST_OWN:
+                self._voices.popitem(last=False)
+
+    def get(self, visitor: str) -> Voice | None:
+        with self._lock:
+            if visitor in self._voices:
+                self._voices.move_to_end(visitor)
+            return self._voices.get(visitor)
+
+    def forget(self, visitor: str) -> None:
+        with self._lock:
+            self._voices.pop(visitor, None)
 
 
 def known_speakers() -> list[Speaker]:

@@ -47,3 +47,15 @@ def test_a_recording_of_a_voice_leaves_no_file(tmp_path, tiny_converter):
         with pytest.raises(InputError):
             offer.take_voice(str(path), tiny_converter)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_own_voices_are_their_visitors_until_they_leave(monkeypatch):
+    monkeypatch.setattr(offer, "MOST_OWN", 2)
+    kept = offer.OwnVoices()
+    for visitor in ("ada", "bob"):
+        kept.put(visitor, f"voice of {visitor}")
+    assert kept.get("ada") == "voice of ada" and kept.get("eve") is None
+    kept.put("eve", "voice of eve")
+    assert kept.get("bob") is None, "asked for longest ago"
+    kept.forget("ada")
+    assert kept.get("ada") is None and kept.get("eve") == "voice of eve"
