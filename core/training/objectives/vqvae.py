@@ -2,8 +2,8 @@
 
 As mkotha/WaveRNN has it: negative log-likelihoods, penalties with a scaled share for the encoder at first, noise on
 what the encoder hears and a shift of it, so that it does not learn single samples. Ours is that codes which nothing is
-near to any more begin anew where the encoder is (as in Jukebox, Dhariwal et al. 2020), and that at first nothing is
-rounded to codes, as a decoder that hears but one code learns to do without it (Łańcucki et al. 2020).
+near to any more begin anew where the encoder is (as in Jukebox, Dhariwal et al. 2020), and that both begin spread over
+the data: a decoder that hears nearly the same code always learns to do without it.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from accelerate.utils import broadcast
 from torch import Generator, Tensor
 
 from core.models import vqvae
-from core.models.vqvae import PAD_LEFT, VQVAE, Quantised, encoder_weight, padded, training_window
+from core.models.vqvae import PAD_LEFT, RADIUS, VQVAE, Quantised, encoder_weight, padded, training_window
 from core.models.wavernn import HISTORY, HOP, Heard
 from core.signal.sample_halves import as_waveform, joined
 from core.training.objective import Objective
@@ -25,6 +25,8 @@ from core.training.objectives.vqvae_examples import FARTHEST, VoiceWindowData, V
 MULTIPLICATIVE, ADDITIVE = 0.02, 0.003  # noise on the encoder's input: of the logarithm of its level, and of samples
 REMEMBERED = 0.99  # of how often codes were used, an update
 REVIVED_EVERY = 100  # updates
+SPREAD_BY = 16  # windows that a fresh encoder is spread over
+FLATTEST = 1e-3  # variance, of the largest, of directions that are not widened any more
 DEAD = 0.02  # share of an even use under which a code begins anew
 
 
@@ -33,14 +35,12 @@ class VQVAEObjective(Objective):
 
     Args:
         speaker_seconds: material that a speaker needs to be learnt; recordings of others are left out.
-        free_updates: the first, in which the decoder is told what the encoder makes as it is; then all codes begin
-            where the encoder is.
     """
 
     architecture = "vqvae"
 
-    def __init__(self, speaker_seconds: float = 30.0, free_updates: int = 0):
-        self.speaker_seconds, self.free_updates = speaker_seconds, free_updates
+    def __init__(self, speaker_seconds: float = 30.0):
+        self.speaker_seconds = speaker_seconds
         self.names: list[str] = []
         self._updates, self._classes, self._use, self._inputs = 0, 0, None, None
 
@@ -56,6 +56,23 @@ class VQVAEObjective(Objective):
         self._classes = config["classes"]
         return vqvae.build(config, sample_rate=self.sample_rate)
 
+    @torch.no_grad()
+    def prepare(self, model: VQVAE, data: VoiceWindowData, segment: int, generator: Generator) -> None:
+        """What the fresh encoder makes of some windows gets the same spread in all directions, and codes begin there.
+
+        A data-dependent start, as Salimans & Kingma 2016 have it for weights.
+        """
+        last, windows = model.encoder.final_conv_1, data.batch({"batch": SPREAD_BY, "segment": segment}, generator)
+        heard = [model.encoder(as_waveform(row[None, HISTORY - PAD_LEFT :]))[0] for row in windows.samples]
+        made = torch.cat(heard)  # [frames, width]
+        whitening = _whitening(made)
+        last.bias.copy_(RADIUS * (last.bias - made.mean(dim=0)) @ whitening)
+        last.weight.copy_(RADIUS * (whitening.T @ last.weight[..., 0])[..., None])
+        spread = RADIUS * (made - made.mean(dim=0)) @ whitening
+        for table, inputs in zip(model.vq.embedding0, spread.chunk(model.config.channels, dim=-1), strict=True):
+            table.copy_(inputs[torch.randperm(len(inputs), generator=generator)[: len(table)]])
+        model.vq.renormalise()
+
     def loss(self, model: VQVAE, examples: VoiceWindows, generator: Generator) -> tuple[Tensor, dict[str, float]]:
         """Negative log-likelihoods in nats and penalties; the first to log in bits a sample, and the perplexity."""
         window = training_window(examples.samples[:, :-FARTHEST])
@@ -65,16 +82,12 @@ class VQVAEObjective(Objective):
         self._count(quantised)
         figures = {"bits_per_sample": nats.item() / math.log(2), "perplexity": quantised.entropy.exp().item()}
         figures |= {"code_penalty": penalties[0].item(), "encoder_penalty": penalties[1].item()}
-        if self._free:
-            return nats, figures
         return nats + penalties[0] + encoder_weight(self._updates) * penalties[1], figures
 
     def after_update(self, model: VQVAE, step: int) -> None:
         """Mask and sphere hold again, and codes that died begin anew."""
         self._updates = step
-        if step == self.free_updates:
-            self._use.zero_()
-        if step == self.free_updates or (step % REVIVED_EVERY == 0 and not self._free):
+        if step % REVIVED_EVERY == 0:
             self._revive(model)
         model.after_update()
 
@@ -115,16 +128,11 @@ class VQVAEObjective(Objective):
         generated, transferred = as_waveform(joined(halves[:, ::2], halves[:, 1::2]))
         return {"target": target, "generated": generated, "transferred": transferred}
 
-    @property
-    def _free(self) -> bool:
-        return self._updates < self.free_updates
-
     def _forward(self, model: VQVAE, x: Tensor, waveform: Tensor, speaker: Tensor) -> tuple[Heard, Quantised]:
         known = F.one_hot(speaker, len(self.names)).float()
         quantised = model.encode(waveform)
-        told = quantised.inputs if self._free else quantised.codes
         with torch.autocast(x.device.type, torch.bfloat16):
-            return model.overtone(x, told.flatten(2), known), quantised
+            return model.overtone(x, quantised.codes.flatten(2), known), quantised
 
     def _count(self, quantised: Quantised) -> None:
         """How often every code is used, as a share of the frames, and where the encoder is."""
@@ -141,6 +149,12 @@ class VQVAEObjective(Objective):
             table[channel, dead] = self._inputs[chosen, channel]
             self._use[channel, dead] = 1 / classes
         table.copy_(broadcast(table.clone()))
+
+
+def _whitening(vectors: Tensor) -> Tensor:
+    """The matrix after which vectors `[count, width]` less their mean have unit variance in all directions."""
+    variances, directions = torch.linalg.eigh(vectors.T.cov())
+    return directions * (variances + FLATTEST * variances.amax()).rsqrt() @ directions.T
 
 
 def _disturbed(samples: Tensor, generator: Generator) -> Tensor:
