@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.errors import InputError
-from core.models.vqvae import PAD_LEFT, PAD_RIGHT, RADIUS
+from core.models.vqvae import PAD_LEFT, PAD_RIGHT
 from core.models.wavernn import HISTORY, HOP
 from core.signal.sample_halves import as_waveform
 from core.training.data import PackedData
@@ -105,23 +105,6 @@ def test_it_learns_and_what_must_hold_holds_after_every_update(objective):
     cell = model.overtone.wavernn
     assert not cell.gru.weight_ih_l0[cell.mask == 0].any()
     torch.testing.assert_close(model.vq.embedding0.norm(dim=-1), torch.full((1, 5), model.vq.radius))
-
-
-@torch.no_grad()
-def test_a_fresh_encoder_is_spread_over_the_data_and_codes_begin_there(pack, objective):
-    noise = np.random.default_rng(0).normal(0, 3000, 24800).astype(np.int16)
-    np.save(pack / "shard-000.npy", np.concatenate([noise, noise]))
-    data = objective.open_data(pack, "train")
-    model = objective.build(dict(SMALL | {"classes": 64}))
-    objective.prepare(model, data, 16 * HOP, generator())
-    windows = data.batch({"batch": vqvae.SPREAD_BY, "segment": 16 * HOP}, generator())  # the same ones
-    heard = as_waveform(windows.samples[:, HISTORY - PAD_LEFT :])
-    made = model.encoder(heard).flatten(0, 1)
-    variance = made.T.cov() / RADIUS**2
-    torch.testing.assert_close(variance, torch.eye(4), atol=0.1, rtol=0)
-    assert made.mean(dim=0).abs().max() < 0.01 * RADIUS
-    assert len(model.encode(heard).indices.unique()) > 40
-    torch.testing.assert_close(model.vq.embedding0.norm(dim=-1), torch.full((1, 64), model.vq.radius))
 
 
 @torch.no_grad()

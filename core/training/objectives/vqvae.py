@@ -2,8 +2,9 @@
 
 As mkotha/WaveRNN has it: negative log-likelihoods, penalties with a scaled share for the encoder at first, noise on
 what the encoder hears and a shift of it, so that it does not learn single samples. Ours is that codes which nothing is
-near to any more begin anew where the encoder is (as in Jukebox, Dhariwal et al. 2020), and that both begin spread over
-the data: a decoder that hears nearly the same code always learns to do without it.
+near to any more begin anew where the encoder is (as in Jukebox, Dhariwal et al. 2020). In short trainings that is not
+enough, as the decoder learns its own past first and meanwhile to do without codes; so the encoder can be taught
+(`cepstral_teaching.py`), and then it and the codes stay as they are.
 """
 
 import importlib.util
@@ -16,17 +17,16 @@ from accelerate.utils import broadcast
 from torch import Generator, Tensor
 
 from core.models import vqvae
-from core.models.vqvae import PAD_LEFT, RADIUS, VQVAE, Quantised, encoder_weight, padded, training_window
+from core.models.vqvae import PAD_LEFT, VQVAE, Quantised, encoder_weight, padded, training_window
 from core.models.wavernn import HISTORY, HOP, Heard
 from core.signal.sample_halves import as_waveform, joined
 from core.training.objective import Objective
+from core.training.objectives.cepstral_teaching import teach
 from core.training.objectives.vqvae_examples import FARTHEST, VoiceWindowData, VoiceWindows, speakers_in
 
 MULTIPLICATIVE, ADDITIVE = 0.02, 0.003  # noise on the encoder's input: of the logarithm of its level, and of samples
 REMEMBERED = 0.99  # of how often codes were used, an update
 REVIVED_EVERY = 100  # updates
-SPREAD_BY = 16  # windows that a fresh encoder is spread over
-FLATTEST = 1e-3  # variance, of the largest, of directions that are not widened any more
 DEAD = 0.02  # share of an even use under which a code begins anew
 
 
@@ -35,12 +35,13 @@ class VQVAEObjective(Objective):
 
     Args:
         speaker_seconds: material that a speaker needs to be learnt; recordings of others are left out.
+        taught: whether the encoder is taught beforehand what shape spectra have, and stays.
     """
 
     architecture = "vqvae"
 
-    def __init__(self, speaker_seconds: float = 30.0):
-        self.speaker_seconds = speaker_seconds
+    def __init__(self, speaker_seconds: float = 30.0, taught: bool = False):
+        self.speaker_seconds, self.taught = speaker_seconds, taught
         self.names: list[str] = []
         self._updates, self._classes, self._use, self._inputs = 0, 0, None, None
 
@@ -54,24 +55,15 @@ class VQVAEObjective(Objective):
         """A fresh network; the speakers' names become part of the configuration."""
         config["speakers"] = self.names
         self._classes = config["classes"]
-        return vqvae.build(config, sample_rate=self.sample_rate)
+        model = vqvae.build(config, sample_rate=self.sample_rate)
+        for part in (model.encoder, model.vq):
+            part.requires_grad_(not self.taught)
+        return model
 
-    @torch.no_grad()
     def prepare(self, model: VQVAE, data: VoiceWindowData, segment: int, generator: Generator) -> None:
-        """What the fresh encoder makes of some windows gets the same spread in all directions, and codes begin there.
-
-        A data-dependent start, as Salimans & Kingma 2016 have it for weights.
-        """
-        last, windows = model.encoder.final_conv_1, data.batch({"batch": SPREAD_BY, "segment": segment}, generator)
-        heard = [model.encoder(as_waveform(row[None, HISTORY - PAD_LEFT :]))[0] for row in windows.samples]
-        made = torch.cat(heard)  # [frames, width]
-        whitening = _whitening(made)
-        last.bias.copy_(RADIUS * (last.bias - made.mean(dim=0)) @ whitening)
-        last.weight.copy_(RADIUS * (whitening.T @ last.weight[..., 0])[..., None])
-        spread = RADIUS * (made - made.mean(dim=0)) @ whitening
-        for table, inputs in zip(model.vq.embedding0, spread.chunk(model.config.channels, dim=-1), strict=True):
-            table.copy_(inputs[torch.randperm(len(inputs), generator=generator)[: len(table)]])
-        model.vq.renormalise()
+        """Teaches the encoder and places the codes, where they are to be taught."""
+        if self.taught:
+            teach(model, data, segment, generator)
 
     def loss(self, model: VQVAE, examples: VoiceWindows, generator: Generator) -> tuple[Tensor, dict[str, float]]:
         """Negative log-likelihoods in nats and penalties; the first to log in bits a sample, and the perplexity."""
@@ -87,7 +79,7 @@ class VQVAEObjective(Objective):
     def after_update(self, model: VQVAE, step: int) -> None:
         """Mask and sphere hold again, and codes that died begin anew."""
         self._updates = step
-        if step % REVIVED_EVERY == 0:
+        if step % REVIVED_EVERY == 0 and not self.taught:
             self._revive(model)
         model.after_update()
 
@@ -149,12 +141,6 @@ class VQVAEObjective(Objective):
             table[channel, dead] = self._inputs[chosen, channel]
             self._use[channel, dead] = 1 / classes
         table.copy_(broadcast(table.clone()))
-
-
-def _whitening(vectors: Tensor) -> Tensor:
-    """The matrix after which vectors `[count, width]` less their mean have unit variance in all directions."""
-    variances, directions = torch.linalg.eigh(vectors.T.cov())
-    return directions * (variances + FLATTEST * variances.amax()).rsqrt() @ directions.T
 
 
 def _disturbed(samples: Tensor, generator: Generator) -> Tensor:
