@@ -1,5 +1,6 @@
 """Utterances: what is said in a recording, as codes that can be rearranged, and how it is said."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -167,7 +168,6 @@ def load_speech(settings: Settings) -> Speech:
     return Speech(converter, encoder, vocoder_of(converter.front_end, str(converter.device)))
 
 
-@torch.no_grad()
 def hear(clip: Clip, speech: Speech) -> Heard:
     """A recording, mixed to mono, as the networks hear it: whole codes, the last of which silence fills.
 
@@ -183,12 +183,23 @@ def hear(clip: Clip, speech: Speech) -> Heard:
         )
     codes = max(FEWEST_CODES, -(-len(waveform) // each))
     padded = np.pad(waveform, (0, codes * each - len(waveform)))
-    mel = whole_steps(log_mel(torch.from_numpy(padded)[None].to(speech.encoder.device), front_end))
+    return replace(listen(torch.from_numpy(padded)[None], speech), samples=len(waveform))
+
+
+@torch.no_grad()
+def listen(waveform: Tensor, speech: Speech, least_level: float = -math.inf) -> Heard:
+    """As `hear`, of a waveform `[1, samples]` at the rate of the front-end, of FEWEST_CODES or more whole codes.
+
+    Args:
+        least_level: of the voice; what is quieter than a voice of that level is none.
+    """
+    mel = whole_steps(log_mel(waveform.to(speech.encoder.device), speech.front_end))
     loud = loudness(mel)
-    level = voice_level(loud)
+    level = voice_level(loud).clamp_min(least_level)
     delivery = delivery_of(speech.vocoder.hear_pitch(mel).softmax(dim=1), delivered_loudness(loud, level))
     silence = (loud - level + QUIET_DECADES).clamp_max(0)
-    return Heard(speech.encoder(mel), delivery, frames_of(mel, level), level.item(), silence, len(waveform))
+    frames = frames_of(mel, level)
+    return Heard(speech.encoder(mel), delivery, frames, level.item(), silence, waveform.shape[1])
 
 
 def understand(heard: Heard, speech: Speech) -> Utterance:

@@ -148,7 +148,7 @@ def speak(utterance: Utterance, voice: Voice, speech: Speech, manner: Manner, se
     """An utterance said with a voice, in consecutive pieces, float32 `[frames]`; the first is there at once."""
     delivery = delivered(utterance, voice, manner)
     mel = converted_frames(utterance, delivery, voice, speech)
-    pitch = as_classes(_at_frames(delivery.hertz), _at_frames(delivery.voiced))
+    pitch = as_classes(at_frames(delivery.hertz), at_frames(delivery.voiced))
     mel, pitch = (torch.cat([part, part[..., -1:]], dim=-1) for part in (mel, pitch))  # a waveform ends at a frame
     made = 0
     for piece in play(speech.vocoder, MelSpectrogram(mel[0].cpu().numpy(), speech.front_end), seed, pitch):
@@ -199,7 +199,12 @@ def converted_frames(utterance: Utterance, delivery: Delivery, voice: Voice, spe
         first, last = max(0, start - converter.context), min(steps, stop + converter.context)
         frames = converter(content[:, first:last], delivery.at(slice(first, last)), voice.reference)
         made.append(frames[..., (start - first) * FRAMES_PER_STEP : (stop - first) * FRAMES_PER_STEP])
-    return torch.cat(made, dim=-1) + utterance.level + _at_frames(utterance.silence)[:, None]
+    return torch.cat(made, dim=-1) + utterance.level + at_frames(utterance.silence)[:, None]
+
+
+def at_frames(steps: Tensor) -> Tensor:
+    """Of every step `[1, steps]` to every frame."""
+    return steps.repeat_interleave(FRAMES_PER_STEP, dim=1)
 
 
 def _drawn(
@@ -240,8 +245,3 @@ def _beside_others(others: Sounds, name: str, sample_rate: int, waveform: np.nda
 
 def _since(began: float) -> float:
     return time.monotonic() - began
-
-
-def _at_frames(steps: Tensor) -> Tensor:
-    """Of every step [1, steps] to every frame."""
-    return steps.repeat_interleave(FRAMES_PER_STEP, dim=1)
