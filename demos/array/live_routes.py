@@ -4,7 +4,6 @@ Server-sent events do not occupy the queue of runs, need no further package, and
 view, opens it once.
 """
 
-import hmac
 import json
 import threading
 import time
@@ -20,8 +19,8 @@ from starlette.routing import Route
 from core.errors import InputError
 from demos.array.live_session import LiveSession
 from demos.array.room import decode_voices
-from demos.array.routes import Refusal, as_endpoint, digest_of, new_token, read_body
 from demos.page.worker import in_thread
+from demos.server.routes import Refusal, as_endpoint, digest_of, held_by, new_token, read_body
 
 VIEW_PATH, ROOM_PATH = "/live/{token}", "/live/{token}/room"
 MOST_AT_ONCE = 8
@@ -130,12 +129,9 @@ class LiveRoutes:
         room.arrange(replace(room.arrangement, voices=voices))
 
     def _find(self, request: Request) -> LiveSlot:
-        """The token's slot; compares with all tokens, so that timing reveals nothing."""
-        digest, found = digest_of(request.path_params["token"]), None
+        """The token's slot."""
         with self._lock:
-            for slot in self._slots.values():
-                if hmac.compare_digest(slot.digest, digest):
-                    found = slot
+            found = held_by(request.path_params["token"], self._slots.values())
         if found is None:
             raise Refusal(404, "There is no such live view; listen again.")
         return found

@@ -23,7 +23,7 @@ from core.arrays.live.relay import (
 )
 from core.arrays.live.relay_source import RelaySource
 from core.errors import InputError
-from demos.array.routes import Refusal, as_endpoint, digest_of, new_token, read_body
+from demos.server.routes import Refusal, as_endpoint, digest_of, held_by, new_token, read_body
 
 TOKEN_SECONDS = 2 * 3600.0
 UNUSED_SECONDS = 600.0  # without an array, and without a view that waits for one
@@ -163,13 +163,9 @@ class RelayRoutes:
         known.allowance -= frames
 
     def _find(self, token: str) -> RelayToken | None:
-        """The token's record; compares with all tokens, so that timing reveals nothing."""
+        """The token's record."""
         self._forget_expired()
-        digest, found = digest_of(token), None
-        for known in self._tokens:
-            if hmac.compare_digest(known.digest, digest):
-                found = known
-        return found
+        return held_by(token, self._tokens)
 
     def _forget_expired(self) -> None:
         now = self._now()

@@ -24,8 +24,8 @@ from demos.array.polar import result_view, step_payload
 from demos.array.relay_routes import RelayRoutes
 from demos.array.results import numbered_voices
 from demos.array.room import NOISE, SPEECH, T60
-from demos.array.routes import new_token
 from demos.page.downloads import FLOAT
+from demos.server.routes import new_token
 from demos.tabs.localization import LocalizationPanel
 from tests.arrays.sounds import RATE, RESPEAKER
 

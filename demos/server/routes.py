@@ -1,8 +1,10 @@
 """Shared by the page's own routes: tokens, refusals and bounded request bodies."""
 
 import hashlib
+import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,6 +12,15 @@ from starlette.responses import JSONResponse, Response
 from core.errors import InputError
 
 TOKEN_BYTES = 32
+
+
+class Holder(Protocol):
+    """What a token gives access to; `digest` is the token's, which itself is not stored."""
+
+    digest: bytes
+
+
+Held = TypeVar("Held", bound=Holder)
 
 
 class Refusal(Exception):
@@ -31,8 +42,17 @@ def new_token() -> str:
 
 
 def digest_of(token: str) -> bytes:
-    """The digest of a token that is stored, and compared in constant time."""
+    """The digest of a token that is stored, see `held_by`."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def held_by(token: str, holders: Iterable[Held]) -> Held | None:
+    """What the token gives access to; compares with all of them, so that timing reveals nothing."""
+    digest, found = digest_of(token), None
+    for holder in holders:
+        if hmac.compare_digest(holder.digest, digest):
+            found = holder
+    return found
 
 
 def as_endpoint(handle: Callable[[Request], Awaitable[Response | None]]):
