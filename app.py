@@ -32,6 +32,7 @@ from demos.tabs import (
     vocoding,
     voice_conversion,
 )
+from demos.voice.live_routes import LiveVoiceRoutes
 
 RESTORATION = (super_resolution.SuperResolutionPanel, inpainting.InpaintingPanel, declipping.DeclippingPanel)
 
@@ -41,7 +42,7 @@ THREADS = 40 + RUNS_AT_ONCE + WAITING_AT_MOST  # as Gradio counts events that it
 SESSIONS_AT_MOST = 1000
 CACHE_SWEEP_AND_AGE = (600, 6 * 3600)  # seconds
 
-relay, live = RelayRoutes(), LiveRoutes()  # their routes stand beside the page's own
+relay, live, live_voice = RelayRoutes(), LiveRoutes(), LiveVoiceRoutes()  # their routes stand beside the page's own
 
 
 def build() -> gr.Blocks:
@@ -74,6 +75,7 @@ def build() -> gr.Blocks:
             histories.drop(request.session_hash)
             said.forget(request.session_hash)
             around.forget(request.session_hash)
+            live_voice.close(request.session_hash)
 
         page.unload(forget)
     return page.queue(max_size=SHORT_EVENTS_AT_MOST, default_concurrency_limit=8)
@@ -97,7 +99,7 @@ def launch(page: gr.Blocks, **options) -> tuple:
         "footer_links": ["api", "settings"],
         "ssr_mode": False,
         "app_kwargs": {
-            "routes": [*relay.routes(), *live.routes()],
+            "routes": [*relay.routes(), *live.routes(), *live_voice.routes()],
             "middleware": [
                 Middleware(GateMiddleware, gate=gate),
                 Middleware(BodyLimits, upload_bytes=LIMITS.file_bytes),
