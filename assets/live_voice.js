@@ -85,7 +85,8 @@ class Speaking {
   }
 
   async start() {
-    const audio = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: false };
+    // as it is: what browsers take for echo and noise are parts of speech, and the voice's level follows the speaker's
+    const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
     this.microphone = await navigator.mediaDevices.getUserMedia({ audio });
     if (this.closed) return this.close();
     this.microphone.getTracks()[0].onended = () => this.end("The microphone is gone; plug it in and speak live again.");

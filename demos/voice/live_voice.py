@@ -14,10 +14,6 @@ from gradio.components import Component
 
 from core.errors import InputError
 from core.tasks.live_conversion import LiveConversion
-from core.tasks.settings import Settings
-from core.tasks.utterance import load_speech
-from core.tasks.voice import Voice
-from core.tasks.voice_conversion import Manner
 from demos.page.runner import APOLOGY
 from demos.page.toasts import warn
 from demos.voice.live_routes import LiveVoiceRoutes
@@ -52,15 +48,15 @@ class LiveVoicePanel:
     Args:
         component: of `live_voice`.
         routes: which convert.
-        read: the voice and the manner that a visitor has chosen, by the values of the inputs; raises InputError.
-        inputs: the widgets that these are read of.
+        read: the conversion that a visitor has chosen, by the values of the inputs; raises InputError.
+        inputs: the widgets that it is read of.
     """
 
     def __init__(
         self,
         component: gr.HTML,
         routes: LiveVoiceRoutes,
-        read: Callable[[Mapping[Component, Any]], tuple[Voice, Manner]],
+        read: Callable[[Mapping[Component, Any]], LiveConversion],
         inputs: set[Component],
     ):
         self._routes, self._read = routes, read
@@ -69,8 +65,7 @@ class LiveVoicePanel:
     def _open(self, values: dict, request: gr.Request):
         """Opens a session with the chosen voice."""
         try:
-            voice, manner = self._read(values)
-            conversion = LiveConversion(voice, load_speech(Settings()), manner)
+            conversion = self._read(values)
             return live_view(self._routes.open(request.session_hash, conversion), conversion)
         except InputError as error:
             warn(str(error))

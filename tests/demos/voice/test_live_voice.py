@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from core.tasks.live_conversion import LiveConversion
 from core.tasks.settings import Settings
 from core.tasks.utterance import load_speech
 from core.tasks.voice import speaker_voice
@@ -29,8 +30,9 @@ def panel(routes: LiveVoiceRoutes, read) -> tuple[LiveVoicePanel, gr.Textbox]:
         return LiveVoicePanel(live_voice(), routes, lambda values: read(values[name]), {name}), name
 
 
-def read(name: str):
-    return speaker_voice(name, load_speech(Settings())), Manner(semitones=2.0)
+def read(name: str, semitones: float = 2.0) -> LiveConversion:
+    speech = load_speech(Settings())
+    return LiveConversion(speaker_voice(name, speech), speech, Manner(semitones))
 
 
 def test_a_session_is_opened_with_the_chosen_voice():
@@ -58,6 +60,6 @@ def test_what_goes_wrong_here_is_not_shown(said):
 
 
 def test_a_transposition_out_of_range_is_refused(said):
-    button, name = panel(LiveVoiceRoutes(), lambda name: (read(name)[0], Manner(semitones=30.0)))
+    button, name = panel(LiveVoiceRoutes(), lambda name: read(name, 30.0))
     button._open({name: "ls1998"}, ANNA)
     assert "24 semitones" in said[0]
