@@ -77,6 +77,7 @@ class Speaking {
     this.address = new URL(`live-voice/${token}`, document.baseURI);
     this.waiting = []; // { pcm, at }, at: when its last sample was heard, in milliseconds
     this.sending = this.closed = false;
+    this.leaving = new AbortController();
     this.next = 0; // when the next chunk plays, by the voice's clock
     this.left = this.gaps = 0; // chunks that were left out, times that the voice broke off
     this.hush = () => this.end("");
@@ -88,14 +89,14 @@ class Speaking {
     // as it is: what browsers take for echo and noise are parts of speech, and the voice's level follows the speaker's
     const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
     this.microphone = await navigator.mediaDevices.getUserMedia({ audio });
-    if (this.closed) return this.close();
+    if (this.closed) return this.release();
     this.microphone.getTracks()[0].onended = () => this.end("The microphone is gone; plug it in and speak live again.");
     this.ears = new AudioContext();
     this.mouth = new AudioContext({ sampleRate: this.rate }); // at its own rate chunks join to the sample
     const module = URL.createObjectURL(new Blob([CAPTURE], { type: "text/javascript" }));
     await this.ears.audioWorklet.addModule(module);
     URL.revokeObjectURL(module);
-    if (this.closed) return this.close();
+    if (this.closed) return this.release();
     const processorOptions = { rate: this.rate, chunk: this.chunk };
     const mono = { channelCount: 1, channelCountMode: "explicit" };
     const capture = new AudioWorkletNode(this.ears, "resound-capture", { ...mono, processorOptions });
@@ -122,7 +123,7 @@ class Speaking {
       const chunks = this.waiting.splice(0, MOST_AT_ONCE);
       const body = new Blob(chunks.map(({ pcm }) => pcm));
       try {
-        const reply = await fetch(this.address, { method: "POST", body });
+        const reply = await fetch(this.address, { method: "POST", body, signal: this.leaving.signal });
         if (!reply.ok) return this.end((await reply.json()).detail);
         this.play(new Int16Array(await reply.arrayBuffer()), chunks.at(-1).at);
       } catch {
@@ -163,10 +164,15 @@ class Speaking {
     this.over(sentence);
   }
 
-  close() {
-    this.closed = true;
+  release() {
     this.microphone?.getTracks().forEach((track) => track.stop());
     for (const context of [this.ears, this.mouth]) if (context && context.state !== "closed") context.close();
+  }
+
+  close() {
+    this.closed = true;
+    this.release();
+    this.leaving.abort();
     fetch(this.address, { method: "DELETE", keepalive: true }).catch(() => {}); // the server forgets the voice
     if (page.playing === this.hush) page.playing = null;
   }

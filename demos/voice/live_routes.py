@@ -108,9 +108,9 @@ class LiveVoiceRoutes:
         return Response(said, media_type="application/octet-stream")
 
     async def _leave(self, request: Request) -> None:
-        voice = self._find(request)
         with self._lock:
-            self._voices = {visitor: other for visitor, other in self._voices.items() if other is not voice}
+            left = held_by(request.path_params["token"], self._voices.values())
+            self._voices = {visitor: voice for visitor, voice in self._voices.items() if voice is not left}
 
     def _find(self, request: Request) -> LiveVoice:
         """The token's session."""

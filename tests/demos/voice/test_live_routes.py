@@ -69,6 +69,7 @@ def test_who_speaks_again_or_leaves_ends_the_former_session(voices):
     second = voices.open("anna", Doubled())
     with client(voices) as http:
         assert http.post(f"/live-voice/{first}", content=b"").status_code == 404
+        assert http.delete(f"/live-voice/{first}").status_code == 204 and voices.speakers == 1
         assert http.delete(f"/live-voice/{second}").status_code == 204 and voices.speakers == 0
         third = voices.open("anna", Doubled())
         voices.close("anna")
