@@ -205,7 +205,7 @@ function trouble() {
 function refresh() {
   root.dataset.live = live ? "yes" : "no";
   root.dataset.behind = live?.delay?.toFixed(3) ?? "";
-  find("live").textContent = live ? "Stop" : "Speak live";
+  find("live").textContent = live ? "Stop speaking" : "Speak live";
   find("live").setAttribute("aria-pressed", !!live);
   find("behind").textContent = live?.delay ? `${live.delay.toFixed(1)} s behind you` : "";
   if (live?.delay) say(trouble());
