@@ -48,7 +48,7 @@ class LiveVoicePanel:
     Args:
         component: of `live_voice`.
         routes: which convert.
-        read: the conversion that a visitor has chosen, by the values of the inputs; raises InputError.
+        read: the conversion that is chosen, by the values of the inputs and the visitor; raises InputError.
         inputs: the widgets that it is read of.
     """
 
@@ -56,7 +56,7 @@ class LiveVoicePanel:
         self,
         component: gr.HTML,
         routes: LiveVoiceRoutes,
-        read: Callable[[Mapping[Component, Any]], LiveConversion],
+        read: Callable[[Mapping[Component, Any], str], LiveConversion],
         inputs: set[Component],
     ):
         self._routes, self._read = routes, read
@@ -65,7 +65,7 @@ class LiveVoicePanel:
     def _open(self, values: dict, request: gr.Request):
         """Opens a session with the chosen voice."""
         try:
-            conversion = self._read(values)
+            conversion = self._read(values, request.session_hash)
             return live_view(self._routes.open(request.session_hash, conversion), conversion)
         except InputError as error:
             warn(str(error))

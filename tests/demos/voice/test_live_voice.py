@@ -27,7 +27,7 @@ def said(monkeypatch) -> list[str]:
 def panel(routes: LiveVoiceRoutes, read) -> tuple[LiveVoicePanel, gr.Textbox]:
     with gr.Blocks():
         name = gr.Textbox()
-        return LiveVoicePanel(live_voice(), routes, lambda values: read(values[name]), {name}), name
+        return LiveVoicePanel(live_voice(), routes, lambda values, _: read(values[name]), {name}), name
 
 
 def read(name: str, semitones: float = 2.0) -> LiveConversion:
