@@ -60,7 +60,7 @@ def build() -> gr.Blocks:
             with gr.Tab(vocoding.VocodingPanel.title, id=vocoding.VocodingPanel.task):
                 shared.append(vocoding.VocodingPanel(histories).shared)
             with gr.Tab(voice_conversion.VoiceConversionPanel.title, id=voice_conversion.VoiceConversionPanel.task):
-                said = voice_conversion.VoiceConversionPanel(histories)
+                said = voice_conversion.VoiceConversionPanel(histories, live_voice)
                 shared.append(said.shared)
             with gr.Tab(generation.TITLE, id=generation.TASK):
                 shared.append(generation.GenerationPanel(histories).shared)

@@ -11,6 +11,7 @@ from gradio.components import Component
 from core.errors import InputError
 from core.jobs import JOBS
 from core.tasks.code_editing import first_take
+from core.tasks.live_conversion import LiveConversion
 from core.tasks.progress import SOUND, Progress, Result, Run, Sounds
 from core.tasks.settings import Settings
 from core.tasks.utterance import Heard, Speech, hear, load_speech, understand
@@ -28,6 +29,8 @@ from demos.page.tab import Widgets
 from demos.page.toasts import warn
 from demos.voice import cards, code_strip, offer
 from demos.voice.editor import ConversionHistory, Editing, Editor
+from demos.voice.live_routes import LiveVoiceRoutes
+from demos.voice.live_voice import LiveVoicePanel, live_voice
 from demos.voice.results import pitch_table
 
 HOW = r"""
@@ -112,7 +115,7 @@ class VoiceConversionPanel(RestorationPanel):
     samples = False
     said_after_stop = "The run was stopped: this is what was said until then."
 
-    def __init__(self, histories: Histories):
+    def __init__(self, histories: Histories, live: LiveVoiceRoutes):
         self._own = offer.OwnVoices()
         super().__init__(histories)
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
@@ -122,6 +125,7 @@ class VoiceConversionPanel(RestorationPanel):
         targets.change(self._offered, targets, voices, queue=False, **quiet)
         taken = [door, ui.prior, targets], [door, voices, targets]
         gr.on([door.upload, door.stop_recording], self._take_own, *taken, **quiet)
+        LiveVoicePanel(self._live, live, self._conversion, {ui.prior, *ui.choices.values()})
         Editor(ui.further["strip"], ui.compare, ui.made, self.task, histories)
 
     def forget(self, visitor: str) -> None:
@@ -143,11 +147,13 @@ class VoiceConversionPanel(RestorationPanel):
                 elem_classes="door",
             )
         gr.HTML(f'<p class="quiet">{CONSENT}</p>')
-        return {
+        chosen = {
             "targets": gr.Textbox(", ".join(known["chosen"]), label="Voices", visible=False),
             "semitones": gr.Slider(-12, 12, value=0, step=1, label="Transpose by (semitones)"),
             "keeps": gr.Checkbox(False, label="Keep my intonation as wide as it is"),
         }
+        self._live = live_voice()
+        return chosen
 
     def build_under(self) -> Widgets:
         """The codes."""
@@ -189,6 +195,19 @@ class VoiceConversionPanel(RestorationPanel):
             log.exception("a voice was not taken")
             warn(APOLOGY)
         return None, self._offered(targets, request), targets
+
+    def _conversion(self, values: Mapping, visitor: str) -> LiveConversion:
+        """Live, with the first of the chosen voices.
+
+        Raises:
+            InputError: there is none.
+        """
+        chosen = {name: values[widget] for name, widget in self.ui.choices.items()}
+        speech = load_speech(Settings(values[self.ui.prior]))
+        voices = offer.voices_in(chosen["targets"], self._own.get(visitor), speech)
+        if not voices:
+            raise InputError("No voice is chosen; choose the one that you want to speak with.")
+        return LiveConversion(voices[0], speech, _manner(chosen))
 
     # ---- run ---------------------------------------------------------------------------------------------------
 
