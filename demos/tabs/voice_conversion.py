@@ -125,7 +125,7 @@ class VoiceConversionPanel(RestorationPanel):
         targets.change(self._offered, targets, voices, queue=False, **quiet)
         taken = [door, ui.prior, targets], [door, voices, targets]
         gr.on([door.upload, door.stop_recording], self._take_own, *taken, **quiet)
-        LiveVoicePanel(self._live, live, self._conversion, {ui.prior, *ui.choices.values()})
+        LiveVoicePanel(ui.further["live"], live, self._conversion, {ui.prior, *ui.choices.values()})
         Editor(ui.further["strip"], ui.compare, ui.made, self.task, histories)
 
     def forget(self, visitor: str) -> None:
@@ -147,18 +147,18 @@ class VoiceConversionPanel(RestorationPanel):
                 elem_classes="door",
             )
         gr.HTML(f'<p class="quiet">{CONSENT}</p>')
-        chosen = {
+        return {
             "targets": gr.Textbox(", ".join(known["chosen"]), label="Voices", visible=False),
             "semitones": gr.Slider(-12, 12, value=0, step=1, label="Transpose by (semitones)"),
             "keeps": gr.Checkbox(False, label="Keep my intonation as wide as it is"),
         }
-        self._live = live_voice()
-        return chosen
 
     def build_under(self) -> Widgets:
-        """The codes."""
+        """The codes, and speaking live."""
         gr.HTML('<h2 class="section">Codes</h2>')
-        return {"strip": code_strip.code_strip(), "cards": self._cards, "own_door": self._own_door}
+        strip = code_strip.code_strip()
+        gr.HTML('<h2 class="section">Live</h2>')
+        return {"strip": strip, "live": live_voice(), "cards": self._cards, "own_door": self._own_door}
 
     @property
     def results(self) -> set[Component]:
