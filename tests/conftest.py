@@ -145,6 +145,23 @@ def tiny_converter(own_home, tmp_path) -> str:
 
 
 @pytest.fixture
+def tiny_vqvae(own_home, tmp_path) -> str:
+    """The name of a registered VQ-VAE that speaks as Ada and Bob; far too small, random weights."""
+    from core import zoo
+    from core.models import vqvae
+    from core.zoo.checkpoint import save_checkpoint
+
+    torch.manual_seed(0)
+    config = {"width": 4, "classes": 5, "channels": 2, "conv_channels": 4, "rnn_channels": 4, "gru": 6, "hidden": 5}
+    config |= {"speakers": ["Ada", "Bob"]}
+    path = tmp_path / "tiny-vqvae.safetensors"
+    save_checkpoint(path, "vqvae", config, vqvae.build(config).state_dict())
+    assert zoo.register("tiny-vqvae", path, {"sample_rate": 16000}).task == ("convert-voice",)
+    path.unlink()
+    return "tiny-vqvae"
+
+
+@pytest.fixture
 def tiny_voices(tiny_converter, tmp_path, monkeypatch) -> str:
     """The name of a registered table of two voices for that converter, ada and bob, in place of the bundled one."""
     import numpy as np

@@ -68,6 +68,31 @@ def test_speakers_are_one_a_line_their_names_first(capsys):
     assert len(names) >= 10 and "vctk_p226" in names and all("Hz" in line for line in lines)
 
 
+@pytest.mark.slow
+def test_a_vqvae_says_a_part_of_a_file_as_one_of_its_speakers(tmp_path, talk, tiny_vqvae, capsys):
+    assert run("speakers", "--prior", tiny_vqvae) == 0
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["Ada", "Bob"]
+    out, report = tmp_path / "out.wav", tmp_path / "report.json"
+    wanted = ("--speaker", "Ada", "--prior", tiny_vqvae, "--temperature", 0, "--start", 0.5, "--length", 1)
+    assert run("convert-voice", talk, out, *wanted, "--report", report) == 0
+    assert soundfile.info(out).frames == RATE
+    written = json.loads(report.read_text())
+    assert (written["voice"], written["prior"], written["temperature"]) == ("Ada", tiny_vqvae, 0)
+
+
+def test_what_a_vqvae_cannot_do_is_refused(tmp_path, talk, tiny_vqvae, capsys):
+    for arguments, sentence in (
+        (("--speaker", "ls1688"), "no speaker 'ls1688'"),
+        (("--voice", talk), "its own speakers at their own pitch"),
+        (("--speaker", "Ada", "--transpose", 2), "leave out"),
+        (("--speaker", "Ada", "--keep-intonation"), "leave out"),
+    ):
+        given = ("convert-voice", talk, tmp_path / "out.wav", "--prior", tiny_vqvae, *arguments)
+        assert sentence in refused(capsys, *given)
+    assert not (tmp_path / "out.wav").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

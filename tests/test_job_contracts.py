@@ -43,7 +43,7 @@ def around() -> Clip:
     return Clip(np.repeat(sound, 4, axis=0) + 0.01 * random.standard_normal((4, sound.shape[1])), RATE)
 
 
-EXAMPLES = {  # (function, settings) -> a run
+EXAMPLES = {  # by the job's name, and which way where there are several: (function, settings) -> a run
     "super-resolve": lambda do, settings: do(glide(), 4, degrade="plain", settings=settings),
     "inpaint": lambda do, settings: do(glide(), [(0.2, 0.22)], settings=settings, reference=glide()),
     "declip": lambda do, settings: do(glide(), 0.1, settings=settings, reference=glide()),
@@ -53,6 +53,9 @@ EXAMPLES = {  # (function, settings) -> a run
     "vocode": lambda do, settings: do(glide(), settings=settings),
     "convert-voice": lambda do, settings: do(
         glide(), voice=spoken(), settings=replace(settings, prior="tiny-converter")
+    ),
+    "convert-voice by codes": lambda do, settings: do(
+        glide(), speaker="Ada", settings=replace(settings, prior="tiny-vqvae")
     ),
     "localize": lambda do, settings: do(around(), read_array("respeaker-4"), method="srp-phat", voices=1),
     "generate": lambda do, settings: do(Wish(2, 0.06), settings=replace(settings, prior="tiny-mel")),
@@ -72,6 +75,10 @@ IN_EVERY_REPORT = {
 }
 
 
+def job_of(example: str) -> str:
+    return example.partition(" ")[0]
+
+
 def job_function(name: str):
     module = importlib.import_module(f"core.tasks.{JOBS[name].module}")
     assert name == module.TASK
@@ -79,55 +86,55 @@ def job_function(name: str):
 
 
 @pytest.fixture
-def settings(tiny_prior, tiny_mel_prior, tiny_converter) -> Settings:
+def settings(tiny_prior, tiny_mel_prior, tiny_converter, tiny_vqvae) -> Settings:
     return Settings(tiny_prior, "draft", steps=2, seed=3)
 
 
 def test_every_job_has_an_example_a_command_and_a_place_in_lists():
-    assert set(EXAMPLES) == set(FUNCTIONS) == set(JOBS) <= set(batch.TASKS)
+    assert set(map(job_of, EXAMPLES)) == set(FUNCTIONS) == set(JOBS) <= set(batch.TASKS)
     for name, job in JOBS.items():
         signature = inspect.signature(job_function(name))
         assert signature.parameters["settings"].kind is inspect.Parameter.KEYWORD_ONLY
         assert all(prior in {entry.name for entry in zoo.catalogue(name)} for prior in job.priors)
 
 
-@pytest.mark.parametrize("name", JOBS)
-def test_a_job_yields_progress_and_last_its_result(name, settings):
-    *progress, result = EXAMPLES[name](job_function(name), settings)
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_job_yields_progress_and_last_its_result(example, settings):
+    *progress, result = EXAMPLES[example](job_function(job_of(example)), settings)
     assert progress and all(isinstance(item, Progress) for item in progress) and isinstance(result, Result)
     for item in progress:
         assert item.seconds >= 0 and item.seconds_left >= 0 and (item.iterate is None) != (item.look is None)
         assert item.sounds.keys() == item.chains.keys()
     assert all(a.seconds <= b.seconds for a, b in itertools.pairwise(progress))
     assert progress[-1].seconds_left == pytest.approx(0, abs=1e-6)
-    assert (len(result.sounds) == 1 and not JOBS[name].several) or JOBS[name].several
+    assert (len(result.sounds) == 1 and not JOBS[job_of(example)].several) or JOBS[job_of(example)].several
     for clip in (*result.sounds.values(), result.observed, *result.truths.values()):
         assert np.isfinite(clip.samples).all() and clip.sample_rate == result.report["sample_rate"]
     assert result.truths.keys() in (set(), result.sounds.keys())
 
 
-@pytest.mark.parametrize("name", JOBS)
-def test_a_report_has_what_all_reports_have(name, settings):
-    *_, result = EXAMPLES[name](job_function(name), settings)
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_report_has_what_all_reports_have(example, settings):
+    *_, result = EXAMPLES[example](job_function(job_of(example)), settings)
     report = result.report
-    assert report["task"] == name and report.keys() >= IN_EVERY_REPORT
+    assert report["task"] == job_of(example) and report.keys() >= IN_EVERY_REPORT
     assert json.loads(json.dumps(report)) is not None
     assert result.metrics is report["metrics"] and result.baseline_metrics is report["baselines"]
     assert report["duration_seconds"] == pytest.approx(next(iter(result.sounds.values())).seconds)
     assert set(result.baseline_figures) == set(report["baselines"]) and report["notes"] == list(result.notes)
 
 
-@pytest.mark.parametrize("name", JOBS)
-def test_the_same_seed_gives_the_same_sounds(name, settings):
-    (*_, first), (*_, second) = (EXAMPLES[name](job_function(name), settings) for _ in range(2))
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_same_seed_gives_the_same_sounds(example, settings):
+    (*_, first), (*_, second) = (EXAMPLES[example](job_function(job_of(example)), settings) for _ in range(2))
     assert first.sounds.keys() == second.sounds.keys()
     for sound in first.sounds:
         assert np.array_equal(first.sounds[sound].samples, second.sounds[sound].samples)
 
 
-@pytest.mark.parametrize("name", JOBS)
-def test_a_run_can_be_closed_at_any_time(name, settings):
-    run = EXAMPLES[name](job_function(name), settings)
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_run_can_be_closed_at_any_time(example, settings):
+    run = EXAMPLES[example](job_function(job_of(example)), settings)
     next(run)
     run.close()
     with pytest.raises(StopIteration):

@@ -9,7 +9,7 @@ from core.cli.reporting import print_paragraph, print_table
 LAST = "max"
 USELESS = {  # what is said of a checkpoint that no command can use, by the kind of its model
     "prior": "a network that is told spectrograms needs a front-end of ours, and PnF's its --scaler.",
-    "decoder": "decoders speak from Python alone, see core/tasks/code_decoding.py.",
+    "decoder": "decoders that are told no codes speak from Python alone, see core/models/compiled/wavernn.py.",
 }
 
 

@@ -16,15 +16,17 @@ def add_commands(commands) -> None:
     command.add_argument("input", type=Path, metavar="IN")
     command.add_argument("output", type=Path, metavar="OUT", help="by its name .wav (float), .flac (24 bit) or .ogg")
     whose = command.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--speaker", metavar="NAME", help="one of `speakers`")
+    whose.add_argument("--speaker", metavar="NAME", help="one of `speakers`, of the same --prior")
     whose.add_argument("--voice", type=Path, metavar="FILE", help="a recording of the voice, ten seconds or more")
     command.add_argument("--transpose", type=options.number, default=0.0, metavar="N", help="semitones higher")
     command.add_argument("--keep-intonation", action="store_true", help="a melody as wide as IN's, not as the voice's")
-    command.add_argument("--prior", metavar="NAME", help="the converter; see `models`")
+    command.add_argument("--temperature", type=options.number, default=1.0, metavar="T", help="of a VQ-VAE's draws")
+    command.add_argument("--prior", metavar="NAME", help="the converter, or a VQ-VAE of your own; see `models`")
     running.add_common_options(command)
     description = "Lists the voices that there are: name, description, pitch, licence."
     command = commands.add_parser("speakers", help=description, description=description)
     command.set_defaults(run=_speakers)
+    command.add_argument("--prior", metavar="NAME", help="what is to speak; see `models`")
 
     description = "Makes a table of voices, which `speakers` lists, of recordings."
     command = commands.add_parser("make-voices", help=description, description=description)
@@ -40,18 +42,16 @@ def add_commands(commands) -> None:
 
 def _convert(arguments) -> int:
     from core.signal.files import read_clip
-    from core.tasks.voice import MOST_SECONDS, find_speaker
+    from core.tasks.voice import MOST_SECONDS
     from core.tasks.voice_conversion import Manner, convert_voice
 
     restoration.check_outputs(arguments)
-    if arguments.speaker:
-        find_speaker(arguments.speaker)  # refused before the work
     clip, notes = running.read(arguments, arguments.input)
     voice = read_clip(arguments.voice, length=MOST_SECONDS, mono=True).clip if arguments.voice else None
-    manner = Manner(arguments.transpose, arguments.keep_intonation)
+    wanted = {"manner": Manner(arguments.transpose, arguments.keep_intonation), "temperature": arguments.temperature}
 
     def start(settings, _reference):
-        return convert_voice(clip, speaker=arguments.speaker, voice=voice, manner=manner, settings=settings)
+        return convert_voice(clip, speaker=arguments.speaker, voice=voice, **wanted, settings=settings)
 
     return restoration.finish(arguments, start, notes)
 
@@ -76,12 +76,18 @@ def _make_voices(arguments) -> int:
 
 
 def _speakers(arguments) -> int:
-    from core.tasks.voice import speakers
+    from core.tasks.voice import speakers_of
 
-    rows = [
-        [speaker.name, f"{low:.0f}-{high:.0f} Hz, mostly {usual:.0f}", speaker.description, speaker.licence]
-        for speaker in speakers().values()
-        for low, usual, high in [speaker.pitch_hz]
-    ]
-    print_table(["name", "pitch", "description", "licence"], rows)
+    print_table(
+        ["name", "pitch", "description", "licence"],
+        [[name, *_described(speaker)] for name, speaker in speakers_of(arguments.prior).items()],
+    )
     return 0
+
+
+def _described(speaker) -> tuple[str, str, str]:
+    """Pitch, description and licence, where they are known."""
+    if speaker is None:
+        return ("-",) * 3
+    low, usual, high = speaker.pitch_hz
+    return f"{low:.0f}-{high:.0f} Hz, mostly {usual:.0f}", speaker.description, speaker.licence

@@ -47,28 +47,19 @@ class Spoken:
     """What has been said so far.
 
     Args:
-        clip: the whole; silent where nothing has been said.
+        waveform: all that is to be said, float32 `[frames]`; silent where nothing has been said yet.
         ready: its first samples, up to where all has been said.
+        share: of all samples, that has been said.
     """
 
-    clip: Clip
+    waveform: np.ndarray
     ready: int
-
-
-def convert(
-    clip: Clip, model: VQVAE, speaker: str, *, temperature: float = 1.0, seed: int = 0, streams: int = STREAMS
-) -> Iterator[Spoken]:
-    """A clip in the voice of a speaker, mixed to one channel at the model's rate; arguments and errors as in `speak`.
-
-    Raises:
-        InputError: a clip that is shorter than a code.
-    """
-    yield from speak(hear(clip, model), model, speaker, temperature=temperature, seed=seed, streams=streams)
+    share: float
 
 
 @torch.no_grad()
-def hear(clip: Clip, model: VQVAE) -> list[Passage]:
-    """The passages of a clip; what remains after the last whole code is left out.
+def passages_of(clip: Clip, model: VQVAE) -> list[Passage]:
+    """What is said in a clip, mixed to one channel at the model's rate; silence fills the last code.
 
     Raises:
         InputError: a clip that is shorter than a code.
@@ -77,16 +68,15 @@ def hear(clip: Clip, model: VQVAE) -> list[Passage]:
     if len(waveform) < HOP:
         shortest = 1000 * HOP / model.sample_rate
         raise InputError(f"The clip is shorter than one code ({shortest:g} ms). Give more of it.")
-    passages = []
+    waveform, passages = np.pad(waveform, (0, -len(waveform) % HOP)), []
     for first, last in cut_at_pauses(waveform, model.sample_rate, SHORTEST, LONGEST, HOP):
         heard = padded(torch.from_numpy(waveform[first : last + PAD_RIGHT].copy()))  # it looks ahead over its end
         frames = PAST_CODES + (last - first) // HOP
-        if frames > PAST_CODES:
-            passages.append(Passage(model.encode(heard[None].to(model.device)).indices[0, :frames].cpu()))
+        passages.append(Passage(model.encode(heard[None].to(model.device)).indices[0, :frames].cpu()))
     return passages
 
 
-def speak(
+def say_passages(
     passages: Sequence[Passage],
     model: VQVAE,
     speaker: str,
@@ -108,11 +98,10 @@ def speak(
     Raises:
         InputError: an unknown speaker, nothing to say, an unusable temperature.
     """
-    names = model.config.speakers
-    if speaker not in names:
-        raise InputError(f"There is no speaker {speaker[:64]!r}; choose one of: {', '.join(names)}.")
+    check_speaker(speaker, model)
     if not passages:
         raise InputError("There are no codes to be said; give at least one.")
+    names = model.config.speakers
     voice = F.one_hot(torch.tensor(names.index(speaker)), len(names)).float()
     starts = np.cumsum([0, *(passage.samples for passage in passages)])
     said = np.zeros(starts[-1], np.float32)
@@ -120,13 +109,27 @@ def speak(
     for first in range(0, len(passages), streams):
         together = passages[first : first + streams]
         for waveforms in _say(together, model, voice, temperature, generator):
-            for start, passage, waveform in zip(starts[first:], together, waveforms, strict=False):
-                length = min(passage.samples, len(waveform))
+            lengths = [min(passage.samples, waveforms.shape[1]) for passage in together]
+            for start, length, waveform in zip(starts[first:], lengths, waveforms, strict=False):
                 said[start : start + length] = waveform[:length]
-            finished = min(together[0].samples, waveforms.shape[1])
-            done = waveforms.shape[1] >= max(passage.samples for passage in together)
-            ready = starts[first + len(together)] if done else starts[first] + finished
-            yield Spoken(Clip(said, model.sample_rate), int(ready))
+            yield Spoken(said.copy(), *_progress(passages, first, lengths))
+
+
+def check_speaker(name: str, model: VQVAE) -> None:
+    """Raises:
+    InputError: the model does not speak with that voice.
+    """
+    if name not in model.config.speakers:
+        raise InputError(f"There is no speaker {name!r:.60}; choose one of {', '.join(model.config.speakers)}.")
+
+
+def _progress(passages: Sequence[Passage], first: int, lengths: Sequence[int]) -> tuple[int, float]:
+    """Up to which sample all is said, and which share of them; of passages from the first on so many are."""
+    samples = [passage.samples for passage in passages]
+    before = sum(samples[:first])
+    under_way = next((n for n, length in enumerate(lengths) if length < samples[first + n]), len(lengths))
+    ready = before + sum(lengths[: under_way + 1])
+    return ready, (before + sum(lengths)) / sum(samples)
 
 
 @torch.no_grad()

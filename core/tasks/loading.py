@@ -1,16 +1,18 @@
 """The priors that tasks ask for, by name: those that can do the task."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from core import zoo
 from core.errors import InputError
 from core.jobs import JOBS
 from core.models.converter import VoiceConverter
 from core.models.vocoder import Vocoder
+from core.models.vqvae import VQVAE
 from core.priors.independent import Independent
 from core.tasks.settings import Settings, resolve_devices
 from core.types import Prior
-from core.zoo.families import CONVERTER, PRIOR
+from core.zoo.families import PRIOR
 
 
 def load_prior(task: str, settings: Settings) -> Prior:
@@ -26,17 +28,12 @@ def load_prior(task: str, settings: Settings) -> Prior:
 
 def load_player(task: str, settings: Settings) -> Prior | Vocoder:
     """As `load_prior`, of a task that vocoders do as well."""
-    name = settings.prior or JOBS[task].priors[0]
-    _check_able(task, [name], "choose one of")
-    kinds = {entry.name: entry.kind for entry in zoo.catalogue(task)}
-    return zoo.load_model(kinds.get(name, PRIOR), name, resolve_devices(settings)[0])
+    return _load_able(task, settings)
 
 
-def load_converter(settings: Settings) -> VoiceConverter:
-    """As `load_prior`, of the task that converters do."""
-    name = settings.prior or JOBS["convert-voice"].priors[0]
-    _check_able("convert-voice", [name], "choose one of")
-    return zoo.load_model(CONVERTER, name, resolve_devices(settings)[0])
+def load_converter(settings: Settings) -> VoiceConverter | VQVAE:
+    """As `load_prior`, of the models that convert voices."""
+    return _load_able("convert-voice", settings)
 
 
 def load_sources(task: str, names: Sequence[str], device: str) -> Independent:
@@ -53,6 +50,14 @@ def load_sources(task: str, names: Sequence[str], device: str) -> Independent:
 def load_independent(names: Sequence[str], device: str) -> Independent:
     """As `load_sources`, of priors that are known to be able."""
     return Independent([zoo.load(name, device) for name in names])
+
+
+def _load_able(task: str, settings: Settings) -> Any:
+    """A model of any kind that can do the task."""
+    name = settings.prior or JOBS[task].priors[0]
+    _check_able(task, [name], "choose one of")
+    kinds = {entry.name: entry.kind for entry in zoo.catalogue(task)}
+    return zoo.load_model(kinds.get(name, PRIOR), name, resolve_devices(settings)[0])
 
 
 def _check_able(task: str, names: Sequence[str], advice: str) -> None:

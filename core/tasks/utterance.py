@@ -161,9 +161,16 @@ def load_speech(settings: Settings) -> Speech:
     """The converter that the settings ask for, with what it hears and is played by.
 
     Raises:
-        InputError: no such converter or device, or one that cannot convert.
+        InputError: no such converter or device, or one that cannot convert with any voice.
     """
     converter = load_converter(settings)
+    if not isinstance(converter, VoiceConverter):
+        raise InputError(f"The VQ-VAE {converter.name} speaks with its own speakers alone; choose another converter.")
+    return speech_of(converter)
+
+
+def speech_of(converter: VoiceConverter) -> Speech:
+    """A converter with what it hears and is played by."""
     encoder = zoo.load_model(CONTENT_ENCODER, converter.config.encoder, str(converter.device))
     return Speech(converter, encoder, vocoder_of(converter.front_end, str(converter.device)))
 

@@ -13,8 +13,11 @@ from core import zoo
 from core.errors import InputError
 from core.models.voice_features import LOUD_DECADES, Reference
 from core.models.voice_table import Speaker
+from core.models.vqvae import VQVAE
 from core.signal.clip import Clip
 from core.signal.limits import check_clip
+from core.tasks.loading import load_converter
+from core.tasks.settings import Settings
 from core.tasks.utterance import Heard, Speech, hear
 from core.zoo.families import VOICES
 
@@ -48,6 +51,16 @@ class Voice:
 def speakers() -> Mapping[str, Speaker]:
     """The bundled voices by name."""
     return zoo.load_model(VOICES, TABLE).speakers
+
+
+def speakers_of(prior: str | None) -> Mapping[str, Speaker | None]:
+    """The voices that a converter speaks with, by name; of a VQ-VAE's nothing but that is known.
+
+    Raises:
+        InputError: it cannot convert.
+    """
+    model = load_converter(Settings(prior))
+    return dict.fromkeys(model.config.speakers) if isinstance(model, VQVAE) else speakers()
 
 
 def find_speaker(name: str) -> Speaker:

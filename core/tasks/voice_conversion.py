@@ -1,11 +1,12 @@
 """Voice conversion: what one voice says, said by another one.
 
 The content is told as codes, pitch and loudness beside it. The converter makes the wanted voice's mel frames of them,
-which the vocoder plays: the words, the timing and the melody stay, the voice is another's.
+which the vocoder plays: the words, the timing and the melody stay, the voice is another's. A VQ-VAE has codes alone, of
+which it says samples with one of its own speakers' voices.
 """
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -14,28 +15,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.choices import ONE_PASS
 from core.errors import InputError
 from core.models.content_encoder import FRAMES_PER_STEP, STEPS_PER_CODE
+from core.models.converter import VoiceConverter
 from core.models.pitch import as_classes
 from core.models.voice_features import Delivery
+from core.models.vqvae import VQVAE
 from core.signal.clip import Clip
 from core.signal.limits import check_clip
 from core.signal.resampling import resample
 from core.signal.spectrogram_files import MelSpectrogram
 from core.tasks.blocks import silent
+from core.tasks.code_decoding import Spoken, check_speaker, passages_of, say_passages
 from core.tasks.conversion_baselines import OWN, copies, own_voice
 from core.tasks.drawing import Drawn, provenance
+from core.tasks.loading import load_converter
 from core.tasks.progress import SOUND, Progress, Run, Sounds
 from core.tasks.report import Metrics, Outcome, conclude
 from core.tasks.restoration import NOTHING_TO_DO, restoration_outcome
 from core.tasks.settings import Settings
-from core.tasks.utterance import Speech, Utterance, hear, load_speech, understand
+from core.tasks.utterance import Speech, Utterance, hear, speech_of, understand
 from core.tasks.voice import Voice, speaker_voice, voice_of, warning_of
 from core.types import Iterate
 from core.zoo.playing import play
 
 TASK = "convert-voice"
-ONE_PASS = "one pass"  # what reports call the way that it is made
+SAMPLE_BY_SAMPLE = "ancestral"  # what reports call the way that a VQ-VAE makes it
 MOST_SEMITONES = 24.0
 SPREADS = (0.7, 1.4)  # factors by which a melody is narrowed or widened towards the voice's
 PIECE = 1024  # steps that are converted at once
@@ -64,39 +70,60 @@ class Manner:
             )
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How one kind of model says a clip.
+
+    Args:
+        model: that says it.
+        sample_rate: in Hz.
+        sampler: what reports call it.
+        facts: what they tell of it beside that.
+        say: a mono clip at that rate -> what is said of it, as it grows, and a warning.
+    """
+
+    model: VoiceConverter | VQVAE
+    sample_rate: int
+    sampler: str
+    facts: Mapping
+    say: Callable[[Clip], tuple[Iterator[Spoken], str | None]]
+
+
 def convert_voice(
     clip: Clip,
     *,
     speaker: str | None = None,
     voice: Clip | None = None,
     manner: Manner = Manner(),  # noqa: B008 (frozen)
+    temperature: float = 1.0,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
 ) -> Run:
     """Says what is said in a clip with another voice.
 
     Args:
         clip: mixed to mono.
-        speaker: name of a bundled voice.
+        speaker: name of a bundled voice; of a VQ-VAE, which has no others, of one of its own.
         voice: a recording of the voice instead; some seconds are enough.
+        temperature: of a VQ-VAE's draws; 0 takes the likeliest sample every time.
 
     Yields:
         Progress whenever more of it can be heard, then one Result at the rate of the converter.
 
     Raises:
         InputError: not just one of speaker and voice, an unknown speaker, an unusable clip or voice, a transposition
-            out of range.
+            or temperature out of range, or what the converter cannot do.
     """
     if (speaker is None) == (voice is None):
         raise InputError("Say whose voice it should be: a speaker, or a recording of the voice, and not both.")
     manner.check()
     check_clip("The clip", clip)
-    speech, began = load_speech(settings), time.monotonic()
-    target = speaker_voice(speaker, speech) if speaker is not None else voice_of(voice, speech)
-    observed = resample(clip.mono(), speech.front_end.sample_rate)
-    drawn, warning = yield from _drawn(observed, target, speech, manner, settings, began)
-    facts = {"voice": target.name, "semitones": manner.semitones, "keep_intonation": manner.keep_intonation}
-    facts |= {"warning": warning} if warning else {}
-    made = Clip(drawn.waveform, observed.sample_rate)
+    model, began = load_converter(settings), time.monotonic()
+    prepare = _by_vqvae if isinstance(model, VQVAE) else _by_converter
+    way = prepare(model, speaker, voice, manner, temperature, settings.seed)
+    observed = resample(clip.mono(), way.sample_rate)
+    drawn, warning = yield from _drawn(observed, way, settings, began)
+    facts = {**way.facts, **({"warning": warning} if warning else {})}
+    made = Clip(drawn.waveform, way.sample_rate)
     outcome = restoration_outcome(TASK, made, drawn, observed=observed, truth=None, baselines={}, facts=facts)
     yield conclude(outcome, Metrics((), lambda *_: {}))
 
@@ -124,7 +151,8 @@ def convert_to_each(
     check_clip("The clip", clip)
     began, observed, sounds = time.monotonic(), resample(clip.mono(), speech.front_end.sample_rate), {}
     for voice in voices:
-        drawn, warning = yield from _drawn(observed, voice, speech, manner, settings, began, voice.name, dict(sounds))
+        way = _with_voice(voice, speech, manner, settings.seed)
+        drawn, warning = yield from _drawn(observed, way, settings, began, voice.name, dict(sounds))
         sounds[voice.name] = Clip(drawn.waveform, observed.sample_rate)
     seconds = round(_since(began), 3)  # of the voices; what they are compared with is not asked for
     beside = _beside(observed, voices[0], speech, settings) if drawn.worked else {}
@@ -207,36 +235,74 @@ def at_frames(steps: Tensor) -> Tensor:
     return steps.repeat_interleave(FRAMES_PER_STEP, dim=1)
 
 
+def _by_converter(
+    converter: VoiceConverter, speaker: str | None, voice: Clip | None, manner: Manner, temperature: float, seed: int
+) -> _Way:
+    """With any voice; refuses what it cannot do."""
+    if temperature != 1:
+        raise InputError("A temperature is for VQ-VAEs alone, which draw sample by sample; leave it at 1.")
+    speech = speech_of(converter)
+    target = speaker_voice(speaker, speech) if speaker is not None else voice_of(voice, speech)
+    return _with_voice(target, speech, manner, seed)
+
+
+def _with_voice(voice: Voice, speech: Speech, manner: Manner, seed: int) -> _Way:
+    """With a voice, by the converter that it is for."""
+
+    def say(clip: Clip) -> tuple[Iterator[Spoken], str | None]:
+        heard = hear(clip, speech)
+        pieces = speak(understand(heard, speech), voice, speech, manner, seed)
+        return _so_far(pieces, clip.frames), warning_of(heard)
+
+    facts = {"voice": voice.name, "semitones": manner.semitones, "keep_intonation": manner.keep_intonation}
+    return _Way(speech.converter, speech.front_end.sample_rate, ONE_PASS, facts, say)
+
+
+def _by_vqvae(
+    model: VQVAE, speaker: str | None, voice: Clip | None, manner: Manner, temperature: float, seed: int
+) -> _Way:
+    """With one of its own voices; refuses what it cannot do."""
+    if voice is not None or manner != Manner():
+        raise InputError(
+            f"The VQ-VAE {model.name} speaks with its own speakers at their own pitch: name one of them, and leave out "
+            "recordings of voices, transpositions and intonation."
+        )
+    check_speaker(speaker, model)
+
+    def say(clip: Clip) -> tuple[Iterator[Spoken], str | None]:
+        return say_passages(passages_of(clip, model), model, speaker, temperature=temperature, seed=seed), None
+
+    return _Way(model, model.sample_rate, SAMPLE_BY_SAMPLE, {"voice": speaker, "temperature": temperature}, say)
+
+
 def _drawn(
-    clip: Clip,
-    voice: Voice,
-    speech: Speech,
-    manner: Manner,
-    settings: Settings,
-    began: float,
-    name: str = SOUND,
-    before: Sounds = NO_SOUNDS,
+    clip: Clip, way: _Way, settings: Settings, began: float, name: str = SOUND, before: Sounds = NO_SOUNDS
 ) -> Generator[Progress, None, tuple[Drawn, str | None]]:
-    """What is said in a mono clip at the converter's rate, piece by piece, and a warning; silence stays as it is.
+    """What is said in a mono clip at the way's rate, as long as before, and a warning; silence stays as it is.
 
     Args:
         name: of the sound in the progress.
         before: sounds that are there already, and stand before it.
     """
-    waveform, made, pieces, warning = clip.samples.copy(), 0, iter([clip.samples[0]]), None
     audible = not silent(clip.samples)[0]
-    if audible:
-        heard = hear(clip, speech)
-        pieces, warning = speak(understand(heard, speech), voice, speech, manner, settings.seed), warning_of(heard)
-    for piece in pieces:
-        waveform = np.concatenate([waveform[:, :made], piece[None], np.zeros_like(waveform[:, made + len(piece) :])], 1)
-        made += len(piece)
+    spoken, warning = way.say(clip) if audible else (_so_far(clip.samples, clip.frames), None)
+    for so_far in spoken:
+        waveform, ready = so_far.waveform[None, : clip.frames], min(so_far.ready, clip.frames)
         make = partial(_beside_others, before, name, clip.sample_rate, waveform)
         x, seconds = torch.from_numpy(waveform), _since(began)
-        left = seconds * (clip.frames / made - 1)
-        yield Progress(seconds, left, Iterate(x, x, 0.0, made, clip.frames, None, 0.0), None, make, make)
-    told = provenance(speech.converter.name, ONE_PASS, settings, speech.converter.device, 1, _since(began))
+        left = seconds * (1 / so_far.share - 1)
+        yield Progress(seconds, left, Iterate(x, x, 0.0, ready, clip.frames, None, 0.0), None, make, make)
+    told = provenance(way.model.name, way.sampler, settings, way.model.device, 1, _since(began))
     return Drawn(waveform, told, worked=audible), warning
+
+
+def _so_far(pieces: Iterable[np.ndarray], frames: int) -> Iterator[Spoken]:
+    """Consecutive pieces `[frames]` of a whole of so many frames, as it grows."""
+    waveform, ready = np.zeros(frames, np.float32), 0
+    for piece in pieces:
+        waveform[ready : ready + len(piece)] = piece
+        ready += len(piece)
+        yield Spoken(waveform.copy(), ready, ready / frames)
 
 
 def _beside_others(others: Sounds, name: str, sample_rate: int, waveform: np.ndarray) -> Sounds:

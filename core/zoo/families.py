@@ -37,7 +37,7 @@ OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     VOCODER: "plays spectrograms and is no prior; choose another one, or use it to vocode",
     SEPARATOR: "tells directions apart and is no prior; choose another one, or use it to localize",
     DETECTOR: "tells aliases from filtered sound and is no prior; choose another one",
-    DECODER: "says codes or spectrograms sample by sample and is no prior; choose another one",
+    DECODER: "speaks sample by sample and is no prior; choose another one, or use a VQ-VAE to convert a voice",
     CLASSIFIER: "tells words apart, which generated sounds are judged by, and is no prior; choose another one",
     CONTENT_ENCODER: "tells what is said, for voice conversion, and is no prior; choose another one",
     VOICES: "is a table of voices for voice conversion and no prior; choose another one",
@@ -100,8 +100,8 @@ def _separator_tasks(config: Mapping) -> tuple[str, ...]:
 
 def _no_tasks(config: Mapping) -> tuple[str, ...]:
     """None that asks for one by name: super-resolution uses the bundled detector, voice conversion the encoder that its
-    converter was trained with; classifiers are for evaluations alone and never guide what is drawn. Decoders speak from
-    Python (`core.tasks.code_decoding`)."""
+    converter was trained with; classifiers are for evaluations alone and never guide what is drawn. Decoders that are
+    told no codes speak from Python (`core.models.compiled.wavernn`)."""
     return ()
 
 
@@ -123,7 +123,7 @@ FAMILIES: dict[str, Family] = {
         ("diffwave_sashimi", read_sashimi),
     ),
     "vocoder": Family(VOCODER, vocoder.from_checkpoint, _vocoder_tasks),
-    "vqvae": Family(DECODER, vqvae.from_checkpoint, _no_tasks, ("vqvae_wavernn", read_vqvae)),
+    "vqvae": Family(DECODER, vqvae.from_checkpoint, _conversion_tasks, ("vqvae_wavernn", read_vqvae)),
     "overtone": Family(DECODER, partial(wavernn.from_checkpoint, architecture="overtone"), _no_tasks),
     "wavernn": Family(DECODER, partial(wavernn.from_checkpoint, architecture="wavernn"), _no_tasks),
     "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),

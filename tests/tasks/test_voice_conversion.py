@@ -10,7 +10,7 @@ from core.signal.clip import Clip
 from core.signal.files import write_clip
 from core.tasks.settings import Settings
 from core.tasks.utterance import Speech, hear, load_speech, understand
-from core.tasks.voice import Voice, find_speaker, speaker_voice, speakers, voice_of, warning_of
+from core.tasks.voice import Voice, find_speaker, speaker_voice, speakers, speakers_of, voice_of, warning_of
 from core.tasks.voice_conversion import Manner, convert_voice, converted_frames, delivered, speak, speak_part
 from core.tasks.voice_making import make_table
 
@@ -142,6 +142,8 @@ def test_choices_that_make_no_sense_are_refused(settings):
         next(convert_voice(talk(), speaker="nobody", settings=settings))
     with pytest.raises(InputError, match="24 semitones"):
         next(convert_voice(talk(), voice=talk(6.0), manner=Manner(25.0), settings=settings))
+    with pytest.raises(InputError, match="VQ-VAEs alone"):
+        next(convert_voice(talk(), voice=talk(6.0), temperature=0.5, settings=settings))
     with pytest.raises(InputError, match="a code stands for"):
         next(convert_voice(talk(0.02), voice=talk(6.0), settings=settings))
 
@@ -162,6 +164,44 @@ def test_speakers_are_spoken_with_in_their_own_voices(settings, speech, tiny_voi
     )
     *_, result = convert_voice(talk(0.5), speaker="bob", settings=settings)
     assert result.report["voice"] == "bob" and result.clip.frames == RATE // 2
+
+
+@pytest.mark.slow
+def test_a_vqvae_speaks_as_one_of_its_own_speakers(tiny_vqvae):
+    clip, settings = talk(3.01), Settings(tiny_vqvae, seed=1)
+
+    def said(**asked) -> list:
+        return list(convert_voice(clip, speaker="Bob", **{"settings": settings} | asked))
+
+    *progress, result = said()
+    assert result.clip.frames == clip.frames and result.report["sampler"] == "ancestral"
+    assert (result.report["voice"], result.report["temperature"]) == ("Bob", 1.0)
+    steps = [item.iterate.step for item in progress]
+    assert steps == sorted(steps) and 0 < steps[0] < steps[-1] == clip.frames and progress[-1].seconds_left == 0
+    early = progress[0].clip.samples[0, : steps[0]]
+    assert early.any() and np.array_equal(early, result.clip.samples[0, : steps[0]])
+    assert np.array_equal(said()[-1].clip.samples, result.clip.samples)
+    assert not np.array_equal(said(settings=Settings(tiny_vqvae, seed=2))[-1].clip.samples, result.clip.samples)
+    careful = [said(temperature=0.0, settings=Settings(tiny_vqvae, seed=seed))[-1].clip.samples for seed in (1, 2)]
+    assert np.array_equal(*careful)
+
+
+def test_a_vqvae_leaves_silence_and_refuses_what_it_cannot_do(tiny_vqvae):
+    settings = Settings(tiny_vqvae)
+    *_, result = convert_voice(Clip(np.zeros((1, 8000)), RATE), speaker="Ada", settings=settings)
+    assert not result.clip.samples.any() and result.notes
+    assert dict(speakers_of(tiny_vqvae)) == {"Ada": None, "Bob": None}
+    for choice, reason in (
+        ({"speaker": "ls1688"}, "no speaker 'ls1688'; choose one of Ada, Bob"),
+        ({"voice": talk(6.0)}, "its own speakers at their own pitch"),
+        ({"speaker": "Ada", "manner": Manner(2.0)}, "leave out recordings of voices, transpositions"),
+        ({"speaker": "Ada", "manner": Manner(keep_intonation=True)}, "transpositions and intonation"),
+        ({"speaker": "Ada", "temperature": -1.0}, "temperature"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            list(convert_voice(talk(), settings=settings, **choice))
+    with pytest.raises(InputError, match="its own speakers alone"):
+        load_speech(settings)
 
 
 def test_a_table_of_another_encoder_is_refused(speech, monkeypatch, tiny_voices):

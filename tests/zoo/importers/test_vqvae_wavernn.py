@@ -161,13 +161,14 @@ def test_a_folder_of_several_models_is_refused(tmp_path):
         read_original(tmp_path, SYSTEM)
 
 
-@pytest.mark.parametrize("given", ["vqvae", "nc"])
-def test_an_imported_checkpoint_is_a_decoder_that_no_command_takes_yet(given, tmp_path, own_home, capsys):
+@pytest.mark.parametrize(("given", "tasks"), [("vqvae", ("convert-voice",)), ("nc", ())])
+def test_an_imported_checkpoint_converts_voices_where_it_has_codes(given, tasks, tmp_path, own_home, capsys):
     alone = Overtone(OvertoneConfig(4, 3, 8, 7, 0))
     path = save(tmp_path / f"{given}.43.upconv.pyt", *((make(),) if given == "vqvae" else (alone, "overtone.")))
     assert main(["import-checkpoint", str(path), "--system", SYSTEM, "--register", "original"]) == 0
-    assert "No command can use it: decoders speak from Python alone" in capsys.readouterr().out
+    useless = "No command can use it: decoders that are told no codes" in capsys.readouterr().out
+    assert useless == (not tasks)
     entry = zoo.catalogue(kind=DECODER)[-1]
-    assert (entry.name, entry.sample_rate, entry.task) == ("original", 22050, ())
+    assert (entry.name, entry.sample_rate, entry.task) == ("original", 22050, tasks)
     model = zoo.load_model(DECODER, "original")
     assert given == "nc" or (model.name, model.sample_rate) == ("original", 22050)
