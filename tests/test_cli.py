@@ -346,11 +346,40 @@ def test_training_refusals(tmp_path, capsys):
     assert "no recipe" in refused(capsys, "train", "nonsense", *data, "--out", out)
     assert "training.batch=4" in refused(capsys, "train", "spectral", *data, "--out", out, "--set", "batch")
     assert "not allowed with" in refused(capsys, "train", "spectral", *data, "--out", out, "--resume", "--init", out)
+    assert "not allowed with" in refused(capsys, "train", "vqvae", *data, "--out", out, "--resume", "--scratch")
     assert "duration" in refused(capsys, "train", "spectral", "--data", tmp_path, "--minutes", "0", "--out", out)
     assert "no checkpoint" in refused(
         capsys, "train", "spectral", *data, "--out", out, "--init", tmp_path / "no.safetensors"
     )
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "goes_on"),
+    [
+        (("vqvae",), True),
+        (("vqvae", "--scratch"), False),
+        (("vqvae", "--init", "x.state"), False),
+        (("vqvae", "--set", "training.resume=false"), False),
+        (("spectral",), False),
+        (("spectral", "--resume"), True),
+        (("spectral", "--set", "training.resume=true"), True),
+    ],
+)
+def test_a_training_goes_on_where_told_or_where_the_recipe_says_so(tmp_path, monkeypatch, capsys, arguments, goes_on):
+    """And says so where nobody has told it."""
+    asked = []
+    monkeypatch.setattr("core.training.run.train", lambda *_, resume, **__: asked.append(resume))
+    monkeypatch.setattr("core.cli.training._packed", lambda *_, **__: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    wanted = ("train", *arguments, "--data", tmp_path, "--minutes", "1", "--out", tmp_path / "x.safetensors")
+    (tmp_path / "x.state").touch()
+    assert main([*map(str, wanted)]) == 0 and asked == [goes_on]
+    said = capsys.readouterr().err
+    assert ("Goes on from x.state; --scratch begins anew." in said) == (goes_on and "--resume" not in arguments)
+    (tmp_path / "x.state").unlink()
+    if not {"--resume", "--init"} & set(arguments):
+        assert main([*map(str, wanted)]) == 0 and asked[1] is False
 
 
 def test_other_sounds_are_looked_at_before_anything_is_packed(tmp_path, capsys, monkeypatch):

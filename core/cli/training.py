@@ -1,5 +1,6 @@
 """train and pack-data: a network from a folder of recordings."""
 
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def add_commands(commands) -> None:
         "--iteration", type=options.whole(1), metavar="N", help="go on where it was after N updates (keep_every)"
     )
     begin.add_argument("--init", type=Path, metavar="FILE", help="start from this checkpoint's weights")
+    begin.add_argument("--scratch", action="store_true", help="begin anew, also where the recipe would go on")
     command.add_argument(
         "--others", type=Path, nargs="+", default=[], metavar="PACK", help="packs of other sounds to mix with"
     )
@@ -61,7 +63,7 @@ def _train(arguments) -> int:
     for folder in arguments.others:
         PackedData(folder, "train")  # before an hour of packing, not after it
     processes = Accelerator()
-    resumed = arguments.resume or arguments.iteration is not None
+    resumed = _goes_on(arguments, out)
     with processes.main_process_first():
         pack = _packed(arguments, out, again=processes.is_main_process and not resumed)
     written = train(
@@ -69,7 +71,7 @@ def _train(arguments) -> int:
         pack,
         arguments.minutes,
         out,
-        resume=arguments.resume,
+        resume=resumed,
         iteration=arguments.iteration,
         init=arguments.init,
         overrides=dict(arguments.set),
@@ -82,6 +84,21 @@ def _train(arguments) -> int:
         register(arguments.register, written, _provenance(arguments, written))
         print(f"Registered as {arguments.register}")
     return 0
+
+
+def _goes_on(arguments, out: Path) -> bool:
+    """Whether an earlier training is resumed: as told, or else where there is one and the recipe says so."""
+    from core.training.recipe import load_recipe
+
+    if arguments.init or arguments.scratch:
+        return False
+    if arguments.resume or arguments.iteration is not None:
+        return True
+    state = out.with_suffix(".state")
+    if not (load_recipe(arguments.recipe, dict(arguments.set))["training"]["resume"] and state.exists()):
+        return False
+    print(f"Goes on from {state.name}; --scratch begins anew.", file=sys.stderr)
+    return True
 
 
 def _packed(arguments, out: Path, again: bool) -> Path:

@@ -2,7 +2,8 @@
 
 `architecture` names the objective and `sample_rate` is in Hz; `[model]` and `[objective]` are the objective's own
 settings, `[training]` overrides DEFAULTS. There `keep_every` is of updates whose states are all kept (0: the last one
-alone), `listen_to` a file with a spectrogram that the log gets what the network makes of, and `wandb` a project of
+alone), `resume` whether `train` goes on from a state that it finds beside the checkpoint unless told otherwise,
+`listen_to` a file with a spectrogram that the log gets what the network makes of, and `wandb` a project of
 Weights & Biases to log to as well (none by default; needs its package).
 """
 
@@ -28,6 +29,7 @@ DEFAULTS = {
     "validate_every_seconds": 300.0,
     "save_every_seconds": 40.0,
     "keep_every": 0,
+    "resume": False,
     "listen_to": "",
     "wandb": "",
 }
