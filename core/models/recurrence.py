@@ -14,7 +14,8 @@ def run_gru(gru: nn.GRU, x: Tensor) -> tuple[Tensor, Tensor]:
     if x.device.type != "cpu" or not (torch.is_grad_enabled() and gru.weight_hh_l0.requires_grad):
         return gru(x)
     inward = nn.functional.linear(x.transpose(0, 1), gru.weight_ih_l0, gru.bias_ih_l0)
-    states = _Recurrence.apply(inward.float(), gru.weight_hh_l0, gru.bias_hh_l0)
+    with torch.autocast("cpu", enabled=False):  # which would round the weights anew at every step
+        states = _Recurrence.apply(inward.float(), gru.weight_hh_l0, gru.bias_hh_l0)
     return states.transpose(0, 1), states[-1:]
 
 

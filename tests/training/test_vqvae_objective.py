@@ -1,6 +1,7 @@
 """Objective of the VQ-VAE: what its windows hold, that it learns, and that dead codes begin anew."""
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -105,6 +106,24 @@ def test_it_learns_and_what_must_hold_holds_after_every_update(objective):
     cell = model.overtone.wavernn
     assert not cell.gru.weight_ih_l0[cell.mask == 0].any()
     torch.testing.assert_close(model.vq.embedding0.norm(dim=-1), torch.full((1, 5), model.vq.radius))
+
+
+def test_half_precision_leaves_loss_and_gradients_nearly_as_they_are(objective, monkeypatch):
+    torch.manual_seed(0)
+    model = objective.build(dict(SMALL))
+    examples = objective.opened.batch(TRAINING, generator())
+
+    def learned() -> tuple[float, torch.Tensor]:
+        model.zero_grad()
+        loss, _ = objective.loss(model, examples, generator())
+        loss.backward()
+        return loss.item(), torch.cat([weight.grad.flatten() for weight in model.parameters()])
+
+    loss, gradient = learned()
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    exact_loss, exact = learned()
+    assert loss == pytest.approx(exact_loss, rel=1e-3) and gradient.dtype == torch.float32
+    assert torch.cosine_similarity(gradient, exact, dim=0) > 0.999 and not torch.equal(gradient, exact)
 
 
 @torch.no_grad()
