@@ -92,6 +92,16 @@ def test_a_stream_does_not_depend_on_the_others():
         assert torch.equal(alone[0], together[row])
 
 
+def test_draws_do_not_depend_on_the_number_of_cores(kind, monkeypatch):
+    uniforms, drawn = torch.rand(STREAMS, 2 * SAMPLES, generator=torch.Generator().manual_seed(2)), []
+    for cores in (1, 2, 3):
+        monkeypatch.setattr("numba.get_num_threads", lambda cores=cores: cores)
+        steps = steps_of(kind)
+        assert len(steps._rows) == cores
+        drawn.append(torch.cat([steps.draw(part)[0] for part in uniforms.split(PARTS, dim=1)], dim=1))
+    assert torch.equal(drawn[0], drawn[1]) and torch.equal(drawn[0], drawn[2])
+
+
 def test_asking_for_logits_changes_nothing(kind):
     asked, unasked = steps_of(kind), steps_of(kind)
     for classes in halves(33).split(11, dim=1):
