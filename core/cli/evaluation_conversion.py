@@ -27,7 +27,13 @@ def add_system(systems) -> None:
         help="recordings, the bundled speakers' among them, with a metadata.csv of path, speaker, split; else examples",
     )
     command.add_argument("--digits", type=Path, metavar="FOLDER", help="such a folder of digits, in folders 0 to 9")
-    command.add_argument("--prior", nargs="+", default=["voice-converter"], metavar="NAME", help="the converters")
+    command.add_argument(
+        "--prior",
+        nargs="+",
+        default=["voice-converter"],
+        metavar="NAME",
+        help="a converter, and more of them or VQ-VAEs to judge beside it",
+    )
     whole = options.whole(1, MOST_RECORDINGS)
     command.add_argument("--count", type=whole, default=30, metavar="N", help="sources of digits, and of speech (30)")
     command.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help=f"gets {NAME}.md and .json")
@@ -46,11 +52,13 @@ def _evaluate(arguments) -> int:
     if not records:
         raise InputError("None of the recordings could be evaluated; choose others.")
     summary = summarise(records)
-    used = perplexity((source for source, _ in pairs.values()), arguments.prior[0], arguments.device)
+    for name in summary.keys() & evaluation.converters.keys():
+        used = perplexity((source for source, _ in pairs.values()), name, arguments.device)
+        summary[name]["perplexity"] = round(used)
     notes = [
         f"Files: {len(records)}; targets: {len(evaluation.targets)}, told from {len(evaluation.voices)} voices. All of "
         "it: identified, nearer to the target than to the source, and three of five digits right.",
-        f"Perplexity of the coarsest codes of {arguments.prior[0]}: {used:.0f}.",
+        *_unknown_targets(evaluation),
         *missing_judges(),
         *([] if arguments.data else [OF_EXAMPLES]),
     ]
@@ -80,8 +88,12 @@ def _pairs(arguments):
     """What is evaluated, and by the name of each file its source and target; targets take turns."""
     from core.evaluation.conversion import Evaluation, digit_strings, embeddings_of, example_sources, spoken_sources
     from core.signal.folders import recordings_by_speaker
-    from core.tasks.voice import speakers
+    from core.tasks.settings import Settings
+    from core.tasks.utterance import load_speech
+    from core.tasks.voice import speakers, speakers_of
 
+    load_speech(Settings(arguments.prior[0], device=arguments.device))  # refused before the work
+    converters = {name: speakers_of(name) for name in arguments.prior}
     recordings = recordings_by_speaker(arguments.data or ())
     targets = [name for name in speakers() if name in recordings or not arguments.data]
     if not targets:
@@ -91,7 +103,17 @@ def _pairs(arguments):
     sources += digit_strings(arguments.digits, arguments.count) if arguments.digits else []
     known = embeddings_of({name: recordings[name] for name in [*targets, *held_out] if name in recordings})
     pairs = {source.name: (source, target) for source, target in zip(sources, cycle(targets), strict=False)}
-    return Evaluation(arguments.prior, known, targets, arguments.device), pairs
+    return Evaluation(converters, known, targets, arguments.device), pairs
+
+
+def _unknown_targets(evaluation) -> list[str]:
+    """A note on every converter that does not speak with all of the targets."""
+    able = {name: len(set(evaluation.targets) & set(known)) for name, known in evaluation.converters.items()}
+    return [
+        f"{name} speaks with {count} of the {len(evaluation.targets)} targets; its figures are of these alone."
+        for name, count in able.items()
+        if count < len(evaluation.targets)
+    ]
 
 
 def _print(summary: Mapping, notes: list[str]) -> None:

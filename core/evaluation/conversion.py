@@ -1,14 +1,14 @@
 """Voice conversion of many recordings: whether the voice is the wanted one's, and whether the words have stayed.
 
 Voices are told by an encoder, words by a recogniser, that nobody here trained. Content and voice must hold in the same
-file, so each file is judged by both. Beside the converters stand the source itself, its copy through the vocoder, and
-the classical way, pitch and formants moved to the target's.
+file, so each file is judged by both. Beside the converters stand the source itself, its copy through the vocoder, what
+a converter makes of it in its own voice, and the classical way, pitch and formants moved to the target's.
 """
 
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,15 +17,22 @@ import numpy as np
 
 from core.arrays.scenes.speech import bundled_speech
 from core.evaluation.judges import Listener, dnsmos, installed_judges, voice_embedding, word_listener
+from core.models.converter import VoiceConverter
+from core.models.vqvae import VQVAE
+from core.models.wavernn import PAST_CODES
 from core.signal.clip import Clip
 from core.signal.files import read_clip
 from core.signal.folders import recordings_by_speaker
 from core.signal.resampling import resample
-from core.tasks.conversion_baselines import CLASSICAL, VOCODED, copies
+from core.tasks.code_decoding import passages_of
+from core.tasks.conversion_baselines import CLASSICAL, OWN, VOCODED, copies, own_voice
+from core.tasks.loading import load_converter
+from core.tasks.progress import Result
 from core.tasks.settings import Settings
-from core.tasks.utterance import Speech, hear, load_speech, understand
+from core.tasks.utterance import Speech, hear, load_speech, speech_of, understand
+from core.tasks.vocoding import mel_error, spectrogram_of
 from core.tasks.voice import speaker_voice
-from core.tasks.voice_conversion import convert_voice
+from core.tasks.voice_conversion import Manner, convert_voice, speak
 
 RATE = 16000
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -42,6 +49,8 @@ TITLES = {
     "together": "all of it",
     "pitch": "pitch correlation",
     "dnsmos": "DNSMOS",
+    "distance": "reconstruction distance",
+    "perplexity": "perplexity of codes",
     "seconds": "seconds for one of sound",
 }
 PUBLISHED = (
@@ -73,35 +82,75 @@ class Evaluation:
     """What is evaluated.
 
     Args:
-        converters: their names.
+        converters: name -> the speakers that it speaks with; the first takes any voice, the others may be VQ-VAEs.
         voices: speaker -> embedding, of all that are told apart.
         targets: the speakers that are spoken with.
         device: of the converters.
     """
 
-    converters: Sequence[str]
+    converters: Mapping[str, Collection[str]]
     voices: Mapping[str, np.ndarray]
     targets: Sequence[str]
     device: str = "auto"
 
+    @property
+    def first(self) -> str:
+        return next(iter(self.converters))
+
+    def settings(self, converter: str) -> Settings:
+        return Settings(converter, device=self.device)
+
+    def able(self, speaker: str) -> list[str]:
+        """The converters that speak with a speaker's voice."""
+        return [name for name, known in self.converters.items() if speaker in known]
+
 
 def evaluate_pair(source: Source, target: str, evaluation: Evaluation) -> dict[str, Figures]:
-    """Figures of every method for one source and one target."""
-    settings = Settings(evaluation.converters[0], device=evaluation.device)
-    speech, clip = load_speech(settings), Clip(source.waveform[None], RATE)
+    """Figures of every method for one source and one target; of a converter where it knows the target."""
+    speech, clip = load_speech(evaluation.settings(evaluation.first)), Clip(source.waveform[None], RATE)
     beside = copies(clip, hear(clip, speech), speaker_voice(target, speech), speech)
-    made = {SOURCE: clip, VOCODED: beside[VOCODED], CLASSICAL: beside[CLASSICAL]}
-    figures = {name: _figures(own.samples[0], source, target, evaluation, speech) for name, own in made.items()}
-    for name in evaluation.converters:
-        *_, result = convert_voice(clip, speaker=target, settings=Settings(name, device=evaluation.device))
-        figures[name] = _figures(result.clip.samples[0], source, target, evaluation, speech)
+    copied = {VOCODED: beside[VOCODED], **_in_own_voice(source, clip, evaluation, speech)}
+    converted = {name: _converted(clip, target, name, evaluation) for name in evaluation.able(target)}
+    made = {SOURCE: clip, CLASSICAL: beside[CLASSICAL], **copied, **{n: own.clip for n, own in converted.items()}}
+    figures = {name: _figures(own, source, target, evaluation, speech) for name, own in made.items()}
+    for name, copy in copied.items():
+        figures[name]["distance"] = round(_distance(clip, copy, speech), 4)
+    for name, result in converted.items():
         figures[name]["seconds"] = result.report["seconds"] / clip.seconds
     return figures
 
 
-def _figures(waveform: np.ndarray, source: Source, target: str, evaluation: Evaluation, speech: Speech) -> Figures:
+def _in_own_voice(source: Source, clip: Clip, evaluation: Evaluation, speech: Speech) -> dict[str, Clip]:
+    """The source in its own voice, by row: as the first converter hears it, and by others that know the speaker."""
+    voice, made = own_voice(clip, speech), {}
+    if voice is not None:
+        pieces = speak(understand(hear(clip, speech), speech), voice, speech, Manner())
+        made[own_row(evaluation.first)] = Clip(np.concatenate(list(pieces))[None], RATE)
+    for name in evaluation.able(source.speaker):
+        if name != evaluation.first:
+            made[own_row(name)] = _converted(clip, source.speaker, name, evaluation).clip
+    return made
+
+
+def _converted(clip: Clip, speaker: str, converter: str, evaluation: Evaluation) -> Result:
+    *_, result = convert_voice(clip, speaker=speaker, settings=evaluation.settings(converter))
+    return result
+
+
+def own_row(converter: str) -> str:
+    """What the row of the source in its own voice is called."""
+    return f"{converter}, {OWN}"
+
+
+def _distance(clip: Clip, copy: Clip, speech: Speech) -> float:
+    """Between a clip and what was made of it in the same voice, see `mel_error`."""
+    copy = resample(copy, clip.sample_rate)
+    return mel_error(*(spectrogram_of(own, speech.front_end).decades for own in (clip, copy)))
+
+
+def _figures(made: Clip, source: Source, target: str, evaluation: Evaluation, speech: Speech) -> Figures:
     """What the judges that are installed say."""
-    judges, figures = installed_judges(), {}
+    waveform, judges, figures = resample(made, RATE).samples[0], installed_judges(), {}
     if "similarity" in judges and evaluation.voices:
         own = voice_embedding(waveform)
         cosines = {name: float(own @ known) for name, known in evaluation.voices.items()}
@@ -133,11 +182,19 @@ def pitch_correlation(before: np.ndarray, after: np.ndarray, speech: Speech) -> 
 
 def perplexity(sources: Iterable[Source], converter: str, device: str) -> float:
     """How many of the coarsest codebook's entries are in use, as if all were used equally often."""
-    speech = load_speech(Settings(converter, device=device))
-    heard = (understand(hear(Clip(source.waveform[None], RATE), speech), speech) for source in sources)
-    shares = np.bincount(np.concatenate([utterance.codes[:, 0] for utterance in heard])).astype(float)
+    model = load_converter(Settings(converter, device=device))
+    codes = [_coarse_codes(Clip(source.waveform[None], RATE), model) for source in sources]
+    shares = np.bincount(np.concatenate(codes)).astype(float)
     shares = shares[shares > 0] / shares.sum()
     return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def _coarse_codes(clip: Clip, model: VoiceConverter | VQVAE) -> np.ndarray:
+    """What is said in a clip, int64 [codes]."""
+    if isinstance(model, VQVAE):
+        return np.concatenate([passage.codes[PAST_CODES:, 0].numpy() for passage in passages_of(clip, model)])
+    speech = speech_of(model)
+    return understand(hear(clip, speech), speech).codes[:, 0]
 
 
 @lru_cache(1)
@@ -190,11 +247,11 @@ def digit_strings(folder: Path, strings: int, splits: Sequence[str] = ("test", "
 
 def spoken_sources(recordings: Mapping[str, Sequence[tuple[Path, str]]], count: int, seconds: float) -> list[Source]:
     """Sources of test recordings, the beginning of each, by speakers in turn."""
-    own = [[path for path, split in found if split == "test"] for found in recordings.values()]
+    own = [[(who, path) for path, split in found if split == "test"] for who, found in recordings.items()]
     turns = max(map(len, own), default=0)
-    paths = [paths[turn] for turn in range(turns) for paths in own if turn < len(paths)][:count]
+    chosen = [paths[turn] for turn in range(turns) for paths in own if turn < len(paths)][:count]
     most = round(seconds * RATE)
-    return [Source(f"speech-{n:03d}", path.parent.name, _read(path)[:most]) for n, path in enumerate(paths)]
+    return [Source(f"speech-{n:03d}", who, _read(path)[:most]) for n, (who, path) in enumerate(chosen)]
 
 
 def example_sources(seconds: float) -> list[Source]:

@@ -1,16 +1,19 @@
 """Evaluation of voice conversion: content and voice in one file, beside the classical way; work done is kept."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from core import zoo
 from core.cli import main
 from core.evaluation import conversion
-from core.evaluation.conversion import DIGITS, digit_strings, format_table, spoken_sources, summarise
+from core.evaluation.conversion import DIGITS, digit_strings, format_table, own_row, spoken_sources, summarise
 from core.signal.clip import Clip
 from core.signal.files import write_clip
 from core.signal.folders import recordings_by_speaker
+from core.zoo.families import DECODER
 
 RATE = 16000
 
@@ -71,7 +74,11 @@ def test_every_method_is_judged_for_voice_and_words(tmp_path, tiny_converter, ti
     out = tmp_path / "out"
     assert evaluate(out, "--data", data, "--digits", digits, "--prior", tiny_converter) == 0
     content = json.loads((out / "conversion.json").read_text())
-    assert list(content["figures"]) == ["source unchanged", "plain vocoder", "pitch and formants", tiny_converter]
+    own = own_row(tiny_converter)
+    methods = {"source unchanged", "pitch and formants", "plain vocoder", tiny_converter, own}
+    assert set(content["figures"]) == methods
+    assert {method for method in methods if "distance" in content["figures"][method]} == {"plain vocoder", own}
+    assert content["figures"][tiny_converter]["perplexity"] >= 1
     source = content["figures"]["source unchanged"]
     assert source["to_source"] == 1 and source["nearer"] == 0 and source["pitch"] == pytest.approx(1)
     record = json.loads((out / "files" / "digits-000.json").read_text())
@@ -81,6 +88,29 @@ def test_every_method_is_judged_for_voice_and_words(tmp_path, tiny_converter, ti
     first = (out / "files" / "digits-000.json").stat().st_mtime_ns
     assert evaluate(out, "--data", data, "--digits", digits, "--prior", tiny_converter) == 0
     assert (out / "files" / "digits-000.json").stat().st_mtime_ns == first
+
+
+@pytest.mark.slow
+def test_a_vqvae_is_judged_with_the_speakers_that_it_knows(
+    tmp_path, tiny_converter, tiny_voices, tiny_vqvae, data, judges, monkeypatch
+):
+    monkeypatch.setattr("core.cli.evaluation_conversion.SECONDS", 0.5)
+    (data / "metadata.csv").write_text("path,speaker,split\na.wav,ada,train\nb.wav,bob,test\nc.wav,Bob,test\n")
+    model = zoo.load_model(DECODER, tiny_vqvae)
+    monkeypatch.setattr(model, "config", replace(model.config, speakers=("ada", "Bob")))
+    out = tmp_path / "out"
+    assert evaluate(out, "--data", data, "--prior", tiny_converter, tiny_vqvae) == 0
+    content = json.loads((out / "conversion.json").read_text())
+    assert f"{tiny_vqvae} speaks with 1 of the 2 targets; its figures are of these alone." in content["notes"]
+    records = [json.loads(path.read_text()) for path in (out / "files").iterdir()]
+    assert sum(tiny_vqvae in record for record in records) == 1 and len(records) == 2
+    assert content["figures"][tiny_vqvae]["perplexity"] <= 5
+    assert "distance" in content["figures"][own_row(tiny_vqvae)] and "distance" not in content["figures"][tiny_vqvae]
+
+
+def test_a_vqvae_does_not_come_first(tmp_path, tiny_vqvae, tiny_voices, capsys):
+    assert evaluate(tmp_path / "out", "--prior", tiny_vqvae) == 2
+    assert "its own speakers alone" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_folders_without_a_bundled_speaker_are_refused(tmp_path, tiny_converter, tiny_voices, digits, capsys):
@@ -100,7 +130,7 @@ def test_digits_are_joined_with_their_places(digits):
 
 def test_sources_are_of_the_test_split(data):
     (source,) = spoken_sources(recordings_by_speaker([data]), 5, 0.5)
-    assert len(source.waveform) == RATE // 2 and source.name == "speech-000"
+    assert len(source.waveform) == RATE // 2 and (source.name, source.speaker) == ("speech-000", "bob")
 
 
 def test_means_are_of_the_files_that_have_a_figure():
