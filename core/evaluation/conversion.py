@@ -116,7 +116,7 @@ def evaluate_pair(source: Source, target: str, evaluation: Evaluation) -> dict[s
     for name, copy in copied.items():
         figures[name]["distance"] = round(_distance(clip, copy, speech), 4)
     for name, result in converted.items():
-        figures[name]["seconds"] = result.report["seconds"] / clip.seconds
+        figures[name]["seconds"] = round(result.report["seconds"] / clip.seconds, 4)
     return figures
 
 
