@@ -247,7 +247,8 @@ class _Run:
             self.model.load_state_dict(state["model"])
         except RuntimeError:
             raise InputError(
-                f"{path.name} holds a network of another size; resume with the settings that it was begun with."
+                f"{path.name} holds a network of another size; resume with the settings that it was begun with, or "
+                "begin anew with --scratch."
             ) from None
         self.average, self.history = state["average"], state["history"]
         self.optimizer.load_state_dict(state["optimizer"])
