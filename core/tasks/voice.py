@@ -3,7 +3,7 @@
 A voice is what a converter looks up: of a recording all of it, so nothing is fitted, and of the bundled ones a table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -87,6 +87,15 @@ def speaker_voice(name: str, speech: Speech) -> Voice:
             f"{speech.encoder.name}; give a recording of the voice instead."
         )
     return Voice(name, table.reference(name), speaker.height, speaker.spread, speaker.pitch_hz)
+
+
+def voices_named(names: Sequence[str], own: Voice | None, speech: Speech) -> list[Voice]:
+    """Speakers by their names, and a voice beside them by its own.
+
+    Raises:
+        InputError: see `speaker_voice`.
+    """
+    return [own if own and name == own.name else speaker_voice(name, speech) for name in names]
 
 
 def voice_of(clip: Clip, speech: Speech, name: str = "your own") -> Voice:

@@ -7,7 +7,7 @@ which it says samples with one of its own speakers' voices.
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
@@ -36,7 +36,7 @@ from core.tasks.report import Metrics, Outcome, conclude
 from core.tasks.restoration import NOTHING_TO_DO, restoration_outcome
 from core.tasks.settings import Settings
 from core.tasks.utterance import Speech, Utterance, hear, speech_of, understand
-from core.tasks.voice import Voice, speaker_voice, voice_of, warning_of
+from core.tasks.voice import Voice, speaker_voice, voice_of, voices_named, warning_of
 from core.types import Iterate
 from core.zoo.playing import play
 
@@ -45,6 +45,7 @@ SAMPLE_BY_SAMPLE = "ancestral"  # what reports call the way that a VQ-VAE makes 
 MOST_SEMITONES = 24.0
 SPREADS = (0.7, 1.4)  # factors by which a melody is narrowed or widened towards the voice's
 PIECE = 1024  # steps that are converted at once
+QUIETEST = 1e-5  # root mean square of what is not made louder any more
 NO_SOUNDS: Sounds = MappingProxyType({})
 
 
@@ -130,32 +131,41 @@ def convert_voice(
 
 def convert_to_each(
     clip: Clip,
-    voices: Sequence[Voice],
-    speech: Speech,
+    names: Sequence[str],
     *,
+    own: Voice | None = None,
     manner: Manner = Manner(),  # noqa: B008 (frozen)
     settings: Settings = Settings(),  # noqa: B008 (frozen)
 ) -> Run:
     """Says what is said in a clip with each of some voices, and makes of it what they can be compared with.
 
+    Args:
+        names: of speakers, or of the own voice.
+        own: a voice beside the speakers'.
+
     Yields:
-        Progress whenever more of a voice can be heard, then one Result: its sounds by the voices' names, and as
-        baselines the clip in its own voice, and of the first voice those of `conversion_baselines.copies`.
+        Progress whenever more of a voice can be heard, then one Result: its sounds by the names, and as baselines of a
+        converter the clip in its own voice, and of the first voice those of `conversion_baselines.copies`.
 
     Raises:
-        InputError: no voice, an unusable clip, a transposition out of range.
+        InputError: no voice, or an unknown one, an unusable clip, a transposition out of range, or what the model
+            cannot do.
     """
-    if not voices:
+    if not names:
         raise InputError("No voice is chosen; choose at least one.")
     manner.check()
     check_clip("The clip", clip)
-    began, observed, sounds = time.monotonic(), resample(clip.mono(), speech.front_end.sample_rate), {}
-    for voice in voices:
-        way = _with_voice(voice, speech, manner, settings.seed)
-        drawn, warning = yield from _drawn(observed, way, settings, began, voice.name, dict(sounds))
-        sounds[voice.name] = Clip(drawn.waveform, observed.sample_rate)
+    model, began, sounds = load_converter(settings), time.monotonic(), {}
+    by_codes = isinstance(model, VQVAE)
+    voices = [] if by_codes else voices_named(names, own, speech_of(model))
+    ways = [_by_vqvae(model, name, None, manner, 1.0, settings.seed) for name in names if by_codes]
+    ways += [_with_voice(voice, speech_of(model), manner, settings.seed) for voice in voices]
+    observed = resample(clip.mono(), ways[0].sample_rate)
+    for name, way in zip(names, ways, strict=True):
+        drawn, warning = yield from _drawn(observed, way, settings, began, name, dict(sounds))
+        sounds[name] = Clip(drawn.waveform, observed.sample_rate)
     seconds = round(_since(began), 3)  # of the voices; what they are compared with is not asked for
-    beside = _beside(observed, voices[0], speech, settings) if drawn.worked else {}
+    beside = _beside(observed, voices[0], speech_of(model), settings) if drawn.worked and voices else {}
     facts = {"voices": list(sounds), "semitones": manner.semitones, "keep_intonation": manner.keep_intonation}
     facts |= {"warning": warning} if warning else {}
     told, notes = drawn.provenance | {"seconds": seconds}, () if drawn.worked else (NOTHING_TO_DO,)
@@ -270,7 +280,8 @@ def _by_vqvae(
     check_speaker(speaker, model)
 
     def say(clip: Clip) -> tuple[Iterator[Spoken], str | None]:
-        return say_passages(passages_of(clip, model), model, speaker, temperature=temperature, seed=seed), None
+        said = say_passages(passages_of(clip, model), model, speaker, temperature=temperature, seed=seed)
+        return _as_loud(said, clip.samples[0]), None
 
     return _Way(model, model.sample_rate, SAMPLE_BY_SAMPLE, {"voice": speaker, "temperature": temperature}, say)
 
@@ -303,6 +314,13 @@ def _so_far(pieces: Iterable[np.ndarray], frames: int) -> Iterator[Spoken]:
         waveform[ready : ready + len(piece)] = piece
         ready += len(piece)
         yield Spoken(waveform.copy(), ready, ready / frames)
+
+
+def _as_loud(spoken: Iterable[Spoken], source: np.ndarray) -> Iterator[Spoken]:
+    """As loud on the whole as the source `[frames]`, as far as both are known: a VQ-VAE has a loudness of its own."""
+    for so_far in spoken:
+        levels = [float(np.sqrt(np.mean(np.square(w[: so_far.ready])))) for w in (source, so_far.waveform)]
+        yield replace(so_far, waveform=so_far.waveform * np.float32(levels[0] / max(levels[1], QUIETEST)))
 
 
 def _beside_others(others: Sounds, name: str, sample_rate: int, waveform: np.ndarray) -> Sounds:

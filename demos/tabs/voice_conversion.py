@@ -3,19 +3,21 @@
 import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gradio as gr
 from gradio.components import Component
 
 from core.errors import InputError
 from core.jobs import JOBS
+from core.models.vqvae import VQVAE
 from core.tasks.code_editing import first_take
 from core.tasks.live_conversion import LiveConversion
+from core.tasks.loading import load_converter
 from core.tasks.progress import SOUND, Progress, Result, Run, Sounds
 from core.tasks.settings import Settings
 from core.tasks.utterance import Heard, Speech, hear, load_speech, understand
-from core.tasks.voice import Voice
+from core.tasks.voice import Voice, voices_named
 from core.tasks.voice_conversion import TASK, Manner, convert_to_each
 from demos.page import html
 from demos.page.downloads import keep, keep_so_far
@@ -85,7 +87,8 @@ class Conversion:
     Args:
         name: of the file.
         source: the part that is worked on.
-        voices: that it is said with.
+        voices: that it is said with; none of a VQ-VAE, which has but names of them.
+        speech: what hears the result.
     """
 
     name: str
@@ -122,7 +125,7 @@ class VoiceConversionPanel(RestorationPanel):
         voices, door, targets = ui.further["cards"], ui.further["own_door"], ui.choices["targets"]
         voices.choose(_chosen, None, targets, queue=False, **quiet)
         voices.hear(self._say_sample, ui.prior, voices, **quiet)
-        targets.change(self._offered, targets, voices, queue=False, **quiet)
+        gr.on([targets.change, ui.prior.change], self._offered, [targets, ui.prior], voices, queue=False, **quiet)
         taken = [door, ui.prior, targets], [door, voices, targets]
         gr.on([door.upload, door.stop_recording], self._take_own, *taken, **quiet)
         LiveVoicePanel(ui.further["live"], live, self._conversion, {ui.prior, *ui.choices.values()})
@@ -169,8 +172,8 @@ class VoiceConversionPanel(RestorationPanel):
 
     # ---- voices ------------------------------------------------------------------------------------------------
 
-    def _offered(self, targets: str, request: gr.Request) -> dict:
-        return offer.offer(targets, self._own.get(request.session_hash))
+    def _offered(self, targets: str, prior: str, request: gr.Request) -> dict:
+        return offer.offer(targets, self._own.get(request.session_hash), prior)
 
     def _say_sample(self, prior: str, event: gr.EventData, request: gr.Request):
         """The sentence of the cards with one of the voices."""
@@ -194,7 +197,7 @@ class VoiceConversionPanel(RestorationPanel):
         except Exception:
             log.exception("a voice was not taken")
             warn(APOLOGY)
-        return None, self._offered(targets, request), targets
+        return None, self._offered(targets, prior, request), targets
 
     def _conversion(self, values: Mapping, visitor: str) -> LiveConversion:
         """Live, with the first of the chosen voices.
@@ -204,19 +207,19 @@ class VoiceConversionPanel(RestorationPanel):
         """
         chosen = {name: values[widget] for name, widget in self.ui.choices.items()}
         speech = load_speech(Settings(values[self.ui.prior]))
-        voices = offer.voices_in(chosen["targets"], self._own.get(visitor), speech)
-        if not voices:
+        names = offer.names_in(chosen["targets"])
+        if not names:
             raise InputError("No voice is chosen; choose the one that you want to speak with.")
-        return LiveConversion(voices[0], speech, _manner(chosen))
+        (voice,) = voices_named(names[:1], self._own.get(visitor), speech)
+        return LiveConversion(voice, speech, _manner(chosen))
 
     # ---- run ---------------------------------------------------------------------------------------------------
 
     @staticmethod
     def begin(source: Excerpt, settings: Settings, chosen: Mapping) -> Run:
         """chosen: with the visitor's own voice, too."""
-        speech = load_speech(settings)
-        voices = offer.voices_in(chosen["targets"], chosen["own"], speech)
-        return convert_to_each(source.clip, voices, speech, manner=_manner(chosen), settings=settings)
+        wanted = {"own": chosen["own"], "manner": _manner(chosen), "settings": settings}
+        return convert_to_each(source.clip, offer.names_in(chosen["targets"]), **wanted)
 
     def updates(self, values: dict, session: str) -> Iterator[dict]:
         return super().updates(values | {OWN: self._own.get(session)}, session)
@@ -226,8 +229,10 @@ class VoiceConversionPanel(RestorationPanel):
         source = read_source(*(values[widget] for widget in (ui.loaded, ui.start, ui.length)), None)
         settings = self.settings(values, values[ui.prior])
         chosen = {name: values[widget] for name, widget in ui.choices.items()} | {"own": values[OWN]}
-        speech = load_speech(settings)
-        voices = offer.voices_in(chosen["targets"], chosen["own"], speech)
+        by_codes = isinstance(load_converter(settings), VQVAE)
+        speech = load_speech(replace(settings, prior=None) if by_codes else settings)
+        names = [] if by_codes else offer.names_in(chosen["targets"])
+        voices = voices_named(names, chosen["own"], speech)
         part = {"offset": source.start, "seconds": source.clip.seconds}
         history = ConversionHistory(uuid.uuid4().hex, None, **part)
         context = Conversion(values[ui.loaded].name, source, voices, speech, _manner(chosen), settings)
@@ -247,8 +252,9 @@ class VoiceConversionPanel(RestorationPanel):
         tracks = [Track(name, clip) for name, clip in (said | beside).items()]
         shown = {"offset": history.offset, "compares": True, "stretched": True, "arrives": True}
         compared = View(tracks, history.key, history.top_db, initial=1, **shown)
-        editable = bool(result.baselines) and result.observed.seconds <= MOST_EDITED_SECONDS
-        notes += [TOO_LONG] * (result.observed.seconds > MOST_EDITED_SECONDS)
+        long = result.observed.seconds > MOST_EDITED_SECONDS
+        editable = bool(context.voices and result.baselines) and not long
+        notes += [TOO_LONG] * long
         notes = list(dict.fromkeys(notes))
         history.editing = _editing(result, heard[SOURCE], compared, context) if editable else None
         return {

@@ -34,10 +34,12 @@ class Card:
     facts: str
 
 
-def speaker_card(speaker: Speaker) -> Card:
-    """Of a bundled voice."""
+def speaker_card(name: str, speaker: Speaker | None) -> Card:
+    """Of a model's voice; None where nothing but the name is known."""
+    if speaker is None:
+        return Card(name, name, "")
     description = speaker.description[:1].upper() + speaker.description[1:]
-    return Card(speaker.name, description, f"{speaker.name}, {pitch_text(speaker.pitch_hz)}")
+    return Card(name, description, f"{name}, {pitch_text(speaker.pitch_hz)}")
 
 
 def own_card(voice: Voice) -> Card:

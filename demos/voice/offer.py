@@ -2,19 +2,18 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-
-import numpy as np
 
 from core.errors import InputError
 from core.models.voice_table import Speaker
 from core.signal.clip import Clip
 from core.signal.files import read_clip
 from core.tasks.settings import Settings
-from core.tasks.utterance import Speech, hear, load_speech, understand
-from core.tasks.voice import MOST_SECONDS, Voice, speaker_voice, speakers, voice_of
-from core.tasks.voice_conversion import Manner, speak
+from core.tasks.utterance import load_speech
+from core.tasks.voice import MOST_SECONDS, Voice, speakers_of, voice_of
+from core.tasks.voice_conversion import convert_to_each, convert_voice
 from demos.page.examples import SOUNDS
 from demos.voice import cards
 
@@ -47,32 +46,31 @@ class OwnVoices:
             self._voices.pop(visitor, None)
 
 
-def known_speakers() -> list[Speaker]:
-    """The bundled voices; none where their table is missing."""
-    try:
-        return list(speakers().values())
-    except InputError:
-        return []
-
-
 def names_in(text: str | None) -> list[str]:
     """Of voices, as they stand in a text with commas between them, each once."""
     return list(dict.fromkeys(name for part in (text or "").split(",") if (name := part.strip())))
 
 
-def offer(text: str | None, own: Voice | None) -> dict:
-    """All cards, of which those that the text names are chosen; see `cards.offered`."""
-    listed = [] if own is None else [cards.own_card(own)]
-    return cards.offered(listed + [cards.speaker_card(speaker) for speaker in known_speakers()], names_in(text))
+def offer(text: str | None, own: Voice | None, prior: str | None = None) -> dict:
+    """All cards, of which those that the text names are chosen; see `cards.offered`.
 
-
-def voices_in(text: str | None, own: Voice | None, speech: Speech) -> list[Voice]:
-    """Those that the text names.
-
-    Raises:
-        InputError: there is none of a name.
+    Args:
+        own: the visitor's; models that speak with their own speakers alone leave it out.
     """
-    return [own if own and name == own.name else speaker_voice(name, speech) for name in names_in(text)]
+    known = _known(prior)
+    told = all(known.values())  # a VQ-VAE says nothing of its speakers
+    listed = [cards.own_card(own)] if own is not None and told else []
+    listed += [cards.speaker_card(name, speaker) for name, speaker in known.items()]
+    names = [card.name for card in listed]
+    return cards.offered(listed, [name for name in names_in(text) if name in names])
+
+
+def _known(prior: str | None) -> Mapping[str, Speaker | None]:
+    """The speakers of a model; none where there is none such."""
+    try:
+        return speakers_of(prior)
+    except InputError:
+        return {}
 
 
 def take_voice(path: str, prior: str | None) -> Voice:
@@ -103,18 +101,16 @@ def sample_of(name: str, own: Voice | None, prior: str | None) -> Clip:
         InputError: there is none of that name.
     """
     if own is not None and name == own.name:
-        return _said_with(own, load_speech(Settings(prior)))
+        *_, result = convert_to_each(_sentence(), [name], own=own, settings=Settings(prior))
+        return result.sounds[name]
     return _sample(name, prior)
 
 
 @lru_cache(MOST_SAMPLES)
 def _sample(name: str, prior: str | None) -> Clip:
-    speech = load_speech(Settings(prior))
-    return _said_with(speaker_voice(name, speech), speech)
+    *_, result = convert_voice(_sentence(), speaker=name, settings=Settings(prior))
+    return result.clip
 
 
-def _said_with(voice: Voice, speech: Speech) -> Clip:
-    clip = read_clip(SOUNDS / f"{SAMPLE}.flac", length=SAMPLE_SECONDS).clip
-    utterance = understand(hear(clip, speech), speech)
-    waveform = np.concatenate(list(speak(utterance, voice, speech, Manner())))
-    return Clip(waveform[None], speech.front_end.sample_rate)
+def _sentence() -> Clip:
+    return read_clip(SOUNDS / f"{SAMPLE}.flac", length=SAMPLE_SECONDS).clip

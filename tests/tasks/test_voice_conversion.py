@@ -11,7 +11,15 @@ from core.signal.files import write_clip
 from core.tasks.settings import Settings
 from core.tasks.utterance import Speech, hear, load_speech, understand
 from core.tasks.voice import Voice, find_speaker, speaker_voice, speakers, speakers_of, voice_of, warning_of
-from core.tasks.voice_conversion import Manner, convert_voice, converted_frames, delivered, speak, speak_part
+from core.tasks.voice_conversion import (
+    Manner,
+    convert_to_each,
+    convert_voice,
+    converted_frames,
+    delivered,
+    speak,
+    speak_part,
+)
 from core.tasks.voice_making import make_table
 
 RATE = 16000
@@ -57,6 +65,30 @@ def test_a_clip_of_another_rate_in_stereo_comes_back_mono_at_the_converters(sett
 def test_silence_stays_and_says_so(settings):
     *_, result = convert_voice(Clip(np.zeros((1, 8000)), RATE), voice=talk(6.0), settings=settings)
     assert not result.clip.samples.any() and result.notes
+
+
+def test_several_voices_stand_beside_what_they_are_compared_with(settings, tiny_voices, voice):
+    *progress, result = convert_to_each(talk(1.0), ["ada", voice.name, "bob"], own=voice, settings=settings)
+    assert list(result.sounds) == ["ada", "your own", "bob"] == list(progress[-1].sounds)
+    assert list(progress[0].sounds) == ["ada"], "one after the other"
+    assert set(result.baselines) == {"source's own voice", "pitch and formants", "plain vocoder"}
+    assert {clip.frames for clip in result.sounds.values()} == {RATE}
+    *_, alone = convert_voice(talk(1.0), speaker="bob", settings=settings)
+    assert np.array_equal(alone.clip.samples, result.sounds["bob"].samples)
+
+
+def test_a_vqvae_says_it_with_several_of_its_speakers_as_loud_as_it_was(tiny_vqvae):
+    clip = talk(0.5)
+    *_, result = convert_to_each(clip, ["Bob", "Ada"], settings=Settings(tiny_vqvae))
+    assert list(result.sounds) == ["Bob", "Ada"] and not result.baselines
+    levels = [np.sqrt(np.mean(sound.samples**2)) for sound in result.sounds.values()]
+    assert levels == pytest.approx([np.sqrt(np.mean(clip.samples**2))] * 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("names", [[], ["nobody"]])
+def test_no_voice_and_unknown_ones_are_refused(settings, tiny_voices, names):
+    with pytest.raises(InputError, match="voice|speaker"):
+        list(convert_to_each(talk(0.5), names, settings=settings))
 
 
 def test_pauses_stay(speech, voice):

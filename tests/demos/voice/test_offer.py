@@ -29,12 +29,11 @@ def test_every_bundled_voice_has_a_card_and_ones_own_stands_before_them(tiny_con
     assert beside["chosen"] == ["your own", "ls1998"] and all(card["facts"] for card in beside["voices"])
 
 
-def test_the_voice_of_ones_own_is_one_only_where_it_is_given(tiny_converter):
-    speech = load_speech(Settings(tiny_converter))
-    own = voice_of(talk(6.0), speech)
-    assert offer.voices_in("your own", own, speech) == [own]
-    with pytest.raises(InputError, match="no speaker"):
-        offer.voices_in("your own", None, speech)
+def test_voices_that_are_not_on_offer_are_not_chosen(tiny_vqvae):
+    assert offer.offer("your own, nobody, ls1998", None)["chosen"] == ["ls1998"]
+    of_codes = offer.offer("ls1998, Ada", None, tiny_vqvae)
+    assert of_codes["chosen"] == ["Ada"] and [card["name"] for card in of_codes["voices"]] == ["Ada", "Bob"]
+    assert offer.offer("ls1998", None, "nothing of that name") == {"voices": [], "chosen": []}
 
 
 def test_a_recording_of_a_voice_leaves_no_file(tmp_path, tiny_converter):
