@@ -28,6 +28,7 @@ from core.training.objective import Examples, Objective
 from core.training.objectives import find_objective
 from core.training.recipe import load_recipe
 from core.zoo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from core.zoo.eight_bits import to_eight_bits
 
 LISTENED_SECONDS = 10.0  # at most
 
@@ -234,6 +235,7 @@ class _Run:
         torch.save(state, temporary)
         os.replace(temporary, _state_path(self.out, kept))
         weights = _halved(self.average, self.objective.float32)
+        weights = to_eight_bits(weights) if self.training["eight_bits"] else weights
         out = _state_path(self.out, kept).with_suffix(".safetensors")
         save_checkpoint(out, self.objective.architecture, self.settings["model"], weights)
 

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.errors import InputError
+from core.zoo.eight_bits import from_eight_bits
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def save_checkpoint(path: Path, architecture: str, config: dict, state: dict[str
 
 
 def load_checkpoint(path: Path, *parts: Path) -> Checkpoint:
-    """Reads a checkpoint, and the files that hold further networks of it; half precision becomes float32.
+    """Reads a checkpoint, and the files that hold further networks of it; half precision and eight bits become float32.
 
     A further network of another architecture adds its configuration under that name, which its weights are prefixed
     with.
@@ -54,7 +55,7 @@ def _read(path: Path) -> tuple[str, dict, dict[str, Tensor]]:
             raise FileNotFoundError
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            state = from_eight_bits({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         config = json.loads(metadata["config"])
         if not isinstance(config, dict):
             raise ValueError("the configuration has no names")
