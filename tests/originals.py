@@ -4,7 +4,9 @@ import torch
 
 from core.models.cone import ConeNetwork
 from core.models.diffwave import DiffWave
+from core.models.lqvae import LQVAE
 from core.models.sashimi import Block, Down, SaShiMi, Up
+from core.models.transformer import Transformer
 from core.models.wavenet import WaveNet
 from core.models.wavernn import WaveRNN
 from core.zoo.importers.cone_of_silence import LAYERS
@@ -150,3 +152,38 @@ def masked_state(model: torch.nn.Module) -> dict:
     """Any network with a WaveRNN in it as the original saves it: with its mask."""
     masks = {f"{name}.mask": part.mask for name, part in model.named_modules() if isinstance(part, WaveRNN)}
     return {**model.state_dict(), **masks}
+
+
+def lqvae_settings(model: LQVAE) -> dict:
+    """Sizes as the LQ-VAE's system calls them."""
+    own = model.config
+    sizes = {"downs_t": own.downs, "strides_t": own.strides, "hvqvae_multipliers": own.multipliers}
+    sizes = {key: list(value) for key, value in sizes.items()} | {"levels": len(own.levels), "sr": model.sample_rate}
+    sizes |= {"width": own.width, "depth": own.depth, "emb_width": own.code_width, "l_bins": own.classes}
+    sizes |= {"m_conv": own.residual_factor, "dilation_growth_rate": own.dilation_base, "l_mu": own.decay}
+    return sizes | {
+        "dilation_cycle": own.dilation_cycle,
+        "vqvae_reverse_decoder_dilation": own.reversed_dilation,
+    }
+
+
+def lqvae_state(model: LQVAE) -> dict:
+    """The networks of all levels as their system saves them."""
+    names = {f"codebooks.{level}.k": f"bottleneck.level_blocks.{level}.k" for level in model.config.levels}
+    return {names.get(key, key): weight for key, weight in model.state_dict().items()}
+
+
+def code_prior_settings(model: Transformer) -> dict:
+    """Those that an import reads; its weights say the others."""
+    own = model.config
+    return {"level": 2, "heads": own.heads, "attn_order": own.order, "blocks": own.blocks, "sr": model.sample_rate}
+
+
+def code_prior_state(model: Transformer) -> dict:
+    """A prior as its system saves it: with the codebooks of all levels."""
+    state = model.state_dict()
+    top = state.pop("codebook")
+    books = {f"prior.bottleneck.level_blocks.{level}.k": top if level == 2 else top + 1 for level in range(3)}
+    names = {"pos_emb": "pos_emb.pos_emb"}
+    layers = {key: key.replace("layers.", "transformer._attn_mods.", 1) for key in state if key.startswith("layers.")}
+    return {f"prior.{(names | layers).get(key, key)}": weight for key, weight in state.items()} | books

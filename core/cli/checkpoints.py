@@ -10,6 +10,9 @@ LAST = "max"
 USELESS = {  # what is said of a checkpoint that no command can use, by the kind of its model
     "prior": "a network that is told spectrograms needs a front-end of ours, and PnF's its --scaler.",
     "decoder": "decoders that are told no codes speak from Python alone, see core/models/compiled/wavernn.py.",
+    "codec": "a VQ-VAE is used from Python alone, see core/samplers/latent.py.",
+    "prior of codes": "a prior of codes is used from Python alone, see core/samplers/latent.py.",
+    "code sums": "code sums are used from Python alone, see core/samplers/latent.py.",
 }
 
 

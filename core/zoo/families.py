@@ -12,9 +12,12 @@ from typing import Any
 from core.arrays.cone import separator
 from core.models import (
     aliasing,
+    code_sums,
     content_encoder,
     converter,
+    lqvae,
     sound_classifier,
+    transformer,
     vocoder,
     voice_table,
     vqvae,
@@ -23,6 +26,7 @@ from core.models import (
 from core.priors import denoiser, mel, waveform_diffusion, wavenet
 from core.zoo.importers.cone_of_silence import read_cone
 from core.zoo.importers.diffwave import read_diffwave
+from core.zoo.importers.lqvae import read_lqvae
 from core.zoo.importers.originals import Reader
 from core.zoo.importers.pnf_wavenet import read_pnf
 from core.zoo.importers.sashimi import read_sashimi
@@ -32,6 +36,7 @@ RESTORATION = ("super-resolve", "inpaint", "declip")
 PRIOR, VOCODER, SEPARATOR, DETECTOR, CLASSIFIER = "prior", "vocoder", "separator", "detector", "classifier"
 DECODER = "decoder"
 CONTENT_ENCODER, CONVERTER, VOICES = "content encoder", "converter", "voices"
+CODEC, CODE_PRIOR, CODE_SUMS = "codec", "prior of codes", "code sums"
 OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     PRIOR: "is a prior of single channels and cannot localize; choose a separator",
     VOCODER: "plays spectrograms and is no prior; choose another one, or use it to vocode",
@@ -42,6 +47,9 @@ OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     CONTENT_ENCODER: "tells what is said, for voice conversion, and is no prior; choose another one",
     VOICES: "is a table of voices for voice conversion and no prior; choose another one",
     CONVERTER: "speaks with other voices and is no prior; choose another one, or use it to convert a voice",
+    CODEC: "is a VQ-VAE, which makes codes of sounds, and no prior; choose another one",
+    CODE_PRIOR: "is a prior of a VQ-VAE's codes and none of sounds; choose another one",
+    CODE_SUMS: "is a table of code sums and no prior; choose another one",
 }
 
 
@@ -101,7 +109,8 @@ def _separator_tasks(config: Mapping) -> tuple[str, ...]:
 def _no_tasks(config: Mapping) -> tuple[str, ...]:
     """None that asks for one by name: super-resolution uses the bundled detector, voice conversion the encoder that its
     converter was trained with; classifiers are for evaluations alone and never guide what is drawn. Decoders that are
-    told no codes speak from Python (`core.models.compiled.wavernn`)."""
+    told no codes speak from Python (`core.models.compiled.wavernn`), where sources are drawn as codes, too
+    (`core.samplers.latent`)."""
     return ()
 
 
@@ -126,6 +135,9 @@ FAMILIES: dict[str, Family] = {
     "vqvae": Family(DECODER, vqvae.from_checkpoint, _conversion_tasks, ("vqvae_wavernn", read_vqvae)),
     "overtone": Family(DECODER, partial(wavernn.from_checkpoint, architecture="overtone"), _no_tasks),
     "wavernn": Family(DECODER, partial(wavernn.from_checkpoint, architecture="wavernn"), _no_tasks),
+    "lqvae": Family(CODEC, lqvae.from_checkpoint, _no_tasks, ("lqvae", read_lqvae)),
+    "code-prior": Family(CODE_PRIOR, transformer.from_checkpoint, _no_tasks),
+    "code-sums": Family(CODE_SUMS, code_sums.from_checkpoint, _no_tasks),
     "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),
     "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),
     "aliasing": Family(DETECTOR, aliasing.from_checkpoint, _no_tasks),
