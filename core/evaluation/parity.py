@@ -50,14 +50,16 @@ def compare(name: str, actual, expected, *, atol: float | np.ndarray, rtol: floa
     """A check of one array.
 
     The error is max |actual - expected| against atol or, where rtol is given or atol is an array (which broadcasts
-    with the expected one), max |actual - expected| / (atol + rtol |expected|) against 1.
+    with the expected one), max |actual - expected| / (atol + rtol |expected|) against 1. Equal infinities are right.
     """
     actual, expected = np.asarray(actual), np.asarray(expected)
     relative = bool(rtol) or np.ndim(atol) > 0
     tolerance = 1.0 if relative else atol
     if actual.shape != expected.shape:
         return Check(name, math.inf, tolerance, f"shape {actual.shape} instead of {expected.shape}")
-    error = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # of infinities, which are right where they are equal
+        error = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+    error = np.where(actual == expected, 0.0, error)
     if relative:
         error /= atol + rtol * np.abs(expected)
     return Check(name, float(np.max(error, initial=0.0)), tolerance)

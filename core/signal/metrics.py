@@ -36,6 +36,30 @@ def sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
     return _ratio_db(np.sum(reference**2), np.sum((estimate - reference) ** 2))
 
 
+def sdr_of_frames_db(reference: np.ndarray, estimate: np.ndarray, frame: int = 44100) -> np.ndarray:
+    """`sdr_db` of whole frames side by side, as museval's BSS-eval v4 has it (its filters cancel out of this figure).
+
+    Args:
+        reference, estimate: `[frames]`, as `psnr_db`'s; shorter ones than a frame are one.
+
+    Returns:
+        One figure for each; NaN where either is silent or both are the same.
+    """
+    reference, estimate = _pair(reference, estimate)
+    frame = min(frame, len(reference))
+    starts = range(0, len(reference) - frame + 1, frame)
+    pairs = [(reference[n : n + frame], estimate[n : n + frame]) for n in starts]
+    figures = np.array([sdr_db(*pair) if all(map(np.any, pair)) else math.nan for pair in pairs])
+    return np.where(np.isfinite(figures), figures, math.nan)
+
+
+def median_sdr_db(reference: np.ndarray, estimate: np.ndarray, frame: int = 44100) -> float:
+    """Over the frames that have a figure; NaN where none has. Arguments as `sdr_of_frames_db`."""
+    figures = sdr_of_frames_db(reference, estimate, frame)
+    figures = figures[~np.isnan(figures)]
+    return float(np.median(figures)) if len(figures) else math.nan
+
+
 def si_sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
     """Scale-invariant signal-to-distortion ratio (Le Roux et al. 2019); arguments as `psnr_db`.
 

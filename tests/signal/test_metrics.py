@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from core.signal.metrics import gap_lsd_db, lsd_db, psnr_db, sdr_db, si_sdr_db
+from core.signal.metrics import gap_lsd_db, lsd_db, median_sdr_db, psnr_db, sdr_db, sdr_of_frames_db, si_sdr_db
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.standard_normal(16000)
@@ -92,3 +92,24 @@ def test_shapes_that_do_not_fit(metric):
     for reference, estimate in ((NOISE, NOISE[1:]), (np.zeros(0), np.zeros(0)), (np.ones((2, 9)), np.ones((2, 9)))):
         with pytest.raises(ValueError, match="one channel and length"):
             metric(reference, estimate)
+
+
+@pytest.mark.parametrize("ratio_db", [-3, 12])
+def test_sdr_of_frames(ratio_db):
+    """Whole frames have a figure each; silent and equal ones have none, and are left out of the median."""
+    reference = np.concatenate([NOISE[:3000], np.zeros(1000), NOISE[3000:4500]])
+    estimate = np.concatenate(
+        [
+            reference[:1000] + orthogonal(reference[:1000], ratio_db),
+            reference[1000:2000],
+            reference[2000:3000] + orthogonal(reference[2000:3000], ratio_db - 4),
+            np.ones(1000),
+            NOISE[:1500],
+        ]
+    )
+    figures = sdr_of_frames_db(reference, estimate, frame=1000)
+    assert figures[:4] == pytest.approx([ratio_db, math.nan, ratio_db - 4, math.nan], nan_ok=True)
+    assert len(figures) == 5
+    assert median_sdr_db(reference[:4000], estimate[:4000], frame=1000) == pytest.approx(ratio_db - 2)
+    assert math.isnan(median_sdr_db(np.zeros(2000), estimate[:2000], frame=1000))
+    assert sdr_of_frames_db(reference[:500], estimate[:500]).shape == (1,)
