@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from core.errors import InputError
@@ -22,7 +23,9 @@ from core.types import Iterate
 
 CHUNK = 64  # codes between two iterates: a fifth of a second at 22.05 kHz
 NEAREST = 8  # codes whose pairs are looked at first
-AT_ONCE = 2**22  # pairs of all chains together
+AT_ONCE = 2**22  # near pairs of all chains together
+FEW_PAIRS = 1 / 8  # share of all pairs up to which some are looked for
+ALMOST_ONE = 1 - 1e-12
 FEW = 0.5  # effective share of the chains at which they are resampled
 
 
@@ -131,11 +134,11 @@ class JointPosterior(StepwiseModel):
 
 
 class NearPairs(JointPosterior):
-    """The same draw, of the pairs alone whose sums are near the mixture.
+    """The same draw, of the pairs alone whose sums are near the mixture, where those are few.
 
     Pairs are looked at from those on that explain the mixture best, until all others together have at most a share
     `bound` of the probability: the share of draws that can differ from those of all pairs, with the same random
-    numbers. No more than `AT_ONCE` numbers of all chains, or one chain's of all pairs, exist at a time.
+    numbers. Where the mixture says so little that most pairs matter, one chain at a time looks at all of them, exactly.
     """
 
     def __init__(self, *arguments, bound: float = 1e-3, **settings):
@@ -143,8 +146,8 @@ class NearPairs(JointPosterior):
         self.bound = bound
         by_pair = self.sums.table.t().flatten()
         self._by_sum = by_pair.argsort(stable=True)  # numbers of pairs
-        counts = by_pair.long().bincount(minlength=self.classes)
-        self._starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).tolist()
+        self._counts = by_pair.long().bincount(minlength=self.classes)
+        self._groups = self._by_sum.split(self._counts.tolist())
 
     def draw_pairs(self, uniforms: Tensor, top_k: int | None = None) -> tuple[Tensor, Tensor]:
         """As of all pairs, but that the mixture's probability is that of the pairs which are looked at.
@@ -155,17 +158,26 @@ class NearPairs(JointPosterior):
         if top_k is not None:
             raise InputError("Only where all pairs are looked at are the likeliest known; leave their number out.")
         likelihoods, order = self.of_codes().sort(descending=True)
-        rows = torch.arange(self.streams, device=order.device)
-        drawn, evidence, count = torch.empty_like(rows), likelihoods.new_empty(self.streams), min(NEAREST, self.classes)
-        while len(rows):
-            pairs, likelihood = self._pairs(order[:count], likelihoods[:count])
-            for part in rows.split(max(1, AT_ONCE // max(1, len(pairs)))):
-                drawn[part], evidence[part] = self._draw(pairs, likelihood, part, uniforms[part])
-            if count == self.classes:
-                break
+        sizes, count = self._counts[order].cumsum(0).tolist(), min(NEAREST, self.classes)
+        rows = torch.arange(self.streams, device=order.device)  # chains whose bound is not reached
+        drawn, evidence = torch.empty_like(rows), likelihoods.new_full((self.streams,), -math.inf)
+        while len(rows) and sizes[count - 1] <= FEW_PAIRS * self.classes**2:
+            if sizes[count - 1]:
+                pairs, likelihood = self._pairs(order[:count], likelihoods[:count])
+                for part in rows.split(max(1, AT_ONCE // len(pairs))):
+                    drawn[part], evidence[part] = self._draw(pairs, likelihood, part, uniforms[part])
             rows = rows[likelihoods[count] - evidence[rows] > math.log(self.bound)]
             count = min(2 * count, self.classes)
+        if len(rows):
+            of_pairs = self.of_pairs()[0]
+            for row in rows.tolist():
+                drawn[row], evidence[row] = self._draw_of_all(of_pairs, row, uniforms[row])
         return drawn, evidence
+
+    def _pairs(self, codes: Tensor, likelihoods: Tensor) -> tuple[Tensor, Tensor]:
+        """All pairs whose sums are these codes, in the order of their numbers, and their log-likelihoods."""
+        pairs, by_number = torch.cat([self._groups[code] for code in codes.tolist()]).sort()
+        return pairs, likelihoods.repeat_interleave(self._counts[codes])[by_number]
 
     def _draw(self, pairs: Tensor, likelihood: Tensor, rows: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
         """One of these pairs for each of some chains, and the logarithm of their sum."""
@@ -173,12 +185,16 @@ class NearPairs(JointPosterior):
         logits = first[:, pairs % self.classes] + second[:, pairs // self.classes] + likelihood
         return pairs[pick(logits, uniforms)[0].clamp_max(len(pairs) - 1)], logits.logsumexp(-1)
 
-    def _pairs(self, codes: Tensor, likelihoods: Tensor) -> tuple[Tensor, Tensor]:
-        """All pairs whose sums are these codes, in the order of their numbers, and their log-likelihoods."""
-        groups = [self._by_sum[self._starts[code] : self._starts[code + 1]] for code in codes.tolist()]
-        sizes = torch.tensor([len(group) for group in groups], device=codes.device)
-        pairs, by_number = torch.cat(groups).sort()
-        return pairs, likelihoods.repeat_interleave(sizes)[by_number]
+    def _draw_of_all(self, of_pairs: Tensor, row: int, uniform: Tensor) -> tuple[Tensor, Tensor]:
+        """One pair of all for a chain: the second source's code, then the first one's with what is left of chance."""
+        first, second = (own[row] for own in self.of_priors())
+        logits = of_pairs + first
+        seconds = second + logits.logsumexp(-1)
+        reached = F.pad(seconds.double().softmax(-1).cumsum(-1), (1, 0))
+        chosen = pick(seconds, uniform)[0]
+        left = (uniform * reached[-1] - reached[chosen]) / (reached[chosen + 1] - reached[chosen])
+        own = pick(logits[chosen], left.clamp(0, ALMOST_ONE))[0]
+        return chosen * self.classes + own, seconds.logsumexp(-1)
 
 
 @dataclass(frozen=True)

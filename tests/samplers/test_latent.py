@@ -8,6 +8,7 @@ import torch
 
 from core.errors import InputError
 from core.models import transformer
+from core.models.categorical import pick
 from core.models.code_sums import CodeSums, sum_codes
 from core.samplers import latent
 from core.samplers.ancestral import ancestral
@@ -143,10 +144,18 @@ def test_near_pairs_miss_no_more_than_their_bound(sigma, bound):
 
 def test_near_pairs_look_at_few_where_the_mixture_says_much(monkeypatch):
     looked = []
-    pick = latent.pick
-    monkeypatch.setattr(latent, "pick", lambda logits, *a, **s: looked.append(logits.shape[1]) or pick(logits, *a, **s))
-    list(latent_posterior(joint(2, 60, sigma=0.02, kind=NearPairs), mixture(4, 60), generator=generator()))
-    assert max(looked) < 60**2 / 2
+    monkeypatch.setattr(latent, "pick", lambda logits, *given: looked.append(logits.shape[-1]) or pick(logits, *given))
+    list(latent_posterior(joint(2, 200, sigma=0.02, kind=NearPairs), mixture(4, 200), generator=generator()))
+    assert max(looked) < 200**2 / 8
+
+
+@pytest.mark.parametrize("sigma", [0.3, 5.0])
+def test_near_pairs_are_all_pairs_where_most_matter(monkeypatch, sigma):
+    monkeypatch.setattr(latent, "FEW_PAIRS", 0)
+    runs = [joint(16, 12, kind=kind, sigma=sigma) for kind in (JointPosterior, NearPairs)]
+    for model in runs:
+        last(latent_posterior(model, mixture(5, 12), generator=generator(), resample=True))
+    assert torch.equal(*(model.codes for model in runs))
 
 
 def test_near_pairs_do_with_little_memory(monkeypatch):
