@@ -1,5 +1,6 @@
-"""models, import-checkpoint and register: what priors there are, and how more of them come in."""
+"""models, import-checkpoint, register and codebook-sums: what priors there are, and how more of them come in."""
 
+import sys
 from pathlib import Path
 
 from core.choices import RESIDUALS
@@ -52,6 +53,19 @@ def add_commands(commands) -> None:
     target = command.add_mutually_exclusive_group(required=True)
     target.add_argument("-o", "--out", type=Path, metavar="FILE", help="a .safetensors file")
     target.add_argument("--register", metavar="NAME", help="one of your own checkpoints, for --prior and the page")
+    description = "Makes the sums of a prior's codes, which separation among codes needs, and keeps them beside it."
+    command = commands.add_parser("codebook-sums", help=description, description=description)
+    command.set_defaults(run=_codebook_sums)
+    command.add_argument("--prior", required=True, metavar="NAME", help="a prior of codes")
+    command.add_argument(
+        "--alpha",
+        nargs=2,
+        type=options.number,
+        default=(0.5, 0.5),
+        metavar=("A", "B"),
+        help="shares of the first and second source in mixtures (default: 0.5 0.5)",
+    )
+    command.add_argument("--table", metavar="NAME", help="imported sums to keep instead of new ones, with their shares")
 
 
 def _iteration(text: str) -> int | str:
@@ -105,4 +119,20 @@ def _import(arguments) -> int:
             print(f"No command can use it: {USELESS[entry.kind]}")
     if note:
         print(note)
+    return 0
+
+
+def _codebook_sums(arguments) -> int:
+    from contextlib import closing
+
+    from tqdm import tqdm
+
+    from core.generators import finished, mapped
+    from core.tasks.code_sums import keep_code_sums
+
+    run = keep_code_sums(arguments.prior, tuple(arguments.alpha), arguments.table)
+    layout = "{percentage:3.0f}% |{bar}| {remaining} left"
+    with closing(run), tqdm(total=1.0, bar_format=layout, leave=False, disable=not sys.stderr.isatty()) as bar:
+        entry = finished(mapped(run, lambda done: bar.update(done - bar.n)))
+    print(f"Kept as {entry.name}, {entry.bytes / 1e6:.1f} MB, beside {arguments.prior}")
     return 0

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 MEANS = (0.5, 0.5)  # shares of two sources in what an LQ-VAE learns
-TIE = 1e-9  # relative difference of squared distances that is rounding
+TIE, SAME = 1e-9, 1e-5  # relative differences of squared distances that are rounding: here, and of other programs
+CHECKED = 16  # rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +35,25 @@ class CodeSums:
         """As checkpoints have it."""
         return {"classes": self.classes, "shares": list(self.shares)}
 
+    def fit(self, codebook: Tensor) -> bool:
+        """Whether they are those of this codebook, as far as some rows of the table say; of ties any is right."""
+        if len(codebook) != self.classes:
+            return False
+        products = _products(codebook)
+        for code in torch.linspace(0, self.classes - 1, min(CHECKED, self.classes)).long().tolist():
+            distances = _distances(products, self.shares, code)
+            chosen = distances.gather(1, self.table[code, :, None].long())
+            if (chosen - distances.amin(dim=1, keepdim=True)).max() > SAME * products.diagonal().max():
+                return False
+        return True
+
     @property
     def state(self) -> dict[str, Tensor]:
         return {"sums": self.table.to(torch.int32)}
 
 
-def sum_codes(codebook: Tensor, shares: tuple[float, float] = MEANS) -> Iterator[tuple[int, Tensor]]:
-    """Rows of the table, one after the other: the first source's code, and the sums with all of the second's.
+def sum_codes(codebook: Tensor, shares: tuple[float, float] = MEANS) -> Iterator[Tensor]:
+    """Rows of the table, one after the other.
 
     Half-way between two codes it is their ends that are nearest, both equally: of several that are, the first is taken.
 
@@ -48,16 +61,26 @@ def sum_codes(codebook: Tensor, shares: tuple[float, float] = MEANS) -> Iterator
         codebook: `[classes, code width]`.
 
     Yields:
-        A row's number and its codes, int64 `[classes]`; memory is that of one row times the classes.
+        The sums of a code of the first source with all of the second's, int64 `[classes]`. Memory is that of a few
+        tables.
     """
-    products = codebook.double() @ codebook.double().t()
-    squares, (own, others) = products.diagonal(), shares
-    for code, row in enumerate(products):
-        # |k|^2 - 2 k (own * c + others * c'), [second source's codes, k]
-        distances = torch.add(squares - 2 * own * row, products, alpha=-2 * others)
-        least = distances.amin(dim=1, keepdim=True)
-        nearest = distances <= least + TIE * squares.max()
-        yield code, nearest.byte().argmax(dim=1)
+    products = _products(codebook)
+    for code in range(len(codebook)):
+        distances = _distances(products, shares, code)
+        near = distances <= distances.amin(dim=1, keepdim=True) + TIE * products.diagonal().max()
+        yield near.byte().argmax(dim=1)
+
+
+def _products(codebook: Tensor) -> Tensor:
+    """Of all pairs of codes, in float64."""
+    return codebook.double() @ codebook.double().t()
+
+
+def _distances(products: Tensor, shares: tuple[float, float], code: int) -> Tensor:
+    """Squared ones of all sums of a code of the first source to all codes, but for a constant of each sum, `[second
+    source's codes, classes]`: |k|^2 - 2 k (own c + other c')."""
+    own, other = shares
+    return torch.add(products.diagonal() - 2 * own * products[code], products, alpha=-2 * other)
 
 
 def from_checkpoint(name: str, config: Mapping, state: Mapping[str, Tensor], device: torch.device | str) -> CodeSums:

@@ -12,10 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.models import code_sums
+from core.models.code_sums import CodeSums
 from core.models.stepwise import StepwiseModel
 
 BLOCK, COLUMN, PREVIOUS = "block", "column", "previous"
 KINDS = {0: (BLOCK,), 1: (BLOCK, COLUMN), 2: (BLOCK, COLUMN, PREVIOUS)}  # of layers in turn, by their order's number
+SUMS = "code-sums"  # what a checkpoint's part is called that holds them
 WHOLE = 0  # order in which the context is a single block
 INITIAL, INITIAL_PLACE = 0.02, 0.01  # standard deviations of fresh weights
 STEEPNESS = 1.702  # of the sigmoid that approximates a Gaussian's distribution function
@@ -212,7 +215,12 @@ class Transformer(nn.Module):
     Args:
         name: what reports and menus call it.
         sample_rate: of the sounds that the codes stand for, in Hz.
+
+    Attributes:
+        sums: of its codes, where they are kept beside the checkpoint.
     """
+
+    sums: CodeSums | None = None
 
     def __init__(self, config: TransformerConfig, name: str = "", sample_rate: int = 22050):
         super().__init__()
@@ -339,8 +347,11 @@ def build(config: Mapping, name: str = "", sample_rate: int = 22050) -> Transfor
 
 
 def from_checkpoint(name: str, config: Mapping, state: Mapping[str, Tensor], device: torch.device | str) -> Transformer:
-    """A network from a checkpoint's configuration (its sizes, `sample_rate`) and weights."""
+    """A network from a checkpoint's configuration (its sizes, `sample_rate`) and weights, and its part of sums."""
     sizes = {key: value for key, value in config.items() if key in TransformerConfig.__dataclass_fields__}
     model = build(sizes, name, config["sample_rate"])
-    model.load_state_dict(state)
+    model.load_state_dict({key: weight for key, weight in state.items() if not key.startswith(SUMS)})
+    if SUMS in config:
+        own = {key.removeprefix(f"{SUMS}."): table for key, table in state.items() if key.startswith(SUMS)}
+        model.sums = code_sums.from_checkpoint(name, config[SUMS], own, device)
     return model.eval().requires_grad_(False).to(device)

@@ -215,6 +215,23 @@ def add_entry(folder: Path, entry_fields: Mapping, source: Path) -> Entry:
     return replace(entry, bundled=folder == BUNDLED_FOLDER)
 
 
+def add_part(entry: Entry, role: str, source: Path, entry_fields: Mapping) -> Entry:
+    """Copies a checkpoint beside another one, as its further network in that role, where it replaces an earlier one.
+
+    Args:
+        entry: of the whole, in the bundled or the user's own folder.
+        entry_fields: of the part, see `add_entry`; its name follows from the whole's.
+    """
+    folder = entry.path.parent
+    part = add_entry(folder, {**entry_fields, "name": f"{entry.name}.{role}", "task": ()}, source)
+    with FileLock(folder / ".manifest.lock"):
+        entries = {other.name: other for other in read_manifest(folder)}
+        whole = entries[entry.name]
+        entries[entry.name] = replace(whole, parts={**whole.parts, role: part.name})
+        _write_manifest(folder, list(entries.values()))
+    return part
+
+
 def read_manifest(folder: Path, *, bundled: bool = False) -> list[Entry]:
     """The entries of a folder; none where it has no manifest.
 

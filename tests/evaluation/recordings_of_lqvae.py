@@ -42,7 +42,7 @@ def record_lqvae(folder: Path) -> None:
     model, priors = lqvae.build(SIZES).eval(), [transformer.build(PRIOR).eval() for _ in range(2)]
     for level in model.config.levels:
         model.codebook(level).k.normal_(std=0.1)
-    sums = CodeSums(torch.stack([row for _, row in sum_codes(model.codebook().k)]))
+    sums = CodeSums(torch.stack(list(sum_codes(model.codebook().k))))
     for prior in priors:
         prior.codebook.copy_(model.codebook().k)
     _save_networks(folder, model, priors, sums)
@@ -91,7 +91,7 @@ def _sums(model: LQVAE) -> tuple[dict, dict]:
     for name, shares in (("codebook_sum", (0.5, 0.5)), ("codebook_sum_asym", (0.4, 0.6))):
         sums = shares[0] * k[:, None].double() + shares[1] * k.double()
         least = torch.cdist(sums.flatten(0, 1), k.double()).square().topk(2, largest=False).values
-        table = torch.stack([row for _, row in sum_codes(k, shares)])
+        table = torch.stack(list(sum_codes(k, shares)))
         made |= {f"{name}_table": table.reshape(1, -1), f"{name}_gap": (least[:, 1] - least[:, 0]).float()[None]}
     return {}, made
 

@@ -39,7 +39,7 @@ def prior(seed: int, classes: int, context: int = 6) -> transformer.Transformer:
 
 
 def joint(streams: int, classes: int = 3, *, shares=(0.5, 0.5), kind=JointPosterior, context: int = 6, **settings):
-    sums = CodeSums(torch.stack([row for _, row in sum_codes(codebook(classes), shares)]), shares)
+    sums = CodeSums(torch.stack(list(sum_codes(codebook(classes), shares))), shares)
     priors = tuple(prior(seed, classes, context).stepwise(streams) for seed in (1, 2))
     return kind(priors, codebook(classes), sums, **({"sigma": SIGMA} | settings))
 

@@ -73,7 +73,7 @@ class _Networks(Recording):
         codebook = self.network.codebook().k
         for name, shares in (("codebook_sum", "alpha"), ("codebook_sum_asym", "alpha2")):
             shares = tuple(self.config["cfg"][shares])
-            made = torch.stack([row for _, row in sum_codes(codebook, shares)]).flatten()
+            made = torch.stack(list(sum_codes(codebook, shares))).flatten()
             k = codebook.double()
             sums = (shares[0] * k[:, None] + shares[1] * k).flatten(0, 1)
             distances = torch.cdist(sums, k).square()
