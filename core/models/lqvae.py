@@ -221,7 +221,10 @@ class Codebook(nn.Module):
         return Quantised(codes.unflatten(0, (len(x), -1)), vectors, commitment, distances.mean(), spread, usage)
 
     def _begin(self, rows: Tensor) -> None:
-        """Codes of the first batch: some of its frames."""
+        """Before the first update: known codes go on as if these frames had used them, fresh ones are some of them."""
+        if self.k.any():
+            self.restore(len(rows))
+            return
         self.k.copy_(self._drawn_from(rows))
         self.sums.copy_(self.k)
         self.counts.fill_(1.0)

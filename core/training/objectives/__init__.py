@@ -8,10 +8,12 @@ from core.training.objective import Objective
 OBJECTIVES = {  # architecture -> module and class, imported when it is trained
     "aliasing": "aliasing.AliasingObjective",
     "band-extender": "extension.ExtensionObjective",
+    "code-prior": "code_prior.CodePriorObjective",
     "cone": "cone.ConeOfSilenceObjective",
     "cone-mask": "cone.ConeObjective",
     "content-encoder": "content.ContentObjective",
     "diffwave": "waveform_diffusion.DiffWaveObjective",
+    "lqvae": "lqvae.LQVAEObjective",
     "mel-denoiser": "mel.MelObjective",
     "sashimi": "waveform_diffusion.SaShiMiObjective",
     "sound-classifier": "sound_classes.SoundClassObjective",
