@@ -26,6 +26,7 @@ NEAREST = 8  # codes whose pairs are looked at first
 AT_ONCE = 2**22  # near pairs of all chains together
 FEW_PAIRS = 1 / 8  # share of all pairs up to which some are looked for
 ALMOST_ONE = 1 - 1e-12
+HALF = 1e-3  # by which codes may differ that were kept in half precision
 FEW = 0.5  # effective share of the chains at which they are resampled
 
 
@@ -39,6 +40,9 @@ class JointPosterior(StepwiseModel):
         sigma: how far from the mixture's code that of a sum may be, in the codebook's units.
         temperature: the priors' logits are divided by it.
         top_k: of each prior, see `core.models.categorical.likeliest`.
+
+    Raises:
+        InputError: priors or sums of another codebook.
 
     Attributes:
         codes: those so far, `[streams, 2, steps]`.
@@ -56,6 +60,7 @@ class JointPosterior(StepwiseModel):
         temperature: float = 1.0,
         top_k: int | None = None,
     ):
+        _check_codes(codebook, sums, priors)
         self.priors, self.codebook, self.sums, self.streams = priors, codebook, sums, priors[0].streams
         self.sigma, self.temperature, self.top_k = sigma, temperature, top_k
         self.classes = len(codebook)
@@ -131,6 +136,15 @@ class JointPosterior(StepwiseModel):
             state[rows] for state in (self.codes, self.log_probs, self.log_likelihoods)
         )
         self._own = None
+
+
+def _check_codes(codebook: Tensor, sums: CodeSums, priors: tuple[TransformerSteps, ...]) -> None:
+    for network in (prior.network for prior in priors):
+        own = network.codebook
+        if own.shape != codebook.shape or not torch.allclose(own, codebook, rtol=HALF, atol=HALF):
+            raise InputError(f"{network.name!r} knows other codes than the LQ-VAE; choose a prior of its own codes.")
+    if sums.classes != len(codebook):
+        raise InputError(f"These are sums of {sums.classes} codes, not of {len(codebook)}; make them anew.")
 
 
 class NearPairs(JointPosterior):

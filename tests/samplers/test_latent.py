@@ -120,6 +120,18 @@ def test_the_protocols_own_sampler_draws_pairs_too():
     assert torch.equal(pairs, last(latent_posterior(joint(2), heard, generator=generator())).x)
 
 
+def test_other_codebooks_are_refused():
+    right = joint(2)
+    arguments = right.priors, codebook(3), right.sums
+    with pytest.raises(InputError, match="knows other codes than the LQ-VAE"):
+        JointPosterior(arguments[0], codebook(3).flip(0), arguments[2], sigma=1.0)
+    with pytest.raises(InputError, match="knows other codes than the LQ-VAE"):
+        JointPosterior((right.priors[0], prior(1, 4).stepwise(2)), *arguments[1:], sigma=1.0)
+    with pytest.raises(InputError, match="sums of 4 codes, not of 3"):
+        JointPosterior(*arguments[:2], joint(2, 4).sums, sigma=1.0)
+    JointPosterior(arguments[0], codebook(3).half().float(), arguments[2], sigma=1.0)
+
+
 # ---- near pairs ------------------------------------------------------------------------------------------------------
 
 
