@@ -231,13 +231,18 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def _update(self, rows: Tensor, codes: Tensor) -> Usage:
-        """Running means move on; codes that have hardly been used begin anew where frames are."""
+        """Running means move on; codes that have hardly been used begin anew where frames are.
+
+        They then count as used once, and stay for as long as they are. In the original they keep their old counts, and
+        jump with every update until one makes up for all that they missed.
+        """
         now = codes.bincount(minlength=len(self.k)).to(rows)
         self.sums.mul_(self.decay).add_(torch.zeros_like(self.sums).index_add_(0, codes, rows), alpha=1 - self.decay)
         self.counts.mul_(self.decay).add_(now, alpha=1 - self.decay)
         alive, before = self.counts >= USED, self.k.clone()
-        means = self.sums / self.counts[:, None]
-        self.k.copy_(torch.where(alive[:, None], means, self._drawn_from(rows)))
+        self.sums.copy_(torch.where(alive[:, None], self.sums, self._drawn_from(rows)))
+        self.counts.copy_(torch.where(alive, self.counts, USED))
+        self.k.copy_(self.sums / self.counts[:, None])
         shares = now / now.sum()
         entropy = -(shares * (shares + TINY).log()).sum()
         return Usage(entropy, (now >= USED).sum(), alive.sum(), (self.k - before).square().mean().sqrt())

@@ -116,6 +116,19 @@ def test_a_code_that_nothing_is_near_to_begins_anew(book):
     book.train()(frames())
     rows = frames()[0].t()
     assert (book.k[0] - rows).norm(dim=1).min() < 1e-6
+    assert book.counts[0] == 1 and torch.equal(book.sums[0], book.k[0])
+
+
+def test_a_code_that_began_anew_stays_while_it_is_used(book):
+    book.k[0] = 1e3
+    book.restore(5)
+    x = frames()
+    book.train()(x)
+    used = book.k[0].view(1, 2, 1).expand(-1, -1, 3).clone()
+    before = book.k.clone()
+    book(used)
+    torch.testing.assert_close(book.k[0], before[0])
+    assert book.counts[0] > 1
 
 
 @pytest.mark.parametrize("count", [3, 12])
