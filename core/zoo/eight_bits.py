@@ -10,11 +10,11 @@ MOST = 127
 
 
 def to_eight_bits(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices and kernels as int8, each with a float32 scale for every row; everything else as it is."""
+    """Matrices and kernels of half precision as int8, each with a float32 scale for every row; the rest as it is."""
     stored: dict[str, Tensor] = {}
     for name, weight in state.items():
         stored[name] = weight
-        if weight.is_floating_point() and weight.dim() > 1:
+        if weight.dtype == torch.half and weight.dim() > 1:
             rows = weight.float().flatten(1)
             scale = (rows.abs().amax(dim=1) / MOST).clamp_min(torch.finfo(torch.float32).tiny)
             stored[name] = (rows / scale[:, None]).round().to(torch.int8).view_as(weight)
