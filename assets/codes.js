@@ -357,7 +357,7 @@ async function show() {
   if (!value) { stop(); view = selected = null; refresh(); return; }
   const [source, result] = await Promise.all([decode(value.source), decode(value.result)]);
   if (arrival !== arrivals) return;
-  if (view?.key !== value.key) { silence(); undo = []; width = 0; tell("Hover over a code to know it, click it to select it; Shift or dragging selects more."); }
+  if (view?.key !== value.key) { silence(); undo = []; width = 0; tell("Hover over a code to know it, click it to select it, double-click it to hear it alone; Shift or dragging selects more."); }
   else if (busy) tell(`Said anew: ${value.order.length} codes, ${(value.order.length * value.seconds).toFixed(2)} s`);
   view = { ...value, pictures: { source, result } };
   selected = null;
