@@ -56,6 +56,35 @@ class MuLaw:
         return y.sign() / self.mu * ((1 + self.mu) ** y.abs() - 1)
 
 
+class MuLawBins(MuLaw):
+    """Classes between evenly spaced edges of the mu-law curve with mu = 255, whatever their number is.
+
+    As WaveNet replications have it: class k holds the curve from k / levels on, and is decoded as k / (levels - 1).
+    """
+
+    def __init__(self, levels: int = 256):
+        self.levels = levels
+
+    def curve(self, waveform: Tensor) -> Tensor:
+        """sign(w) log(1 + mu |w|) / log(1 + mu), in [-1, 1]."""
+        return waveform.sign() * torch.log1p(self.mu * waveform.abs()) / math.log1p(self.mu)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """The waveform of a point of the curve."""
+        return y.sign() * ((1 + self.mu) ** y.abs() - 1) / self.mu
+
+    def bins(self, share: Tensor) -> Tensor:
+        """Classes of what lies in [0, 1], int64: the last edge that is not over it; -1 under the first."""
+        edges = torch.arange(self.levels, dtype=torch.float64, device=share.device) / self.levels
+        return torch.bucketize(share.double(), edges, right=True) - 1
+
+    def encode(self, waveform: Tensor) -> Tensor:
+        return self.bins((self.curve(waveform) + 1) / 2).to(waveform.dtype)
+
+    def decode(self, x: Tensor) -> Tensor:
+        return self.inverse(2 * x / (self.levels - 1) - 1)
+
+
 class Linear:
     """256 classes, evenly spaced: code = round_half_even((w + 1) * 255 / 2)."""
 

@@ -1,0 +1,68 @@
+"""A PixelCNN as a prior of images: x is in its levels, `[batch, colours, height, width]`.
+
+Its score is that of PnF (Jayaram & Thickstun 2021): the gradient of the discretised likelihood smoothed by a level's
+noise, through the network and through the pixels themselves.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from core.models.pixelcnn import PixelCNN, PixelCNNConfig
+from core.models.stepwise import StepwiseModel
+from core.models.wavenet_score import smoothed_log_prob
+from core.signal.images import PixelLevels
+from core.types import AnyCondition, LabelCondition, Prior, Score
+
+NOISE = (1.0, 0.01)  # the ladder's ends, as shares of black to white
+RUNGS = 16
+
+
+class PixelCNNPrior(Prior):
+    """What one PixelCNN knows about images.
+
+    Args:
+        size: height and width of what it was trained on.
+        labels: that it can be told, by name, in the order of its table.
+    """
+
+    sample_rate, rms, autoregressive = 0, 1.0, True
+
+    def __init__(self, name: str, network: PixelCNN, size: tuple[int, int] = (28, 28), labels: Sequence[str] = ()):
+        self.name, self.size, self.labels, self.domain = name, size, labels, PixelLevels(network.config.levels)
+        self.network, self.device = network.eval().requires_grad_(False), network.logits.weight.device
+        first, last = (share * (network.config.levels - 1) for share in NOISE)
+        self.levels = tuple(first * (last / first) ** (n / (RUNGS - 1)) for n in range(RUNGS))
+        self.start_level = self.levels[0]
+        self.conditions = frozenset({LabelCondition} if labels else ())
+
+    def score(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Score:
+        """Gradient of the smoothed log-likelihood of x, and its value `[batch]` in nats."""
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            logits = self.network(x / (self.network.config.levels - 1), self._label(condition))
+            log_prob = smoothed_log_prob(logits.movedim(1, -1).flatten(1, 3), x.flatten(1), level)[0].sum(dim=1)
+            (gradient,) = torch.autograd.grad(log_prob.sum(), x)
+        return Score(gradient, log_prob.detach())
+
+    def stepwise(self, streams: int, height: int, width: int) -> StepwiseModel:
+        """The network pixel by pixel; begins with the images' labels, counted from 0, -1 for none."""
+        from core.models.compiled.pixelcnn import PixelCNNSteps
+
+        return PixelCNNSteps(self.network, streams, height, width)
+
+    def _label(self, condition: AnyCondition | None) -> Tensor | None:
+        return condition.label - 1 if self.labels and isinstance(condition, LabelCondition) else None
+
+
+def from_checkpoint(
+    name: str, config: Mapping, state: Mapping[str, Tensor], device: torch.device | str
+) -> PixelCNNPrior:
+    """A prior from a checkpoint's configuration (the network's sizes, the `size` of images, `names` of its labels) and
+    weights."""
+    sizes = {key: value for key, value in config.items() if key in PixelCNNConfig.__dataclass_fields__}
+    network = PixelCNN(PixelCNNConfig(**sizes))
+    network.load_state_dict(state)
+    names = tuple(config.get("names") or map(str, range(network.config.labels)))
+    return PixelCNNPrior(name, network.to(device), tuple(config.get("size", (28, 28))), names)
