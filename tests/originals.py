@@ -1,10 +1,14 @@
 """Weights of our networks as the original systems save them."""
 
+import numpy as np
 import torch
 
 from core.models.cone import ConeNetwork
 from core.models.diffwave import DiffWave
 from core.models.lqvae import LQVAE
+from core.models.onehot_wavenet import OneHotWaveNet
+from core.models.pixelcnn import PixelCNN
+from core.models.pixelcnnpp import PixelCNNPP
 from core.models.sashimi import Block, Down, SaShiMi, Up
 from core.models.transformer import Transformer
 from core.models.wavenet import WaveNet
@@ -187,3 +191,57 @@ def code_prior_state(model: Transformer) -> dict:
     names = {"pos_emb": "pos_emb.pos_emb"}
     layers = {key: key.replace("layers.", "transformer._attn_mods.", 1) for key in state if key.startswith("layers.")}
     return {f"prior.{(names | layers).get(key, key)}": weight for key, weight in state.items()} | books
+
+
+def pixelcnn_state(model: PixelCNN) -> dict[str, np.ndarray]:
+    """The network as rampage644/wavenet saves it; its labels' halves are taken to be alike."""
+    state = {}
+
+    def put(name, weight, bias):
+        state[f"{name}/W"], state[f"{name}/b"] = weight, bias
+
+    convolutions = {"vertical": "vertical_conv", "link": "v_to_h_conv", "horizontal": "horizontal_conv"}
+    for n, block in enumerate(model.blocks):
+        own = f"blocks/{n - 1}" if n else "conv1"
+        for ours, theirs in convolutions.items():
+            layer = getattr(block, ours)
+            for half, weight, bias in zip("ts", layer.weight.chunk(2), layer.bias.chunk(2), strict=True):
+                put(f"{own}/{theirs}_{half}", weight, bias)
+        put(f"{own}/horizontal_output", block.output.weight, block.output.bias)
+        state[f"{own}/label/W"] = block.label.weight.chunk(2, dim=1)[0]
+    put("conv2", model.head.weight, model.head.bias)
+    put("conv4", model.logits.weight, model.logits.bias)
+    return {name: weight.numpy() for name, weight in state.items()}
+
+
+def onehot_wavenet_state(model: OneHotWaveNet) -> dict[str, np.ndarray]:
+    """The network as rampage644/wavenet saves it."""
+    state = {}
+
+    def put(name, weight, bias, taps=1):
+        state[f"{name}/W"] = weight.unflatten(1, (taps, -1)).transpose(1, 2)[:, :, None]
+        state[f"{name}/b"] = bias
+
+    put("conv1", model.first.weight, model.first.bias, taps=2)
+    put("conv2", model.head.weight, model.head.bias)
+    put("conv3", model.logits.weight, model.logits.bias)
+    for n, layer in enumerate(model.layers):
+        own = "stacks/{}/{}".format(*divmod(n, model.config.layers))
+        (residual, skip), biases = layer.outputs.weight.chunk(2), layer.outputs.bias.chunk(2)
+        put(f"{own}/gated_conv", layer.gates.weight, layer.gates.bias, taps=2)
+        put(f"{own}/res_conv", residual, biases[0])
+        put(f"{own}/skip_conv", skip, biases[1])
+        if layer.label is not None:
+            state[f"{own}/conditioning/W"] = layer.label.weight
+    return {name: weight.numpy() for name, weight in state.items()}
+
+
+def pixelcnnpp_state(model: PixelCNNPP, prefix: str = "") -> dict[str, torch.Tensor]:
+    """The network as pclucas14/pixel-cnn-pp saves it: weight-normalised."""
+    state = Normed()
+    for name, layer in model.named_modules():
+        if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            kind = "lin_a" if isinstance(layer, torch.nn.Linear) else "conv"
+            kind = "deconv" if isinstance(layer, torch.nn.ConvTranspose2d) else kind
+            state.normed(f"{prefix}{name}.{kind}", layer.weight, layer.bias)
+    return dict(state)

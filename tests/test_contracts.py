@@ -14,6 +14,7 @@ import core.observations
 from core.errors import InputError
 from core.models import mel_denoiser
 from core.models.diffwave import DiffWave, DiffWaveConfig
+from core.models.onehot_wavenet import OneHotWaveNet, OneHotWaveNetConfig
 from core.models.sashimi import SaShiMi, SaShiMiConfig
 from core.models.spectral import build
 from core.models.wavenet import WaveNet, WaveNetConfig
@@ -50,6 +51,7 @@ SMALL_WAVENET = {"layers": 2, "stacks": 1, "residual": 4, "gate": 8, "skip": 4, 
 CONDITIONED = SMALL_WAVENET | {"bands": BANDS, "upsampling": [8, 8], "frame_padding": 1}
 SPECTRAL = {"channels": 4, "blocks": 1, "patch": 4}
 SPECTROGRAMS = {"frames": 8, "channels": 8, "blocks": 1, "heads": 2, "labels": ["no", "yes"], "speakers": ["Ada"]}
+SMALL_ONEHOT = {"width": 4, "head": 4, "stacks": 1, "layers": 2}
 LADDER = (20.0, 5.0, 0.5)
 SMALL_DIFFWAVE = {"layers": 2, "cycle": 2, "residual": 4, "skip": 4, "embedding": [8, 8, 8]}
 SMALL_SASHIMI = {"channels": 4, "layers": 1, "pooling": [4], "embedding": [8, 8, 8], "length": 512, "state": 4}
@@ -90,6 +92,10 @@ def trained(network: torch.nn.Module) -> dict:
     return network.state_dict() | {"noise.weight": torch.randn(network.noise.weight.shape)}
 
 
+def onehot_wavenet(**sizes) -> tuple[str, dict, dict]:
+    return "onehot-wavenet", sizes, OneHotWaveNet(OneHotWaveNetConfig(**sizes)).state_dict()
+
+
 CHECKPOINTS = {  # makers of (family, configuration, weights)
     "spectral": spectral,
     "spectral-extractor": lambda: spectral(extractor_channels=4),
@@ -97,6 +103,8 @@ CHECKPOINTS = {  # makers of (family, configuration, weights)
     "wavenet-linear": lambda: wavenet(SMALL_WAVENET, domain="linear"),
     "wavenet-conditioned": lambda: wavenet(CONDITIONED),
     "wavenet-ladder": ladder,
+    "onehot-wavenet": lambda: onehot_wavenet(**SMALL_ONEHOT),
+    "onehot-wavenet-told": lambda: onehot_wavenet(**SMALL_ONEHOT, labels=3),
     "mel-denoiser": of_spectrograms,
     "diffwave": lambda: diffwave(**SMALL_DIFFWAVE),
     "diffwave-conditioned": lambda: diffwave(**SMALL_DIFFWAVE, **TOLD_MEL),

@@ -10,6 +10,7 @@ from core.cli.reporting import print_paragraph, print_table
 LAST = "max"
 USELESS = {  # what is said of a checkpoint that no command can use, by the kind of its model
     "prior": "a network that is told spectrograms needs a front-end of ours, and PnF's its --scaler.",
+    "image prior": "priors of images answer from Python alone, see core/priors/pixelcnn.py.",
     "decoder": "decoders that are told no codes speak from Python alone, see core/models/compiled/wavernn.py.",
     "codec": "a VQ-VAE is used from Python alone, see core/samplers/latent.py.",
     "prior of codes": "a prior of codes is used from Python alone, see core/samplers/latent.py.",
@@ -77,7 +78,13 @@ def _models(arguments) -> int:
 
     entries = [summary(entry) for entry in catalogue()]
     rows = [
-        [e.name, ", ".join(e.task), f"{e.sample_rate} Hz", f"{e.bytes / 1e6:.1f} MB", "bundled" if e.bundled else "own"]
+        [
+            e.name,
+            ", ".join(e.task),
+            f"{e.sample_rate} Hz" if e.sample_rate else "images",
+            f"{e.bytes / 1e6:.1f} MB",
+            "bundled" if e.bundled else "own",
+        ]
         for e in entries
     ]
     print_table(["name", "task", "rate", "size", "origin"], rows)

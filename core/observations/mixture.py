@@ -21,7 +21,7 @@ class Mixture(Observation):
     """y = sum of gain_i * source_i, as soft evidence. Rows of x: channel after channel, in each source after source.
 
     Args:
-        observed: the waveform y, [channels, frames].
+        observed: the waveform y, [channels, frames]; of images, [images, colours, height, width].
         gains: of the sources.
         domain: of x; its zero and unit say how x adds up.
         strength: gamma * level^2, with gamma in units of x. An update of step eta = s * level^2 moves x by s * strength
@@ -35,12 +35,12 @@ class Mixture(Observation):
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """A w: the mixture of the sources, [channels, frames]."""
-        sources = waveforms.view(-1, len(self.gains), waveforms.shape[-1])
-        return torch.einsum("csf,s->cf", sources, sources.new_tensor(self.gains))
+        sources = waveforms.unflatten(0, (-1, len(self.gains)))
+        return torch.einsum("cs...,s->c...", sources, sources.new_tensor(self.gains))
 
     def adjoint(self, mixture: Tensor) -> Tensor:
         """A* y: every source gets y times its gain."""
-        return (mixture[:, None] * mixture.new_tensor(self.gains)[:, None]).flatten(0, 1)
+        return torch.einsum("c...,s->cs...", mixture, mixture.new_tensor(self.gains)).flatten(0, 1)
 
     def initialise(self, generator: Generator) -> Tensor:
         """The nearest sources to silence that add up: each has a share of the mixture."""

@@ -23,18 +23,20 @@ from core.models import (
     vqvae,
     wavernn,
 )
-from core.priors import denoiser, mel, waveform_diffusion, wavenet
+from core.priors import denoiser, mel, onehot_wavenet, pixelcnn, pixelcnnpp, waveform_diffusion, wavenet
 from core.zoo.importers.cone_of_silence import read_cone
 from core.zoo.importers.diffwave import read_diffwave
 from core.zoo.importers.lqvae import read_lqvae
 from core.zoo.importers.originals import Reader
+from core.zoo.importers.pixelcnn_wavenet import read_chainer
+from core.zoo.importers.pixelcnnpp import read_pixelcnnpp
 from core.zoo.importers.pnf_wavenet import read_pnf
 from core.zoo.importers.sashimi import read_sashimi
 from core.zoo.importers.vqvae_wavernn import read_vqvae
 
 RESTORATION = ("super-resolve", "inpaint", "declip")
 PRIOR, VOCODER, SEPARATOR, DETECTOR, CLASSIFIER = "prior", "vocoder", "separator", "detector", "classifier"
-DECODER = "decoder"
+DECODER, IMAGES = "decoder", "image prior"
 CONTENT_ENCODER, CONVERTER, VOICES = "content encoder", "converter", "voices"
 CODEC, CODE_PRIOR, CODE_SUMS = "codec", "prior of codes", "code sums"
 OTHER_KINDS = {  # what is said of a model that is asked for as another kind
@@ -42,6 +44,7 @@ OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     VOCODER: "plays spectrograms and is no prior; choose another one, or use it to vocode",
     SEPARATOR: "tells directions apart and is no prior; choose another one, or use it to localize",
     DETECTOR: "tells aliases from filtered sound and is no prior; choose another one",
+    IMAGES: "is a prior of images; choose another one for sounds",
     DECODER: "speaks sample by sample and is no prior; choose another one, or use a VQ-VAE to convert a voice",
     CLASSIFIER: "tells words apart, which generated sounds are judged by, and is no prior; choose another one",
     CONTENT_ENCODER: "tells what is said, for voice conversion, and is no prior; choose another one",
@@ -131,6 +134,9 @@ FAMILIES: dict[str, Family] = {
         _diffusion_tasks,
         ("diffwave_sashimi", read_sashimi),
     ),
+    "onehot-wavenet": Family(PRIOR, onehot_wavenet.from_checkpoint, _no_tasks, ("pixelcnn_wavenet", read_chainer)),
+    "pixelcnn": Family(IMAGES, pixelcnn.from_checkpoint, _no_tasks),
+    "pixelcnnpp": Family(IMAGES, pixelcnnpp.from_checkpoint, _no_tasks, ("pixelcnnpp", read_pixelcnnpp)),
     "vocoder": Family(VOCODER, vocoder.from_checkpoint, _vocoder_tasks),
     "vqvae": Family(DECODER, vqvae.from_checkpoint, _conversion_tasks, ("vqvae_wavernn", read_vqvae)),
     "overtone": Family(DECODER, partial(wavernn.from_checkpoint, architecture="overtone"), _no_tasks),

@@ -22,7 +22,7 @@ from core.signal.json_files import read_json
 from core.signal.limits import LIMITS
 from core.signal.output import replacing
 from core.zoo.checkpoint import load_checkpoint
-from core.zoo.families import FAMILIES, tasks_of
+from core.zoo.families import FAMILIES, IMAGES, tasks_of
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "checkpoints"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -39,7 +39,7 @@ class Entry:
         name: what `--prior` and reports call it.
         task: the commands it serves.
         architecture: its family, a key of `core.zoo.families.FAMILIES`.
-        sample_rate: in Hz.
+        sample_rate: in Hz; 0 of images.
         data: what it was trained on.
         steps: updates of its training.
         hardware: what it was trained on, and for how long.
@@ -262,7 +262,9 @@ def _entry(given: Mapping, bundled: bool) -> Entry:
     _check_spelling(entry.name)
     if entry.file != f"{entry.name}.safetensors":
         raise InputError(f"The file of {entry.name!r} must be called {entry.name}.safetensors")
-    if type(entry.sample_rate) is not int or not LIMITS.lowest_rate <= entry.sample_rate <= LIMITS.highest_rate:
+    if entry.kind == IMAGES:
+        entry = replace(entry, sample_rate=0)
+    elif type(entry.sample_rate) is not int or not LIMITS.lowest_rate <= entry.sample_rate <= LIMITS.highest_rate:
         raise InputError(
             f"The checkpoint {entry.name!r} states no sample rate of {LIMITS.lowest_rate} to {LIMITS.highest_rate} Hz"
         )
