@@ -1,4 +1,4 @@
-"""Drawing images from a PixelCNN: the compiled steps, which keep what was worked out, against a full pass for each step.
+"""Drawing images from a PixelCNN: the compiled steps, which keep what they found, against a full pass for each step.
 
     python -m benchmarks.pixelcnn --images 16
 

@@ -15,8 +15,12 @@ def add_commands(commands) -> None:
     command = commands.add_parser("train", help=description, description=description)
     command.set_defaults(run=_train)
     command.add_argument("recipe", metavar="RECIPE", help="a name under core/training/recipes")
-    command.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="recordings, or packed data")
-    command.add_argument("--minutes", type=options.duration, required=True, metavar="M", help="of training in all")
+    command.add_argument(
+        "--data", type=Path, required=True, metavar="FOLDER", help="recordings, packed data, or images"
+    )
+    command.add_argument("--minutes", type=options.duration, metavar="M", help="of training in all")
+    command.add_argument("--epochs", type=options.whole(1), metavar="N", help="passes over the data in all, at most")
+    command.add_argument("--stats", action="store_true", help="log how large layers' outputs and gradients are")
     target = command.add_mutually_exclusive_group(required=True)
     target.add_argument("--out", type=Path, metavar="FILE", help="a .safetensors file")
     target.add_argument("--register", metavar="NAME", help="one of your own checkpoints, for --prior and the page")
@@ -42,6 +46,27 @@ def add_commands(commands) -> None:
     packed = "holds NAME.wav.spec.npy, NAME.wav.pt or NAME.npz for each NAME.wav: pack these, too"
     command.add_argument("--spectrograms", type=Path, metavar="FOLDER", help=packed)
     command.add_argument("--front-end", choices=FRONT_ENDS, help="what made them (tacotron); its rate is the pack's")
+    description = "Compands recordings and cuts them into chunks for the recipe onehot-wavenet, in streams vctk_0, ..."
+    command = commands.add_parser("preprocess", help=description, description=description)
+    command.set_defaults(run=_preprocess)
+    command.add_argument("folder", type=Path, metavar="FOLDER")
+    command.add_argument("out", type=Path, metavar="OUT")
+    command.add_argument("--rate", type=options.whole(1000, 192_000), default=8000, metavar="HZ", help="(8000)")
+    command.add_argument("--stacks", type=options.whole(1, 100), default=5, metavar="N", help="of the network (5)")
+    command.add_argument("--layers", type=options.whole(1, 16), default=10, metavar="N", help="of a stack (10)")
+    command.add_argument("--target-length", type=options.whole(1), default=1600, metavar="N", help="of a chunk (1600)")
+    command.add_argument("--overlap", action="store_true", help="go on by the targets alone, so that none is left out")
+    command.add_argument("--flush-every", type=options.whole(1), default=10240, metavar="N", help="chunks (10240)")
+    command.add_argument("--workers", type=options.whole(1, 256), default=8, metavar="N", help="processes, streams (8)")
+
+
+def _preprocess(arguments) -> int:
+    from core.training.preprocessing import Cutting, preprocess
+
+    cutting = Cutting(arguments.rate, arguments.stacks, arguments.layers, arguments.target_length, arguments.overlap)
+    counts = preprocess(arguments.folder, arguments.out, cutting, arguments.workers, arguments.flush_every)
+    print(f"{arguments.out}: {sum(counts)} chunks of {cutting.length} samples in {len(counts)} streams")
+    return 0
 
 
 def _train(arguments) -> int:
@@ -60,6 +85,8 @@ def _train(arguments) -> int:
         options.check_output(out, [".safetensors"])
     if arguments.init and not arguments.init.is_file():
         raise InputError(f"There is no checkpoint {arguments.init} to start from; check the name.")
+    if arguments.minutes is None and arguments.epochs is None:
+        raise InputError("Nothing says how long to train; give --minutes or --epochs.")
     for folder in arguments.others:
         PackedData(folder, "train")  # before an hour of packing, not after it
     processes = Accelerator()
@@ -71,6 +98,8 @@ def _train(arguments) -> int:
         pack,
         arguments.minutes,
         out,
+        epochs=arguments.epochs,
+        stats=arguments.stats,
         resume=resumed,
         iteration=arguments.iteration,
         init=arguments.init,
@@ -106,14 +135,15 @@ def _packed(arguments, out: Path, again: bool) -> Path:
     it; one that is there is made again where it may be another training's."""
     from core.signal.packed_audio import is_pack
     from core.training.data import pack_data
+    from core.training.objectives import find_objective
     from core.training.recipe import load_recipe
-    from core.training.scenes import holds_scenes
 
-    if is_pack(arguments.data) or holds_scenes(arguments.data):
+    recipe = load_recipe(arguments.recipe, dict(arguments.set))
+    if find_objective(recipe["architecture"]).takes(arguments.data):
         return arguments.data
     pack = out.with_suffix(".data")
     if again or not is_pack(pack):
-        pack_data(arguments.data, pack, load_recipe(arguments.recipe, dict(arguments.set))["sample_rate"])
+        pack_data(arguments.data, pack, recipe["sample_rate"])
     return pack
 
 

@@ -14,7 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.models.label_table import LabelTable
+from core.models.wavenet import NoiseEmbedding
 
+EMBEDDING = 32  # numbers of a noise level
 FIRST_KERNEL, KERNEL = 7, 3  # pixels across that the first block and the others look at
 Centre = Literal["none", "A", "B"]
 
@@ -30,6 +32,7 @@ class PixelCNNConfig:
         blocks: after the first.
         head: channels of the layer before the logits.
         labels: that it can be told; 0 for none.
+        noise_conditional: whether it is told how noisy the pixels are that it sees.
         blind_first: whether the output layer of the first block is of type A, too, as the original's: the horizontal
             stack then sees nothing through a colour's own group there. Of one colour nothing at all would be left.
         legacy: blocks of the original's earlier version, whose horizontal stack never sees a pixel's lower colours.
@@ -41,6 +44,7 @@ class PixelCNNConfig:
     blocks: int = 8
     head: int = 48
     labels: int = 10
+    noise_conditional: bool = False
     blind_first: bool = False
     legacy: bool = False
 
@@ -88,8 +92,8 @@ def gated(x: Tensor) -> Tensor:
 class Block(nn.Module):
     """One layer of both stacks, v and h.
 
-    v takes gates of the rows above it; h takes gates of what is to the left, of v's before they are told the label, and
-    of the label. Gates are the channels of tanh, then those of sigmoid.
+    v takes gates of the rows above it; h takes gates of what is to the left and of v's own before they are told
+    anything; both are told the label. Gates are the channels of tanh, then those of sigmoid.
 
     Args:
         first: the block that looks at the image itself: wider, of type A, and not added to what it reads.
@@ -108,20 +112,23 @@ class Block(nn.Module):
         blind = first and config.blind_first
         self.output = MaskedConv2d(config.width, config.width, 1, config.colours, "A" if blind else "B")
         self.label = LabelTable(config.labels, gates) if config.labels else None
+        self.noise = nn.Linear(EMBEDDING, gates, bias=False) if config.noise_conditional else None
 
-    def forward(self, v: Tensor, h: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, v: Tensor, h: Tensor, label: Tensor | None, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Both stacks `[batch, channels, height, width]` -> the same of the next block."""
-        v, told = self.look_up(F.pad(v, (0, 0, self.reach, -1)), label)
+        v, told = self.look_up(F.pad(v, (0, 0, self.reach, -1)), label, noise)
         return v, self.look_left(h, told)
 
-    def look_up(self, above: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
-        """v `[batch, width, rows, columns]`, and what its rows and the label add to h's gates.
+    def look_up(self, above: Tensor, label: Tensor | None, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """v `[batch, width, rows, columns]`, and what its rows, label and noise level add to h's gates.
 
         Args:
             above: what v is computed from, from `reach` rows above the first to one above the last.
+            noise: an embedding of the noise level, `[batch, EMBEDDING]`, for a network that is told one.
         """
         raw = self.vertical(above)
         told = 0 if self.label is None else self.label(label)[..., None, None]
+        told = told if self.noise is None else told + self.noise(noise)[..., None, None]
         return gated((raw if self.mix is None else self.mix(raw)) + told), self.link(raw) + told
 
     def look_left(self, h: Tensor, told: Tensor) -> Tensor:
@@ -136,22 +143,31 @@ class PixelCNN(nn.Module):
     def __init__(self, config: PixelCNNConfig):
         super().__init__()
         self.config = config
+        self.embed = NoiseEmbedding(EMBEDDING) if config.noise_conditional else None
         self.blocks = nn.ModuleList(Block(config, first=n == 0) for n in range(config.blocks + 1))
         self.head = MaskedConv2d(config.width, config.head, 1, config.colours, "B")
         self.logits = MaskedConv2d(config.head, config.levels * config.colours, 1, config.colours, "B")
 
-    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, label: Tensor | None = None, sigma: Tensor | None = None) -> Tensor:
         """Logits `[batch, levels, colours, height, width]`.
 
         Args:
             x: classes / (levels - 1), `[batch, colours, height, width]`.
             label: `[batch]`, for a network with labels; see `LabelTable`.
+            sigma: noise level of x in classes, `[batch]`, for a network that is told it; none is no noise.
         """
         v = h = x
+        noise = self.noise_of(sigma, len(x))
         for block in self.blocks:
-            v, h = block(v, h, label)
+            v, h = block(v, h, label, noise)
         logits = self.logits(F.relu(self.head(F.relu(h))))
         return logits.unflatten(1, (self.config.levels, self.config.colours))
+
+    def noise_of(self, sigma: Tensor | None, batch: int) -> Tensor | None:
+        """The embedding of a noise level, for `Block.look_up`."""
+        if self.embed is None:
+            return None
+        return self.embed(self.logits.weight.new_zeros(batch) if sigma is None else sigma)
 
     def scaled(self, classes: Tensor) -> Tensor:
         """Classes as the network sees them, 0 to 1."""

@@ -1,7 +1,8 @@
 """A PixelCNN as a prior of images: x is in its levels, `[batch, colours, height, width]`.
 
 Its score is that of PnF (Jayaram & Thickstun 2021): the gradient of the discretised likelihood smoothed by a level's
-noise, through the network and through the pixels themselves.
+noise, through the network and through the pixels themselves. A network that is told the level has learnt what noisy
+pixels say of clean ones; another takes them as they are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +42,7 @@ class PixelCNNPrior(Prior):
         """Gradient of the smoothed log-likelihood of x, and its value `[batch]` in nats."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            logits = self.network(x / (self.network.config.levels - 1), self._label(condition))
+            logits = self.network(self.network.scaled(x), self._label(condition), x.new_full((len(x),), level))
             log_prob = smoothed_log_prob(logits.movedim(1, -1).flatten(1, 3), x.flatten(1), level)[0].sum(dim=1)
             (gradient,) = torch.autograd.grad(log_prob.sum(), x)
         return Score(gradient, log_prob.detach())

@@ -4,7 +4,7 @@ from torch import Tensor
 
 
 class PixelLevels:
-    """0 (black) to levels - 1 (white). `encode` takes the nearest."""
+    """0 (black) to levels - 1 (white); each holds an equal part of the way from black to white."""
 
     bounded, additive, zero = True, True, 0.0
 
@@ -12,7 +12,7 @@ class PixelLevels:
         self.levels, self.unit = levels, float(levels - 1)
 
     def encode(self, image: Tensor) -> Tensor:
-        return (image * self.unit).round()
+        return (image * self.levels).floor().clamp(0, self.levels - 1)
 
     def decode(self, x: Tensor) -> Tensor:
         return x / self.unit

@@ -47,6 +47,11 @@ class PackedData(PackedAudio):
         super().__init__(folder, split)
         lengths = np.array([r.length for r in self.recordings], dtype=np.float64)
         self._weights = torch.from_numpy(lengths / lengths.sum())
+        self._samples = int(lengths.sum())
+
+    def examples(self, segment: int) -> int:
+        """Segments that are as long as all recordings together: an epoch."""
+        return max(self._samples // segment, 1)
 
     def batch(self, training: Mapping, generator: torch.Generator) -> Tensor:
         """Random segments that are not silent, [batch, segment], from different recordings if there are enough."""

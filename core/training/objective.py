@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from core.errors import InputError
 from core.signal.mel import MelFrontEnd
+from core.signal.packed_audio import is_pack
 from core.training.data import PackedData
 from core.training.scenes import holds_scenes
 from core.zoo.checkpoint import Checkpoint
@@ -17,9 +18,13 @@ Examples = Any  # what an objective's data give for one update; has `to(device)`
 
 
 class TrainingData(Protocol):
-    """One split of the data of an objective; `PackedData` is the usual one."""
+    """One split of the data of an objective; `PackedData` is the usual one.
 
-    sample_rate: int
+    Attributes:
+        sample_rate: in Hz, 0 of images; None where the data do not say it.
+    """
+
+    sample_rate: int | None
 
     def batch(self, training: Mapping, generator: Generator) -> Examples:
         """Random examples for one update, by the recipe's `[training]` section."""
@@ -28,6 +33,8 @@ class TrainingData(Protocol):
     def held_out(self, count: int, segment: int, generator: Generator) -> Sequence[Examples]:
         """Examples for validation, each of `segment` frames; the same ones for the same generator."""
         ...
+
+    # Data that are gone through in epochs also have `examples(segment)`, how many an epoch has.
 
 
 class Objective(ABC):
@@ -54,6 +61,11 @@ class Objective(ABC):
     others: Sequence[PackedData] = ()
     progress: float = 0.0
     played: MelFrontEnd | None = None
+
+    @staticmethod
+    def takes(folder: Path) -> bool:
+        """Whether `open_data` opens a folder as it is; recordings are packed first."""
+        return is_pack(folder) or holds_scenes(folder)
 
     def open_data(self, folder: Path, split: str) -> TrainingData:
         """The "train" or "valid" split of a folder; by default one of packed recordings.

@@ -1,4 +1,4 @@
-"""Recipes: what to train and how, as small TOML files that `--set section.key=value` overrides.
+"""Recipes: what to train and how, as small TOML files that `--set section.key=value` overrides, or `--set key=value`.
 
 `architecture` names the objective and `sample_rate` is in Hz; `[model]` and `[objective]` are the objective's own
 settings, `[training]` overrides DEFAULTS. There `keep_every` is of updates whose states are all kept (0: the last one
@@ -56,6 +56,9 @@ def load_recipe(name: str, overrides: dict[str, str] | None = None) -> dict:
 
 def _override(recipe: dict, key: str, text: str) -> None:
     section, _, name = key.rpartition(".")
+    holding = [own for own, table in recipe.items() if isinstance(table, dict) and name in table]
+    if not section and name not in recipe and len(holding) == 1:  # said without its section, where only one has it
+        section = holding[0]
     table = recipe.get(section, {}) if section else recipe
     if name not in table or isinstance(table[name], dict):
         known = sorted(f"{s}.{k}" for s, t in recipe.items() if isinstance(t, dict) for k in t)

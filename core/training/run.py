@@ -1,9 +1,11 @@
 """The training loop: any objective, on one CPU, one GPU or many (accelerate); resumable at any moment.
 
-The learning rate warms up, then falls linearly over the minutes asked for. Every `save_every_seconds` the whole state
-and the averaged weights are written under a temporary name and renamed, so that a kill loses no more than that.
+The learning rate warms up, then falls linearly over the minutes or epochs asked for. Every `save_every_seconds` the
+whole state and the averaged weights are written under a temporary name and renamed, so that a kill loses no more than
+that.
 """
 
+import math
 import os
 import time
 from collections import defaultdict
@@ -23,6 +25,7 @@ from core.signal.mel_conversion import convert
 from core.signal.spectrogram_files import SUFFIXES, read_spectrogram
 from core.signal.tensor_files import load_tensors
 from core.training.data import PackedData
+from core.training.layer_statistics import LayerStatistics
 from core.training.muon import Muon
 from core.training.objective import Examples, Objective
 from core.training.objectives import find_objective
@@ -36,9 +39,11 @@ LISTENED_SECONDS = 10.0  # at most
 def train(
     recipe: str,
     data: Path,
-    minutes: float,
+    minutes: float | None,
     out: Path,
     *,
+    epochs: int | None = None,
+    stats: bool = False,
     resume: bool = False,
     iteration: int | None = None,
     init: Path | None = None,
@@ -49,7 +54,9 @@ def train(
 
     Args:
         data: a folder made by `pack_data`, or of what else the objective can open.
-        minutes: of training in all, over every resumption.
+        minutes: of training in all, over every resumption; None: no limit.
+        epochs: passes over the data in all, at most; with minutes, whichever ends first.
+        stats: log the root mean square of every layer's output and of every weight's gradient, too.
         resume: go on from the state beside `out`.
         iteration: go on from the state that was kept after so many updates instead of the last one.
         init: a checkpoint of the same architecture whose weights training starts from.
@@ -59,13 +66,39 @@ def train(
         out.
 
     Raises:
-        InputError: unknown recipe or setting, unusable data, nothing to resume, a checkpoint that does not fit.
+        InputError: unknown recipe or setting, unusable data, nothing to resume, a checkpoint that does not fit, neither
+            minutes nor epochs, or epochs of data that have none.
     """
     settings = load_recipe(recipe, overrides)
     torch.set_flush_denormal(True)
     run = _Run(settings, data, out, resume=resume or iteration is not None, init=init, others=others, kept=iteration)
-    run.train(minutes * 60)
+    run.train(_Limits.of(minutes, epochs, run), LayerStatistics(run.model) if stats else None)
     return out
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Where a training ends: after so many seconds or updates, whichever comes first."""
+
+    seconds: float
+    updates: float
+
+    @staticmethod
+    def of(minutes: float | None, epochs: int | None, run: "_Run") -> "_Limits":
+        if minutes is None and epochs is None:
+            raise InputError("Nothing says how long to train; give --minutes or --epochs.")
+        data, training = run.data["train"], run.training
+        if epochs is None:
+            return _Limits(minutes * 60, math.inf)
+        if not hasattr(data, "examples"):
+            raise InputError("The data of this recipe are not gone through in epochs; give --minutes.")
+        at_once = training["batch"] * run.accelerator.num_processes
+        updates = math.ceil(epochs * data.examples(training["segment"]) / at_once)
+        return _Limits(math.inf if minutes is None else minutes * 60, updates)
+
+    def spent(self, seconds: float, updates: int) -> float:
+        """The share of a training that is over."""
+        return max(seconds / self.seconds, updates / self.updates)
 
 
 @dataclass
@@ -132,29 +165,30 @@ class _Run:
         device = self.accelerator.device
         self.average = {name: p.to(device) for name, p in self.average.items()}
 
-    def train(self, seconds: float) -> None:
-        """Steps until the time is spent, saving and validating on the way."""
+    def train(self, limits: _Limits, statistics: LayerStatistics | None) -> None:
+        """Steps until the limits are reached, saving and validating on the way."""
         self.clock.start()
         log, recent = _tensorboard(self.out, self.settings, self.accelerator), defaultdict(list)
         next_save = self.clock.seconds + self.training["save_every_seconds"]
         next_validation = self.clock.seconds + self.training["validate_every_seconds"]
         bar = tqdm(
-            total=round(seconds),
-            initial=round(self.clock.seconds),
-            unit="s",
+            total=1000,
+            bar_format="{percentage:3.1f}% |{bar}| {elapsed}{postfix}",
             mininterval=5,
             disable=not self.accelerator.is_main_process,
         )
-        while (progress := self._progress(seconds)) < 1:
+        while (progress := self._progress(limits)) < 1:
             for name, value in self._update(progress).items():
                 recent[name].append(value)
             if self.training["keep_every"] and self.step % self.training["keep_every"] == 0:
                 self._save(self.step)
-            bar.update(min(round(self.clock.seconds), bar.total) - bar.n)
+            bar.update(min(round(1000 * progress), bar.total) - bar.n)
             if self.clock.seconds > next_save:
                 figures = {name: sum(values) / len(values) for name, values in recent.items()}
                 bar.set_postfix({name: f"{value:.2f}" for name, value in figures.items()})
                 _log_scalars(log, "train", figures, self.step)
+                if statistics:
+                    _log_scalars(log, "layers", statistics.figures(), self.step)
                 recent.clear()
                 self._save()
                 next_save = self.clock.seconds + self.training["save_every_seconds"]
@@ -167,9 +201,9 @@ class _Run:
         self._save()  # with the last figures
         self.accelerator.wait_for_everyone()
 
-    def _progress(self, seconds: float) -> float:
-        """Share of the time that is spent, by the first process's clock: all have to stop after the same update."""
-        share = torch.tensor([self.clock.seconds / seconds], device=self.accelerator.device)
+    def _progress(self, limits: _Limits) -> float:
+        """Share that is spent, by the first process's clock: all have to stop after the same update."""
+        share = torch.tensor([limits.spent(self.clock.seconds, self.step)], device=self.accelerator.device)
         return broadcast(share).item()
 
     def _update(self, progress: float) -> dict[str, float]:
@@ -272,8 +306,8 @@ class _Run:
                 "The checkpoint's network has other sizes than the recipe's; set the recipe's model section to match."
             ) from None
 
-    def _check_rate(self, rate: int) -> None:
-        if rate != self.settings["sample_rate"]:
+    def _check_rate(self, rate: int | None) -> None:
+        if rate is not None and rate != self.settings["sample_rate"]:
             raise InputError(
                 f"The data was packed at {rate} Hz, the recipe wants {self.settings['sample_rate']} Hz; pack it again."
             )

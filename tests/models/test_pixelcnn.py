@@ -14,6 +14,7 @@ KINDS = {
     "rgb": {"colours": 3},
     "original": {"colours": 3, "blind_first": True},
     "legacy": {"colours": 3, "blind_first": True, "legacy": True},
+    "noise-told": {"colours": 1, "noise_conditional": True},
     "untold": {"colours": 1, "labels": 0},
 }
 HEIGHT, WIDTH, IMAGES = 5, 6, 2

@@ -130,9 +130,9 @@ class PixelCNNSteps(StepwiseModel):
     @torch.no_grad()
     def _begin_row(self) -> None:
         """The vertical stack's next row, and what it, the label and the biases add to the horizontal gates."""
-        self._v, told = [], []
+        self._v, told, clean = [], [], self._model.noise_of(None, self.streams)
         for block, above in zip(self._model.blocks, self._above, strict=True):
-            v, added = block.look_up(above, self._label)
+            v, added = block.look_up(above, self._label, clean)
             self._v.append(v)
             told.append((added + block.horizontal.bias[:, None, None])[:, :, 0].transpose(1, 2))
         self._row = self._row._replace(told=contiguous(_of_gates(torch.stack(told, dim=1), self._colours)))

@@ -15,6 +15,8 @@ OBJECTIVES = {  # architecture -> module and class, imported when it is trained
     "diffwave": "waveform_diffusion.DiffWaveObjective",
     "lqvae": "lqvae.LQVAEObjective",
     "mel-denoiser": "mel.MelObjective",
+    "onehot-wavenet": "onehot_wavenet.OneHotWaveNetObjective",
+    "pixelcnn": "pixelcnn.PixelCNNObjective",
     "sashimi": "waveform_diffusion.SaShiMiObjective",
     "sound-classifier": "sound_classes.SoundClassObjective",
     "spectral": "spectral.SpectralObjective",

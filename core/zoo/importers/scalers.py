@@ -1,17 +1,16 @@
 """Mean and scale of mel bands from the files of the original systems: PnF's `meanvar.joblib`, or a `.npz`.
 
-A joblib file is a pickle, which may run anything when it is loaded. Here nothing of it is ever called: every class and
-function that it names becomes an inert stand-in that only remembers what it was given, and arrays are read from their
-raw bytes.
+A joblib file is a pickle, which may run anything when it is loaded. Here nothing of it is ever called
+(`core.signal.inert_pickles`), and arrays are read from their raw bytes.
 """
 
 import pickle
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from core.errors import InputError
+from core.signal.inert_pickles import InertUnpickler
 from core.signal.mel import MelScaler
 
 LARGEST_BYTES = 2**20
@@ -50,45 +49,17 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_joblib(path: Path) -> tuple[np.ndarray, np.ndarray]:
     with path.open("rb") as file:
-        scaler = _InertUnpickler(file).load()
+        scaler = _JoblibUnpickler(file).load()
     mean, scale = scaler.state["mean_"], scaler.state["scale_"]
     if not isinstance(mean, np.ndarray) or not isinstance(scale, np.ndarray):
         raise TypeError("not written by joblib")
     return mean, scale
 
 
-class _Inert:
-    """Stands for any object of a pickle: it remembers what it was made of, and does nothing."""
-
-    def __new__(cls, *given, **_):
-        made = super().__new__(cls)
-        made.given, made.state = given, {}
-        return made
-
-    def __init__(self, *_, **__):
-        """Nothing is done with what it was given."""
-
-    def __setstate__(self, state) -> None:
-        self.state = state
-
-
-class _InertUnpickler(pickle._Unpickler):  # the one in Python, whose steps can be added to; joblib's own reader does so
+class _JoblibUnpickler(InertUnpickler):
     """Reads joblib's format: after the description of an array stand its bytes, in the middle of the pickle."""
 
-    dispatch = dict(pickle._Unpickler.dispatch)
-
-    def __init__(self, file: BinaryIO):
-        super().__init__(file)
-        self._file = file
-
-    def find_class(self, module: str, name: str) -> type[_Inert]:
-        return type(name, (_Inert,), {})
-
-    def persistent_load(self, pid):
-        raise pickle.UnpicklingError("it points outside of itself")
-
-    def get_extension(self, code: int):
-        raise pickle.UnpicklingError("it uses registered extensions")
+    dispatch = dict(InertUnpickler.dispatch)
 
     def load_build(self) -> None:
         """As in any pickle; then an array's description gives way to the array."""
@@ -102,6 +73,6 @@ class _InertUnpickler(pickle._Unpickler):  # the one in Python, whose steps can 
     def _read_array(self, described: dict) -> np.ndarray:
         dtype = PLAIN_FLOATS[described["dtype"].given[0]]  # of objects or anything else: a KeyError
         if described.get("numpy_array_alignment_bytes") is not None:
-            self._file.read(self._file.read(1)[0])
+            self.file.read(self.file.read(1)[0])
         count = int(np.prod(described["shape"], dtype=np.int64))
-        return np.frombuffer(self._file.read(count * dtype.itemsize), dtype, count).reshape(described["shape"])
+        return np.frombuffer(self.file.read(count * dtype.itemsize), dtype, count).reshape(described["shape"])

@@ -1,0 +1,56 @@
+"""Images from files, `[colours, height, width]` in [0, 1]: how large one is, is known before it is decoded."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import InputError
+from core.signal.output import replacing
+
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
+MOST_PIXELS, LARGEST_BYTES = 4_000_000, 50_000_000
+
+
+def read_image(path: Path, colours: int) -> np.ndarray:
+    """A file as float32 `[colours, height, width]` in [0, 1]; grey becomes three equal colours, colours their luma.
+
+    Raises:
+        InputError: no image of `FORMATS`, a damaged one, or one of over 4 megapixels.
+    """
+    import PIL
+    from PIL import Image
+
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
+            raise OSError
+        with Image.open(path, formats=sorted(set(FORMATS.values()))) as image:
+            width, height = image.size
+            if width * height <= MOST_PIXELS:
+                return _pixels(image, colours)
+    except (OSError, ValueError, SyntaxError, PIL.UnidentifiedImageError, Image.DecompressionBombError):
+        raise InputError(f"{path.name} is no image that can be read; give a PNG, JPEG, BMP or WebP file.") from None
+    limit = f"the limit of {MOST_PIXELS / 1e6:g} megapixels"
+    raise InputError(f"{path.name} has {width} x {height} pixels, over {limit}; make it smaller.")
+
+
+def write_image(path: Path, image: np.ndarray, comment: str = "") -> None:
+    """Writes an image as 8-bit PNG, whole or not at all; the comment is what it says of itself."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
+    said, buffer = PngInfo(), io.BytesIO()
+    if comment:
+        said.add_text("Comment", comment)
+    Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(buffer, "PNG", pnginfo=said)
+    with replacing(path) as file:
+        file.write(buffer.getvalue())
+
+
+def _pixels(image, colours: int) -> np.ndarray:
+    if image.mode.startswith("I"):  # of 16 bits
+        grey = np.asarray(image, dtype=np.float32)[None] / 65535
+        return np.repeat(grey, colours, axis=0)
+    pixels = np.asarray(image.convert("L" if colours == 1 else "RGB"), dtype=np.float32) / 255
+    return pixels[None] if colours == 1 else pixels.transpose(2, 0, 1).copy()
