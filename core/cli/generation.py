@@ -1,42 +1,87 @@
-"""generate: a folder of sounds that nobody recorded, each of which says in its metadata how to make it again."""
+"""generate: a folder of sounds that nobody recorded or of images, each of which says how to make it again."""
 
 import json
 from pathlib import Path
 
 from core.choices import GENERATION_SAMPLERS, parse_seeds
 from core.cli import options, outputs, running
+from core.errors import InputError
 from core.tasks.report_file import write_report
+
+OF_SOUNDS = ("seconds", "speaker", "guidance", "morph", "sampler", "steps")  # options
+OF_IMAGES = ("height", "width", "temperature", "grid")
 
 
 def add_commands(commands) -> None:
     """Adds the command to the parser."""
-    description = "Draws new sounds: OUTDIR/0000.wav, 0001.wav, ..."
+    description = "Draws new sounds: OUTDIR/0000.wav, 0001.wav, ..., or images (.png) from a prior of images."
     command = commands.add_parser("generate", help=description, description=description)
     command.set_defaults(run=_generate)
     command.add_argument("folder", type=Path, metavar="OUTDIR")
-    command.add_argument("--prior", metavar="NAME", help="what the sounds are drawn from (digits-16k)")
-    command.add_argument("--count", type=options.whole(1, 1_000_000), default=4, metavar="N", help="of sounds (4)")
+    command.add_argument("--prior", metavar="NAME", help="what they are drawn from (digits-16k)")
+    command.add_argument("--count", type=options.whole(1, 1_000_000), default=4, metavar="N", help="of them (4)")
     command.add_argument("--seconds", type=options.duration, metavar="S", help="length of each")
-    command.add_argument("--label", metavar="L", help="what is to be said; drawn by each seed unless given")
+    command.add_argument("--label", metavar="L", help="what is said, or seen; drawn by each seed unless given")
     command.add_argument("--speaker", metavar="NAME", help="who is to say it; anybody unless given")
     command.add_argument("--guidance", type=options.number, metavar="G", help="over 1: plainer; 0: tells nothing (3)")
     way = "lead from one seed's sound to another's"
     command.add_argument("--morph", type=options.written(parse_seeds), metavar="SEED,SEED", help=way)
     command.add_argument("--sampler", choices=GENERATION_SAMPLERS, help="how they are drawn (heun)")
     command.add_argument("--steps", type=options.whole(1, 1_000_000), metavar="N", help="of every sound")
-    command.add_argument("--batch", type=options.whole(1, 1_000_000), metavar="N", help="sounds drawn at once (16)")
+    command.add_argument("--height", type=options.whole(1), metavar="PIXELS", help="of images (the prior's own)")
+    command.add_argument("--width", type=options.whole(1), metavar="PIXELS", help="of images (the prior's own)")
+    command.add_argument("--temperature", type=options.number, metavar="T", help="of images: under 1 more careful (1)")
+    command.add_argument("--grid", type=options.whole(1), metavar="N", help="images, so many a row: grid.png as well")
+    command.add_argument("--batch", type=options.whole(1, 1_000_000), metavar="N", help="drawn at once (16)")
     command.add_argument("--seed", type=options.whole(0), default=0, metavar="N", help="of the first sound (0)")
     command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
     command.add_argument("--report", type=Path, metavar="FILE.json", help="write how they were made here")
 
 
 def _generate(arguments) -> int:
+    from core.zoo.families import IMAGES
+    from core.zoo.manifest import find
+
+    of_images = arguments.prior is not None and find(arguments.prior).kind == IMAGES
+    for name in OF_SOUNDS if of_images else OF_IMAGES:
+        if getattr(arguments, name) is not None:
+            raise InputError(
+                f"--{name} is for {'sounds' if of_images else 'images'}; leave it out, or choose another prior."
+            )
+    outputs.check_folder(arguments.folder, "images" if of_images else "sounds")
+    if arguments.report:
+        options.check_output(arguments.report, [".json"])
+    return (_generate_images if of_images else _generate_sounds)(arguments)
+
+
+def _generate_images(arguments) -> int:
+    from core.signal.image_files import tiled
+    from core.tasks.image_generation import ImageWish, generate_images
+    from core.tasks.settings import Settings
+
+    asked = {name: getattr(arguments, name) for name in ("count", "label", "height", "width", "temperature")}
+    wish = ImageWish(**{name: value for name, value in asked.items() if value is not None})
+    settings = Settings(prior=arguments.prior, seed=arguments.seed, device=arguments.device, batch=arguments.batch)
+    result = running.follow(generate_images(wish, settings=settings))
+    shared = {name: result.report[name] for name in ("prior", "sampler", "height", "width", "temperature")}
+    comments = {name: json.dumps(shared | origin) for name, origin in result.report["images"].items()}
+    grid = {"grid": tiled(list(result.images.values()), arguments.grid)} if arguments.grid else {}
+    written = outputs.write_images(arguments.folder, {**result.images, **grid}, comments)
+    if arguments.report:
+        files = {"files": {name: str(path) for name, path in written.items()}}
+        write_report(arguments.report, None, arguments.folder, {**result.report, **files}, result.notes)
+    report = result.report
+    print(
+        f"{arguments.folder}: {report['count']} images of {report['width']} x {report['height']} pixels, "
+        f"{report['prior']}, {report['bits_per_dimension']:.3f} bits per dimension, {report['seconds']:.1f} s"
+    )
+    return 0
+
+
+def _generate_sounds(arguments) -> int:
     from core.tasks.generation import Wish, generate, origin_of
     from core.tasks.settings import Settings
 
-    outputs.check_folder(arguments.folder, "sounds")
-    if arguments.report:
-        options.check_output(arguments.report, [".json"])
     asked = {name: getattr(arguments, name) for name in ("count", "seconds", "label", "speaker", "guidance", "morph")}
     wish = Wish(**{name: value for name, value in asked.items() if value is not None})
     names = ("prior", "sampler", "steps", "seed", "device", "batch")

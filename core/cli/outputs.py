@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,20 +108,40 @@ def write_clips(
     """
     from core.signal.files import write_clip
 
+    def write(path: Path, name: str) -> Iterable[str]:
+        return write_clip(path, clips[name], comment=(comments or {}).get(name, ""))
+
+    return _write_all(folder, [f"{name}.wav" for name in clips], write)
+
+
+def write_images(folder: Path, images: Mapping, comments: Mapping[str, str]) -> dict[str, Path]:
+    """Writes every image as NAME.png, as `write_clips` does clips."""
+    from core.signal.image_files import write_image
+
+    def write(path: Path, name: str) -> Iterable[str]:
+        write_image(path, images[name], comments.get(name, ""))
+        return ()
+
+    return _write_all(folder, [f"{name}.png" for name in images], write)[0]
+
+
+def _write_all(
+    folder: Path, names: Sequence[str], write: Callable[[Path, str], Iterable[str]]
+) -> tuple[dict[str, Path], list[str]]:
+    """Files of these names by `write(path, name without suffix)`, all or none; what it noted."""
     made, notes = not folder.exists(), []
     folder.mkdir(exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as aside:
-            files = {name: Path(aside) / f"{name}.wav" for name in clips}
-            for name, clip in clips.items():
-                notes += write_clip(files[name], clip, comment=(comments or {}).get(name, ""))
-            for path in files.values():
-                os.replace(path, folder / path.name)
+            for name in names:
+                notes += write(Path(aside) / name, Path(name).stem)
+            for name in names:
+                os.replace(Path(aside) / name, folder / name)
     except (InputError, OSError):
         if made:
             folder.rmdir()
         raise
-    return {name: folder / path.name for name, path in files.items()}, notes
+    return {Path(name).stem: folder / name for name in names}, notes
 
 
 def _read(path: Path):

@@ -58,13 +58,14 @@ def follow(run):
     """Runs a task to its end under a progress bar; returns its result."""
     from tqdm import tqdm
 
+    from core.tasks.image_runs import ImageResult
     from core.tasks.progress import Result
 
     layout = "{percentage:3.0f}% |{bar}|{postfix}"
     hidden = not sys.stderr.isatty()
     with closing(run), tqdm(total=100, bar_format=layout, leave=False, disable=hidden) as bar:
         for item in run:
-            if isinstance(item, Result):
+            if isinstance(item, Result | ImageResult):
                 return item
             bar.n = 100 * item.seconds / max(item.seconds + item.seconds_left, 1e-9)
             bar.set_postfix_str(f"{_place(item)}, {item.seconds_left:.0f} s left")
@@ -72,6 +73,6 @@ def follow(run):
 
 def _place(progress) -> str:
     """Where a run is, in two or three words."""
-    if progress.look is None:
+    if getattr(progress, "look", None) is None:
         return f"noise {progress.iterate.level:.3g}"
     return f"chunk {progress.look.chunk + 1} of {progress.look.chunks}"

@@ -1,7 +1,7 @@
 """Ancestral sampling: each step is drawn given those before it (van den Oord et al. 2016)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ def ancestral(
     model: StepwiseModel,
     *,
     steps: int,
-    generator: Generator,
+    generator: Generator | None = None,
+    seeds: Sequence[int] | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
     condition: Tensor | None = None,
@@ -28,6 +29,8 @@ def ancestral(
     """Draws whole sequences, a chunk of steps at a time, so that the beginning is heard before the end exists.
 
     Args:
+        generator: draws the streams' seeds where none are given.
+        seeds: one for each stream, whose random numbers depend on nothing else.
         temperature: over 1 more daring, under 1 more careful; 0 takes the likeliest class every time.
         top_k: how many of the likeliest classes are drawn from; None: all.
         condition: as the model's `begin` takes it; it reaches over the initial steps and those that are drawn.
@@ -50,7 +53,7 @@ def ancestral(
     if initial is not None:
         model.force(initial)
     # a stream's random numbers do not depend on how many streams there are, nor on the chunk
-    seeds = torch.randint(2**62, (model.streams,), generator=generator).tolist()
+    seeds = torch.randint(2**62, (model.streams,), generator=generator).tolist() if seeds is None else seeds
     randoms = [np.random.default_rng(seed) for seed in seeds]
     drawn = torch.empty(model.streams, steps)
     for start in range(0, steps, chunk):

@@ -1,6 +1,7 @@
 """Images from files, `[colours, height, width]` in [0, 1]: how large one is, is known before it is decoded."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,19 @@ def write_image(path: Path, image: np.ndarray, comment: str = "") -> None:
     Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(buffer, "PNG", pnginfo=said)
     with replacing(path) as file:
         file.write(buffer.getvalue())
+
+
+def tiled(images: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """Images of one size side by side, so many a row, with a black pixel between them."""
+    colours, height, width = images[0].shape
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    sheet = np.zeros((colours, rows * (height + 1) - 1, columns * (width + 1) - 1), np.float32)
+    for number, image in enumerate(images):
+        row, column = divmod(number, columns)
+        top, left = row * (height + 1), column * (width + 1)
+        sheet[:, top : top + height, left : left + width] = image
+    return sheet
 
 
 def _pixels(image, colours: int) -> np.ndarray:

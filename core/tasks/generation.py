@@ -190,10 +190,13 @@ def _drawn_label(wish: Wish, prior: Prior, seed: int) -> dict[str, str]:
 
     Its random numbers are not those of the noise: the sound is the same as where that label is asked for.
     """
-    if wish.label or wish.guidance == 0 or not prior.labels:
-        return {}
-    deal, place = divmod(seed, len(prior.labels))
-    return {"label": prior.labels[np.random.default_rng(deal).permutation(len(prior.labels))[place]]}
+    return {} if wish.label or wish.guidance == 0 or not prior.labels else {"label": label_of(seed, prior.labels)}
+
+
+def label_of(seed: int, labels: Sequence[str]) -> str:
+    """The label that a seed draws; see `_drawn_label`."""
+    deal, place = divmod(seed, len(labels))
+    return labels[np.random.default_rng(deal).permutation(len(labels))[place]]
 
 
 def _told(wish: Wish, prior: Prior, origins: Sequence[dict]) -> LabelCondition | None:
@@ -232,8 +235,8 @@ def _for_prior(wish: Wish, prior: Prior) -> Wish:
         InputError: a name that it does not know, or a length that it cannot draw.
     """
     label, speaker = (
-        _known(wish.label, prior.labels, prior, "label"),
-        _known(wish.speaker, prior.speakers, prior, "speaker"),
+        known_name(wish.label, prior.labels, prior, "label"),
+        known_name(wish.speaker, prior.speakers, prior, "speaker"),
     )
     seconds = min(SECONDS, prior.longest_seconds) if wish.seconds is None else wish.seconds
     if seconds > prior.longest_seconds:
@@ -241,7 +244,7 @@ def _for_prior(wish: Wish, prior: Prior) -> Wish:
     return replace(wish, seconds=seconds, label=label, speaker=speaker)
 
 
-def _known(name: str | None, known: Sequence[str], prior: Prior, what: str) -> str | None:
+def known_name(name: str | None, known: Sequence[str], prior: Prior, what: str) -> str | None:
     """A name as the prior spells it; digits may be words."""
     if not name:
         return None

@@ -12,7 +12,7 @@ from core.models.vqvae import VQVAE
 from core.priors.independent import Independent
 from core.tasks.settings import Settings, resolve_devices
 from core.types import Prior
-from core.zoo.families import PRIOR
+from core.zoo.families import IMAGES, PRIOR
 
 
 def load_prior(task: str, settings: Settings) -> Prior:
@@ -24,6 +24,12 @@ def load_prior(task: str, settings: Settings) -> Prior:
     name = settings.prior or JOBS[task].priors[0]
     _check_able(task, [name], "choose one of")
     return zoo.load(name, resolve_devices(settings)[0])
+
+
+def load_image_prior(task: str, settings: Settings) -> Prior:
+    """As `load_prior`, of a prior of images, which has to be named."""
+    _check_able(task, [settings.prior], "choose one of")
+    return zoo.load_model(IMAGES, settings.prior, resolve_devices(settings)[0])
 
 
 def load_player(task: str, settings: Settings) -> Prior | Vocoder:

@@ -101,6 +101,11 @@ def _diffusion_tasks(config: Mapping) -> tuple[str, ...]:
     return (*RESTORATION, "separate", "generate")
 
 
+def _image_tasks(config: Mapping) -> tuple[str, ...]:
+    """One that is told how noisy pixels are can restore images, too."""
+    return ("generate", "super-resolve", "inpaint") if config.get("noise_conditional") else ("generate",)
+
+
 def _conversion_tasks(config: Mapping) -> tuple[str, ...]:
     return ("convert-voice",)
 
@@ -135,7 +140,7 @@ FAMILIES: dict[str, Family] = {
         ("diffwave_sashimi", read_sashimi),
     ),
     "onehot-wavenet": Family(PRIOR, onehot_wavenet.from_checkpoint, _no_tasks, ("pixelcnn_wavenet", read_chainer)),
-    "pixelcnn": Family(IMAGES, pixelcnn.from_checkpoint, _no_tasks),
+    "pixelcnn": Family(IMAGES, pixelcnn.from_checkpoint, _image_tasks),
     "pixelcnnpp": Family(IMAGES, pixelcnnpp.from_checkpoint, _no_tasks, ("pixelcnnpp", read_pixelcnnpp)),
     "vocoder": Family(VOCODER, vocoder.from_checkpoint, _vocoder_tasks),
     "vqvae": Family(DECODER, vqvae.from_checkpoint, _conversion_tasks, ("vqvae_wavernn", read_vqvae)),

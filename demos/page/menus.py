@@ -10,6 +10,7 @@ import gradio as gr
 from core import zoo
 from core.choices import EXTENDER
 from core.errors import InputError
+from core.zoo.families import IMAGES
 
 AUTOMATIC = "automatic"
 
@@ -70,9 +71,13 @@ def pairs(choices: Sequence[Choice]) -> list[tuple[str, str]]:
 
 
 def model_choices(task: str | None = None, kind: str | None = None) -> list[Choice]:
-    """The models on offer, bundled ones first; of a task or a kind alone where one is given, as `zoo.catalogue`."""
+    """The models on offer, bundled ones first; of a task or a kind alone where one is given, as `zoo.catalogue`.
+
+    Those of images are no choice where none of them is asked for: what tabs work on are sounds.
+    """
     try:
-        return [Choice(entry.name, entry.label, entry.suits) for entry in zoo.catalogue(task, kind)]
+        entries = [entry for entry in zoo.catalogue(task, kind) if kind or entry.kind != IMAGES]
+        return [Choice(entry.name, entry.label, entry.suits) for entry in entries]
     except InputError:
         log.exception("the catalogue cannot be read")
         return []

@@ -79,14 +79,15 @@ class OneHotWaveNetSteps(StepwiseModel):
         self.force(classes[:, None])
 
     def force(self, x: Tensor) -> Tensor:
-        logits = self._logits(x.cpu().numpy().astype(np.int64))
+        logits = self._logits(np.ascontiguousarray(x.cpu().numpy(), dtype=np.int64))
         self._time += x.shape[1]
         return torch.from_numpy(logits)
 
     def draw(self, uniforms: Tensor, temperature: float = 1.0, top_k: int | None = None) -> tuple[Tensor, Tensor]:
         drawn, log_probs = np.empty(uniforms.shape, dtype=np.int64), np.empty(uniforms.shape, dtype=np.float32)
         rule = (1 / temperature if temperature else np.inf, top_k or self._model.config.levels)
-        _draw(self._weights, self._past, self._time, uniforms.double().cpu().numpy(), *rule, drawn, log_probs)
+        uniforms = np.ascontiguousarray(uniforms.double().cpu().numpy())
+        _draw(self._weights, self._past, self._time, uniforms, *rule, drawn, log_probs)
         self._time += uniforms.shape[1]
         return torch.from_numpy(drawn), torch.from_numpy(log_probs)
 

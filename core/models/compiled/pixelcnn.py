@@ -73,38 +73,37 @@ class PixelCNNSteps(StepwiseModel):
         if self._logits is None:
             self._logits = np.empty((self.streams, 1, self._levels), dtype=np.float32)
             unknown = np.zeros((self.streams, 1), dtype=np.float32)
-            _force(self._weights, self._row, self._step % self._per_row, unknown, self._logits)
+            _force(self._weights, self._row, self._step % self._per_row, 0, 1, unknown, self._logits)
         return torch.from_numpy(self._logits[:, 0])
 
     def advance(self, classes: Tensor) -> None:
         self.logits()  # so that what it was computed from is there for the pixels to come
         column, colour = divmod(self._step % self._per_row, self._colours)
         self._row.image[:, column, colour] = self._scaled(classes)
-        self._advance(1)
+        self._advance((0, 1))
 
     def force(self, x: Tensor) -> Tensor:
         x = self._scaled(x)
         logits = np.empty((*x.shape, self._levels), dtype=np.float32)
         for part in self._parts(x.shape[1]):
-            _force(self._weights, self._row, self._step % self._per_row, x[:, part], logits[:, part])
-            self._advance(part.stop - part.start)
+            _force(self._weights, self._row, self._step % self._per_row, *part, x, logits)
+            self._advance(part)
         return torch.from_numpy(logits)
 
     def draw(self, uniforms: Tensor, temperature: float = 1.0, top_k: int | None = None) -> tuple[Tensor, Tensor]:
         drawn, log_probs = np.empty(uniforms.shape, dtype=np.int64), np.empty(uniforms.shape, dtype=np.float32)
         rule = (1 / temperature if temperature else np.inf, top_k or self._levels)
-        uniforms = uniforms.double().cpu().numpy()
+        made = (np.ascontiguousarray(uniforms.double().cpu().numpy()), *rule, drawn, log_probs)
         for part in self._parts(uniforms.shape[1]):
-            made = (uniforms[:, part], *rule, drawn[:, part], log_probs[:, part])
-            _draw(self._weights, self._row, self._step % self._per_row, *made)
-            self._advance(part.stop - part.start)
+            _draw(self._weights, self._row, self._step % self._per_row, *part, *made)
+            self._advance(part)
         return torch.from_numpy(drawn), torch.from_numpy(log_probs)
 
     def _scaled(self, classes: Tensor) -> np.ndarray:
-        return classes.cpu().numpy().astype(np.float32) / np.float32(self._levels - 1)
+        return np.ascontiguousarray(classes.cpu().numpy(), dtype=np.float32) / np.float32(self._levels - 1)
 
-    def _parts(self, steps: int) -> Iterator[slice]:
-        """The next steps, cut where rows end.
+    def _parts(self, steps: int) -> Iterator[tuple[int, int]]:
+        """The next steps, cut where rows end: first and last (exclusive) of each part.
 
         Raises:
             ValueError: the images end before.
@@ -114,11 +113,12 @@ class PixelCNNSteps(StepwiseModel):
         start = 0
         while start < steps:
             stop = min(steps, start + self._per_row - self._step % self._per_row)
-            yield slice(start, stop)
+            yield start, stop
             start = stop
 
-    def _advance(self, steps: int) -> None:
-        self._step, self._logits = self._step + steps, None
+    def _advance(self, part: tuple[int, int]) -> None:
+        """These steps are taken; a row that is complete stands above the next one."""
+        self._step, self._logits = self._step + part[1] - part[0], None
         if self._step % self._per_row == 0 and self._step < self.steps:
             image = torch.from_numpy(self._row.image.copy()).to(self._above[0])
             complete = [image.transpose(1, 2)[:, :, None], *self._v[:-1]]
@@ -224,27 +224,28 @@ def _buffers(w):
 
 
 @numba.njit(parallel=True, **FAST)
-def _force(w, row, start, x, logits):
-    """Logits of the row's steps from `start` on, for which it takes x."""
+def _force(w, row, place, first, last, x, logits):
+    """Logits of the steps first to last, which are x; the first stands at this place of the row."""
     colours = row.image.shape[2]
     for stream in numba.prange(len(logits)):
         image, (gates, relu) = row.image[stream], _buffers(w)
         made = np.empty(logits.shape[2], np.float32)
-        for t in range(logits.shape[1]):
-            column, colour = divmod(start + t, colours)
+        for t in range(first, last):
+            column, colour = divmod(place + t - first, colours)
             _step(w, row, stream, column, colour, gates, relu, made)
             logits[stream, t] = made
             image[column, colour] = x[stream, t]
 
 
 @numba.njit(parallel=True, **FAST)
-def _draw(w, row, start, uniforms, coldness, top_k, drawn, log_probs):
+def _draw(w, row, place, first, last, uniforms, coldness, top_k, drawn, log_probs):
+    """Draws the steps first to last; the first stands at this place of the row."""
     colours, levels = row.image.shape[2], w.logits.shape[2]
     for stream in numba.prange(len(drawn)):
         image, (gates, relu) = row.image[stream], _buffers(w)
         logits = np.empty(levels, np.float32)
-        for t in range(drawn.shape[1]):
-            column, colour = divmod(start + t, colours)
+        for t in range(first, last):
+            column, colour = divmod(place + t - first, colours)
             _step(w, row, stream, column, colour, gates, relu, logits)
             drawn[stream, t], log_probs[stream, t] = pick(logits, uniforms[stream, t], coldness, top_k)
             image[column, colour] = np.float32(drawn[stream, t]) / np.float32(levels - 1)

@@ -1,0 +1,136 @@
+"""Images that nobody took, drawn from a PixelCNN pixel by pixel.
+
+Every image has a seed of its own, counted up from that of the settings, and is told a label that its seed draws where
+none is asked for, as generated sounds are.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.errors import InputError
+from core.priors.pixelcnn import PixelCNNPrior
+from core.samplers.ancestral import ancestral
+from core.tasks.drawing import TimeLeft
+from core.tasks.generation import TASK, known_name, label_of
+from core.tasks.image_runs import MOST_IMAGE_PIXELS, ImageProgress, ImageResult, ImageRun, named_images
+from core.tasks.loading import load_image_prior
+from core.tasks.settings import Settings
+from core.types import Iterate
+
+MOST_IMAGES, LARGEST_SIDE = 4096, 512
+AT_ONCE = 16  # images that are drawn together
+
+
+@dataclass(frozen=True)
+class ImageWish:
+    """What is to be drawn.
+
+    Args:
+        count: of images.
+        label: what they show, a name that the prior lists; None: one that each image's seed draws.
+        height, width: in pixels; None: as what the prior was trained on.
+        temperature: over 1 more daring, under 1 more careful.
+        begun: an image's first rows, which all go on from, in [0, 1], `[colours, rows, width]`.
+    """
+
+    count: int = 4
+    label: str | None = None
+    height: int | None = None
+    width: int | None = None
+    temperature: float = 1.0
+    begun: np.ndarray | None = None
+
+
+def generate_images(wish: ImageWish = ImageWish(), *, settings: Settings = Settings()) -> ImageRun:  # noqa: B008 (frozen)
+    """Draws images row by row.
+
+    Yields:
+        ImageProgress after every row, with all images so far, named 0000, 0001, ...; then one ImageResult.
+
+    Raises:
+        InputError: a prior that draws no images, a label that it does not know, or a number out of range.
+    """
+    prior: PixelCNNPrior = load_image_prior(TASK, settings)
+    wish, at_once = _for_prior(wish, prior), settings.batch or AT_ONCE
+    origins = [_origin(wish, prior, settings.seed + number) for number in range(wish.count)]
+    images = np.zeros((wish.count, prior.network.config.colours, wish.height, wish.width), np.float32)
+    time_left, log_probs = TimeLeft(-(-wish.count // at_once)), []
+    for number, first in enumerate(range(0, wish.count, at_once)):
+        part = origins[first : first + at_once]
+        for iterate, drawn in _draw(prior, wish, part):
+            images[first : first + at_once] = drawn
+            log_probs.append(iterate.log_prob)
+            yield ImageProgress(*time_left.update(number, iterate), iterate, named_images(images.copy()))
+    facts = {"bits_per_dimension": -float(np.mean(log_probs)) / math.log(2), "seconds": time_left.seconds}
+    yield ImageResult(named_images(images), _report(wish, prior, settings, origins) | facts)
+
+
+def _draw(prior: PixelCNNPrior, wish: ImageWish, origins: Sequence[dict]) -> Iterator[tuple[Iterate, np.ndarray]]:
+    """The images of a part after every row, `[images, colours, height, width]`."""
+    model = prior.stepwise(len(origins), wish.height, wish.width)
+    classes = torch.zeros(len(origins), model.steps)
+    begun, labels = _begun(prior, wish), [origin.get("label") for origin in origins]
+    initial = None if begun is None else begun.expand(len(origins), -1)
+    first, per_row = 0 if begun is None else begun.shape[1], model.steps // wish.height
+    told = torch.tensor([-1 if label is None else prior.labels.index(label) for label in labels])
+    run = ancestral(
+        model,
+        steps=model.steps - first,
+        seeds=[origin["seed"] for origin in origins],
+        temperature=wish.temperature,
+        condition=told if prior.labels else None,
+        initial=initial,
+        chunk=per_row,
+    )
+    classes[:, :first] = 0 if initial is None else initial
+    for iterate in run:
+        classes[:, first : first + iterate.step] = iterate.x
+        drawn = prior.domain.decode(classes).unflatten(1, (wish.height, wish.width, -1)).permute(0, 3, 1, 2)
+        yield iterate, drawn.numpy()
+
+
+def _begun(prior: PixelCNNPrior, wish: ImageWish) -> Tensor | None:
+    """The classes of the rows that are there already, `[1, steps]`."""
+    if wish.begun is None:
+        return None
+    return prior.domain.encode(torch.from_numpy(wish.begun)).long().permute(1, 2, 0).reshape(1, -1)
+
+
+def _origin(wish: ImageWish, prior: PixelCNNPrior, seed: int) -> dict:
+    """What tells an image from the others."""
+    label = wish.label or (label_of(seed, prior.labels) if prior.labels else None)
+    return {"seed": seed} if label is None else {"seed": seed, "label": label}
+
+
+def _report(wish: ImageWish, prior: PixelCNNPrior, settings: Settings, origins: Sequence[dict]) -> dict:
+    size = {"height": wish.height, "width": wish.width}
+    made = {"task": TASK, "prior": prior.name, "sampler": "ancestral", "seed": settings.seed, **size}
+    chosen = {"device": str(prior.device), "count": wish.count, "label": wish.label, "temperature": wish.temperature}
+    return made | chosen | {"images": dict(zip(named_images(np.empty(wish.count)), origins, strict=True))}
+
+
+def _for_prior(wish: ImageWish, prior: PixelCNNPrior) -> ImageWish:
+    """The wish with the label as the prior spells it, and a size.
+
+    Raises:
+        InputError: see `generate_images`.
+    """
+    height, width = wish.height or prior.size[0], wish.width or prior.size[1]
+    if not 1 <= wish.count <= MOST_IMAGES:
+        raise InputError(f"The number of images must lie between 1 and {MOST_IMAGES}, not {wish.count}.")
+    if max(height, width) > LARGEST_SIDE or wish.count * height * width > MOST_IMAGE_PIXELS:
+        limit = f"{LARGEST_SIDE} pixels a side, and all of a run {MOST_IMAGE_PIXELS / 1e6:g} megapixels"
+        raise InputError(f"An image has at most {limit}; ask for fewer or smaller ones.")
+    if wish.begun is not None and not (
+        len(wish.begun) == prior.network.config.colours and wish.begun.shape[2] == width
+    ):
+        raise InputError(f"The rows that are there must be {width} pixels wide, in the prior's colours.")
+    if wish.begun is not None and not wish.begun.shape[1] < height:
+        raise InputError(f"The image begins with {wish.begun.shape[1]} rows of {height}; leave some to be drawn.")
+    label = known_name(wish.label, prior.labels, prior, "label")
+    return replace(wish, height=height, width=width, label=label)

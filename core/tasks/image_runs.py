@@ -1,0 +1,52 @@
+"""What tasks on images yield: progress on the way and one result in the end. An image is `[colours, height, width]`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.types import Iterate
+
+Images = Mapping[str, np.ndarray]  # in [0, 1], by their names
+MOST_IMAGE_PIXELS = 4_000_000  # of all images of a run together
+
+
+@dataclass(frozen=True)
+class ImageProgress:
+    """A moment of a run, ready to be seen.
+
+    Args:
+        seconds, seconds_left: since the run began; an honest estimate of what remains.
+        iterate: level, step, total_steps and log_prob of the update.
+        images: as far as they are; what is not yet drawn is black.
+    """
+
+    seconds: float
+    seconds_left: float
+    iterate: Iterate
+    images: Images
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """The end of a run.
+
+    Args:
+        images: what was made.
+        report: what `--report` writes, without the file names.
+        baselines: method -> what it makes of the same evidence.
+        notes: plain sentences a user should read.
+    """
+
+    images: Images
+    report: Mapping
+    baselines: Mapping[str, Images] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+ImageRun = Iterator[ImageProgress | ImageResult]
+
+
+def named_images(images: np.ndarray) -> dict[str, np.ndarray]:
+    """Of `[count, colours, height, width]`."""
+    return {f"{number:04d}": image for number, image in enumerate(images)}
