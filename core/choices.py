@@ -19,6 +19,7 @@ METHODS = ("cone", "srp-phat", "music")  # of localization
 MOST_VOICES = 8
 
 NUMBER = r"(\d{1,9}(?:\.\d{0,9})?(?:e[+-]?\d{1,3})?|\.\d{1,9}(?:e[+-]?\d{1,3})?)"
+BOX = re.compile(r"(\d{1,6}):(\d{1,6}),(\d{1,6}):(\d{1,6})")
 GAP = re.compile(rf"{NUMBER}\s*(?:s\s*)?(?:-|–|to)\s*{NUMBER}\s*s?", re.IGNORECASE)
 LONGEST_GAP, LONGEST_TEXT = 64, 100_000  # characters of one, and of any text that is read
 SHOWN = 40  # characters of what somebody wrote, in a sentence about it
@@ -35,6 +36,18 @@ def parse_gap(text: str) -> tuple[float, float]:
     if not match:
         raise InputError(f"“{text[:SHOWN]}” is not a gap; write gaps as 1.0-1.2, in seconds.")
     return float(match[1]), float(match[2])
+
+
+def parse_box(text: str) -> tuple[int, int, int, int]:
+    """Reads `8:24,4:28`: rows, then columns, of an image.
+
+    Raises:
+        InputError: it is no box.
+    """
+    match = BOX.fullmatch(text.replace(" ", "")) if len(text) <= LONGEST_GAP else None
+    if not match:
+        raise InputError(f"“{text[:SHOWN]}” is not a box; write rows and columns as 8:24,4:28, in pixels.")
+    return tuple(map(int, match.groups()))
 
 
 def parse_gaps(text: str) -> list[tuple[float, float]]:

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.choices import EVIDENCE, parse_gap
-from core.cli import options, running
+from core.choices import EVIDENCE, parse_box, parse_gap
+from core.cli import images, options, running
 from core.cli.reporting import print_result
 from core.errors import InputError
 from core.tasks.report_file import write_report
@@ -40,10 +40,16 @@ def add_commands(commands) -> None:
     )
     command = add_command(commands, "inpaint", _inpaint, "Fills gaps; outside them every sample stays as it is.")
     command.add_argument(
+        "--box",
+        type=options.written(parse_box),
+        action="append",
+        metavar="Y0:Y1,X0:X1",
+        help="of an image, in pixels; may be repeated",
+    )
+    command.add_argument(
         "--gap",
         type=options.written(parse_gap),
         action="append",
-        required=True,
         metavar="A-B",
         help="from A to B, in seconds of IN; may be repeated",
     )
@@ -71,6 +77,8 @@ def add_command(commands, name: str, run, description: str) -> argparse.Argument
 def _super_resolve(arguments) -> int:
     from core.tasks.super_resolution import super_resolve
 
+    if images.of_images(arguments):
+        return images.super_resolve(arguments)
     if arguments.degrade and arguments.reference:
         raise InputError("With --degrade the input is the truth itself; leave out --reference.")
 
@@ -83,6 +91,11 @@ def _super_resolve(arguments) -> int:
 
 def _inpaint(arguments) -> int:
     from core.tasks.inpainting import inpaint
+
+    if images.of_images(arguments):
+        return images.inpaint(arguments)
+    if arguments.box or not arguments.gap:
+        raise InputError("A sound has gaps: give --gap A-B, in seconds. A box is of an image.")
 
     def start(clip, settings, reference):
         return inpaint(clip, _gaps_in_part(arguments, clip), settings=settings, reference=reference)

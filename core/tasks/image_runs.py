@@ -8,6 +8,7 @@ import numpy as np
 from core.types import Iterate
 
 Images = Mapping[str, np.ndarray]  # in [0, 1], by their names
+RESULT = "result"  # the name of the image of a task that makes one
 MOST_IMAGE_PIXELS = 4_000_000  # of all images of a run together
 
 
@@ -42,6 +43,11 @@ class ImageResult:
     report: Mapping
     baselines: Mapping[str, Images] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def image(self) -> np.ndarray:
+        """That of a task that makes one."""
+        return self.images[RESULT]
 
 
 ImageRun = Iterator[ImageProgress | ImageResult]

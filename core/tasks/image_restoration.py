@@ -1,0 +1,142 @@
+"""Images restored by PnF (Jayaram & Thickstun 2021): the same observation and sampler as for sound, over a pixel prior.
+
+Inpainting knows all pixels but those of boxes, super-resolution every k-th one in both directions. What is known stays
+as it is.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.interpolate import RectBivariateSpline
+
+from core.errors import InputError
+from core.observations.masked import Masked
+from core.priors.pixelcnn import PixelCNNPrior
+from core.samplers.langevin import annealed_langevin
+from core.samplers.schedules import respaced
+from core.tasks.drawing import TimeLeft
+from core.tasks.image_runs import MOST_IMAGE_PIXELS, RESULT, ImageProgress, ImageResult, ImageRun
+from core.tasks.loading import load_image_prior
+from core.tasks.settings import Settings
+
+STEPS = {"draft": 20, "standard": 40, "fine": 160}  # by quality
+SAMPLER = "langevin"
+SPLINE_DEGREE = 3
+Box = tuple[int, int, int, int]  # first and last (exclusive) row, first and last column
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is known of an image, and what it is begun with.
+
+    Args:
+        observed: `[colours, height, width]` in [0, 1]; arbitrary where it is not known.
+        known: `[height, width]`.
+        start: an estimate of the whole.
+        baselines: method -> what it makes of the same evidence.
+        truth: the whole image, where there is one.
+    """
+
+    observed: np.ndarray
+    known: np.ndarray
+    start: np.ndarray
+    baselines: Mapping[str, np.ndarray]
+    truth: np.ndarray | None = None
+
+
+def inpaint_image(image: np.ndarray, boxes: Sequence[Box], *, settings: Settings) -> ImageRun:
+    """Fills boxes of an image so that what is around them could have gone on through them.
+
+    Args:
+        image: `[colours, height, width]` in [0, 1].
+
+    Yields:
+        ImageProgress after every update; then one ImageResult, with the mean of what is known as a baseline.
+
+    Raises:
+        InputError: a box outside of the image, nothing left around them, or a prior that restores no images.
+    """
+    known = np.ones(image.shape[1:], dtype=bool)
+    for top, bottom, left, right in boxes:
+        if not (0 <= top < bottom <= image.shape[1] and 0 <= left < right <= image.shape[2]):
+            size = f"rows 0:{image.shape[1]}, columns 0:{image.shape[2]}"
+            raise InputError(
+                f"Box {top}:{bottom},{left}:{right} lies outside the image ({size}); choose one inside it."
+            )
+        known[top:bottom, left:right] = False
+    if not known.any():
+        raise InputError("Nothing is left around the boxes; choose smaller ones.")
+    mean = np.where(known, image, image[:, known].mean(axis=1)[:, None, None]).astype(np.float32)
+    yield from _restore("inpaint", _Question(image, known, mean, {"mean": mean}), settings)
+
+
+def super_resolve_image(image: np.ndarray, factor: int, *, degrade: bool = False, settings: Settings) -> ImageRun:
+    """Makes the pixels between the pixels; else as `inpaint_image`, with nearest and cubic interpolation as baselines.
+
+    Args:
+        image: every `factor`-th pixel in both directions; with `degrade` the truth, of which these are kept.
+    """
+    if not 2 <= factor <= min(image.shape[1:]):
+        raise InputError(f"The factor must lie between 2 and the image's smaller side, not {factor}.")
+    height, width = image.shape[1:] if degrade else (factor * side for side in image.shape[1:])
+    if height * width > MOST_IMAGE_PIXELS:
+        raise InputError(f"The result would have {height} x {width} pixels, over 4 megapixels; take a smaller factor.")
+    kept = image[:, ::factor, ::factor] if degrade else image
+    if min(kept.shape[1:]) <= SPLINE_DEGREE:
+        raise InputError(f"At least {SPLINE_DEGREE + 1} pixels a side must be known; take a smaller factor.")
+    observed, known = np.zeros((len(image), height, width), np.float32), np.zeros((height, width), dtype=bool)
+    observed[:, ::factor, ::factor], known[::factor, ::factor] = kept, True
+    nearest = kept.repeat(factor, axis=1).repeat(factor, axis=2)[:, :height, :width]
+    cubic = _cubic(kept, factor, height, width)
+    truth = image if degrade else None
+    question = _Question(observed, known, cubic, {"nearest": nearest, "cubic": cubic}, truth)
+    yield from _restore("super-resolve", question, settings)
+
+
+def _restore(task: str, question: _Question, settings: Settings) -> ImageRun:
+    prior: PixelCNNPrior = load_image_prior(task, settings)
+    colours = prior.network.config.colours
+    if len(question.observed) != colours:
+        raise InputError(f"{prior.name} knows images of {colours} colours, not {len(question.observed)}.")
+    if settings.sampler not in (None, SAMPLER):
+        raise InputError(f"Images are restored by the sampler {SAMPLER}; leave --sampler out.")
+    time_left = TimeLeft(1)
+    known, start = torch.from_numpy(question.known), torch.from_numpy(question.start)[None] * prior.domain.unit
+    observed = prior.domain.encode(torch.from_numpy(question.observed)[None])
+    evidence = Masked(observed, known.expand(start.shape), prior.domain)
+    steps = settings.steps or STEPS[settings.quality]
+    run = annealed_langevin(
+        prior,
+        evidence,
+        start,
+        sigmas=respaced(prior.levels, steps),
+        generator=torch.Generator().manual_seed(settings.seed),
+    )
+    for iterate in run:
+        seen = prior.domain.decode(iterate.denoised[0]).clamp(0, 1).numpy()
+        image = np.where(question.known, question.observed, seen)
+        yield ImageProgress(*time_left.update(0, iterate), iterate, {RESULT: image})
+    figures = {name: _figures(question, made) for name, made in {RESULT: image, **question.baselines}.items()}
+    report = {"task": task, "prior": prior.name, "sampler": SAMPLER, "quality": settings.quality, "seed": settings.seed}
+    report |= {"device": str(prior.device), "score_evaluations": steps, "seconds": time_left.seconds}
+    report |= {"height": image.shape[1], "width": image.shape[2], "metrics": figures.pop(RESULT), "baselines": figures}
+    yield ImageResult({RESULT: image}, report, {name: {RESULT: made} for name, made in question.baselines.items()})
+
+
+def _figures(question: _Question, image: np.ndarray) -> dict[str, float | None]:
+    """Of the pixels that were not known."""
+    if question.truth is None:
+        return {"psnr_db": None}
+    error = (image - question.truth)[:, ~question.known]
+    return {"psnr_db": -10 * math.log10(max(float(np.mean(error**2)), 1e-10))}
+
+
+def _cubic(kept: np.ndarray, factor: int, height: int, width: int) -> np.ndarray:
+    """A spline through the known pixels, `[colours, height, width]`; beyond the last of them it stays."""
+    rows, columns = (np.arange(side) * factor for side in kept.shape[1:])
+    inside = np.arange(height).clip(max=rows[-1]), np.arange(width).clip(max=columns[-1])
+    drawn = [RectBivariateSpline(rows, columns, colour)(*inside) for colour in kept]
+    return np.clip(np.stack(drawn), 0, 1).astype(np.float32)
