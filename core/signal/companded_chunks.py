@@ -3,7 +3,7 @@
 A file is a stream: arrays as `numpy.save` writes them, back to back, float64 `[chunks, length]` in [0, 1].
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,10 +67,3 @@ def _records(file: BinaryIO, size: int) -> Iterator[np.ndarray]:
         if dtype.kind != "f" or fortran or count * dtype.itemsize > size - file.tell():
             raise ValueError("it holds other things than numbers, or ends early")
         yield np.frombuffer(file.read(count * dtype.itemsize), dtype).reshape(shape)
-
-
-def write_stream(path: Path, records: Iterable[np.ndarray]) -> None:
-    """A whole stream."""
-    with path.open("wb") as file:
-        for record in records:
-            write_record(file, record)

@@ -90,11 +90,6 @@ def coloured(pixels: Tensor, colours: int) -> Tensor:
     return (pixels * luma).sum(dim=1, keepdim=True).round().to(torch.uint8)
 
 
-def holds_images(folder: Path) -> bool:
-    """Whether a folder is one of images, whatever else it is."""
-    return folder.is_dir() and bool(_idx(folder, "train") or _batches(folder, "train") or _pictures(folder))
-
-
 def read_idx(path: Path) -> np.ndarray:
     """Bytes of an idx file (LeCun's format), gzipped or not.
 

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from core.signal.companded_chunks import chunks, companded, context, read_stream, write_record, write_stream
+from core.signal.companded_chunks import chunks, companded, context, read_stream, write_record
 from core.signal.companding import MuLawBins
+
+
+def write_stream(path, records):
+    with path.open("wb") as file:
+        for record in records:
+            write_record(file, record)
 
 
 def test_bins_lie_between_even_edges():
