@@ -14,6 +14,7 @@ from core.evaluation.goldens.cone_of_silence import ROUNDING, load_separator
 from core.evaluation.parity import golden_names, run_parity
 from tests.evaluation.recordings_of_arrays import record_cone, record_searches
 from tests.evaluation.recordings_of_diffusions import record_sashimis, record_wavenets
+from tests.evaluation.recordings_of_images import record_pixelcnnpp
 from tests.evaluation.recordings_of_lqvae import record_lqvae
 from tests.evaluation.recordings_of_mels import record_mels
 from tests.evaluation.recordings_of_pnf import record_pnf
@@ -27,6 +28,7 @@ SYSTEMS = {
     "diffwave_sashimi": record_sashimis,
     "vqvae_wavernn": record_vqvae,
     "lqvae": record_lqvae,
+    "pixelcnnpp": record_pixelcnnpp,
 }
 COMPILED = ("pnf_wavenet", "vqvae_wavernn")
 
