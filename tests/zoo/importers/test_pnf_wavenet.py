@@ -155,5 +155,5 @@ def test_hyper_parameters(source, tmp_path):
 
 
 def test_unknown_system_and_source(source):
-    assert "supported: pnf_wavenet" in refusal(source, system="lqvae")
+    assert "supported: pnf_wavenet" in refusal(source, system="nobody")
     assert "There is no checkpoint" in refusal(source)
