@@ -1,7 +1,5 @@
 """From a name to a model: the files' hashes are verified, and what was built is kept for the next run."""
 
-from collections import OrderedDict
-from threading import Lock
 from typing import Any
 
 from core.arrays.cone.separator import ConeSeparator
@@ -9,12 +7,10 @@ from core.errors import InputError
 from core.types import Prior
 from core.zoo.checkpoint import load_checkpoint
 from core.zoo.families import FAMILIES, OTHER_KINDS, PRIOR, SEPARATOR
+from core.zoo.kept_models import KeptModels
 from core.zoo.manifest import Entry, find, fingerprint, parts_of, sha256
 
-KEPT_MODELS = 6
-
-_kept: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
-_lock = Lock()
+_kept = KeptModels()
 
 
 def load(name: str, device: str = "cpu") -> Prior:
@@ -28,7 +24,8 @@ def load_separator(name: str, device: str = "cpu") -> ConeSeparator:
 
 
 def load_model(kind: str, name: str, device: str = "cpu") -> Any:
-    """The model of that name on a device; the least recently used ones are let go.
+    """The model of that name on a device; those that were asked for longest ago are let go, see
+    `core.zoo.kept_models`.
 
     Args:
         kind: of `core.zoo.families`.
@@ -45,28 +42,22 @@ def load_model(kind: str, name: str, device: str = "cpu") -> Any:
         raise InputError(f"{name!r} holds the architecture {entry.architecture!r}; known are: {', '.join(FAMILIES)}.")
     if family.kind != kind:
         raise InputError(f"{name!r} {OTHER_KINDS[family.kind]}.")
-    key = (entry.name, fingerprint(entry), str(device))
-    with _lock:
-        if key not in _kept:
-            _kept[key] = _build(entry, device)
-        _kept.move_to_end(key)
-        while len(_kept) > KEPT_MODELS:
-            _kept.popitem(last=False)
-        return _kept[key]
+    return _kept.get((entry.name, fingerprint(entry), str(device)), lambda: _build(entry, device))
 
 
-def _build(entry: Entry, device: str) -> Any:
-    """Of an entry and its parts."""
+def _build(entry: Entry, device: str) -> tuple[Any, int]:
+    """Of an entry and its parts, and the bytes of their weights."""
     files = [entry, *parts_of(entry)]
     for file in files:
         _verify(file)
     checkpoint = load_checkpoint(*(file.path for file in files))
     config = checkpoint.config | {"sample_rate": entry.sample_rate}
     try:
-        return FAMILIES[entry.architecture].build(entry.name, config, checkpoint.state, device)
+        model = FAMILIES[entry.architecture].build(entry.name, config, checkpoint.state, device)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"The weights of {entry.name!r} do not fit their configuration ({reason}).") from None
+    return model, sum(weight.nbytes for weight in checkpoint.state.values())
 
 
 def _verify(entry: Entry) -> None:

@@ -1,7 +1,6 @@
 """Loading: verified files only, one prior per process and device, and nothing kept without bound."""
 
 import threading
-from collections import OrderedDict
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +11,7 @@ from core.errors import InputError
 from core.zoo import loading, manifest
 from core.zoo.checkpoint import load_checkpoint, save_checkpoint
 from core.zoo.families import FAMILIES, PRIOR, SEPARATOR, Family
+from core.zoo.kept_models import KeptModels
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def built(monkeypatch):
         built.append(SimpleNamespace(name=name, config=config, state=state, device=device))
         return built[-1]
 
-    monkeypatch.setattr(loading, "_kept", OrderedDict())
+    monkeypatch.setattr(loading, "_kept", KeptModels())
     family = Family(PRIOR, from_checkpoint, lambda config: ())
     monkeypatch.setitem(FAMILIES, "for-tests", family)
     return built
@@ -50,7 +50,7 @@ def test_saving_leaves_nothing_temporary(source):
     assert [path.name for path in source.parent.iterdir()] == [source.name]
 
 
-def test_networks_kept_apart_are_put_together_again(built, source, tmp_path):
+def test_networks_kept_apart_are_put_together_again(built, source, monkeypatch):
     states = {
         "whole.free": {"free.a": torch.zeros(1).half()},
         "whole.gaps": {"gaps.b": torch.ones(3)},
@@ -66,7 +66,7 @@ def test_networks_kept_apart_are_put_together_again(built, source, tmp_path):
         zoo.load("whole.free")
     path = manifest.own_folder() / "whole.free.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    loading._kept.clear()
+    monkeypatch.setattr(loading, "_kept", KeptModels())
     with pytest.raises(InputError, match="'whole.free' is not the one"):
         zoo.load("whole")
     path.unlink()
@@ -122,17 +122,17 @@ def test_a_new_file_of_the_same_name_is_loaded_anew(built, source):
     assert zoo.load("mine") is not first and zoo.load("mine").config["channels"] == 3
 
 
-def test_the_least_recently_used_prior_is_let_go(built, source):
-    names = [f"prior-{number}" for number in range(loading.KEPT_MODELS + 1)]
+def test_as_many_priors_are_kept_as_their_weights_fit(built, source, monkeypatch):
+    each = 2 * 4 + 8  # bytes of weights
+    monkeypatch.setenv("RESOUND_MODEL_MB", str(3 * each / 2**20))
+    names = [f"prior-{number}" for number in range(4)]
     for name in names:
         zoo.register(name, source, {})
         zoo.load(name)
         zoo.load(names[0])
-    assert len(loading._kept) == loading.KEPT_MODELS
-    zoo.load(names[0])
-    assert len(built) == len(names)
+    assert len(built) == 4
     zoo.load(names[1])
-    assert len(built) == len(names) + 1
+    assert [prior.name for prior in built] == [*names, names[1]]
 
 
 def test_an_unknown_name_lists_the_known_ones(built, source):
