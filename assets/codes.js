@@ -1,6 +1,6 @@
 // The codes of an utterance (demos/voice/code_strip.py) as a strip between two spectrograms, on one canvas so that they
-// share their pixels. Runs of one code are selected and rearranged; the server says anew what that changed. Runs as the
-// body of a function with Gradio's arguments element, trigger, props and watch.
+// share their pixels. Runs of one code are selected and rearranged; the server says anew what that changed. Runs,
+// after player.js, as the body of a function with Gradio's arguments element, trigger, props and watch.
 
 const root = element.querySelector(".codes");
 root.insertAdjacentHTML("beforeend", `
@@ -26,7 +26,6 @@ root.insertAdjacentHTML("beforeend", `
 const find = (name) => root.querySelector(`.codes-${name}`);
 const canvas = root.querySelector("canvas");
 const pen = canvas.getContext("2d");
-const page = (window.resound ??= { context: null, playing: null });
 const rows = { source: [0, 96], strip: [104, 32], result: [144, 96] }; // top and height of each
 const HEIGHT = 240, LEAST_WIDTH = 3, MOST_WIDTH = 24; // pixels; of a code
 
@@ -37,10 +36,7 @@ let marked = null; // the code that is looked at in the codebook
 let undo = []; // orders before each edit
 let busy = false;
 let width = 0; // of a code, in pixels; 0 fits all of them
-let voice = null; // what plays { source, from, at, length }
-let generation = 0;
 let waiting = null; // the request whose sound is to be played
-const buffers = new Map(); // address -> Promise<AudioBuffer>
 
 // ---- what is said, in runs of one code ---------------------------------------------------------------------------
 
@@ -89,54 +85,17 @@ find("reset").onclick = () => !busy && ask(view.codes.map((_, n) => n), [...undo
 
 // ---- sound ---------------------------------------------------------------------------------------------------------
 
-function context() {
-  return (page.context ??= new AudioContext());
-}
-
-function buffer(address) {
-  if (!buffers.has(address)) {
-    const load = fetch(address).then((reply) => reply.arrayBuffer()).then((bytes) => context().decodeAudioData(bytes));
-    load.catch(() => buffers.delete(address));
-    buffers.clear();
-    buffers.set(address, load);
-  }
-  return buffers.get(address);
-}
-
-function silence() {
-  generation += 1;
-  if (!voice) return;
-  voice.source.onended = null;
-  voice.source.stop();
-  voice = null;
-}
-
 function stop() {
   silence();
   if (page.playing === stop) page.playing = null;
   refresh();
 }
 
-async function play(address, at, long, moves) {
-  if (page.playing && page.playing !== stop) page.playing();
-  silence();
-  page.playing = stop;
-  const request = generation;
-  const [sound] = await Promise.all([buffer(address), context().resume()]);
-  if (request !== generation) return;
-  const source = new AudioBufferSourceNode(context(), { buffer: sound });
-  source.connect(context().destination);
-  source.onended = stop;
-  source.start(0, at, long);
-  voice = { source, from: context().currentTime, at, moves };
-  refresh();
-  move();
-}
-
 function playSpan() {
   if (voice) return stop();
   const [first, last] = span() ?? [0, length()];
-  play(view.audio.url, first * view.seconds, (last - first) * view.seconds, true);
+  const at = first * view.seconds;
+  play(view.audio.url, { at }, { at, long: (last - first) * view.seconds });
 }
 find("play").onclick = () => view && playSpan();
 
@@ -155,7 +114,7 @@ function answer() {
   const heard = props.heard;
   if (!heard || heard.request !== waiting) return;
   waiting = null;
-  if (heard.audio) play(heard.audio, 0, 1, false);
+  if (heard.audio) play(heard.audio, {});
 }
 
 // ---- what is seen --------------------------------------------------------------------------------------------------
@@ -211,7 +170,7 @@ function drawCodes(each, first, stop) {
 }
 
 function drawHead(each) {
-  if (!voice?.moves) return;
+  if (voice?.at === undefined) return;
   const at = (voice.at + context().currentTime - voice.from) / view.seconds;
   pen.fillStyle = "#fff";
   for (const [top, height] of [rows.source, rows.result]) pen.fillRect(at * each - 1, top, 2, height);
@@ -360,6 +319,7 @@ async function show() {
   if (view?.key !== value.key) { silence(); undo = []; width = 0; tell("Hover over a code to know it, click it to select it, double-click it to hear it alone; Shift or dragging selects more."); }
   else if (busy) tell(`Said anew: ${value.order.length} codes, ${(value.order.length * value.seconds).toFixed(2)} s`);
   view = { ...value, pictures: { source, result } };
+  for (const address of buffers.keys()) if (address !== value.audio.url) buffers.delete(address);
   selected = null;
   busy = false;
   findRuns();

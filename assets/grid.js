@@ -1,5 +1,5 @@
-// A grid of sounds (demos/page/sound_grid.py): a click on a picture plays it. Runs as the body of a function with Gradio's
-// arguments element, trigger, props and watch.
+// A grid of sounds (demos/page/sound_grid.py): a click on a picture plays it. Runs, after player.js, as the body of a function
+// with Gradio's arguments element, trigger, props and watch.
 
 const root = element.querySelector(".grid");
 root.insertAdjacentHTML("beforeend", `
@@ -12,40 +12,15 @@ root.insertAdjacentHTML("beforeend", `
 
 const find = (name) => root.querySelector(`.grid-${name}`);
 const list = find("sounds");
-const page = (window.resound ??= { context: null, playing: null });
-const buffers = new Map(); // url -> Promise<AudioBuffer>
 
 let view = null; // the payload on show; of a sound that has no audio of its own yet that of the last update
 let cards = []; // of every sound { box, play, name, image, head, nearest, recording }
-let voice = null; // what plays: { source, from, button, head }
-let generation = 0; // requests to play; an older one that is loaded late is dropped
 let inRow = false; // whether one sound after the other plays
 let wanted = null; // the number of a sound that was clicked before there was anything to hear of it
 
 find("legend").querySelector("i").style.background = props.gradient;
 
 // ---- sound ------------------------------------------------------------------------------------------------------
-
-function context() {
-  return (page.context ??= new AudioContext());
-}
-
-function buffer(url) {
-  if (!buffers.has(url)) {
-    const load = fetch(url).then((reply) => reply.arrayBuffer()).then((bytes) => context().decodeAudioData(bytes));
-    load.catch(() => buffers.delete(url));
-    buffers.set(url, load);
-  }
-  return buffers.get(url);
-}
-
-function silence() {
-  generation += 1;
-  if (!voice) return;
-  voice.source.onended = null;
-  voice.source.stop();
-  voice = null;
-}
 
 function stop() {
   inRow = false;
@@ -54,34 +29,19 @@ function stop() {
   refresh();
 }
 
-async function play(audio, button, head, onward = stop) {
-  if (page.playing && page.playing !== stop) page.playing();
-  silence();
-  page.playing = stop;
-  const request = generation;
-  const [sound] = await Promise.all([buffer(audio.url), context().resume()]);
-  if (request !== generation) return;
-  const source = new AudioBufferSourceNode(context(), { buffer: sound });
-  source.connect(context().destination);
-  source.onended = () => { voice = null; onward(); };
-  source.start();
-  voice = { source, button, head, from: context().currentTime };
-  refresh();
-  move();
-}
-
 function press(number) {
   const card = cards[number], { audio } = view.sounds[number];
   if (voice?.button === card.play) return stop();
   inRow = false;
   wanted = audio ? null : number;
-  if (audio) play(audio, card.play, card.head);
+  if (audio) play(audio.url, { button: card.play, head: card.head });
 }
 
 function playRow(number) {
   const audio = view?.sounds[number]?.audio;
   inRow = !!audio;
-  if (inRow) play(audio, cards[number].play, cards[number].head, () => playRow(number + 1));
+  const { play: button, head } = cards[number] ?? {};
+  if (inRow) play(audio.url, { button, head }, { onward: () => playRow(number + 1) });
   else stop();
 }
 
@@ -103,7 +63,7 @@ function pressNearest(number) {
   } else if (voice?.button === card.nearest) stop();
   else {
     inRow = false;
-    play(card.recording.audio, card.nearest, null);
+    play(card.recording.audio.url, { button: card.nearest });
   }
 }
 
@@ -115,7 +75,7 @@ function answer() {
   card.recording = found;
   card.nearest.textContent = found.said;
   find("usual").textContent = found.usual;
-  play(found.audio, card.nearest, null);
+  play(found.audio.url, { button: card.nearest });
 }
 
 // ---- what is seen -------------------------------------------------------------------------------------------------

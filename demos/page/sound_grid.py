@@ -20,7 +20,8 @@ from demos.page import plots
 from demos.page.cache import cached
 from demos.page.scope import playback_gain, wav_bytes
 
-_SCRIPT = (Path(__file__).parents[2] / "assets" / "grid.js").read_text(encoding="utf-8")
+_FOLDER = Path(__file__).parents[2] / "assets"
+_SCRIPT = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("player.js", "grid.js"))
 OVER_TOP = 0.005
 _TEMPLATE = '<div class="grid" data-updates="0"><p class="scope-placeholder">${placeholder}</p></div>'
 

@@ -24,7 +24,8 @@ from demos.voice.cards import heard_payload
 
 PLACEHOLDER = "After a run the codes of what was said stand here, between the spectrograms of both voices."
 SATURATION, LIGHTNESS, LIGHTER = 0.42, 0.54, 0.12  # of the colours, and by how much one is lighter or darker
-_SCRIPT = (Path(__file__).parents[2] / "assets" / "codes.js").read_text(encoding="utf-8")
+_FOLDER = Path(__file__).parents[2] / "assets"
+_SCRIPT = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("player.js", "codes.js"))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A tab of the open page, as its tests see and use it."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 import soundfile
@@ -88,6 +89,24 @@ class Tab:
     def finished(self) -> None:
         self.root.locator(".status.done").wait_for()
         self.root.locator(".after .scope.filled").wait_for()
+
+
+def seen(locator, condition: str, act: Callable[[], None]) -> None:
+    """Acts, and makes sure that an element then is in a state, however short: as while a short sound plays."""
+    locator.evaluate(
+        """(element, condition) => {
+          const holds = new Function("e", `return ${condition}`);
+          window.seen = new Promise((done, failed) => {
+            const look = () => holds(element) && done(true);
+            const all = { attributes: true, childList: true, characterData: true, subtree: true };
+            new MutationObserver(look).observe(element, all);
+            setTimeout(() => failed(new Error(`never seen: ${condition}`)), 60000);
+          });
+        }""",
+        condition,
+    )
+    act()
+    assert locator.page.evaluate("window.seen")
 
 
 def wav(seconds: float) -> bytes:

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 import soundfile
 
-from tests.browser.tab import Tab
+from tests.browser.tab import Tab, seen
 from tests.browser.test_accessibility import FAINT, NAMELESS
 from tests.browser.test_links import opened, said
 from tests.browser.test_page import TOO_SMALL, TOO_WIDE
@@ -55,13 +55,11 @@ def test_sounds_emerge_are_played_scrubbed_and_taken_along(visit, artifacts):
     tab.run.click()
     tab.finished()
     assert tab.names() == ["Seed 5", "Seed 6", "Seed 7"] and tab.updates() >= 3
-    tab.sounds.nth(1).click()
-    tab.grid.get_by_role("button", name="Stop Seed 6").wait_for()
+    seen(tab.sounds.nth(1), "e.ariaLabel === 'Stop Seed 6'", tab.sounds.nth(1).click)
     tab.grid.get_by_role("button", name="Play Seed 6").wait_for()  # it has ended
     tab.sounds.nth(1).press("ArrowRight")
     assert tab.sounds.nth(2).evaluate("e => e === document.activeElement")
-    tab.sounds.nth(2).press("Enter")
-    tab.wait("e => e.classList.contains('playing')", tab.sounds.nth(2))
+    seen(tab.sounds.nth(2), "e.classList.contains('playing')", lambda: tab.sounds.nth(2).press("Enter"))
     last = tab.pictures()
     page.screenshot(path=artifacts / "generation.png", full_page=True)
     tab.root.get_by_label("range slider for Iterate").fill("1")

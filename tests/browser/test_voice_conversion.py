@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from demos.page.examples import SOUNDS
-from tests.browser.tab import LENGTH, Tab
+from tests.browser.tab import LENGTH, Tab, seen
 
 
 def ready(page, chip: str = "Three voices") -> Tab:
@@ -59,12 +59,11 @@ def test_several_voices_stand_beside_what_they_are_compared_with(visit, artifact
 def test_cards_are_heard_and_chosen_by_keys(visit):
     page = visit()
     tab = Tab(page, "Voice conversion")
-    hear = tab.root.get_by_role("button", name="Hear Low voice, read English")
-    hear.press("Enter")
-    tab.root.locator(".voice-card.playing", has_text="ls2609").wait_for()
-    tab.root.get_by_role("button", name="Stop Low voice, read English").press("Enter")
-    tab.root.locator(".voice-card.playing").wait_for(state="detached")
-    card = tab.root.locator(".voice-choose", has_text="ls2609")
+    whole = tab.root.locator(".voice-card", has_text="ls2609")
+    hear, card = whole.locator(".voice-hear"), whole.locator(".voice-choose")
+    assert hear.get_attribute("aria-label") == "Hear Low voice, read English"
+    seen(whole, "e.classList.contains('playing')", lambda: hear.press("Enter"))
+    tab.wait("e => !e.classList.contains('playing')", whole)
     card.press("Space")
     assert card.get_attribute("aria-pressed") == "true"
     page.wait_for_function("new URL(location).searchParams.get('convert-voice.targets')?.includes('ls2609')")
@@ -123,8 +122,7 @@ def test_the_codebook_says_how_often_and_lets_codes_be_heard(visit):
     assert swatches.count() == 256
     said = [int(text) for text in swatches.all_text_contents() if text]
     assert sum(said) == codes(tab) and said == sorted(said, reverse=True)
-    swatches.first.click()
-    tab.root.get_by_role("button", name="Stop", exact=True).and_(tab.root.locator(".codes-play")).wait_for()
+    seen(tab.root.locator(".codes-play"), "e.textContent === 'Stop'", swatches.first.click)
     assert page.faults == []
 
 
@@ -142,8 +140,7 @@ def test_a_voice_of_ones_own_is_ones_own(visit, server):
     tab.run.click()
     tab.finished()
     assert names(tab)[1:3] == ["your own", "vctk_p226"]
-    card.get_by_role("button", name="Hear").click()
-    tab.root.locator(".voice-card.playing", has_text="Your own voice").wait_for()
+    seen(card, "e.classList.contains('playing')", card.locator(".voice-hear").click)
     theirs = Tab(other, "Voice conversion")
     theirs.root.locator(".voice-card").first.wait_for()
     assert theirs.root.get_by_text("Your own voice", exact=True).and_(theirs.root.locator("b")).count() == 0
