@@ -10,6 +10,7 @@ from core.errors import InputError
 QUALITIES = ("draft", "standard", "fine")
 SAMPLERS = ("diffusion", "langevin", "original")  # the last is PnF's own
 GENERATION_SAMPLERS = ("ddpm", "ddim", "heun", "sde", "fast")  # of sounds that nothing was measured of
+ANCESTRAL = "ancestral"  # the sampler of WaveNets, which draw sample by sample
 ONE_PASS = "one pass"  # what reports call the sampler of vocoders, which have none
 EXTENDER = "extender"  # what super-resolution takes beside them, for sounds whose band ends
 FORMS = ("shared", "exact", "soft")  # of a mixture

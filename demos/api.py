@@ -27,7 +27,16 @@ import gradio as gr
 from gradio.components import Component
 
 from core.arrays.geometry import ARRAYS
-from core.choices import EVIDENCE, FORMS, GENERATION_SAMPLERS, METHODS, MOST_VOICES, parse_channels, parse_seeds
+from core.choices import (
+    ANCESTRAL,
+    EVIDENCE,
+    FORMS,
+    GENERATION_SAMPLERS,
+    METHODS,
+    MOST_VOICES,
+    parse_channels,
+    parse_seeds,
+)
 from core.errors import InputError
 from core.generators import mapped
 from core.samplers.generation import MOST_STEPS
@@ -35,6 +44,7 @@ from core.signal.limits import LIMITS
 from core.tasks import localization, separation, voice_conversion
 from core.tasks.generation import SHORTEST_SECONDS, STRONGEST, Wish, generate
 from core.tasks.progress import Progress, Result, Run
+from core.tasks.sample_by_sample import HOTTEST
 from core.tasks.separation import DEFAULT_PRIORS, separate
 from core.tasks.settings import Settings
 from core.tasks.thinned import LARGEST_FACTOR
@@ -114,7 +124,7 @@ def build() -> None:
         told = [_text("label"), prior, seed, seconds, guidance, _text("sampler"), _number("steps", None)]
         gr.Button("generate").click(
             _answering(_generate),
-            [count, *told, _text("speaker"), _text("morph")],
+            [count, *told, _text("speaker"), _text("morph"), _number("temperature", 1.0)],
             [gr.File(label="sounds", file_count="multiple"), gr.JSON(label="report")],
             api_name="generate",
             api_description=_generate.__doc__,
@@ -297,13 +307,14 @@ def _generate(
     steps=None,
     speaker="",
     morph="",
+    temperature=1.0,
 ) -> Asked:
     """Draws new sounds: one file for each, which says in its metadata what it can be made again with.
 
     label, speaker: what is said and by whom, of what the prior lists; "" is a label that each seed draws, and anybody.
     With a guidance of 0 the prior is told nothing. seconds, guidance, steps: the prior's and sampler's own where not
     given. sampler: heun, sde, ddim, ddpm, fast or "". morph: two seeds such as "3,9"; the sounds lead from one to the
-    other.
+    other. Of WaveNets, which draw sample by sample: sampler: ancestral or ""; temperature: under 1 more careful.
     """
     number, whole = arguments.number, arguments.whole
     wish = Wish(
@@ -313,10 +324,11 @@ def _generate(
         seconds=number("seconds", seconds, None, SHORTEST_SECONDS, generation.LONGEST_SECONDS),
         guidance=number("guidance", guidance, Wish.guidance, 0.0, STRONGEST),
         morph=parse_seeds(arguments.text("morph", morph)),
+        temperature=number("temperature", temperature, 1.0, 0.0, HOTTEST),
     )
     settings = Settings(
         arguments.text("prior", prior) or None,
-        sampler=arguments.choice("sampler", sampler, GENERATION_SAMPLERS),
+        sampler=arguments.choice("sampler", sampler, (*GENERATION_SAMPLERS, ANCESTRAL)),
         steps=whole("steps", steps, None, 1, MOST_STEPS),
         seed=whole("seed", seed, 0, 0, LARGEST_SEED),
     )

@@ -120,6 +120,24 @@ def tiny_mel_prior(own_home, tmp_path) -> str:
 
 
 @pytest.fixture
+def tiny_wavenet(own_home, tmp_path) -> str:
+    """The name of a registered WaveNet, which hears 7 samples; far too small, random weights."""
+    from core import zoo
+    from core.models.wavenet import WaveNet, WaveNetConfig
+    from core.zoo.checkpoint import save_checkpoint
+
+    torch.manual_seed(0)
+    config = {"layers": 2, "stacks": 1, "residual": 4, "gate": 8, "skip": 4}
+    path = tmp_path / "tiny-wavenet.safetensors"
+    network = WaveNet(WaveNetConfig(**config))
+    network.logits.weight.data.mul_(100)  # so that what it hears matters
+    save_checkpoint(path, "wavenet", config, network.state_dict())
+    zoo.register("tiny-wavenet", path, {"sample_rate": 16000})
+    path.unlink()
+    return "tiny-wavenet"
+
+
+@pytest.fixture
 def tiny_converter(own_home, tmp_path) -> str:
     """The name of a registered voice converter, with a content encoder of its own; far too small, random weights."""
     from core import zoo

@@ -51,3 +51,17 @@ def test_a_morph_says_where_each_sound_lies(prior, tmp_path):
 def test_refusals_leave_no_folder(prior, tmp_path, capsys, options, sentence):
     assert sentence in refused(capsys, "generate", tmp_path / "sounds", *prior, *options)
     assert not (tmp_path / "sounds").exists()
+
+
+def test_a_wavenet_goes_on_from_a_recording(tiny_wavenet, tmp_path, capsys):
+    soundfile.write(tmp_path / "in.wav", 0.1 * np.sin(np.arange(4410)), 44100)
+    primed = ("--prior", tiny_wavenet, "--seconds", "0.05", "--temperature", "0.9", "--prime", tmp_path / "in.wav")
+    assert run("generate", tmp_path / "out", *primed, "--count", "1", "--report", tmp_path / "report.json") == 0
+    with soundfile.SoundFile(tmp_path / "out" / "0000.wav") as file:
+        origin = json.loads(file.comment)
+        assert file.frames == 800
+    assert origin["temperature"] == 0.9 and origin["prime"].endswith("in.wav") and "steps" not in origin
+    assert json.loads((tmp_path / "report.json").read_text())["bits_per_sample"] > 0
+    assert "ancestral at" in capsys.readouterr().out
+    assert "does not exist" in refused(capsys, "generate", tmp_path / "more", *primed[:-1], tmp_path / "none.wav")
+    assert not (tmp_path / "more").exists()

@@ -59,6 +59,9 @@ EXAMPLES = {  # by the job's name, and which way where there are several: (funct
     ),
     "localize": lambda do, settings: do(around(), read_array("respeaker-4"), method="srp-phat", voices=1),
     "generate": lambda do, settings: do(Wish(2, 0.06), settings=replace(settings, prior="tiny-mel")),
+    "generate sample by sample": lambda do, settings: do(
+        Wish(2, 0.06, prime=glide()), settings=replace(settings, prior="tiny-wavenet", steps=None)
+    ),
 }
 FUNCTIONS = {
     "super-resolve": "super_resolve",
@@ -86,7 +89,7 @@ def job_function(name: str):
 
 
 @pytest.fixture
-def settings(tiny_prior, tiny_mel_prior, tiny_converter, tiny_vqvae) -> Settings:
+def settings(tiny_prior, tiny_mel_prior, tiny_wavenet, tiny_converter, tiny_vqvae) -> Settings:
     return Settings(tiny_prior, "draft", steps=2, seed=3)
 
 

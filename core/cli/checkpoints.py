@@ -9,9 +9,8 @@ from core.cli.reporting import print_paragraph, print_table
 
 LAST = "max"
 USELESS = {  # what is said of a checkpoint that no command can use, by the kind of its model
-    "prior": "a network that is told spectrograms needs a front-end of ours, and PnF's its --scaler; WaveNets over "
-    "one-hot classes draw from Python alone, see core/priors/onehot_wavenet.py.",
-    "image prior": "priors of images answer from Python alone, see core/priors/pixelcnn.py.",
+    "prior": "a network that is told spectrograms needs a front-end of ours, and PnF's its --scaler.",
+    "image prior": "PnF's priors of images answer from Python alone, see core/priors/pixelcnnpp.py.",
     "decoder": "decoders that are told no codes speak from Python alone, see core/models/compiled/wavernn.py.",
     "codec": "a VQ-VAE is used from Python alone, see core/samplers/latent.py.",
     "prior of codes": "a prior of codes is used from Python alone, see core/samplers/latent.py.",

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from core.choices import GENERATION_SAMPLERS, parse_seeds
+from core.choices import ANCESTRAL, GENERATION_SAMPLERS, parse_seeds
 from core.cli import options, outputs, running
 from core.errors import InputError
 from core.tasks.report_file import write_report
 
-OF_SOUNDS = ("seconds", "speaker", "guidance", "morph", "sampler", "steps")  # options
-OF_IMAGES = ("height", "width", "temperature", "grid")
+OF_SOUNDS = ("seconds", "speaker", "guidance", "morph", "sampler", "steps", "prime")  # options
+OF_IMAGES = ("height", "width", "grid")
 
 
 def add_commands(commands) -> None:
@@ -26,11 +26,14 @@ def add_commands(commands) -> None:
     command.add_argument("--guidance", type=options.number, metavar="G", help="over 1: plainer; 0: tells nothing (3)")
     way = "lead from one seed's sound to another's"
     command.add_argument("--morph", type=options.written(parse_seeds), metavar="SEED,SEED", help=way)
-    command.add_argument("--sampler", choices=GENERATION_SAMPLERS, help="how they are drawn (heun)")
+    ways = (*GENERATION_SAMPLERS, ANCESTRAL)
+    command.add_argument("--sampler", choices=ways, help=f"how they are drawn (heun; of WaveNets {ANCESTRAL})")
     command.add_argument("--steps", type=options.whole(1, 1_000_000), metavar="N", help="of every sound")
     command.add_argument("--height", type=options.whole(1), metavar="PIXELS", help="of images (the prior's own)")
     command.add_argument("--width", type=options.whole(1), metavar="PIXELS", help="of images (the prior's own)")
-    command.add_argument("--temperature", type=options.number, metavar="T", help="of images: under 1 more careful (1)")
+    careful = "of WaveNets and images: under 1 more careful (1)"
+    command.add_argument("--temperature", type=options.number, metavar="T", help=careful)
+    command.add_argument("--prime", type=Path, metavar="IN", help="a recording that a WaveNet goes on from")
     command.add_argument("--grid", type=options.whole(1), metavar="N", help="images, so many a row: grid.png as well")
     command.add_argument("--batch", type=options.whole(1, 1_000_000), metavar="N", help="drawn at once (16)")
     command.add_argument("--seed", type=options.whole(0), default=0, metavar="N", help="of the first sound (0)")
@@ -82,20 +85,29 @@ def _generate_sounds(arguments) -> int:
     from core.tasks.generation import Wish, generate, origin_of
     from core.tasks.settings import Settings
 
-    asked = {name: getattr(arguments, name) for name in ("count", "seconds", "label", "speaker", "guidance", "morph")}
-    wish = Wish(**{name: value for name, value in asked.items() if value is not None})
+    asked = ("count", "seconds", "label", "speaker", "guidance", "morph", "temperature")
+    chosen = {name: getattr(arguments, name) for name in asked} | {"prime": _prime(arguments.prime)}
+    wish = Wish(**{name: value for name, value in chosen.items() if value is not None})
     names = ("prior", "sampler", "steps", "seed", "device", "batch")
     settings = Settings(**{name: getattr(arguments, name) for name in names})
     result = running.follow(generate(wish, settings=settings))
-    comments = {name: json.dumps(origin_of(result.report, name)) for name in result.sounds}
+    prime = {"prime": str(arguments.prime)} if arguments.prime else {}
+    comments = {name: json.dumps(origin_of(result.report, name) | prime) for name in result.sounds}
     written, notes = outputs.write_clips(arguments.folder, result.sounds, comments)
     if arguments.report:
         files = {"files": {name: str(path) for name, path in written.items()}}
-        write_report(arguments.report, None, arguments.folder, {**result.report, **files}, notes)
+        write_report(arguments.report, None, arguments.folder, {**result.report, **prime, **files}, notes)
     report = result.report
+    steps = f"with {report['steps']} steps" if "steps" in report else f"at {report['bits_per_sample']} bits per sample"
     print(
         f"{arguments.folder}: {len(written)} sounds of {report['duration_seconds']:.2f} s at "
-        f"{report['sample_rate']} Hz, {report['prior']}, {report['sampler']} with {report['steps']} steps, "
-        f"{report['seconds']:.1f} s"
+        f"{report['sample_rate']} Hz, {report['prior']}, {report['sampler']} {steps}, {report['seconds']:.1f} s"
     )
     return 0
+
+
+def _prime(path: Path | None):
+    """The recording that sounds go on from."""
+    from core.signal.files import read_clip
+
+    return None if path is None else read_clip(path, mono=True).clip

@@ -23,6 +23,7 @@ class Emerging:
 
     Args:
         seconds: of each.
+        gain: how far over that of the sounds the prior's level is.
 
     Attributes:
         finished: waveforms of those that are drawn, `[count, frames]`.
@@ -30,10 +31,11 @@ class Emerging:
 
     prior: Prior
     seconds: float
+    gain: float = 1.0
     finished: np.ndarray = field(init=False)
 
     def __post_init__(self):
-        self._render = renderer(self.prior, self.seconds)
+        self._render = renderer(self.prior, self.seconds, self.gain)
         self.finished = np.zeros((0, round(self.seconds * self.prior.sample_rate)), np.float32)
 
     def finish(self, x: Tensor) -> None:

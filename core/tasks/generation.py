@@ -3,6 +3,8 @@
 Every sound has a seed of its own, counted up from that of the settings, so that each can be made again by itself.
 Guidance makes plain what a prior is told; told nothing, it draws what varies less. So where no label is asked for, each
 sound is told one that its seed draws.
+
+Most priors draw a sound out of noise; a WaveNet draws it sample by sample (`core.tasks.sample_by_sample`).
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -11,19 +13,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from core.choices import ANCESTRAL
 from core.errors import InputError
 from core.priors.wrapped import Counted
 from core.samplers.generation import generation_plan
 from core.samplers.noise import MorphedNoise, NoiseSource, SeparateNoise
 from core.samplers.presets import Plan
+from core.signal.clip import Clip
 from core.signal.limits import LIMITS
 from core.tasks.drawing import Drawn, TimeLeft, provenance
 from core.tasks.emerging import Emerging, named_clips
 from core.tasks.loading import load_prior
 from core.tasks.progress import Progress, Result, Run
 from core.tasks.report import Metrics, Outcome, conclude
+from core.tasks.sample_by_sample import Streams, draw_streams
 from core.tasks.settings import Settings
-from core.types import LabelCondition, Observation, Prior
+from core.types import AutoregressivePrior, LabelCondition, Observation, Prior
 
 TASK = "generate"
 SAMPLER = "heun"  # unless another is asked for
@@ -46,6 +51,8 @@ class Wish:
             draws, and anybody.
         guidance: how plainly; 1 follows the data, more is clearer and less varied. With 0 nothing is told at all.
         morph: two seeds; the sounds lead from that of the first to that of the second.
+        temperature: of a WaveNet: over 1 more daring, under 1 more careful.
+        prime: what a WaveNet's sounds go on from; it is no part of them.
     """
 
     count: int = 4
@@ -54,28 +61,35 @@ class Wish:
     speaker: str | None = None
     guidance: float = 3.0
     morph: tuple[int, int] | None = None
+    temperature: float = 1.0
+    prime: Clip | None = None
 
 
 def generate(wish: Wish = Wish(), *, settings: Settings = Settings()) -> Run:  # noqa: B008 (frozen)
-    """Draws sounds from a prior, out of noise.
+    """Draws sounds from a prior.
 
     Args:
-        settings: `sampler` is one of `core.choices.GENERATION_SAMPLERS`; `batch` is of sounds drawn together.
+        settings: `sampler` is one of `core.choices.GENERATION_SAMPLERS`, or `ANCESTRAL` of a WaveNet; `batch` is of
+            sounds drawn together.
 
     Yields:
         Progress after every update, with all sounds so far, named 0000, 0001, ...; then one Result.
 
     Raises:
-        InputError: a prior that cannot be drawn from, a label that it does not know, or a number out of range.
+        InputError: a prior that cannot be drawn from, a label that it does not know, a number out of range, or what
+            the prior's way of drawing does not know.
     """
     prior, wish = _begin(wish, settings)
+    if prior.autoregressive:
+        yield from _generate_by_samples(wish, prior, settings)
+        return
     plan = generation_plan(settings.sampler or SAMPLER, prior, settings.steps)
     at_once = settings.batch or AT_ONCE
     made = origins(wish, settings, prior)
     spans = [(first, min(first + at_once, wish.count)) for first in range(0, wish.count, at_once)]
     parts = [Part(plan, made[first:last], _noise(wish, settings.seed, first, last)) for first, last in spans]
     drawn = yield from _draw(parts, wish, prior, settings)
-    yield _concluded(wish, prior, drawn, plan.steps, made)
+    yield _concluded(wish, prior, drawn, _chain_facts(wish, prior, plan.steps), made)
 
 
 def generate_at_steps(
@@ -90,17 +104,30 @@ def generate_at_steps(
         wish: its count is that of the numbers, and it has no morph.
     """
     prior, wish = _begin(replace(wish, count=len(numbers), morph=None), settings)
+    if prior.autoregressive:
+        raise InputError(f"{prior.name} is drawn sample by sample and has no steps to compare; choose another prior.")
     plans = [generation_plan(settings.sampler or SAMPLER, prior, steps) for steps in numbers]
     made = origins_at_steps(numbers, wish, settings, prior)
     noises = [SeparateNoise([_seeded(settings.seed)]) for _ in plans]
     parts = [Part(plan, [origin], noise) for plan, origin, noise in zip(plans, made, noises, strict=True)]
     drawn = yield from _draw(parts, wish, prior, settings)
-    yield _concluded(wish, prior, drawn, list(numbers), made)
+    yield _concluded(wish, prior, drawn, _chain_facts(wish, prior, list(numbers)), made)
+
+
+def _generate_by_samples(wish: Wish, prior: AutoregressivePrior, settings: Settings) -> Run:
+    """The run of `generate` of a WaveNet."""
+    made = origins(wish, settings, prior)
+    seeds, names = zip(*((origin["seed"], origin.get("label", wish.label)) for origin in made), strict=True)
+    at_once = settings.batch or AT_ONCE
+    streams = Streams(seeds, wish.seconds, names, wish.temperature, wish.prime, at_once)
+    drawn, bits = yield from draw_streams(streams, prior, settings)
+    facts = {"temperature": wish.temperature, "bits_per_sample": round(bits, 4)}
+    yield _concluded(wish, prior, drawn, facts, made)
 
 
 def origin_of(report: Mapping, name: str) -> dict:
     """All that one sound can be made again with, of the report of its run."""
-    shared = ("prior", "sampler", "steps", "duration_seconds", "label", "speaker", "guidance")
+    shared = ("prior", "sampler", "steps", "duration_seconds", "label", "speaker", "guidance", "temperature")
     return {key: report[key] for key in shared if report.get(key) is not None} | report["sounds"][name]
 
 
@@ -140,6 +167,7 @@ def _begin(wish: Wish, settings: Settings) -> tuple[Prior, Wish]:
     """The prior, and the wish as it takes it."""
     prior = load_prior(TASK, settings)
     _check_numbers(wish, settings)
+    _check_way(wish, prior, settings)
     return prior, _for_prior(wish, prior)
 
 
@@ -159,18 +187,23 @@ def _draw(parts: Sequence[Part], wish: Wish, prior: Prior, settings: Settings) -
     return Drawn(emerging.finished, made)
 
 
-def _concluded(wish: Wish, prior: Prior, drawn: Drawn, steps: int | list[int], origins: Sequence[dict]) -> Result:
+def _concluded(wish: Wish, prior: Prior, drawn: Drawn, made: dict, origins: Sequence[dict]) -> Result:
     """The result with its report.
 
     Args:
+        made: what all can be made again with, beside what they are told.
         origins: what each sound alone can be made again with.
     """
-    made = {"steps": steps, "label": wish.label, "speaker": wish.speaker}
-    made |= {"guidance": wish.guidance} if prior.labels or prior.speakers else {}
+    made = made | {"label": wish.label, "speaker": wish.speaker}
     sounds = named_clips(drawn.waveform, prior.sample_rate)
     facts = {"count": wish.count, **made, "sounds": dict(zip(sounds, origins, strict=True))}
     outcome = Outcome(TASK, sounds, next(iter(sounds.values())), drawn.provenance, facts=facts)
     return conclude(outcome, Metrics((), lambda reference, estimate, observed: {}))
+
+
+def _chain_facts(wish: Wish, prior: Prior, steps: int | list[int]) -> dict:
+    """What the report says of sounds out of noise."""
+    return {"steps": steps} | ({"guidance": wish.guidance} if prior.labels or prior.speakers else {})
 
 
 def _noise(wish: Wish, seed: int, first: int, last: int) -> NoiseSource:
@@ -228,12 +261,32 @@ def _check_numbers(wish: Wish, settings: Settings) -> None:
         raise InputError("A morph leads from one sound to another, so it takes a count of at least 2.")
 
 
+def _check_way(wish: Wish, prior: Prior, settings: Settings) -> None:
+    """Refuses what the prior's way of drawing does not know."""
+    if not prior.autoregressive:
+        if settings.sampler == ANCESTRAL or wish.prime is not None or wish.temperature != 1:
+            raise InputError(
+                f"{prior.name} draws sounds out of noise; the sampler {ANCESTRAL}, a prime and a temperature are for "
+                "WaveNets, such as piano-16k-wavenet."
+            )
+    elif settings.sampler not in (None, ANCESTRAL):
+        raise InputError(f"{prior.name} is drawn sample by sample; choose the sampler {ANCESTRAL}, or none.")
+    elif settings.steps is not None or wish.morph is not None or wish.guidance != Wish.guidance:
+        raise InputError(f"{prior.name} is drawn sample by sample and knows no steps, morph or guidance.")
+    elif wish.label and wish.speaker:
+        raise InputError(f"{prior.name} can be told one name; leave out the label or the speaker.")
+
+
 def _for_prior(wish: Wish, prior: Prior) -> Wish:
     """The wish with its names as the prior spells them, and its length.
+
+    A WaveNet has one table of names, of words or of speakers, and takes either as its label.
 
     Raises:
         InputError: a name that it does not know, or a length that it cannot draw.
     """
+    if prior.autoregressive:
+        wish = replace(wish, label=wish.label or wish.speaker, speaker=None)
     label, speaker = (
         known_name(wish.label, prior.labels, prior, "label"),
         known_name(wish.speaker, prior.speakers, prior, "speaker"),

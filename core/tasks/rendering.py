@@ -13,11 +13,11 @@ from core.zoo.playing import vocoder_of, waveform_of
 Render = Callable[[Tensor], np.ndarray]  # x `[batch, *event]` -> waveforms, float32 `[batch, frames]`
 
 
-def renderer(prior: Prior, seconds: float) -> Render:
-    """What makes waveforms of a prior's x; the middle of each, `seconds` long."""
+def renderer(prior: Prior, seconds: float, gain: float = 1.0) -> Render:
+    """What makes waveforms of a prior's x; the middle of each, `seconds` long, at their level over `gain`."""
     frames = round(seconds * prior.sample_rate)
     vocoder = vocoder_of(prior.front_end, str(prior.device)) if prior.spectrograms else None
-    return lambda x: _middle(_waveforms(prior, vocoder, x), frames)
+    return lambda x: _middle(_waveforms(prior, vocoder, x) / gain, frames)
 
 
 def _waveforms(prior: Prior, vocoder: Vocoder | None, x: Tensor) -> np.ndarray:
@@ -29,5 +29,7 @@ def _waveforms(prior: Prior, vocoder: Vocoder | None, x: Tensor) -> np.ndarray:
 
 
 def _middle(waveforms: np.ndarray, frames: int) -> np.ndarray:
+    """Of waveforms `[batch, frames]`; shorter ones, which grow sample by sample, are followed by silence."""
+    waveforms = np.pad(waveforms, ((0, 0), (0, max(frames - waveforms.shape[-1], 0))))
     first = (waveforms.shape[-1] - frames) // 2
     return np.ascontiguousarray(waveforms[:, first : first + frames], dtype=np.float32)

@@ -83,7 +83,7 @@ def _wavenet_tasks(config: Mapping) -> tuple[str, ...]:
     up in linear classes alone."""
     if config.get("bands"):
         return ("vocode",) if config.get("front_end") else ()
-    return (*RESTORATION, "separate") if config.get("domain") == "linear" else RESTORATION
+    return (*RESTORATION, *(["separate"] if config.get("domain") == "linear" else []), "generate")
 
 
 def _vocoder_tasks(config: Mapping) -> tuple[str, ...]:
@@ -139,7 +139,9 @@ FAMILIES: dict[str, Family] = {
         _diffusion_tasks,
         ("diffwave_sashimi", read_sashimi),
     ),
-    "onehot-wavenet": Family(PRIOR, onehot_wavenet.from_checkpoint, _no_tasks, ("pixelcnn_wavenet", read_chainer)),
+    "onehot-wavenet": Family(
+        PRIOR, onehot_wavenet.from_checkpoint, _generator_tasks, ("pixelcnn_wavenet", read_chainer)
+    ),
     "pixelcnn": Family(IMAGES, pixelcnn.from_checkpoint, _image_tasks),
     "pixelcnnpp": Family(IMAGES, pixelcnnpp.from_checkpoint, _no_tasks, ("pixelcnnpp", read_pixelcnnpp)),
     "vocoder": Family(VOCODER, vocoder.from_checkpoint, _vocoder_tasks),

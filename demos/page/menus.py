@@ -8,7 +8,7 @@ from html import escape
 import gradio as gr
 
 from core import zoo
-from core.choices import EXTENDER
+from core.choices import ANCESTRAL, EXTENDER
 from core.errors import InputError
 from core.zoo.families import IMAGES
 
@@ -39,7 +39,7 @@ SAMPLERS = {
         Choice("langevin", "Annealed Langevin", "Small random steps at each noise level; wants many to be good."),
         Choice("original", "Original Langevin", "As in the paper, hundreds of steps a level: very slow."),
         Choice(EXTENDER, "Band extender", "Makes the band over the end of a low-passed sound in one step."),
-        Choice("ancestral", "Ancestral", "One sample after the other, for WaveNets that are told spectrograms."),
+        Choice(ANCESTRAL, "Ancestral", "One sample after the other, for WaveNets that are told spectrograms."),
     )
 }
 
@@ -49,6 +49,7 @@ GENERATION_SAMPLERS = [
     Choice("ddim", "DDIM", "One look a step and no new noise."),
     Choice("ddpm", "DDPM", "One look a step, with new noise in each, as models of diffusion were first drawn from."),
     Choice("fast", "Six steps", "The short schedule of DiffWave; six steps, no more and no fewer."),
+    Choice(ANCESTRAL, "Ancestral", "One sample after the other, as WaveNets draw, and nothing else."),
 ]
 
 

@@ -141,8 +141,8 @@ class GenerationPanel(SamplingPanel):
         super().__init__(build(SENTENCE, [example.label for example in EXAMPLES], HOW), TASK, histories)
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         ui.kind.change(of_kind, ui.kind, [ui.count, ui.second, ui.steps], queue=False, **quiet)
-        named = [ui.prior, ui.label, ui.speaker]
-        ui.prior.change(of_prior, named, [ui.label, ui.speaker, ui.about], **quiet)
+        named = [ui.label, ui.speaker, ui.sampler]
+        ui.prior.change(of_prior, [ui.prior, *named], [*named, ui.about], **quiet)
         set_by_chips = [
             chip.click(self._setter(example), None, self._chosen, queue=False, **quiet)
             for chip, example in zip(ui.chips, EXAMPLES, strict=True)

@@ -7,9 +7,11 @@ import gradio as gr
 from gradio.components import Component
 
 from core import zoo
+from core.choices import ANCESTRAL
 from core.errors import InputError
 from core.jobs import JOBS
 from core.tasks.generation import SAMPLER, TASK, Wish, spoken
+from core.types import Prior
 from demos.page import html, layout, menus, recordings, save_panel
 from demos.page.sound_grid import sound_grid
 
@@ -40,7 +42,8 @@ def build(sentence: str, chips: Sequence[str], how: str) -> SimpleNamespace:
 def _build_choices() -> dict[str, Component]:
     models = menus.model_choices(TASK)
     first = menus.first_of(models, JOBS[TASK].priors[0])
-    labels, speakers = _known_names(first)
+    model = _model(first)
+    labels, speakers = (model.labels, model.speakers) if model else ((), ())
     told = {"allow_custom_value": True, "min_width": 128}
     made = {"kind": gr.Radio(KINDS, value=SEVERAL, label="What is drawn", elem_classes="kinds")}
     with gr.Row(elem_classes="settings"):
@@ -91,10 +94,15 @@ def of_kind(kind: str):
     )
 
 
-def of_prior(prior: str | None, label: str | None, speaker: str | None):
-    """The names that a model can be told, and its card; a name that it knows as well stays."""
-    labels, speakers = _known_names(prior)
-    return _names_menu(labels, label, "Anything"), _names_menu(speakers, speaker, "Anybody"), layout.about_html(prior)
+def of_prior(prior: str | None, label: str | None, speaker: str | None, sampler: str):
+    """The names that a model can be told, how it is drawn from, and its card; what it knows as well stays."""
+    model = _model(prior)
+    labels, speakers = (model.labels, model.speakers) if model else ((), ())
+    menus_of_names = _names_menu(labels, label, "Anything"), _names_menu(speakers, speaker, "Anybody")
+    by_samples = model is not None and model.autoregressive
+    suits = by_samples == (sampler == ANCESTRAL)
+    way = gr.skip() if suits else gr.Dropdown(value=ANCESTRAL if by_samples else SAMPLER)
+    return *menus_of_names, way, layout.about_html(prior)
 
 
 def _names_menu(names: Sequence[str], chosen: str | None, nothing: str, **options) -> gr.Dropdown:
@@ -104,10 +112,9 @@ def _names_menu(names: Sequence[str], chosen: str | None, nothing: str, **option
     return gr.Dropdown(choices, value=value, visible=bool(names), **options)
 
 
-def _known_names(prior: str | None) -> tuple[Sequence[str], Sequence[str]]:
-    """Labels and speakers that a model can be told."""
+def _model(prior: str | None) -> Prior | None:
+    """The model of that name; None where it cannot be loaded, as Run will say."""
     try:
-        model = zoo.load(prior) if prior else None
+        return zoo.load(prior) if prior else None
     except InputError:
-        model = None  # Run says what is wrong with it
-    return (model.labels, model.speakers) if model else ((), ())
+        return None

@@ -21,7 +21,7 @@ def sounds_of_means(monkeypatch):
     """A vocoder for spectrograms that no sound has, as those of random weights: a noise as loud as their mean."""
     noise = np.random.default_rng(0).standard_normal(960).astype(np.float32)
 
-    def renderer(prior, seconds):
+    def renderer(prior, seconds, gain):
         return lambda x: np.stack([float(np.tanh(row.mean())) * noise for row in x])
 
     monkeypatch.setattr(emerging, "renderer", renderer)

@@ -149,12 +149,24 @@ def test_after_stop_there_is_what_the_model_makes_of_the_sounds(panel):
 
 
 def test_names_of_the_model_are_words_and_stay_where_it_knows_them(tiny_mel_prior):
-    labels, speakers, _ = generation_layout.of_prior(tiny_mel_prior, "yes", "Bob")
+    labels, speakers, *_ = generation_layout.of_prior(tiny_mel_prior, "yes", "Bob", "heun")
     assert labels.choices == [("Anything", ""), ("seven", "7"), ("yes", "yes")] and labels.value == "yes"
     assert speakers.value == "" and speakers.visible
     for unknown in (None, "nobody"):
-        labels, speakers, _ = generation_layout.of_prior(unknown, "yes", "")
+        labels, speakers, *_ = generation_layout.of_prior(unknown, "yes", "", "heun")
         assert not labels.visible and not speakers.visible and labels.value == ""
+
+
+def test_the_sampler_follows_the_model(tiny_mel_prior, tiny_wavenet):
+    """WaveNets have one of their own; what suits a model stays."""
+    for prior, before, after in (
+        (tiny_wavenet, "sde", "ancestral"),
+        (tiny_mel_prior, "ancestral", "heun"),
+        (tiny_mel_prior, "sde", None),
+        (tiny_wavenet, "ancestral", None),
+    ):
+        way = generation_layout.of_prior(prior, "", "", before)[2]
+        assert getattr(way, "value", None) == after
 
 
 def test_the_nearest_recording_is_shown_for_the_sound_that_was_asked_of(panel, tmp_path, monkeypatch):
