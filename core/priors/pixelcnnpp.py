@@ -40,11 +40,15 @@ class PixelCNNPPPrior(Prior):
             (gradient,) = torch.autograd.grad(log_probs.sum(), x)
         return Score(gradient, log_probs.detach())
 
+    @property
+    def clean(self) -> PixelCNNPP:
+        """The network without noise, where there is one; else that of the least."""
+        return self.networks[min(self.networks)]
+
     @torch.no_grad()
     def bits_per_dimension(self, x: Tensor) -> float:
-        """Of clean images, by the network without noise where there is one."""
-        clean = self.networks[min(self.networks)]
-        return -log_prob(clean(x), x).sum().item() / (x.numel() * math.log(2))
+        """Of clean images."""
+        return -log_prob(self.clean(x), x).sum().item() / (x.numel() * math.log(2))
 
     def _nearest(self, level: float) -> PixelCNNPP:
         """The network whose level is nearest in ratio."""

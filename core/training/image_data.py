@@ -21,7 +21,6 @@ from core.signal.inert_pickles import InertUnpickler
 HELD_OUT = 20  # one training image in so many is for validation
 LARGEST_BYTES, LARGEST_BATCH = 2**30, 2**26  # of idx files, unpacked, and of CIFAR's pickles
 AT_ONCE = 100  # held-out images that are looked at together
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 CIFAR_SHAPE = (3, 32, 32)
 Loaded = tuple[np.ndarray, list[str]]  # uint8 [images, colours, height, width], and their labels
 
@@ -78,16 +77,6 @@ class ImageData:
         """So many of them, some at a time."""
         chosen = torch.randperm(len(self), generator=generator)[:count]
         return [Images(self._pixels[part], self._label[part]) for part in chosen.split(AT_ONCE)]
-
-
-def coloured(pixels: Tensor, colours: int) -> Tensor:
-    """Bytes `[batch, 1 or 3, height, width]` in so many colours: grey is all three, and of three their luma."""
-    if pixels.shape[1] == colours:
-        return pixels
-    if colours == 3:
-        return pixels.expand(-1, 3, -1, -1)
-    luma = torch.tensor(LUMA, device=pixels.device).view(-1, 1, 1)
-    return (pixels * luma).sum(dim=1, keepdim=True).round().to(torch.uint8)
 
 
 def read_idx(path: Path) -> np.ndarray:

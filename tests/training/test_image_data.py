@@ -8,7 +8,8 @@ import torch
 
 from core.errors import InputError
 from core.signal.image_files import read_image, write_image
-from core.training.image_data import ImageData, coloured, read_cifar, read_idx
+from core.signal.images import coloured
+from core.training.image_data import ImageData, read_cifar, read_idx
 from tests.training.images import digits, write_cifar, write_idx, write_pictures
 
 

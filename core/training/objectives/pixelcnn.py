@@ -11,7 +11,8 @@ from torch import Generator, Tensor
 from core.errors import InputError
 from core.models.pixelcnn import PixelCNN, PixelCNNConfig
 from core.models.wavenet import NoiseEmbedding
-from core.training.image_data import ImageData, Images, coloured
+from core.signal.images import PixelLevels, coloured
+from core.training.image_data import ImageData, Images
 from core.training.objective import Objective
 
 MOST_LEVELS = 256
@@ -92,10 +93,10 @@ class PixelCNNObjective(Objective):
 
     def classes(self, model: PixelCNN, pixels: Tensor, generator: Generator) -> Tensor:
         """Of bytes `[batch, 1 or 3, height, width]`, int64 in the network's colours."""
-        levels, pixels = model.config.levels, coloured(pixels, model.config.colours).long()
+        levels, pixels = model.config.levels, coloured(pixels, model.config.colours)
         if self.drawn and levels == 2:
             return (torch.rand(pixels.shape, generator=generator).to(pixels.device) * 255 < pixels).long()
-        return (pixels * levels // 255).clamp(max=levels - 1)
+        return PixelLevels(levels).of_bytes(pixels)
 
     def _nats(self, model: PixelCNN, examples: Sequence[Images], share: float, generator: Generator) -> float:
         """Of an image, on average."""
