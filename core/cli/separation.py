@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.choices import FORMS
-from core.cli import options, outputs, running
+from core.cli import image_separation, options, outputs, running
 from core.cli.reporting import print_figures
 from core.errors import InputError
 from core.tasks.report_file import write_report
@@ -42,6 +42,8 @@ def _separate(arguments) -> int:
 
     mixture_path, sources, folder = _paths(arguments)
     _check_outputs(arguments, folder)
+    if image_separation.of_images([mixture_path] if mixture_path else sources):
+        return image_separation.separate(arguments, mixture_path, sources, folder)
     priors = tuple(arguments.prior or DEFAULT_PRIORS)
     if sources:
         mixture, references, notes = _mixed(arguments, sources, priors)

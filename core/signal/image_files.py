@@ -35,6 +35,38 @@ def read_image(path: Path, colours: int) -> np.ndarray:
     raise InputError(f"{path.name} has {width} x {height} pixels, over {limit}; make it smaller.")
 
 
+def read_sum(path: Path, count: int) -> np.ndarray:
+    """An unclipped sum of so many images, float32 `[colours, height, width]` in [0, count].
+
+    Of a `.npy` file the values themselves, `[height, width]` or with colours first; a grey PNG of 16 bits is white
+    where all of the images are.
+
+    Raises:
+        InputError: no such file, one of over 4 megapixels, or an image of 8 bits, which holds no sum of such.
+    """
+    from PIL import Image
+
+    if path.suffix.lower() == ".npy":
+        return _read_array(path)
+    image = read_image(path, 1)
+    with Image.open(path) as file:
+        if not file.mode.startswith("I"):
+            raise InputError(f"{path.name} has 8 bits, too few for a sum of images; give 16 bits, or a .npy file.")
+    return image * count
+
+
+def _read_array(path: Path) -> np.ndarray:
+    """Numbers of a `.npy` file, of which no object is ever made."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if array.dtype.kind not in "fiu" or array.ndim not in (2, 3) or array.size > 3 * MOST_PIXELS:
+            raise ValueError
+    except (OSError, ValueError, EOFError, TypeError, AttributeError):
+        limit = f"at most {MOST_PIXELS / 1e6:g} megapixels"
+        raise InputError(f"{path.name} is no .npy file of numbers, rows by columns, with {limit}.") from None
+    return np.asarray(array[None] if array.ndim == 2 else array, dtype=np.float32)
+
+
 def write_image(path: Path, image: np.ndarray, comment: str = "") -> None:
     """Writes an image as 8-bit PNG, whole or not at all; the comment is what it says of itself."""
     from PIL import Image

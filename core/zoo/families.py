@@ -102,8 +102,8 @@ def _diffusion_tasks(config: Mapping) -> tuple[str, ...]:
 
 
 def _image_tasks(config: Mapping) -> tuple[str, ...]:
-    """One that is told how noisy pixels are can restore images, too."""
-    return ("generate", "super-resolve", "inpaint") if config.get("noise_conditional") else ("generate",)
+    """One that is told how noisy pixels are can restore and separate images, too."""
+    return ("generate", "super-resolve", "inpaint", "separate") if config.get("noise_conditional") else ("generate",)
 
 
 def _conversion_tasks(config: Mapping) -> tuple[str, ...]:
