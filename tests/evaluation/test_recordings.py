@@ -13,6 +13,7 @@ import pytest
 from core.evaluation.goldens.cone_of_silence import ROUNDING, load_separator
 from core.evaluation.parity import golden_names, run_parity
 from tests.evaluation.recordings_of_arrays import record_cone, record_searches
+from tests.evaluation.recordings_of_chainer import record_pixelcnn_wavenet
 from tests.evaluation.recordings_of_diffusions import record_sashimis, record_wavenets
 from tests.evaluation.recordings_of_images import record_pixelcnnpp
 from tests.evaluation.recordings_of_lqvae import record_lqvae
@@ -29,8 +30,9 @@ SYSTEMS = {
     "vqvae_wavernn": record_vqvae,
     "lqvae": record_lqvae,
     "pixelcnnpp": record_pixelcnnpp,
+    "pixelcnn_wavenet": record_pixelcnn_wavenet,
 }
-COMPILED = ("pnf_wavenet", "vqvae_wavernn")
+COMPILED = ("pnf_wavenet", "vqvae_wavernn", "pixelcnn_wavenet")
 
 
 @pytest.fixture(scope="module")
