@@ -126,6 +126,10 @@ class Objective(ABC):
         """Waveforms for the TensorBoard log, `[frames]` or `[1, frames]`, of a held-out example; by default none."""
         return {}
 
+    def images(self, model: nn.Module, generator: Generator) -> dict[str, Tensor]:
+        """Pictures for the TensorBoard log, `[images, colours, height, width]` in [0, 1]; by default none."""
+        return {}
+
     def play(self, model: nn.Module, mel: Tensor, generator: Generator) -> Tensor:
         """The waveform `[samples]` of a spectrogram `[1, bands, frames]` of the front-end `played`."""
         raise TypeError(f"{type(self).__name__} plays no spectrograms.")

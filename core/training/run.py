@@ -227,7 +227,7 @@ class _Run:
         return {"loss": loss.item(), **figures}
 
     def _validate(self, log) -> None:
-        """Figures of the averaged weights on examples that never change, and sounds of one of them for the log."""
+        """Figures of the averaged weights on examples that never change, and sounds and images for the log."""
         if not self.accelerator.is_main_process:
             return
         generator = torch.Generator().manual_seed(0)
@@ -243,6 +243,8 @@ class _Run:
                 sounds["listened to"] = self.objective.play(self.model, mel, generator)
             for name, waveform in sounds.items():
                 log.add_audio(name, waveform.clamp(-1, 1).cpu(), self.step, self.settings["sample_rate"])
+            for name, pictures in self.objective.images(self.model, generator).items():
+                log.add_images(name, pictures, self.step)
         self.model.load_state_dict(live)
         self.history.append({"step": self.step, "minutes": round(self.clock.seconds / 60, 1), **figures})
         _log_scalars(log, "valid", figures, self.step)

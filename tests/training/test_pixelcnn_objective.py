@@ -70,12 +70,16 @@ def test_settings_may_be_said_without_their_section():
 
 @pytest.mark.slow
 def test_a_recipe_trains_in_epochs_and_is_drawn_from(tmp_path, monkeypatch):
-    """What the images show is learnt: a bright row, whose place the label says."""
+    """What the images show is learnt: a bright row, whose place the label says; some are drawn for the log."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     monkeypatch.setenv("RESOUND_HOME", str(tmp_path / "home"))
     folder = write_idx(tmp_path / "data", count=400)
     settings = [part for setting in [*SMALL, "learning_rate=2e-2"] for part in ("--set", setting)]
     command = ["train", "pixelcnn-mnist", "--data", str(folder), "--epochs", "4", "--register", "rows", "--stats"]
     assert main([*command, *settings]) == 0
+    log = EventAccumulator(str(tmp_path / "home" / "training" / "rows.log")).Reload()
+    assert len(log.Tags()["images"]) == 1
     prior = zoo.load_model(IMAGES, "rows")
     assert prior.size == (6, 5) and prior.labels == ("0", "1", "2")
     steps = prior.stepwise(3, 6, 5)

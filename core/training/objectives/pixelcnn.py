@@ -16,6 +16,7 @@ from core.training.image_data import ImageData, Images
 from core.training.objective import Objective
 
 MOST_LEVELS = 256
+SHOWN = 10  # images in the log
 
 
 class PixelCNNObjective(Objective):
@@ -90,6 +91,19 @@ class PixelCNNObjective(Objective):
         figures = {"nats_per_image": nats[0.0], "bits_per_dimension": nats[0.0] / dimensions / math.log(2)}
         at_levels = {f"bits_per_dimension/noise_{share:g}": nats[share] / dimensions / math.log(2) for share in levels}
         return figures | at_levels
+
+    @torch.no_grad()
+    def images(self, model: PixelCNN, generator: Generator) -> dict[str, Tensor]:
+        """Some that are drawn, of one label after the other."""
+        from core.models.compiled.pixelcnn import PixelCNNSteps
+
+        config, (height, width) = model.config, self.size
+        steps = PixelCNNSteps(model, SHOWN, height, width)
+        label = torch.arange(SHOWN, device=model.logits.weight.device) % max(config.labels, 1)
+        steps.begin(label if config.labels else None)
+        uniforms = torch.rand(SHOWN, steps.steps, dtype=torch.float64, generator=generator)
+        drawn = steps.draw(uniforms)[0].view(SHOWN, height, width, config.colours).permute(0, 3, 1, 2)
+        return {"drawn": drawn / (config.levels - 1)}
 
     def classes(self, model: PixelCNN, pixels: Tensor, generator: Generator) -> Tensor:
         """Of bytes `[batch, 1 or 3, height, width]`, int64 in the network's colours."""
