@@ -4,10 +4,10 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.signal import istft, stft
 
 from core.errors import InputError
 from core.signal.clip import Clip
+from core.signal.masks import spectrum, waveform_of, wiener_masks
 from core.signal.metrics import sdr_db, si_sdr_db
 from core.tasks.progress import Sounds
 from core.tasks.report import FRAME, Metrics, lsd_or_nan, match_reference
@@ -20,19 +20,18 @@ NMF_LONGEST_SECONDS = 60.0  # a baseline is not worth more time than the work it
 
 def make_baselines(mixture: Clip, truths: Sounds) -> dict[str, Sounds]:
     """The mixture as every stem; masks that know the truth; NMF that is told which component is whose."""
-    spectra = [_spectrum(truth.samples) for truth in truths.values()]
-    powers = np.stack([np.abs(spectrum) ** 2 for spectrum in spectra])
-    whole = _spectrum(mixture.samples)
+    powers = np.stack([np.abs(spectrum(truth.samples)) ** 2 for truth in truths.values()])
+    whole = spectrum(mixture.samples)
     loudest = powers.argmax(axis=0)
     masks = {
         BINARY: [loudest == n for n in range(len(truths))],
-        RATIO: list(powers / (powers.sum(axis=0) + 1e-20)),
+        RATIO: list(wiener_masks(powers)),
     }
     if mixture.seconds <= NMF_LONGEST_SECONDS and mixture.frames >= FRAME:
         masks[NMF] = _nmf_masks(np.abs(whole), powers)
     made: dict[str, Sounds] = {MIXTURE: dict.fromkeys(truths, mixture)}
     for method, own in masks.items():
-        clips = (Clip(_waveform(whole * mask, mixture.frames), mixture.sample_rate) for mask in own)
+        clips = (Clip(waveform_of(whole * mask, mixture.frames), mixture.sample_rate) for mask in own)
         made[method] = dict(zip(truths, clips, strict=True))
     return made
 
@@ -62,17 +61,6 @@ def _nmf_masks(magnitude: np.ndarray, powers: np.ndarray) -> list[np.ndarray]:
         for source in range(len(powers)):
             masks[source, channel] = shares[..., owner == source].sum(axis=-1) / total
     return list(masks)
-
-
-def _spectrum(samples: np.ndarray) -> np.ndarray:
-    length = min(FRAME, samples.shape[-1])
-    return stft(samples, nperseg=length, noverlap=length - max(1, length // 4))[2]
-
-
-def _waveform(spectrum: np.ndarray, frames: int) -> np.ndarray:
-    length = 2 * (spectrum.shape[-2] - 1)
-    samples = istft(spectrum, nperseg=length, noverlap=length - max(1, length // 4))[1][:, :frames]
-    return np.pad(samples, ((0, 0), (0, frames - samples.shape[1])))
 
 
 def separation_metrics() -> Metrics:
