@@ -14,6 +14,7 @@ ANCESTRAL = "ancestral"  # the sampler of WaveNets, which draw sample by sample
 ONE_PASS = "one pass"  # what reports call the sampler of vocoders, which have none
 EXTENDER = "extender"  # what super-resolution takes beside them, for sounds whose band ends
 FORMS = ("shared", "exact", "soft")  # of a mixture
+WAVEFORM, LATENT = SEPARATIONS = ("waveform", "latent")  # what sources are drawn as
 EVIDENCE = ("plain", "lowpass")  # of super-resolution
 RESIDUALS = ("leaky", "clean")  # of DiffWave's WaveNet
 METHODS = ("cone", "srp-phat", "music")  # of localization

@@ -180,6 +180,31 @@ def tiny_vqvae(own_home, tmp_path) -> str:
 
 
 @pytest.fixture
+def tiny_code_priors(own_home, tmp_path) -> tuple[str, str]:
+    """The names of two registered priors of the codes of a registered LQ-VAE, one of 8 samples; random weights."""
+    from core import zoo
+    from core.models import lqvae, transformer
+    from core.zoo.checkpoint import save_checkpoint
+
+    torch.manual_seed(0)
+    path = tmp_path / "tiny-codes.safetensors"
+    config = {"downs": [1, 1, 1], "multipliers": [1, 1, 1], "levels": [2]}
+    config |= {"width": 4, "depth": 1, "code_width": 3, "classes": 6}
+    codec = lqvae.build(config)
+    codec.codebook().k.normal_(std=0.3)
+    save_checkpoint(path, "lqvae", config, codec.state_dict())
+    zoo.register("tiny-lqvae", path, {"sample_rate": 16000})
+    config = {"classes": 6, "code_width": 3, "context": 24, "width": 8, "depth": 3, "blocks": 4, "initial": 30.0}
+    for name in ("tiny-drums", "tiny-bass"):
+        prior = transformer.build(config)
+        prior.codebook.copy_(codec.codebook().k)
+        save_checkpoint(path, "code-prior", config, prior.state_dict())
+        assert zoo.register(name, path, {"sample_rate": 16000}).task == ("separate",)
+    path.unlink()
+    return "tiny-drums", "tiny-bass"
+
+
+@pytest.fixture
 def tiny_voices(tiny_converter, tmp_path, monkeypatch) -> str:
     """The name of a registered table of two voices for that converter, ada and bob, in place of the bundled one."""
     import numpy as np

@@ -19,6 +19,7 @@ from core.errors import InputError
 from core.jobs import JOBS
 from core.signal.clip import Clip
 from core.tasks.generation import Wish
+from core.tasks.latent_separation import separate_latent
 from core.tasks.progress import Progress, Result
 from core.tasks.settings import Settings
 
@@ -49,6 +50,9 @@ EXAMPLES = {  # by the job's name, and which way where there are several: (funct
     "declip": lambda do, settings: do(glide(), 0.1, settings=settings, reference=glide()),
     "separate": lambda do, settings: do(
         glide(), ["tiny", "tiny"], settings=settings, references=[Clip(glide().samples / 2, RATE)] * 2
+    ),
+    "separate by codes": lambda _, settings: separate_latent(
+        glide(), ["tiny-drums", "tiny-bass"], samples=2, settings=settings, references=[glide()] * 2
     ),
     "vocode": lambda do, settings: do(glide(), settings=settings),
     "convert-voice": lambda do, settings: do(
@@ -89,7 +93,7 @@ def job_function(name: str):
 
 
 @pytest.fixture
-def settings(tiny_prior, tiny_mel_prior, tiny_wavenet, tiny_converter, tiny_vqvae) -> Settings:
+def settings(tiny_prior, tiny_mel_prior, tiny_wavenet, tiny_converter, tiny_vqvae, tiny_code_priors) -> Settings:
     return Settings(tiny_prior, "draft", steps=2, seed=3)
 
 

@@ -12,9 +12,8 @@ USELESS = {  # what is said of a checkpoint that no command can use, by the kind
     "prior": "a network that is told spectrograms needs a front-end of ours, and PnF's its --scaler.",
     "image prior": "PnF's priors of images answer from Python alone, see core/priors/pixelcnnpp.py.",
     "decoder": "decoders that are told no codes speak from Python alone, see core/models/compiled/wavernn.py.",
-    "codec": "a VQ-VAE is used from Python alone, see core/samplers/latent.py.",
-    "prior of codes": "a prior of codes is used from Python alone, see core/samplers/latent.py.",
-    "code sums": "code sums are used from Python alone, see core/samplers/latent.py.",
+    "codec": "an LQ-VAE separates with priors of its codes; train or import these as well.",
+    "code sums": "code sums are kept beside a prior of the codes, see `codebook-sums`.",
 }
 
 

@@ -286,6 +286,18 @@ class LQVAE(nn.Module):
         """Samples of a code; here as below, the top level's where none is said."""
         return self.config.hops[self.top if level is None else level]
 
+    def reach(self, level: int | None = None) -> int:
+        """Codes on either side that what is said of one, and which code a sound has, depend on; at most."""
+        level, samples, length = self.top if level is None else level, 0, 1
+        size = self.config.depth * self.config.multipliers[level]
+        dilations = sum(self.config.dilation_base ** (n % (self.config.dilation_cycle or size)) for n in range(size))
+        for stride, downs in list(zip(self.config.strides, self.config.downs, strict=True))[: level + 1]:
+            for _ in range(downs):
+                samples, length = samples + 2 * stride * length, stride * length
+                samples += dilations * length
+            samples += length
+        return math.ceil((samples + 1) / self.hop(level))
+
     def codebook(self, level: int | None = None) -> Codebook:
         return self.codebooks[str(self.top if level is None else level)]
 

@@ -138,10 +138,20 @@ class JointPosterior(StepwiseModel):
         self._own = None
 
 
+def same_codes(codebook: Tensor, other: Tensor) -> bool:
+    """Whether they hold the same codes, as far as half precision can tell."""
+    return codebook.shape == other.shape and torch.allclose(codebook, other, rtol=HALF, atol=HALF)
+
+
+def typical_distance(codebook: Tensor) -> float:
+    """Root mean square distance of a code to the one nearest to it: the unit that `sigma` can be thought of in."""
+    distances = torch.cdist(codebook, codebook).fill_diagonal_(math.inf)
+    return distances.amin(dim=1).square().mean().sqrt().item()
+
+
 def _check_codes(codebook: Tensor, sums: CodeSums, priors: tuple[TransformerSteps, ...]) -> None:
     for network in (prior.network for prior in priors):
-        own = network.codebook
-        if own.shape != codebook.shape or not torch.allclose(own, codebook, rtol=HALF, atol=HALF):
+        if not same_codes(network.codebook, codebook):
             raise InputError(f"{network.name!r} knows other codes than the LQ-VAE; choose a prior of its own codes.")
     if sums.classes != len(codebook):
         raise InputError(f"These are sums of {sums.classes} codes, not of {len(codebook)}; make them anew.")

@@ -7,12 +7,16 @@ from core import zoo
 from core.errors import InputError
 from core.jobs import JOBS
 from core.models.converter import VoiceConverter
+from core.models.lqvae import LQVAE
+from core.models.transformer import Transformer
 from core.models.vocoder import Vocoder
 from core.models.vqvae import VQVAE
 from core.priors.independent import Independent
+from core.samplers.latent import same_codes
 from core.tasks.settings import Settings, resolve_devices
 from core.types import Prior
-from core.zoo.families import IMAGES, PRIOR
+from core.zoo.families import CODE_PRIOR, CODEC, IMAGES, PRIOR
+from core.zoo.manifest import find
 
 
 def load_prior(task: str, settings: Settings) -> Prior:
@@ -49,13 +53,33 @@ def load_sources(task: str, names: Sequence[str], device: str) -> Independent:
         InputError: an unknown prior, one that cannot do this task, or priors that cannot be added.
     """
     prior = load_independent(names, device)
-    _check_able(task, names, "choose some of")
+    _check_able(task, names, "choose some of", PRIOR)
     return prior
 
 
 def load_independent(names: Sequence[str], device: str) -> Independent:
     """As `load_sources`, of priors that are known to be able."""
     return Independent([zoo.load(name, device) for name in names])
+
+
+def load_code_priors(names: Sequence[str], device: str) -> tuple[LQVAE, tuple[Transformer, ...]]:
+    """The priors of codes of these names, and the LQ-VAE whose codes they are.
+
+    Raises:
+        InputError: an unknown prior, one of something else, priors of different codes, or no LQ-VAE of these codes.
+    """
+    for name in names:
+        if find(name).kind != CODE_PRIOR:
+            raise InputError(f"{name!r} is no prior of codes, which the latent method needs; choose one that is.")
+    priors = tuple(zoo.load_model(CODE_PRIOR, name, device) for name in names)
+    for prior in priors:
+        if not same_codes(prior.codebook, priors[0].codebook):
+            raise InputError(f"{priors[0].name!r} and {prior.name!r} know codes of different LQ-VAEs; choose others.")
+    codecs = (zoo.load_model(CODEC, entry.name, device) for entry in zoo.catalogue(kind=CODEC))
+    for codec in codecs:
+        if same_codes(codec.codebook().k, priors[0].codebook):
+            return codec, priors
+    raise InputError(f"There is no LQ-VAE of the codes that {names[0]!r} knows; register or import its own.")
 
 
 def _load_able(task: str, settings: Settings) -> Any:
@@ -66,10 +90,10 @@ def _load_able(task: str, settings: Settings) -> Any:
     return zoo.load_model(kinds.get(name, PRIOR), name, resolve_devices(settings)[0])
 
 
-def _check_able(task: str, names: Sequence[str], advice: str) -> None:
-    """Refuses a prior that is there and cannot do the task."""
+def _check_able(task: str, names: Sequence[str], advice: str, kind: str | None = None) -> None:
+    """Refuses a prior that is there and cannot do the task; those that are advised are of the kind."""
     entries = {entry.name: entry for entry in zoo.catalogue()}
     for name in names:
         if name in entries and task not in entries[name].task:
-            able = ", ".join(sorted(own for own, entry in entries.items() if task in entry.task))
+            able = ", ".join(sorted(entry.name for entry in zoo.catalogue(task, kind)))
             raise InputError(f"The prior {name} can't {task}; {advice} {able}.")

@@ -125,6 +125,8 @@ class Result:
         notes: plain sentences a user should read (the file ended early, the input was silent...).
         observed_figures: of the input itself against the truth, of a task that makes one sound from one that can be
             compared with it.
+        draws: of a posterior, as the sampler drew them, before they were made to agree with the evidence; the likeliest
+            ones first.
     """
 
     sounds: Sounds
@@ -137,6 +139,7 @@ class Result:
     voices: tuple[Voice, ...] = ()
     notes: tuple[str, ...] = ()
     observed_figures: Figures = field(default_factory=dict)
+    draws: tuple[Sounds, ...] = ()
 
     @property
     def clip(self) -> Clip:

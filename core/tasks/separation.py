@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.choices import WAVEFORM
 from core.errors import InputError
 from core.jobs import JOBS
 from core.observations.mixture import Mixture, SharedSum
@@ -79,7 +80,7 @@ def separate(
         drawn.provenance,
         truths=truths,
         baselines=make_baselines(mixture, truths) if truths else {},
-        facts={"misses_mixture_by": misses, "form": plan.form, "levels_db": levels},
+        facts={"method": WAVEFORM, "misses_mixture_by": misses, "form": plan.form, "levels_db": levels},
         notes=drawn.notes if drawn.worked else (SILENT_MIXTURE,),
     )
     yield conclude(outcome, separation_metrics())

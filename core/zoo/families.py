@@ -51,7 +51,7 @@ OTHER_KINDS = {  # what is said of a model that is asked for as another kind
     VOICES: "is a table of voices for voice conversion and no prior; choose another one",
     CONVERTER: "speaks with other voices and is no prior; choose another one, or use it to convert a voice",
     CODEC: "is a VQ-VAE, which makes codes of sounds, and no prior; choose another one",
-    CODE_PRIOR: "is a prior of a VQ-VAE's codes and none of sounds; choose another one",
+    CODE_PRIOR: "is a prior of a VQ-VAE's codes and none of sounds; choose another, or separate by --method latent",
     CODE_SUMS: "is a table of code sums and no prior; choose another one",
 }
 
@@ -110,15 +110,20 @@ def _conversion_tasks(config: Mapping) -> tuple[str, ...]:
     return ("convert-voice",)
 
 
+def _code_prior_tasks(config: Mapping) -> tuple[str, ...]:
+    """By the latent method."""
+    return ("separate",)
+
+
 def _separator_tasks(config: Mapping) -> tuple[str, ...]:
     return ("localize",)
 
 
 def _no_tasks(config: Mapping) -> tuple[str, ...]:
     """None that asks for one by name: super-resolution uses the bundled detector, voice conversion the encoder that its
-    converter was trained with; classifiers are for evaluations alone and never guide what is drawn. Decoders that are
-    told no codes speak from Python (`core.models.compiled.wavernn`), where sources are drawn as codes, too
-    (`core.samplers.latent`)."""
+    converter was trained with, separation the LQ-VAE and the code sums of its priors; classifiers are for evaluations
+    alone and never guide what is drawn. Decoders that are told no codes speak from Python
+    (`core.models.compiled.wavernn`)."""
     return ()
 
 
@@ -149,7 +154,7 @@ FAMILIES: dict[str, Family] = {
     "overtone": Family(DECODER, partial(wavernn.from_checkpoint, architecture="overtone"), _no_tasks),
     "wavernn": Family(DECODER, partial(wavernn.from_checkpoint, architecture="wavernn"), _no_tasks),
     "lqvae": Family(CODEC, lqvae.from_checkpoint, _no_tasks, ("lqvae", read_lqvae)),
-    "code-prior": Family(CODE_PRIOR, transformer.from_checkpoint, _no_tasks),
+    "code-prior": Family(CODE_PRIOR, transformer.from_checkpoint, _code_prior_tasks),
     "code-sums": Family(CODE_SUMS, code_sums.from_checkpoint, _no_tasks),
     "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),
     "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),

@@ -15,6 +15,7 @@ from core.signal.files import duration
 from core.tasks.mixing import mix
 from core.tasks.progress import Progress, Result, Sounds
 from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
+from core.zoo.families import PRIOR
 from demos.page import html, layout, menus, plots
 from demos.page.downloads import keep, keep_so_far
 from demos.page.examples import SOUNDS
@@ -297,7 +298,7 @@ def _build_input() -> dict:
         elem_classes="door",
     )
     made["level"] = gr.Slider(-20, 20, value=0, step=1, label="Second sound louder by (dB)", visible=False)
-    models = menus.model_choices(TASK)
+    models = menus.model_choices(TASK, PRIOR)
     with gr.Row(elem_classes="settings"):
         priors = [
             menus.menu(models, menus.first_of(models, name), label, min_width=128)

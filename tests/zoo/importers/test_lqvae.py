@@ -214,7 +214,7 @@ def test_all_three_can_be_registered(tmp_path, source, prior_source, own_home, c
     files = {"networks": source, "drums": prior_source, "sums": tmp_path / "sums.pt"}
     for name, file in files.items():
         assert main(["import-checkpoint", str(file), "--system", SYSTEM, "--register", name]) == 0
-        assert "No command can use it" in capsys.readouterr().out
+        assert ("No command can use it" in capsys.readouterr().out) == (name != "drums")
     assert zoo.load_model(CODEC, "networks").hop() == 64
     assert zoo.load_model(CODE_PRIOR, "drums").config.context == 12
     assert zoo.load_model(CODE_SUMS, "sums").classes == 6

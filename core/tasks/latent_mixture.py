@@ -1,0 +1,110 @@
+"""A mixture as an LQ-VAE hears it, and what codes of its two sources make of it.
+
+What codes say is compressed, one code for many samples, and does not add up to the mixture. So a stem is the mixture's
+own sound: each bin of its spectrum is shared out by the powers that the sources' codes have there (a Wiener filter).
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.models.lqvae import LQVAE
+from core.signal.clip import Clip
+from core.signal.masks import spectrum, waveform_of, wiener_masks
+from core.signal.resampling import resample
+from core.tasks.blocks import at_rate
+from core.tasks.progress import Sounds
+from core.tasks.stems import stems_of
+
+PIECE = 1024  # codes that are heard or said at once
+
+
+class LatentMixture:
+    """What is heard is the mean of the channels at the LQ-VAE's rate, with the sources in their shares of it: of means,
+    as it learned them, half of what they are in the mixture.
+
+    Args:
+        mixture: of any rate and channels.
+        names: of the stems.
+        shares: of both sources in what is heard, see `CodeSums`.
+
+    Attributes:
+        known: the mixture at the LQ-VAE's rate.
+        codes: those of what is heard, `[steps]`.
+        vectors: the codes themselves, `[steps, code width]`.
+    """
+
+    def __init__(self, mixture: Clip, names: Sequence[str], model: LQVAE, shares: tuple[float, float]):
+        self.mixture, self.names, self.model, self.shares = mixture, names, model, shares
+        self.known = at_rate(mixture, model.sample_rate)
+        self.gain = sum(shares) / 2  # the sources' own levels are those of the mixture where both have the same share
+        self.codes = encode(model, self.known.mono().samples[0] * np.float32(self.gain))
+        self.vectors = model.codebook().k[self.codes]
+
+    def said(self, codes: Tensor) -> np.ndarray:
+        """What codes `[batch, steps]` say, of the first steps or of all: `[batch, samples]`, as loud as learned."""
+        return decode(self.model, codes)[:, : self.known.frames].cpu().numpy()
+
+    def compressed(self, truths: Sounds) -> Sounds:
+        """What the truth's own codes say, by the names of the stems."""
+        own = [at_rate(truths[name], self.model.sample_rate).mono().samples[0] for name in self.names]
+        levels = np.array(self.shares, np.float32) / np.float32(self.gain)
+        codes = torch.stack([encode(self.model, w / level) for w, level in zip(own, levels, strict=True)])
+        return self.raw_stems(self.said(codes))
+
+    def raw_stems(self, said: np.ndarray) -> Sounds:
+        """What codes of both sources say, `[2, samples]`, as loud as in the mixture, in all its channels."""
+        levels = np.array(self.shares, np.float32)[:, None] / np.float32(self.gain)
+        clips = [self._at_rate(row) for row in self._padded(said * levels)]
+        return dict(zip(self.names, clips, strict=True))
+
+    def stems(self, powers: np.ndarray) -> Sounds:
+        """Stems that add up to the mixture, by the powers of both sources `[2, bins, windows]`; where there are none,
+        both have the same share."""
+        spectra = spectrum(self.known.samples) * wiener_masks(powers)[:, None]  # [2, channels, bins, windows]
+        sources = waveform_of(spectra, self.known.frames).astype(np.float32)
+        return stems_of(self.mixture, self.known, self.names, sources)
+
+    def powers(self, said: np.ndarray) -> np.ndarray:
+        """Of sources in the mixture `[2, samples]`, as `stems` takes them."""
+        levels = np.array(self.shares, np.float32)[:, None]
+        return np.square(np.abs(spectrum(self._padded(said * levels))))
+
+    def _padded(self, said: np.ndarray) -> np.ndarray:
+        """As long as the mixture: silent where nothing has been said yet."""
+        return np.pad(said, ((0, 0), (0, self.known.frames - said.shape[1])))
+
+    def _at_rate(self, samples: np.ndarray) -> Clip:
+        """`[samples]` as a clip of the mixture's rate, length and channels."""
+        rate, shape = self.mixture.sample_rate, self.mixture.samples.shape
+        clip = resample(Clip(samples[None], self.known.sample_rate), rate, frames=shape[1])
+        return Clip(np.broadcast_to(clip.samples, shape), rate)
+
+
+@torch.no_grad()
+def encode(model: LQVAE, waveform: np.ndarray) -> Tensor:
+    """Codes `[steps]` of a waveform `[samples]` at the model's rate; silence fills the last one."""
+    hop, samples = model.hop(), torch.tensor(waveform, device=model.device)
+    samples = F.pad(samples, (0, -len(samples) % hop))
+    pieces = _pieces(len(samples) // hop, model.reach())
+    return torch.cat([model.encode(samples[None, a * hop : b * hop])[0, own] for a, b, own in pieces])
+
+
+@torch.no_grad()
+def decode(model: LQVAE, codes: Tensor) -> Tensor:
+    """Waveforms `[batch, steps * hop]` of codes `[batch, steps]`."""
+    hop, made = model.hop(), []
+    for a, b, own in _pieces(codes.shape[1], model.reach()):
+        made.append(model.decode(codes[:, a:b])[:, own.start * hop : own.stop * hop])
+    return torch.cat(made, dim=1)
+
+
+def _pieces(steps: int, reach: int) -> Iterator[tuple[int, int, slice]]:
+    """Spans of steps with what is around them, and which part of each is its own: joined, they are the whole."""
+    for start in range(0, steps, PIECE):
+        stop = min(start + PIECE, steps)
+        first, last = max(0, start - reach), min(steps, stop + reach)
+        yield first, last, slice(start - first, stop - first)

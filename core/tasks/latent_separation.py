@@ -1,0 +1,204 @@
+"""Separation among codes: two sources are drawn as codes whose sums are the mixture's (Mancusi et al. 2021).
+
+Each source has a prior over an LQ-VAE's codes. Several chains are drawn, and weighed by what the priors say of them and
+by what they miss of the mixture; the stems are made of all of them, by these weights (`core.tasks.latent_mixture`).
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from core.choices import LATENT
+from core.errors import InputError
+from core.generators import mapped
+from core.models.code_sums import MEANS, CodeSums
+from core.models.transformer import Transformer
+from core.samplers.latent import (
+    LatentIterate,
+    NearPairs,
+    latent_posterior,
+    pair_posterior,
+    squared_misfits,
+    typical_distance,
+)
+from core.signal.clip import Clip
+from core.signal.limits import check_clip
+from core.tasks.blocks import silent
+from core.tasks.code_sums import code_sums
+from core.tasks.drawing import TimeLeft, provenance
+from core.tasks.latent_mixture import LatentMixture
+from core.tasks.loading import load_code_priors
+from core.tasks.progress import Progress, Run, Sounds
+from core.tasks.report import Outcome, conclude
+from core.tasks.separation import SILENT_MIXTURE, TASK
+from core.tasks.separation_baselines import make_baselines, matching_references, separation_metrics
+from core.tasks.settings import Settings, resolve_devices
+from core.tasks.stems import stem_names
+from core.types import Iterate
+
+DEFAULT_PRIORS = ("drums", "bass")
+SAMPLES, MOST_SAMPLES = 8, 256
+TIGHTNESS = 0.5  # sigma of the likelihood, over the typical distance of a code to the next
+DECODED, COMPRESSED = "decoded codes", "compressed truth"
+NOTHING_SAID = np.zeros((2, 0), np.float32)
+Priors = tuple[Transformer, Transformer]
+Said = Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The chains, ranked for each source by itself: the likeliest ones first.
+
+    Args:
+        said: what their codes say, `[chains, 2, samples]`.
+        weights: how likely a chain's source is the mixture's, `[chains, 2]`; those of a source add up to one.
+        log_probs: of chains by their priors, `[chains, 2]`, in nats a code.
+        numbers: of the chains as they were drawn, `[chains, 2]`.
+    """
+
+    said: np.ndarray
+    weights: np.ndarray
+    log_probs: np.ndarray
+    numbers: np.ndarray
+
+    def described(self, names: Sequence[str]) -> list[dict]:
+        """As reports have them: of every rank the chain of each source."""
+        rows = zip(self.numbers.tolist(), self.weights.tolist(), self.log_probs.tolist(), strict=True)
+        return [{name: _figures(*own) for name, *own in zip(names, *row, strict=True)} for row in rows]
+
+
+def separate_latent(
+    mixture: Clip,
+    priors: Sequence[str] = DEFAULT_PRIORS,
+    *,
+    samples: int = SAMPLES,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    references: Sequence[Clip] | None = None,
+) -> Run:
+    """Takes a mixture of two sources apart among the codes of an LQ-VAE; the stems add up to it.
+
+    What the codes of the likeliest chains say, which does not, is a baseline of the result; all chains are its draws.
+
+    Args:
+        mixture: heard as the mean of its channels, which share the masks.
+        priors: names of two priors of one LQ-VAE's codes; one may serve both sources.
+        samples: chains.
+        settings: nothing but seed and device is looked at.
+        references: the truth of each source, in the priors' order, for metrics.
+
+    Yields:
+        Progress while codes are drawn (before that, where the first prior has no code sums, while they are made), then
+        one Result at the mixture's rate.
+
+    Raises:
+        InputError: other models than two priors of one LQ-VAE's codes, a number of samples out of range, references
+            that do not fit.
+    """
+    check_clip("The mixture", mixture)
+    names = stem_names(priors)
+    if len(names) != 2:
+        raise InputError(f"The latent method takes two sources apart, not {len(names)}; give two priors of codes.")
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise InputError(f"The number of samples must lie between 1 and {MOST_SAMPLES}, not {samples}.")
+    truths = {} if references is None else matching_references(references, mixture, names)
+    model, own = load_code_priors(priors, resolve_devices(settings)[0])
+    heard = LatentMixture(mixture, names, model, own[0].sums.shares if own[0].sums else MEANS)
+    worked, time_left = not silent(heard.known.mono().samples)[0], TimeLeft(1 if own[0].sums else 2)
+    draws = (yield from _drawn(heard, own, samples, settings.seed, time_left)) if worked else None
+    told = provenance(list(priors), LATENT, settings, model.device, 1, time_left.seconds)
+    stems = heard.stems(_expected_powers(heard, draws) if draws else heard.powers(NOTHING_SAID))
+    raw = tuple(heard.raw_stems(said) for said in draws.said) if draws else ()
+    misses = float(np.abs(sum(stem.samples for stem in stems.values()) - mixture.samples).max())
+    facts = {"method": LATENT, "codec": model.name, "samples": samples, "misses_mixture_by": misses}
+    outcome = Outcome(
+        TASK,
+        stems,
+        mixture,
+        told,
+        truths=truths,
+        baselines=_baselines(heard, raw, truths),
+        facts=facts | {"chains": draws.described(names) if draws else []},
+        notes=() if worked else (SILENT_MIXTURE,),
+    )
+    yield replace(conclude(outcome, separation_metrics()), draws=raw)
+
+
+def _drawn(
+    heard: LatentMixture, priors: Priors, samples: int, seed: int, time_left: TimeLeft
+) -> Generator[Progress, None, Draws]:
+    """All chains of the posterior."""
+    codebook, block = heard.model.codebook().k, time_left.blocks - 1
+    sums = yield from _summed(heard, priors[0], time_left)
+    sigma = TIGHTNESS * typical_distance(codebook)
+    joint = NearPairs(tuple(prior.stepwise(samples) for prior in priors), codebook, sums, sigma=sigma)
+    for iterate in latent_posterior(joint, heard.vectors, generator=torch.Generator().manual_seed(seed)):
+        likeliest = partial(_likeliest, heard, iterate)
+        make_stems, make_raw = partial(_stems, heard, likeliest), partial(_raw_stems, heard, likeliest)
+        yield Progress(*time_left.update(block, iterate), iterate, make_sounds=make_stems, make_chains=make_raw)
+    return _ranked(heard, iterate)
+
+
+def _summed(heard: LatentMixture, prior: Transformer, time_left: TimeLeft) -> Generator[Progress, None, CodeSums]:
+    """The prior's code sums, kept or made on the spot."""
+    classes, nothing = len(prior.codebook), partial(np.copy, NOTHING_SAID)
+    make_stems, make_raw = partial(_stems, heard, nothing), partial(_raw_stems, heard, nothing)
+
+    def progress(share: float) -> Progress:
+        iterate = Iterate(heard.codes, heard.codes, 0.0, round(share * classes), classes, None, 0.0)
+        return Progress(*time_left.update(0, iterate), iterate, make_sounds=make_stems, make_chains=make_raw)
+
+    return (yield from mapped(code_sums(prior, heard.shares), progress))
+
+
+def _likeliest(heard: LatentMixture, iterate: LatentIterate) -> np.ndarray:
+    """What the chain says that is the likeliest so far, `[2, samples]`."""
+    scores = iterate.log_probs.sum(dim=1) + iterate.log_likelihoods.sum(dim=1)
+    return heard.said(iterate.x[scores.argmax()])
+
+
+def _stems(heard: LatentMixture, said: Said) -> Sounds:
+    return heard.stems(heard.powers(said()))
+
+
+def _raw_stems(heard: LatentMixture, said: Said) -> Sounds:
+    return heard.raw_stems(said())
+
+
+def _ranked(heard: LatentMixture, iterate: LatentIterate) -> Draws:
+    """The original's "rejection": of each source by itself, with any other chain's other source."""
+    said = np.stack([heard.said(codes) for codes in iterate.x])  # [chains, 2, samples]
+    first, second = torch.from_numpy(said).unbind(dim=1)
+    target = torch.from_numpy(heard.said(heard.codes[None]))[0]
+    misfits = squared_misfits(first, second, target, heard.shares)
+    pairs = pair_posterior(iterate.log_probs.cpu(), misfits, iterate.step)
+    weights = torch.stack([pairs.sum(dim=1), pairs.sum(dim=0)], dim=1).numpy()  # [chains, 2]
+    order = np.argsort(-weights, axis=0, kind="stable")
+    log_probs = iterate.log_probs.cpu().numpy() / iterate.step
+    return Draws(
+        np.take_along_axis(said, order[..., None], axis=0),
+        np.take_along_axis(weights, order, axis=0),
+        np.take_along_axis(log_probs, order, axis=0),
+        order,
+    )
+
+
+def _expected_powers(heard: LatentMixture, draws: Draws) -> np.ndarray:
+    """Of both sources, over all chains by their weights."""
+    chains = zip(draws.weights, draws.said, strict=True)
+    return sum(weights[:, None, None] * heard.powers(said) for weights, said in chains)
+
+
+def _baselines(heard: LatentMixture, raw: Sequence[Sounds], truths: Sounds) -> dict[str, Sounds]:
+    """What codes say, those that were drawn and those of the truth, and what stands beside every separation."""
+    made = {DECODED: raw[0]} if raw else {}
+    if truths:
+        made[COMPRESSED] = heard.compressed(truths)
+        made |= make_baselines(heard.mixture, truths)
+    return made
+
+
+def _figures(number: int, weight: float, log_prob: float) -> dict:
+    return {"chain": number + 1, "posterior": round(weight, 4), "nats_per_code": round(-log_prob, 4)}
