@@ -81,6 +81,51 @@ def test_refusals_leave_nothing_behind(sounds, tmp_path, capsys, arguments, word
     assert not places["OUT"].exists()
 
 
+LATENT = ("--method", "latent", "--prior", "tiny-drums", "--prior", "tiny-bass", "--samples", "2")
+
+
+def test_codes_are_drawn_and_their_own_sound_is_written_where_it_is_asked_for(
+    sounds, tiny_code_priors, tmp_path, capsys
+):
+    low, high, _ = sounds
+    folder, report = tmp_path / "stems", tmp_path / "report.json"
+    assert run("separate", "--sources", low, high, folder, "--level", "-6", *LATENT, "--raw", "--report", report) == 0
+    parts = ("", ".raw", ".raw-2", ".compressed")
+    assert {path.name for path in folder.iterdir()} == {f"{p}{s}.wav" for p in tiny_code_priors for s in parts}
+    stems = [soundfile.read(folder / f"{name}.wav")[0] for name in tiny_code_priors]
+    expected = soundfile.read(low)[0] + soundfile.read(high)[0] * 10 ** (-6 / 20)
+    assert np.abs(sum(stems) - expected).max() < 1e-4
+    written = json.loads(report.read_text())
+    assert written["method"] == "latent" and len(written["chains"]) == 2 and len(written["files"]) == 8
+    assert written["baselines"]["decoded codes"]["si_sdr_improvement_db"] is not None
+    said = capsys.readouterr().out
+    assert "2 samples" in said and "decoded codes" in said
+
+
+def test_without_raw_there_are_stems_alone(sounds, tiny_code_priors, tmp_path):
+    assert run("separate", sounds[2], tmp_path / "stems", *LATENT) == 0
+    assert {path.stem for path in (tmp_path / "stems").iterdir()} == set(tiny_code_priors)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([*LATENT, "--form", "soft"], "The latent method knows no --form"),
+        ([*LATENT, "--quality", "fine"], "The latent method knows no --quality"),
+        ([*LATENT, "--steps", "3"], "The latent method knows no --steps"),
+        ([*LATENT, "--level", "3"], "The latent method knows no --level"),
+        ([*PRIORS, "--raw"], "The waveform method knows no --raw"),
+        ([*PRIORS, "--samples", "3"], "The waveform method knows no --samples"),
+        (["--prior", "tiny-drums", "--prior", "tiny-bass"], "separate by --method latent"),
+        (["--method", "latent", "--prior", "tiny", "--prior", "tiny-bass"], "'tiny' is no prior of codes"),
+        ([*LATENT, "--samples", "1000"], "between 1 and 256"),
+    ],
+)
+def test_what_a_method_does_not_know_is_refused(sounds, tiny_code_priors, tmp_path, capsys, arguments, words):
+    assert words in refused(capsys, "separate", sounds[2], tmp_path / "out", *arguments)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_full_disk_leaves_no_stem(sounds, tmp_path, capsys, monkeypatch):
     """The second file cannot be written: neither is there, and the folder is gone with them."""
     from core.errors import InputError

@@ -20,7 +20,7 @@ from core.signal.output import replacing
 REQUIRED = ("task", "input", "output")
 TASKS = (*JOBS, "spectrogram")
 SEVERAL = ("gap", "prior", "level", "reference", "sources")  # values stand with ";" between them
-FLAGS = ("mono", "moving", "keep-intonation")  # take no value: yes or no in their column
+FLAGS = ("mono", "moving", "keep-intonation", "raw")  # take no value: yes or no in their column
 FILES = ("input", "sources", "reference", "array", "voice")  # relative to the list
 OF_THE_COMMAND = ("device",)  # not a column
 STATUS = "status.csv"

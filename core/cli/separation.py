@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
-from core.choices import FORMS
+from core.choices import FORMS, LATENT, SEPARATIONS, WAVEFORM
 from core.cli import image_separation, options, outputs, running
 from core.cli.reporting import print_figures
 from core.errors import InputError
 from core.tasks.report_file import write_report
+
+OF_WAVEFORMS = {  # options that the latent method does not know, with what they are where nobody sets them
+    **{"form": None, "quality": "standard", "sampler": None, "steps": None},
+    **{"workers": 1, "window": None, "batch": None},
+}
 
 
 def add_commands(commands) -> None:
@@ -28,9 +33,22 @@ def add_commands(commands) -> None:
         help="loudness of the second source relative to the first (0); may be repeated for further ones",
     )
     command.add_argument(
-        "--prior", action="append", metavar="NAME", help="of each source, in order; piano-16k and voice-16k"
+        "--prior",
+        action="append",
+        metavar="NAME",
+        help="of each source, in order; piano-16k and voice-16k, with latent drums and bass",
     )
-    command.add_argument("--form", choices=FORMS, help="how the mixture binds the sources")
+    command.add_argument(
+        "--method",
+        choices=SEPARATIONS,
+        default=WAVEFORM,
+        help="whether sources are drawn as they sound, or as codes",
+    )
+    command.add_argument("--form", choices=FORMS, help="how the mixture binds the sources (waveform)")
+    command.add_argument("--samples", type=options.whole(1), metavar="N", help="chains of the latent method (8)")
+    command.add_argument(
+        "--raw", action="store_true", help="write what the codes of all chains say as well, NAME.raw.wav (latent)"
+    )
     command.add_argument(
         "--reference", action="append", type=Path, metavar="FILE", help="the truth of each source, in order"
     )
@@ -38,36 +56,62 @@ def add_commands(commands) -> None:
 
 
 def _separate(arguments) -> int:
-    from core.tasks.separation import DEFAULT_PRIORS, separate
-
     mixture_path, sources, folder = _paths(arguments)
     _check_outputs(arguments, folder)
     if image_separation.of_images([mixture_path] if mixture_path else sources):
         return image_separation.separate(arguments, mixture_path, sources, folder)
-    priors = tuple(arguments.prior or DEFAULT_PRIORS)
+    priors = _priors(arguments)
     if sources:
         mixture, references, notes = _mixed(arguments, sources, priors)
-        levels = [0.0, *_levels(arguments, len(priors))]
     else:
         mixture, notes = running.read(arguments, mixture_path)
         references = [running.read(arguments, path)[0] for path in arguments.reference or []] or None
-        levels = [0.0, *_levels(arguments, len(priors))] if arguments.level else None
-    run = separate(
-        mixture,
-        priors,
-        settings=running.settings(arguments, None),
-        form=arguments.form,
-        levels_db=levels,
-        references=references,
-    )
-    result = running.follow(run)
-    written, written_notes = outputs.write_clips(folder, result.sounds)
+    result = running.follow(_run(arguments, mixture, priors, references))
+    written, written_notes = outputs.write_clips(folder, {**result.sounds, **(_raw(result) if arguments.raw else {})})
     notes = (*notes, *result.notes, *written_notes)
     if arguments.report:
         files = {"files": {name: str(path) for name, path in written.items()}}
         write_report(arguments.report, mixture_path or sources[0], folder, {**result.report, **files}, notes)
     _print(result, written, notes)
     return 0
+
+
+def _priors(arguments) -> tuple[str, ...]:
+    """Those named, or the method's own; refuses options of the other method."""
+    from core.tasks import latent_separation, separation
+
+    if arguments.method == LATENT:
+        given = [name for name in OF_WAVEFORMS if getattr(arguments, name) != OF_WAVEFORMS[name]]
+        given += ["level"] * bool(arguments.level and not arguments.sources)
+        method = latent_separation
+    else:
+        given = [name for name in ("samples", "raw") if getattr(arguments, name)]
+        method = separation
+    if given:
+        raise InputError(f"The {arguments.method} method knows no --{given[0]}; leave it out.")
+    return tuple(arguments.prior or method.DEFAULT_PRIORS)
+
+
+def _run(arguments, mixture, priors: tuple[str, ...], references):
+    """Of the method asked for."""
+    from core.tasks.latent_separation import SAMPLES, separate_latent
+    from core.tasks.separation import separate
+
+    settings = running.settings(arguments, None)
+    if arguments.method == LATENT:
+        samples = arguments.samples or SAMPLES
+        return separate_latent(mixture, priors, samples=samples, settings=settings, references=references)
+    known = arguments.sources or arguments.level
+    levels = [0.0, *_levels(arguments, len(priors))] if known else None
+    return separate(mixture, priors, settings=settings, form=arguments.form, levels_db=levels, references=references)
+
+
+def _raw(result) -> dict:
+    """What the codes of all chains say, by names of files, and what those of the truth do."""
+    from core.tasks.latent_separation import COMPRESSED
+
+    ranked = {f"{name}.raw{f'-{n}' * (n > 1)}": draw[name] for n, draw in enumerate(result.draws, 1) for name in draw}
+    return ranked | {f"{name}.compressed": clip for name, clip in result.baselines.get(COMPRESSED, {}).items()}
 
 
 def _paths(arguments) -> tuple[Path | None, list[Path], Path]:
@@ -111,13 +155,11 @@ def _check_outputs(arguments, folder: Path) -> None:
 
 def _print(result, written: dict[str, Path], notes) -> None:
     report = result.report
-    for name, path in written.items():
-        clip = result.sounds[name]
-        print(f"{path}: {clip.seconds:.2f} s at {clip.sample_rate} Hz")
-    print(
-        f"{report['score_evaluations']} score evaluations, {report['seconds']:.1f} s; "
-        f"the stems miss the mixture by {report['misses_mixture_by']:.1g}"
-    )
+    for path in written.values():
+        print(f"{path}: {report['duration_seconds']:.2f} s at {report['sample_rate']} Hz")
+    latent = report["method"] == LATENT
+    work = f"{report['samples']} samples" if latent else f"{report['score_evaluations']} score evaluations"
+    print(f"{work}, {report['seconds']:.1f} s; the stems miss the mixture by {report['misses_mixture_by']:.1g}")
     for note in dict.fromkeys(notes):
         print(f"Note: {note}")
     print_figures({**result.figures, **result.baseline_metrics})
