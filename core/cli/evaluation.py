@@ -9,6 +9,7 @@ from core.choices import METHODS, MOST_VOICES
 from core.cli import (
     evaluation_conversion,
     evaluation_generation,
+    evaluation_latent_separation,
     evaluation_likelihood,
     evaluation_super_resolution,
     evaluation_vocoding,
@@ -39,6 +40,7 @@ def add_commands(commands) -> None:
     evaluation_vocoding.add_system(systems)
     evaluation_likelihood.add_system(systems)
     evaluation_conversion.add_system(systems)
+    evaluation_latent_separation.add_system(systems)
 
 
 def _add_cone(systems) -> None:

@@ -5,7 +5,7 @@ by what they miss of the mixture; the stems are made of all of them, by these we
 """
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -44,8 +44,15 @@ SAMPLES, MOST_SAMPLES = 8, 256
 TIGHTNESS = 0.5  # sigma of the likelihood, over the typical distance of a code to the next
 DECODED, COMPRESSED = "decoded codes", "compressed truth"
 NOTHING_SAID = np.zeros((2, 0), np.float32)
-Priors = tuple[Transformer, Transformer]
 Said = Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Chains:
+    """How many are drawn, and by which temperature of the priors."""
+
+    samples: int
+    temperature: float
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ def separate_latent(
     priors: Sequence[str] = DEFAULT_PRIORS,
     *,
     samples: int = SAMPLES,
+    temperature: float = 1.0,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     references: Sequence[Clip] | None = None,
 ) -> Run:
@@ -86,6 +94,7 @@ def separate_latent(
         mixture: heard as the mean of its channels, which share the masks.
         priors: names of two priors of one LQ-VAE's codes; one may serve both sources.
         samples: chains.
+        temperature: of the priors; with an infinite one they say nothing.
         settings: nothing but seed and device is looked at.
         references: the truth of each source, in the priors' order, for metrics.
 
@@ -94,30 +103,25 @@ def separate_latent(
         one Result at the mixture's rate.
 
     Raises:
-        InputError: other models than two priors of one LQ-VAE's codes, a number of samples out of range, references
-            that do not fit.
+        InputError: other models than two priors of one LQ-VAE's codes, samples or a temperature out of range,
+            references that do not fit.
     """
     check_clip("The mixture", mixture)
-    names = stem_names(priors)
-    if len(names) != 2:
-        raise InputError(f"The latent method takes two sources apart, not {len(names)}; give two priors of codes.")
-    if not 1 <= samples <= MOST_SAMPLES:
-        raise InputError(f"The number of samples must lie between 1 and {MOST_SAMPLES}, not {samples}.")
+    names, chains = _checked(priors, samples, temperature)
     truths = {} if references is None else matching_references(references, mixture, names)
     model, own = load_code_priors(priors, resolve_devices(settings)[0])
     heard = LatentMixture(mixture, names, model, own[0].sums.shares if own[0].sums else MEANS)
     worked, time_left = not silent(heard.known.mono().samples)[0], TimeLeft(1 if own[0].sums else 2)
-    draws = (yield from _drawn(heard, own, samples, settings.seed, time_left)) if worked else None
-    told = provenance(list(priors), LATENT, settings, model.device, 1, time_left.seconds)
+    draws = (yield from _drawn(heard, own, chains, settings.seed, time_left)) if worked else None
     stems = heard.stems(_expected_powers(heard, draws) if draws else heard.powers(NOTHING_SAID))
     raw = tuple(heard.raw_stems(said) for said in draws.said) if draws else ()
     misses = float(np.abs(sum(stem.samples for stem in stems.values()) - mixture.samples).max())
-    facts = {"method": LATENT, "codec": model.name, "samples": samples, "misses_mixture_by": misses}
+    facts = {"method": LATENT, "codec": model.name, **asdict(chains), "misses_mixture_by": misses}
     outcome = Outcome(
         TASK,
         stems,
         mixture,
-        told,
+        provenance(list(priors), LATENT, settings, model.device, 1, time_left.seconds),
         truths=truths,
         baselines=_baselines(heard, raw, truths),
         facts=facts | {"chains": draws.described(names) if draws else []},
@@ -126,14 +130,27 @@ def separate_latent(
     yield replace(conclude(outcome, separation_metrics()), draws=raw)
 
 
+def _checked(priors: Sequence[str], samples: int, temperature: float) -> tuple[tuple[str, ...], Chains]:
+    """The stems' names, and what is drawn."""
+    names = stem_names(priors)
+    if len(names) != 2:
+        raise InputError(f"The latent method takes two sources apart, not {len(names)}; give two priors of codes.")
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise InputError(f"The number of samples must lie between 1 and {MOST_SAMPLES}, not {samples}.")
+    if not temperature > 0:
+        raise InputError(f"The temperature must be greater than 0, not {temperature:g}.")
+    return names, Chains(samples, temperature)
+
+
 def _drawn(
-    heard: LatentMixture, priors: Priors, samples: int, seed: int, time_left: TimeLeft
+    heard: LatentMixture, own: Sequence[Transformer], chains: Chains, seed: int, time_left: TimeLeft
 ) -> Generator[Progress, None, Draws]:
     """All chains of the posterior."""
     codebook, block = heard.model.codebook().k, time_left.blocks - 1
-    sums = yield from _summed(heard, priors[0], time_left)
+    sums = yield from _summed(heard, own[0], time_left)
     sigma = TIGHTNESS * typical_distance(codebook)
-    joint = NearPairs(tuple(prior.stepwise(samples) for prior in priors), codebook, sums, sigma=sigma)
+    priors = tuple(prior.stepwise(chains.samples) for prior in own)
+    joint = NearPairs(priors, codebook, sums, sigma=sigma, temperature=chains.temperature)
     for iterate in latent_posterior(joint, heard.vectors, generator=torch.Generator().manual_seed(seed)):
         likeliest = partial(_likeliest, heard, iterate)
         make_stems, make_raw = partial(_stems, heard, likeliest), partial(_raw_stems, heard, likeliest)
