@@ -181,14 +181,14 @@ def tiny_vqvae(own_home, tmp_path) -> str:
 
 @pytest.fixture
 def tiny_code_priors(own_home, tmp_path) -> tuple[str, str]:
-    """The names of two registered priors of the codes of a registered LQ-VAE, one of 8 samples; random weights."""
+    """The names of two registered priors of the codes of a registered LQ-VAE, one of 64 samples; random weights."""
     from core import zoo
     from core.models import lqvae, transformer
     from core.zoo.checkpoint import save_checkpoint
 
     torch.manual_seed(0)
     path = tmp_path / "tiny-codes.safetensors"
-    config = {"downs": [1, 1, 1], "multipliers": [1, 1, 1], "levels": [2]}
+    config = {"multipliers": [1, 1, 1], "levels": [2]}
     config |= {"width": 4, "depth": 1, "code_width": 3, "classes": 6}
     codec = lqvae.build(config)
     codec.codebook().k.normal_(std=0.3)

@@ -15,12 +15,12 @@ from core.signal.clip import Clip
 from core.tasks import latent_mixture, latent_separation
 from core.tasks.code_sums import keep_code_sums
 from core.tasks.latent_mixture import LatentMixture, decode, encode
-from core.tasks.latent_separation import COMPRESSED, DECODED, TIGHTNESS, separate_latent
+from core.tasks.latent_separation import COMPRESSED, DECODED, separate_latent
 from core.tasks.settings import Settings
 from core.zoo.families import CODE_PRIOR, CODEC
 from tests.runs import finish
 
-RATE, HOP = 16000, 8
+RATE, HOP = 16000, 64
 
 
 def noise(seconds: float = 0.1, rate: int = RATE, channels: int = 1, seed: int = 0) -> Clip:
@@ -44,23 +44,24 @@ def test_stems_add_up_to_the_mixture(tiny_code_priors, rate, channels):
     assert result.baselines[DECODED] == result.draws[0] and len(result.draws) == 2
 
 
-def test_one_codes_posterior_is_the_enumerated_one(tiny_code_priors):
+def test_one_codes_posterior_is_the_enumerated_one(tiny_code_priors, monkeypatch):
     """Of a mixture of one code the chains are draws from p(a) p(b) exp(-|k(a, b) - m|^2 / (2 sigma^2))."""
+    monkeypatch.setattr(latent_separation, "TIGHTNESS", 4.0)  # so that many pairs are likely
     mixture, book = noise(HOP / RATE * 4), codec().codebook().k
     shown = LatentMixture(mixture, tiny_code_priors, codec(), (0.5, 0.5)).vectors[0]
     first, second = (
         zoo.load_model(CODE_PRIOR, name)(torch.zeros(1, 1, dtype=torch.long))[0, 0].log_softmax(-1)
         for name in tiny_code_priors
     )
-    sigma, sums, truth = TIGHTNESS * typical_distance(book), list(sum_codes(book)), torch.empty(6, 6)
+    sigma, sums, truth = 4 * typical_distance(book), list(sum_codes(book)), torch.empty(6, 6)
     for a, b in itertools.product(range(6), repeat=2):
         missed = (book[sums[a][b]] - shown).square().sum()
         truth[a, b] = first[a] + second[b] - missed / (2 * sigma**2)
     truth, found = truth.flatten().softmax(0).view(6, 6), torch.zeros(6, 6)
-    for seed in range(8):
+    for seed in range(4):
         *_, last, _ = separate_latent(mixture, tiny_code_priors, samples=256, settings=Settings(seed=seed))
-        found.index_put_(tuple(last.iterate.x[:, :, 0].t()), torch.tensor(1 / 2048), accumulate=True)
-    assert (found - truth).abs().sum() < 0.12 and (truth > 0.02).sum() > 3
+        found.index_put_(tuple(last.iterate.x[:, :, 0].t()), torch.tensor(1 / 1024), accumulate=True)
+    assert (found - truth).abs().sum() < 0.15 and (truth > 0.02).sum() > 3
 
 
 def test_chains_are_weighed_by_priors_and_misfits(tiny_code_priors):
@@ -88,24 +89,24 @@ def test_masks_give_each_source_its_share_of_the_expected_power(tiny_code_priors
 
 def test_partial_stems_can_be_heard_at_any_time(tiny_code_priors):
     """First the sums are made, then codes drawn; what has not been drawn yet is shared out equally."""
-    mixture = noise(0.2)
+    mixture = noise(1.2)
     *moments, result = separate_latent(mixture, tiny_code_priors, samples=2)
-    assert len(moments) == 6 + np.ceil(0.2 * RATE / HOP / 64)
-    assert [m.iterate.step for m in moments] == [1, 2, 3, 4, 5, 6, *range(64, 400, 64), 400]
+    assert len(moments) == 6 + 5
+    assert [m.iterate.step for m in moments] == [1, 2, 3, 4, 5, 6, *range(64, 300, 64), 300]
     for moment in moments:
         assert list(moment.sounds) == list(moment.chains) == list(result.sounds)
         total = sum(clip.samples for clip in moment.sounds.values())
         np.testing.assert_allclose(total, mixture.samples, atol=1e-6)
     drawn = moments[6]
     assert not drawn.chains["tiny-drums"].samples[0, 64 * HOP + 100 :].any()
-    np.testing.assert_allclose(drawn.sounds["tiny-drums"].samples[0, 2000:], mixture.samples[0, 2000:] / 2, atol=1e-6)
+    np.testing.assert_allclose(drawn.sounds["tiny-drums"].samples[0, 8000:], mixture.samples[0, 8000:] / 2, atol=1e-6)
     assert moments[-1].seconds_left == pytest.approx(0)
 
 
 def test_sums_that_are_kept_are_not_made_again_and_say_the_shares(tiny_code_priors):
     finished(keep_code_sums("tiny-drums", (0.3, 0.7)))
     *moments, result = separate_latent(noise(), tiny_code_priors, samples=2)
-    assert moments[0].iterate.total_steps == 200
+    assert moments[0].iterate.total_steps == 25
     raw = LatentMixture(noise(), tiny_code_priors, codec(), (0.3, 0.7)).raw_stems(np.ones((2, 1600), np.float32))
     assert [clip.samples[0, 800] for clip in raw.values()] == pytest.approx([0.6, 1.4])
     assert np.isfinite([clip.samples for clip in result.sounds.values()]).all()
@@ -125,7 +126,7 @@ def test_with_the_truth_there_are_figures_of_everything(tiny_code_priors):
 def test_clips_are_longer_than_pieces_and_contexts(tiny_code_priors, monkeypatch):
     whole = encode(codec(), noise(0.3).samples[0])
     said = decode(codec(), whole[None])
-    monkeypatch.setattr(latent_mixture, "PIECE", 50)
+    monkeypatch.setattr(latent_mixture, "PIECE", 20)
     assert torch.equal(encode(codec(), noise(0.3).samples[0]), whole)
     torch.testing.assert_close(decode(codec(), whole[None]), said)
 
