@@ -41,7 +41,7 @@ from core.types import Iterate
 
 DEFAULT_PRIORS = ("drums", "bass")
 SAMPLES, MOST_SAMPLES = 8, 256
-TIGHTNESS = 0.5  # sigma of the likelihood, over the typical distance of a code to the next
+TIGHTNESS = 1.0  # sigma over the typical distance of a code to the next: the likeliest of held-out pairs of stems
 DECODED, COMPRESSED = "decoded codes", "compressed truth"
 NOTHING_SAID = np.zeros((2, 0), np.float32)
 Said = Callable[[], np.ndarray]
