@@ -73,6 +73,7 @@ def follow(run):
 
 def _place(progress) -> str:
     """Where a run is, in two or three words."""
-    if getattr(progress, "look", None) is None:
-        return f"noise {progress.iterate.level:.3g}"
-    return f"chunk {progress.look.chunk + 1} of {progress.look.chunks}"
+    if getattr(progress, "look", None) is not None:
+        return f"chunk {progress.look.chunk + 1} of {progress.look.chunks}"
+    level, step = progress.iterate.level, progress.iterate.step
+    return f"noise {level:.3g}" if level else f"step {step} of {progress.iterate.total_steps}"
