@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.errors import InputError
 from core.models.lqvae import LQVAE
 from core.signal.clip import Clip
 from core.signal.masks import spectrum, waveform_of, wiener_masks
@@ -31,6 +32,9 @@ class LatentMixture:
         names: of the stems.
         shares: of both sources in what is heard, see `CodeSums`.
 
+    Raises:
+        InputError: a share that is not greater than 0.
+
     Attributes:
         known: the mixture at the LQ-VAE's rate.
         codes: those of what is heard, `[steps]`.
@@ -38,6 +42,11 @@ class LatentMixture:
     """
 
     def __init__(self, mixture: Clip, names: Sequence[str], model: LQVAE, shares: tuple[float, float]):
+        if min(shares) <= 0:
+            raise InputError(
+                f"With the shares {shares[0]:g} and {shares[1]:g} nothing is a mixture of both sources; make other "
+                "sums of the codes with `codebook-sums`."
+            )
         self.mixture, self.names, self.model, self.shares = mixture, names, model, shares
         self.known = at_rate(mixture, model.sample_rate)
         self.gain = sum(shares) / 2  # the sources' own levels are those of the mixture where both have the same share

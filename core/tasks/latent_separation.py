@@ -104,7 +104,7 @@ def separate_latent(
 
     Raises:
         InputError: other models than two priors of one LQ-VAE's codes, samples or a temperature out of range,
-            references that do not fit.
+            sums in which a source has no share, references that do not fit.
     """
     check_clip("The mixture", mixture)
     names, chains = _checked(priors, samples, temperature)

@@ -112,6 +112,12 @@ def test_sums_that_are_kept_are_not_made_again_and_say_the_shares(tiny_code_prio
     assert np.isfinite([clip.samples for clip in result.sounds.values()]).all()
 
 
+def test_sums_in_which_a_source_has_no_share_are_refused(tiny_code_priors):
+    finished(keep_code_sums("tiny-drums", (0.0, 1.0)))
+    with pytest.raises(InputError, match="nothing is a mixture of both sources"):
+        next(separate_latent(noise(), tiny_code_priors))
+
+
 def test_with_the_truth_there_are_figures_of_everything(tiny_code_priors):
     parts = [noise(0.3, seed=seed) for seed in (1, 2)]
     mixture = Clip(sum(part.samples for part in parts), RATE)
