@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.tasks.report_file import write_report
 
 ARRAY = ".npy"
-REFUSED = (*OF_SOUNDS, "level", "form")  # options
+REFUSED = (*OF_SOUNDS, "level", "form", "method", "samples", "raw")  # options
 MOST_SOURCES = 4
 
 

@@ -38,12 +38,7 @@ def add_commands(commands) -> None:
         metavar="NAME",
         help="of each source, in order; piano-16k and voice-16k, with latent drums and bass",
     )
-    command.add_argument(
-        "--method",
-        choices=SEPARATIONS,
-        default=WAVEFORM,
-        help="whether sources are drawn as they sound, or as codes",
-    )
+    command.add_argument("--method", choices=SEPARATIONS, help="how sources are drawn: as waveforms, else as codes")
     command.add_argument("--form", choices=FORMS, help="how the mixture binds the sources (waveform)")
     command.add_argument("--samples", type=options.whole(1), metavar="N", help="chains of the latent method (8)")
     command.add_argument(
@@ -88,7 +83,7 @@ def _priors(arguments) -> tuple[str, ...]:
         given = [name for name in ("samples", "raw") if getattr(arguments, name)]
         method = separation
     if given:
-        raise InputError(f"The {arguments.method} method knows no --{given[0]}; leave it out.")
+        raise InputError(f"The {arguments.method or WAVEFORM} method knows no --{given[0]}; leave it out.")
     return tuple(arguments.prior or method.DEFAULT_PRIORS)
 
 
