@@ -100,6 +100,10 @@ class Panel(SamplingPanel):
             **self.besides(sounds, history),
         }
 
+    def ended(self, history: RunHistory) -> dict:
+        """The ladder once more: of updates that follow each other closely a page may draw the first one last."""
+        return super().ended(history) | {self.ui.ladder: _ladder(history.iterates)}
+
     def stopped(self, session: str) -> dict:
         shown = super().stopped(session)
         return shown | {self.ui.metrics: ""} if self.ui.compare in shown else shown

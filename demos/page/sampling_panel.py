@@ -114,7 +114,7 @@ class SamplingPanel(Runner):
                 else:
                     shown = self.conclude(item, history, context)
                     history.end(shown[self.ui.status])
-                    yield self.buttons(running=False) | self._scrubber(history) | shown
+                    yield self.buttons(running=False) | self.ended(history) | shown
 
     # ---- afterwards --------------------------------------------------------------------------------------------
 
@@ -125,11 +125,12 @@ class SamplingPanel(Runner):
             return shown
         ui, last = self.ui, history.last.iterate
         where = f"<b>Stopped</b><span>step {last.step} of {last.total_steps}</span>{self.onward}"
-        shown |= self.so_far(history.last, history) | self._scrubber(history)
+        shown |= self.so_far(history.last, history) | self.ended(history)
         history.end(html.status_html("stopped", where))
         return shown | {ui.status: history.ending, ui.notes: html.notes_html([self.said_after_stop])}
 
-    def _scrubber(self, history: RunHistory) -> dict:
+    def ended(self, history: RunHistory) -> dict:
+        """What the page shows of the iterates once a run is over."""
         count = len(history.iterates)
         return {self.ui.scrubber: gr.Slider(minimum=1, maximum=max(count, 2), value=count, visible=count > 1)}
 
