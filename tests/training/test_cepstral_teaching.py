@@ -2,8 +2,10 @@
 
 import math
 
+import pytest
 import torch
 
+from core.errors import InputError
 from core.models.vqvae import ENCODER_REACH
 from core.models.wavernn import HOP
 from core.training.objectives import cepstral_teaching
@@ -47,3 +49,9 @@ def test_a_taught_encoder_knows_cepstra_and_stays(objective, monkeypatch):  # no
     loss.backward()
     assert all(p.grad is None for part in (model.encoder, model.vq) for p in part.parameters())
     assert any(p.grad is not None for p in model.overtone.parameters())
+
+
+def test_an_encoder_that_is_too_narrow_to_be_taught_is_refused(objective):  # noqa: F811
+    objective.taught = True
+    with pytest.raises(InputError, match="model.width of 20, not 4"):
+        objective.prepare(objective.build(dict(SMALL)), objective.opened, HOP, generator())

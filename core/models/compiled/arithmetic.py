@@ -75,6 +75,20 @@ def accumulate(total, x, weight):
 
 
 @numba.njit(**ORDERED)
+def affine(out, x, weight, bias):
+    """out = x @ weight + bias."""
+    out[:] = bias
+    accumulate(out, x, weight)
+
+
+@numba.njit(**FAST)
+def rectify(x):
+    """Negative numbers become 0, in place."""
+    for n in range(len(x)):
+        x[n] = max(x[n], np.float32(0))
+
+
+@numba.njit(**ORDERED)
 def accumulate_rows(totals, x, weight):
     """totals `[rows, outputs]` += x `[rows, inputs]` @ weight; a row's sums do not depend on how many there are."""
     row = 0

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.models.compiled.arithmetic import FAST, accumulate, contiguous, pick, sigmoid, tanh
+from core.models.compiled.arithmetic import FAST, accumulate, affine, contiguous, pick, rectify, sigmoid, tanh
 from core.models.onehot_wavenet import TAPS, OneHotWaveNet
 from core.models.stepwise import StepwiseModel
 
@@ -155,12 +155,9 @@ def _step(w, past, stream, time, recent, buffers, logits):
     _pass(w, told, queues, past.starts, time, recent, x, gates, outputs, skip)
     for m in range(len(x)):
         skip[m] = max(skip[m] + x[m], np.float32(0))
-    hidden[:] = w.head_bias
-    accumulate(hidden, skip, w.head)
-    for m in range(len(hidden)):
-        hidden[m] = max(hidden[m], np.float32(0))
-    logits[:] = w.logits_bias
-    accumulate(logits, hidden, w.logits)
+    affine(hidden, skip, w.head, w.head_bias)
+    rectify(hidden)
+    affine(logits, hidden, w.logits, w.logits_bias)
 
 
 @numba.njit(**FAST)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.models.compiled.arithmetic import FAST, accumulate, contiguous, pick, sigmoid, tanh
+from core.models.compiled.arithmetic import FAST, accumulate, affine, contiguous, pick, rectify, sigmoid, tanh
 from core.models.pixelcnn import Block, PixelCNN
 from core.models.stepwise import StepwiseModel
 
@@ -210,12 +210,9 @@ def _step(w, row, stream, column, colour, gates, relu, logits):
         relu[m] = max(seen[-1, column, m], np.float32(0))
     wide = w.head.shape[2]
     hidden = row.hidden[stream, colour * wide : (colour + 1) * wide]
-    hidden[:] = w.head_bias[colour]
-    accumulate(hidden, relu[:last], w.head[colour])
-    for m in range(wide):
-        hidden[m] = max(hidden[m], np.float32(0))
-    logits[:] = w.logits_bias[colour]
-    accumulate(logits, row.hidden[stream, : (colour + 1) * wide], w.logits[colour])
+    affine(hidden, relu[:last], w.head[colour], w.head_bias[colour])
+    rectify(hidden)
+    affine(logits, row.hidden[stream, : (colour + 1) * wide], w.logits[colour], w.logits_bias[colour])
 
 
 @numba.njit(**FAST)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.models.compiled.arithmetic import FAST, accumulate, contiguous, pick, tanh
+from core.models.compiled.arithmetic import FAST, accumulate, affine, contiguous, pick, rectify, tanh
 from core.models.stepwise import StepwiseModel
 from core.models.wavenet import WaveNet
 
@@ -174,14 +174,10 @@ def _step(w, added, queues, starts, time, at, sample, x, gates, outputs, skip, h
             x[m] = outputs[m] + np.float32(SQRT_HALF) * x[m]
         for m in range(len(skip)):
             skip[m] += outputs[residual + m]
-    for m in range(len(skip)):
-        skip[m] = max(skip[m], np.float32(0))
-    hidden[:] = w.head_bias
-    accumulate(hidden, skip, w.head)
-    for m in range(len(hidden)):
-        hidden[m] = max(hidden[m], np.float32(0))
-    logits[:] = w.logits_bias
-    accumulate(logits, hidden, w.logits)
+    rectify(skip)
+    affine(hidden, skip, w.head, w.head_bias)
+    rectify(hidden)
+    affine(logits, hidden, w.logits, w.logits_bias)
 
 
 @numba.njit(**FAST)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from scipy.fft import dct
 from torch import Generator, Tensor
 
+from core.errors import InputError
 from core.models.content_encoder import without_channel
 from core.models.vqvae import ENCODER_REACH, PAD_LEFT, RADIUS, VQVAE, Encoder
 from core.models.wavernn import HISTORY, HOP
@@ -24,7 +25,13 @@ CEPSTRA = 20  # the first ones
 
 
 def teach(model: VQVAE, data: VoiceWindowData, segment: int, generator: Generator) -> None:
-    """Sets encoder and codes of a network of CEPSTRA channels or more, at the rate of FRONT_END."""
+    """Sets encoder and codes.
+
+    Raises:
+        InputError: an encoder of fewer channels than there are cepstra.
+    """
+    if model.config.width < CEPSTRA:
+        raise InputError(f"An encoder that is taught needs a model.width of {CEPSTRA}, not {model.config.width}.")
     drawn = {"segment": segment}
 
     def windows(count: int) -> Tensor:

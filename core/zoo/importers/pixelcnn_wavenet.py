@@ -67,6 +67,7 @@ def load_weights(path: Path) -> State:
             f"{path.name} takes over {LARGEST_BYTES / 2**30:g} GB unpacked; give the weights alone."
         ) from None
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        # zipfile says NotImplementedError of archives that are packed in a way it does not know
         raise InputError(f"{path.name} is no npz file of weights. Give the original file.") from None
 
 
