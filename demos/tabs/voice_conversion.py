@@ -72,6 +72,7 @@ IN_MEMORY = (
 FIRST_VOICES = "ls1998, vctk_p226"  # a high one and a low one
 MOST_EDITED_SECONDS = 60.0
 TOO_LONG = f"Codes are shown and edited of up to {MOST_EDITED_SECONDS:g} s; choose a shorter part to see them."
+NO_EDITOR = "A VQ-VAE makes 250 codes a second, too many to be edited; choose the voice converter to see and edit codes."
 SOURCE = "Source"
 OWN = "own voice"  # among the values of a run, beside those of widgets
 PLAIN = {"semitones": 0, "keeps": False}
@@ -254,7 +255,7 @@ class VoiceConversionPanel(RestorationPanel):
         compared = View(tracks, history.key, history.top_db, initial=1, **shown)
         long = result.observed.seconds > MOST_EDITED_SECONDS
         editable = bool(context.voices and result.baselines) and not long
-        notes += [TOO_LONG] * long
+        notes += [TOO_LONG] * long + [NO_EDITOR] * (not context.voices)
         notes = list(dict.fromkeys(notes))
         history.editing = _editing(result, heard[SOURCE], compared, context) if editable else None
         return {
