@@ -72,7 +72,9 @@ IN_MEMORY = (
 FIRST_VOICES = "ls1998, vctk_p226"  # a high one and a low one
 MOST_EDITED_SECONDS = 60.0
 TOO_LONG = f"Codes are shown and edited of up to {MOST_EDITED_SECONDS:g} s; choose a shorter part to see them."
-NO_EDITOR = "A VQ-VAE makes 250 codes a second, too many to be edited; choose the voice converter to see and edit codes."
+NO_EDITOR = (
+    "A VQ-VAE makes 250 codes a second, too many to be edited; choose the voice converter to see and edit codes."
+)
 SOURCE = "Source"
 OWN = "own voice"  # among the values of a run, beside those of widgets
 PLAIN = {"semitones": 0, "keeps": False}
