@@ -8,7 +8,7 @@ waveform: samples in [-1, 1], `[batch, frames]`.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Generator, Tensor
@@ -251,7 +251,11 @@ class Observation:
 
 @dataclass(frozen=True)
 class Iterate:
-    """One update of a chain: x is its state, denoised the clean estimate (both in the prior's domain)."""
+    """One update of a chain: x is its state, denoised the clean estimate (both in the prior's domain).
+
+    Attributes:
+        step_log_probs: of what is drawn step by step, each step's, `[streams, steps]`, in nats: those that were given first.
+    """
 
     x: Tensor
     denoised: Tensor
@@ -260,6 +264,7 @@ class Iterate:
     total_steps: int
     log_prob: float | None
     residual: float
+    step_log_probs: Tensor | None = field(default=None, kw_only=True)
 
 
 Sampler = Callable[..., Iterator[Iterate]]

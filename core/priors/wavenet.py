@@ -143,9 +143,14 @@ class WaveNetLadder(AutoregressivePrior):
         """As `WaveNetPrior.predict`."""
         return self._nearest(level).predict(x, level, condition)
 
+    @property
+    def finest(self) -> WaveNetPrior:
+        """The lowest level's network."""
+        return self.networks[self.levels[-1]]
+
     def stepwise(self, streams: int = 1) -> StepwiseModel:
-        """As `WaveNetPrior.stepwise`, of the lowest level's network."""
-        return self.networks[self.levels[-1]].stepwise(streams)
+        """As `WaveNetPrior.stepwise`, of the finest network."""
+        return self.finest.stepwise(streams)
 
     def _nearest(self, level: float) -> WaveNetPrior:
         """The network whose level is nearest in ratio."""

@@ -37,8 +37,8 @@ def ancestral(
         initial: classes that the sequences go on from, `[streams, at least 1]`; they are not part of the result.
 
     Yields:
-        Iterate: x and denoised are the classes so far, `[streams, steps]`; log_prob is the mean of those drawn since
-        the last iterate, in nats a step.
+        Iterate: x and denoised are the classes so far, `[streams, steps]`; step_log_probs are of these after those of
+        `initial`, log_prob is the mean of those drawn since the last iterate, in nats a step.
 
     Raises:
         InputError: a negative or infinite temperature, no class to draw from, or no steps.
@@ -50,15 +50,20 @@ def ancestral(
     if steps < 1:
         raise InputError("Nothing is to be drawn; ask for at least one sample.")
     model.begin(condition)
-    if initial is not None:
-        model.force(initial)
+    given = torch.empty(model.streams, 0) if initial is None else _log_probs(model.force(initial), initial)
     # a stream's random numbers do not depend on how many streams there are, nor on the chunk
     seeds = torch.randint(2**62, (model.streams,), generator=generator).tolist() if seeds is None else seeds
     randoms = [np.random.default_rng(seed) for seed in seeds]
-    drawn = torch.empty(model.streams, steps)
+    drawn, known = torch.empty(model.streams, steps), torch.cat([given, torch.empty(model.streams, steps)], dim=1)
     for start in range(0, steps, chunk):
         stop = min(start + chunk, steps)
         uniforms = torch.from_numpy(np.stack([random.random(stop - start) for random in randoms]))
         drawn[:, start:stop], log_probs = model.draw(uniforms, temperature, top_k)
-        x = drawn[:, :stop].clone()
-        yield Iterate(x, x, 0.0, stop, steps, log_probs.mean().item(), 0.0)
+        x, so_far = drawn[:, :stop].clone(), given.shape[1] + stop
+        known[:, so_far - log_probs.shape[1] : so_far] = log_probs
+        yield Iterate(x, x, 0.0, stop, steps, log_probs.mean().item(), 0.0, step_log_probs=known[:, :so_far].clone())
+
+
+def _log_probs(logits: Tensor, classes: Tensor) -> Tensor:
+    """Of the classes that came, `[streams, steps]`."""
+    return logits.log_softmax(-1).gather(-1, classes.long()[..., None])[..., 0]

@@ -59,21 +59,27 @@ def generate_images(wish: ImageWish = ImageWish(), *, settings: Settings = Setti
     wish, at_once = _for_prior(wish, prior), settings.batch or AT_ONCE
     origins = [_origin(wish, prior, settings.seed + number) for number in range(wish.count)]
     images = np.zeros((wish.count, prior.network.config.colours, wish.height, wish.width), np.float32)
+    bits = np.full((wish.count, wish.height, wish.width), np.nan, np.float32)
     time_left, log_probs = TimeLeft(-(-wish.count // at_once)), []
     for number, first in enumerate(range(0, wish.count, at_once)):
         part = origins[first : first + at_once]
-        for iterate, drawn in _draw(prior, wish, part):
-            images[first : first + at_once] = drawn
+        for iterate, drawn, spent in _draw(prior, wish, part):
+            images[first : first + at_once], bits[first : first + at_once] = drawn, spent
             log_probs.append(iterate.log_prob)
-            yield ImageProgress(*time_left.update(number, iterate), iterate, named_images(images.copy()))
+            seen = named_images(images.copy()), named_images(bits.copy())
+            yield ImageProgress(*time_left.update(number, iterate), iterate, *seen)
     facts = {"bits_per_dimension": -float(np.mean(log_probs)) / math.log(2), "seconds": time_left.seconds}
-    yield ImageResult(named_images(images), _report(wish, prior, settings, origins) | facts)
+    report = _report(wish, prior, settings, origins) | facts
+    yield ImageResult(named_images(images), report, surprises=named_images(bits))
 
 
-def _draw(prior: PixelCNNPrior, wish: ImageWish, origins: Sequence[dict]) -> Iterator[tuple[Iterate, np.ndarray]]:
-    """The images of a part after every row, `[images, colours, height, width]`."""
+def _draw(
+    prior: PixelCNNPrior, wish: ImageWish, origins: Sequence[dict]
+) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
+    """The images of a part after every row, `[images, colours, height, width]`, and the bits that each pixel cost, NaN
+    where none is drawn yet."""
     model = prior.stepwise(len(origins), wish.height, wish.width)
-    classes = torch.zeros(len(origins), model.steps)
+    classes, log_probs = torch.zeros(len(origins), model.steps), torch.full((len(origins), model.steps), torch.nan)
     begun, labels = _begun(prior, wish), [origin.get("label") for origin in origins]
     initial = None if begun is None else begun.expand(len(origins), -1)
     first, per_row = 0 if begun is None else begun.shape[1], model.steps // wish.height
@@ -90,8 +96,11 @@ def _draw(prior: PixelCNNPrior, wish: ImageWish, origins: Sequence[dict]) -> Ite
     classes[:, :first] = 0 if initial is None else initial
     for iterate in run:
         classes[:, first : first + iterate.step] = iterate.x
-        drawn = prior.domain.decode(classes).unflatten(1, (wish.height, wish.width, -1)).permute(0, 3, 1, 2)
-        yield iterate, drawn.numpy()
+        log_probs[:, : first + iterate.step] = iterate.step_log_probs
+        drawn, costs = (
+            x.unflatten(1, (wish.height, wish.width, -1)) for x in (prior.domain.decode(classes), log_probs)
+        )
+        yield iterate, drawn.permute(0, 3, 1, 2).numpy(), -costs.sum(dim=-1).numpy() / math.log(2)
 
 
 def _begun(prior: PixelCNNPrior, wish: ImageWish) -> Tensor | None:

@@ -20,12 +20,14 @@ class ImageProgress:
         seconds, seconds_left: since the run began; an honest estimate of what remains.
         iterate: level, step, total_steps and log_prob of the update.
         images: as far as they are; what is not yet drawn is black.
+        surprises: of images that are drawn pixel by pixel, see `ImageResult`; NaN where nothing is drawn yet.
     """
 
     seconds: float
     seconds_left: float
     iterate: Iterate
     images: Images
+    surprises: Images = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,15 @@ class ImageResult:
         report: what `--report` writes, without the file names.
         baselines: method -> what it makes of the same evidence.
         notes: plain sentences a user should read.
+        surprises: of images that were drawn pixel by pixel, what each pixel cost, -log2 p given those before it, in
+            bits, `[height, width]`; colours add up.
     """
 
     images: Images
     report: Mapping
     baselines: Mapping[str, Images] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    surprises: Images = field(default_factory=dict)
 
     @property
     def image(self) -> np.ndarray:

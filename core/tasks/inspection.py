@@ -88,7 +88,7 @@ def inspect(
         InputError: an unknown prior or one whose spectrograms cannot be made, a rung that is not on the ladder, a start
             outside the clip, or silence.
     """
-    network, waveform = _prepare(clip, prior, device)
+    network, waveform = prepare(clip, prior, device)
     if not 1 <= rung <= len(network.levels):
         raise InputError(f"The ladder of {prior} has rungs 1 to {len(network.levels)}, not {rung}.")
     level = sorted(network.levels)[rung - 1]
@@ -104,7 +104,7 @@ def inspect(
 
 def over_levels(clip: Clip, prior: str, *, seed: int = 0, device: str = "auto") -> Iterator[tuple[float, float]]:
     """(level, figure) from fine to coarse, of the clip's beginning; the figure as `inspect` has it."""
-    network, waveform = _prepare(clip, prior, device)
+    network, waveform = prepare(clip, prior, device)
     waveform, levels = waveform[:, : int(CURVE_SECONDS * network.sample_rate)], sorted(network.levels)
     for index in np.linspace(0, len(levels) - 1, RUNGS).round().astype(int):
         look = _predict if network.autoregressive else _estimate
@@ -116,8 +116,12 @@ def rungs(prior: str, device: str = "auto") -> list[float]:
     return sorted(zoo.load(prior, resolve_device(device)).levels)
 
 
-def _prepare(clip: Clip, name: str, device: str) -> tuple[Prior, Tensor]:
-    """The prior, and the clip [1, frames] at the rate and level that it knows."""
+def prepare(clip: Clip, name: str, device: str) -> tuple[Prior, Tensor]:
+    """The prior, and the clip [1, frames] at the rate and level that it knows; at most 4 s of it.
+
+    Raises:
+        InputError: as `inspect`, of the prior and the clip.
+    """
     check_clip("The clip", clip)
     prior = zoo.load(name, resolve_device(device))
     if MelCondition in prior.conditions and prior.front_end is None:

@@ -146,3 +146,10 @@ def test_a_wavenet_is_drawn_after_silence():
     own = prior.predict(heard, 0.0).log_softmax(-1).gather(2, last.x[..., None].long())
     assert last.log_prob == pytest.approx(own.mean().item(), rel=1e-3)
     assert_drawn_from(draw(prior.stepwise(4000), steps=1).x[:, 0], prior.predict(heard[:1, :1], 0.0)[0, 0].softmax(-1))
+
+
+def test_every_step_says_how_likely_it_was_those_that_were_given_too():
+    initial = torch.tensor([[1, 0], [2, 2]])
+    iterate = draw(initial=initial, steps=5)
+    path = torch.cat([torch.zeros(2, 1), initial, iterate.x], dim=1).long()
+    torch.testing.assert_close(iterate.step_log_probs, TRANSITIONS.log()[path[:, :-1], path[:, 1:]])

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from core.cli import main
@@ -11,6 +12,7 @@ from core.errors import InputError
 from core.signal.image_files import read_image, tiled
 from core.tasks.image_generation import ImageWish, generate_images
 from core.tasks.image_runs import ImageResult
+from core.tasks.loading import load_image_prior
 from core.tasks.settings import Settings
 from tests.tasks.images import SIZE, register_pixels
 
@@ -37,6 +39,19 @@ def test_images_appear_row_by_row():
     assert set(np.unique(result.images["0000"])) <= {0, 0.5, 1}
     assert moments[-1].iterate.step == moments[-1].iterate.total_steps == 30
     assert 0 < result.report["bits_per_dimension"] < 4
+
+
+def test_what_every_pixel_cost_is_what_the_network_says_of_the_whole_image(home):
+    """Of rows that were given, too; NaN where nothing is drawn yet."""
+    begun = np.ones((1, 2, SIZE[1]), np.float32)
+    moments, result = drawn(count=2, label="bar", begun=begun)
+    prior = load_image_prior("generate", Settings(prior="pixels"))
+    images = torch.from_numpy(np.stack(list(result.images.values())))
+    log_prob = prior.network.log_prob(prior.domain.encode(images).long(), torch.ones(2, dtype=torch.long))
+    bits = np.stack(list(result.surprises.values()))
+    np.testing.assert_allclose(bits, -log_prob[:, 0].numpy() / np.log(2), rtol=1e-4, atol=1e-5)
+    first = moments[0].surprises["0000"]
+    assert np.isfinite(first[:3]).all() and np.isnan(first[3:]).all()
 
 
 def test_an_image_is_the_same_in_any_company():
