@@ -24,6 +24,7 @@ from demos.server.gate import Gate, GateMiddleware
 from demos.tabs import (
     declipping,
     generation,
+    generation_sections,
     inpainting,
     localization,
     prior_inspector,
@@ -63,12 +64,13 @@ def build() -> gr.Blocks:
                 said = voice_conversion.VoiceConversionPanel(histories, live_voice)
                 shared.append(said.shared)
             with gr.Tab(generation.TITLE, id=generation.TASK):
-                shared.append(generation.GenerationPanel(histories).shared)
+                sections, of_sections = generation_sections.build(histories)
+                shared += of_sections
             with gr.Tab(localization.TITLE, id=localization.TASK):
                 around = localization.LocalizationPanel(relay, live, SHORT)
             with gr.Tab(prior_inspector.TITLE, id=prior_inspector.TASK):
                 shared += [around.shared, prior_inspector.build(SHORT)]
-        links.wire(page, tabs, shared)
+        links.wire(page, tabs, shared, {generation.TASK: sections})
         api.build()
 
         def forget(request: gr.Request) -> None:

@@ -6,7 +6,9 @@ window.resoundLink = (() => {
   const restored = new Set(); // tasks
   const tabs = {}; // task -> { names, initial, examples }, once what the address asks for is there
   let begun = false; // whether the tab that the address asks for is open
-  let current = null; // the tab that was opened last
+  let current = null; // the tab, or the section of one, that was opened last
+  const sections = {}; // tab -> the section of it that was opened last
+  let start = location.search; // the address that the page was opened with, until its section is open
 
   const said = (value) => (value === true ? "yes" : value === false ? "no" : String(value ?? ""));
   const own = () => (sessionStorage.getItem(OWN) ?? "").split(",").filter(Boolean);
@@ -70,13 +72,21 @@ window.resoundLink = (() => {
     copy,
     asked,
     query: () => location.search,
+    first() { // a tab with sections is opened: the address that may ask for one, once
+      const query = start;
+      start = "";
+      return query;
+    },
+    back(holder) {
+      if (sections[holder]) this.tab(sections[holder], holder);
+    },
     begin(first) { // a visitor may have been quicker
       begun = true;
       if (current && current !== first) tell(current);
     },
     ready: (task, known) => { tabs[task] = known; },
-    tab(task) {
-      current = task;
+    tab(task, holder) {
+      sections[holder] = current = task;
       if (begun) tell(task);
     },
   };

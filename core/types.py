@@ -254,7 +254,8 @@ class Iterate:
     """One update of a chain: x is its state, denoised the clean estimate (both in the prior's domain).
 
     Attributes:
-        step_log_probs: of what is drawn step by step, each step's, `[streams, steps]`, in nats: those that were given first.
+        step_log_probs: of every step of what is drawn step by step, `[streams, steps]`, in nats; those that were given
+            come first.
     """
 
     x: Tensor

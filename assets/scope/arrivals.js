@@ -1,5 +1,7 @@
 // ---- what arrives from the server ------------------------------------------------------------------------------
 
+const AHEAD = 0.4; // seconds that have to be there before playback that waited for more of a sound goes on
+
 let arrivals = 0; // payloads; one that is decoded late is dropped
 
 async function decode(item) {
@@ -30,6 +32,7 @@ async function show() {
   if (stacked) buildStrips();
   else buildSwitch();
   if (voice) play();
+  else if (waiting && same && value.seconds > position + (value.grows ? AHEAD : 0.05)) play(position);
   else if (value.autoplay && !same) play(0);
   refresh();
   if (value.arrives && !same) comeIntoView();

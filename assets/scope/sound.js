@@ -1,6 +1,7 @@
 // ---- sound: what plays, from where, how loud -------------------------------------------------------------------
 
 let voice = null; // { sources, gains, startedAt, offset, cycle, seconds }
+let waiting = false; // for more of a sound that grows: everything there was has been played
 let generation = 0; // playback requests; an older one that finishes late is dropped
 const muted = new Set(), soloed = new Set(); // names of stacked tracks
 const buffers = new Map(); // url -> Promise<AudioBuffer>
@@ -50,6 +51,7 @@ function balance() {
 
 async function play(from) {
   const request = ++generation;
+  waiting = false;
   if (page.playing && page.playing !== pause) page.playing();
   page.playing = pause;
   const audio = context();
@@ -72,7 +74,7 @@ async function play(from) {
   const offset = over ? (loop ? cycle[0] : 0) : at;
   const startedAt = audio.currentTime + (stacked ? 0.02 : 0); // all at the same moment
   for (const source of sources) source.start(startedAt, offset);
-  sources[0].onended = () => { voice = null; position = 0; refresh(); };
+  sources[0].onended = () => { voice = null; waiting = view.grows; position = waiting ? seconds : 0; refresh(); };
   voice = { sources, gains, offset, cycle, startedAt, seconds };
   refresh();
   tick();
@@ -80,6 +82,7 @@ async function play(from) {
 
 function pause() {
   generation += 1;
+  waiting = false;
   position = now();
   silence();
   if (page.playing === pause) page.playing = null;

@@ -166,6 +166,9 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+SAMPLE_BY_SAMPLE = ("wavenet", "wavenet-ladder", "onehot-wavenet")  # families whose priors draw sound so
+
+
 def tasks_of(architecture: str, config: Mapping) -> tuple[str, ...]:
     """The commands that a checkpoint can serve; none of a family that is not known."""
     family = FAMILIES.get(architecture)

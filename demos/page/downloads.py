@@ -138,13 +138,14 @@ def generated_files(result: Result) -> list[str]:
 
 
 def generated_name(origin: Mapping) -> str:
-    """Of a file: what was asked for, and the seed, or the place in a morph."""
+    """Of a file: what was asked for, and the seed with the steps where there are any, or the place in a morph."""
     asked = [origin["prior"], *(origin[name] for name in ("label", "speaker") if origin.get(name))]
     said = re.sub(r"\W+", "-", "-".join(asked))[:LONGEST_NAME]
     if "morph" in origin:
         first, last = origin["morph"]
         return f"{said}-morph-{first}-{last}-{origin['place']:02d}"
-    return f"{said}-seed-{origin['seed']}-{origin['steps']}-steps"
+    steps = f"-{origin['steps']}-steps" if "steps" in origin else ""
+    return f"{said}-seed-{origin['seed']}{steps}{'-with-its-beginning' if origin.get('joined') else ''}"
 
 
 def restored_file(clip: Clip, source_name: str, task: str) -> str:

@@ -54,23 +54,27 @@ class Shared:
     doors: Sequence[Component] = ()
 
 
-def wire(page: gr.Blocks, tabs: gr.Tabs, shared: Sequence[Shared]) -> None:
+def wire(page: gr.Blocks, tabs: gr.Tabs, shared: Sequence[Shared], sections: Mapping[str, gr.Tabs]) -> None:
     """Connects the address with the page; call it in the page's context, once all tabs are made.
 
     A tab is restored when it is first opened: Gradio keeps no changes of one that was not.
 
     Args:
-        shared: of every tab, in their order.
+        shared: of every tab, or of each of its sections, in their order.
+        sections: id of a tab -> the tabs within it; the first one has the tab's own id.
     """
     asked, missed = gr.Textbox(visible=False), gr.Textbox(visible=False)
-    opened = page.load(
-        partial(_selected, [tab.id for tab in tabs.children]), asked, tabs, js="() => resoundLink.query()", **QUIET
-    )
+    holders = {part.id: tab.id for tab in tabs.children for part in _parts(tab, sections)}
+    opened = page.load(partial(_selected, holders), asked, tabs, js="() => resoundLink.query()", **QUIET)
     opened.then(None, js=f"() => resoundLink.begin({json.dumps(tabs.children[0].id)})", **PRIVATE)
-    for number, (tab, of_tab) in enumerate(zip(tabs.children, shared, strict=True)):
-        task = json.dumps(of_tab.task)
-        tab.select(None, js=f"() => resoundLink.tab({task})", **PRIVATE)
-        triggers = [tab.select, page.load] if number == 0 else [tab.select]
+    for tab in tabs.children:
+        if tab.id in sections:
+            _open_section(tab, sections[tab.id], asked)
+    parts = [(tab, part) for tab in tabs.children for part in _parts(tab, sections)]
+    for number, ((tab, part), of_tab) in enumerate(zip(parts, shared, strict=True)):
+        task, holder = json.dumps(of_tab.task), json.dumps(tab.id)
+        part.select(None, js=f"() => resoundLink.tab({task}, {holder})", **PRIVATE)
+        triggers = [part.select, page.load] if number == 0 else [part.select]
         shown = list(of_tab.shows | set(of_tab.settings.values()))
         restored = gr.on(
             triggers, _restorer(of_tab, shown), [asked, missed], shown, js=f"() => resoundLink.asked({task})", **QUIET
@@ -79,9 +83,20 @@ def wire(page: gr.Blocks, tabs: gr.Tabs, shared: Sequence[Shared]) -> None:
         _follow(of_tab)
 
 
-def _selected(names: Sequence[str], query: str) -> gr.Tabs:
+def _parts(tab: gr.Tab, sections: Mapping[str, gr.Tabs]) -> Sequence[gr.Tab]:
+    return sections[tab.id].children if tab.id in sections else [tab]
+
+
+def _open_section(tab: gr.Tab, inside: gr.Tabs, asked: gr.Textbox) -> None:
+    """Of a tab that is opened: once the section that the address asked for, then the one that was open last."""
+    tab.select(None, js=f"() => resoundLink.back({json.dumps(tab.id)})", **PRIVATE)
+    names = {part.id: part.id for part in inside.children}
+    tab.select(partial(_selected, names), asked, inside, js="() => resoundLink.first()", **QUIET)
+
+
+def _selected(holders: Mapping[str, str], query: str) -> gr.Tabs:
     wanted = _read_query(query).get("tab")
-    return gr.Tabs(selected=wanted) if wanted in names else gr.skip()
+    return gr.Tabs(selected=holders[wanted]) if wanted in holders else gr.skip()
 
 
 def _restorer(tab: Shared, shown: Sequence[Component]) -> Callable[..., dict]:

@@ -71,14 +71,18 @@ def pairs(choices: Sequence[Choice]) -> list[tuple[str, str]]:
     return [(choice.name, choice.value) for choice in choices]
 
 
-def model_choices(task: str | None = None, kind: str | None = None) -> list[Choice]:
-    """The models on offer, bundled ones first; of a task or a kind alone where one is given, as `zoo.catalogue`.
+def model_choices(
+    task: str | None = None, kind: str | None = None, architectures: Sequence[str] | None = None
+) -> list[Choice]:
+    """The models on offer, bundled ones first; of a task, a kind or some architectures alone where these are given, as
+    `zoo.catalogue`.
 
     Those of images are no choice where none of them is asked for: what tabs work on are sounds.
     """
     try:
         entries = [entry for entry in zoo.catalogue(task, kind) if kind or entry.kind != IMAGES]
-        return [Choice(entry.name, entry.label, entry.suits) for entry in entries]
+        wanted = [entry for entry in entries if architectures is None or entry.architecture in architectures]
+        return [Choice(entry.name, entry.label, entry.suits) for entry in wanted]
     except InputError:
         log.exception("the catalogue cannot be read")
         return []

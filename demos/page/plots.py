@@ -78,7 +78,7 @@ def spectrogram_png(clip: Clip, *, top_db: float, top_hz: float) -> bytes:
     edges = (np.arange(ROWS) * top_hz / ROWS * 2 / clip.sample_rate * (bins - 1)).astype(int)
     picture = np.maximum.reduceat(level, edges.clip(max=bins - 1), axis=1)  # no partial gets lost between two rows
     picture[:, edges >= bins] = top_db - RANGE_DB
-    return _png((picture.T[::-1] - top_db) / RANGE_DB + 1)
+    return shaded_png((picture.T[::-1] - top_db) / RANGE_DB + 1)
 
 
 def mel_png(decades: np.ndarray, top: float | None = None) -> bytes:
@@ -91,10 +91,10 @@ def mel_png(decades: np.ndarray, top: float | None = None) -> bytes:
     columns = min(COLUMNS, decades.shape[1])
     edges = np.arange(columns) * decades.shape[1] // columns
     picture = np.maximum.reduceat(decades, edges, axis=1)[::-1]
-    return _png((picture - (picture.max() if top is None else top)) / MEL_DECADES + 1)
+    return shaded_png((picture - (picture.max() if top is None else top)) / MEL_DECADES + 1)
 
 
-def _png(shade: np.ndarray) -> bytes:
+def shaded_png(shade: np.ndarray) -> bytes:
     """A picture in the page's colours; 0 is the darkest, 1 the brightest."""
     image = Image.fromarray((shade.clip(0, 1) * 255).astype(np.uint8))
     image.putpalette(_PALETTE)
@@ -139,6 +139,14 @@ def no_ladder_figure() -> go.Figure:
     return note_figure("There is no ladder here: all of it was made in one step.", LADDER_HEIGHT)
 
 
+def titled_figure(height: int, x_title: str, y_title: str) -> go.Figure:
+    """An empty figure with two axes."""
+    titles = [{"text": text, "font": {"color": STEEL}} for text in (x_title, y_title)]
+    axis = {"zeroline": False, "ticks": "", "title_standoff": 4}
+    axes = {name: {**axis, "title": title} for name, title in zip(("xaxis", "yaxis"), titles, strict=True)}
+    return go.Figure(layout={**_LAYOUT, "height": height, **axes})
+
+
 def note_figure(text: str, height: int) -> go.Figure:
     """A figure with nothing but a sentence: what it waits for."""
     lines = "<br>".join(textwrap.wrap(text, 44))
@@ -161,16 +169,19 @@ def _log_axis(values: Sequence[float]) -> dict:
     return {"dtick": 1 if high > 100 * low else "D2", "autorangeoptions": {"include": include}}
 
 
-_AXIS = {"zeroline": False, "ticks": "", "title_standoff": 4, "fixedrange": True}
-LADDER_HEIGHT = 152
-_LADDER_LAYOUT = {
-    "height": LADDER_HEIGHT,
+_LAYOUT = {
     "margin": {"l": 56, "r": 12, "t": 8, "b": 40},
     "font": {"family": "IBM Plex Sans, sans-serif", "size": 11},
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
-    "hovermode": "x unified",
     "showlegend": False,
+}
+_AXIS = {"zeroline": False, "ticks": "", "title_standoff": 4, "fixedrange": True}
+LADDER_HEIGHT = 152
+_LADDER_LAYOUT = {
+    **_LAYOUT,
+    "height": LADDER_HEIGHT,
+    "hovermode": "x unified",
     "xaxis": {**_AXIS, "type": "log", "autorange": "reversed", "title": "noise level", "tickformat": "~g"},
     "yaxis": {**_AXIS, "type": "log", "title": {"text": "residual", "font": {"color": AMBER}}, "tickformat": "~g"},
     "yaxis2": {**_AXIS, "overlaying": "y", "side": "right", "showgrid": False, "title": {"font": {"color": STEEL}}},

@@ -13,7 +13,7 @@ from core.tasks.progress import Progress, Result, Run
 from demos.page import html
 from demos.page.history import Histories, RunHistory
 from demos.page.runner import Runner
-from demos.page.stream import Throttle, throttled
+from demos.page.stream import Throttle, is_result, throttled
 from demos.page.toasts import warn
 
 LARGEST_SEED = 2**31 - 1
@@ -75,6 +75,14 @@ class SamplingPanel(Runner):
         """What a run takes away at its first update; a refusal before that leaves a result alone."""
         return {self.ui.scrubber: gr.Slider(visible=False)}
 
+    def progress_status(self, progress: Progress) -> str:
+        """The status line of an update."""
+        return html.progress_html(progress)
+
+    def past_status(self, iterate: Any) -> str:
+        """That of a kept iterate."""
+        return html.iterate_html(iterate)
+
     def throttle(self) -> Throttle:
         """When updates are shown."""
         return Throttle()
@@ -108,8 +116,8 @@ class SamplingPanel(Runner):
         begun = self.begun()
         with closing(throttled(run, history.add, self.throttle())) as updates:
             for item in updates:
-                if isinstance(item, Progress):
-                    yield begun | {self.ui.status: html.progress_html(item)} | self.moment(item, history)
+                if not is_result(item):
+                    yield begun | {self.ui.status: self.progress_status(item)} | self.moment(item, history)
                     begun = {}  # an update that comes after Stop must not take away what Stop shows
                 else:
                     shown = self.conclude(item, history, context)
@@ -145,7 +153,7 @@ class SamplingPanel(Runner):
     def _status_of(self, position: int, history: RunHistory) -> str:
         iterates = history.iterates
         at_the_end = history.ending and position == len(iterates) - 1
-        return history.ending if at_the_end else html.iterate_html(iterates[position])
+        return history.ending if at_the_end else self.past_status(iterates[position])
 
 
 def checked_seed(value: float | None) -> int:

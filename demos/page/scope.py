@@ -62,6 +62,7 @@ class View:
         stretched: whether tracks of different lengths are the same sound, slower or faster, so that one who switches
             between them stays at the same moment of it.
         arrives: whether the page scrolls to it, as to the result of a run.
+        grows: whether more of the tracks is still being made: playback waits at their end for it.
         compares: whether one can match the tracks in loudness, tell them apart blindly and turn the volume.
     """
 
@@ -77,6 +78,7 @@ class View:
     together: bool = False
     stretched: bool = False
     arrives: bool = False
+    grows: bool = False
     compares: bool = False
 
 
@@ -145,6 +147,7 @@ def payload(view: View) -> dict:
         "initial": view.initial,
         "stretched": view.stretched,
         "arrives": view.arrives,
+        "grows": view.grows,
         "matches_db": matching_gains(view.tracks) if view.compares else None,
     }
 

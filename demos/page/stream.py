@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
+from core.tasks.image_runs import ImageProgress, ImageResult, ImageRun
 from core.tasks.progress import Progress, Result, Run
 
 INTERVAL_SECONDS = 0.25
@@ -40,9 +41,14 @@ class Throttle:
         return self._clock()
 
 
+def is_result(item: Progress | Result | ImageProgress | ImageResult) -> bool:
+    """Whether a run is over with it."""
+    return isinstance(item, Result | ImageResult)
+
+
 def throttled(
-    run: Run, keep: Callable[[Progress], None], throttle: Throttle | None = None
-) -> Iterator[Progress | Result]:
+    run: Run | ImageRun, keep: Callable[..., None], throttle: Throttle | None = None
+) -> Iterator[Progress | Result | ImageProgress | ImageResult]:
     """The updates of a run that are worth showing, and its result; closing it closes the run.
 
     Args:
@@ -52,7 +58,7 @@ def throttled(
     waiting = None
     try:
         for item in run:
-            if isinstance(item, Result):
+            if is_result(item):
                 if waiting is not None:
                     yield waiting
                 yield item

@@ -7,17 +7,9 @@ import plotly.graph_objects as go
 
 from core.signal.stft import HOP_LENGTH, N_FFT
 from core.tasks.inspection import LEAST_DB, Denoising, Prediction
-from demos.page.plots import AMBER, STEEL, note_figure
+from demos.page.plots import AMBER, STEEL, note_figure, titled_figure
 
 HIGHEST_FRAMES = 1500  # columns of a curve
-AXIS = {"zeroline": False, "ticks": "", "title_standoff": 4}
-LAYOUT = {
-    "margin": {"l": 56, "r": 12, "t": 8, "b": 40},
-    "font": {"family": "IBM Plex Sans, sans-serif", "size": 11},
-    "paper_bgcolor": "rgba(0,0,0,0)",
-    "plot_bgcolor": "rgba(0,0,0,0)",
-    "showlegend": False,
-}
 
 
 def waiting() -> tuple[go.Figure, go.Figure, go.Figure]:
@@ -50,14 +42,14 @@ def over_time(view: Prediction | Denoising, offset: float = 0.0) -> go.Figure:
     if isinstance(view, Denoising):
         means = 10 * np.log10(means + 1e-9)
     times = offset + (np.arange(len(means)) + 0.5) * width / view.clean.sample_rate
-    figure = _figure(152, "time, s", title)
+    figure = titled_figure(152, "time, s", title)
     return figure.add_scatter(x=times, y=means.astype(np.float32), line={"color": AMBER, "width": 1.2}, mode="lines")
 
 
 def over_ladder(curve: Sequence[tuple[float, float]], view: Prediction | Denoising) -> go.Figure:
     """The figure at levels of the whole ladder, with a marker where the view stands."""
     title = "bits a sample" if isinstance(view, Prediction) else "error, dB"
-    figure = _figure(152, "noise level", title)
+    figure = titled_figure(152, "noise level", title)
     levels, figures = zip(*curve, strict=True) if curve else ((), ())
     figure.add_scatter(x=levels, y=figures, line={"color": STEEL, "width": 2}, mode="lines+markers")
     marker = {"color": AMBER, "size": 11, "line": {"color": "#fff", "width": 2}}
@@ -69,7 +61,7 @@ def _probabilities(view: Prediction, offset: float) -> go.Figure:
     rate, (first, last) = view.clean.sample_rate, view.window
     times = (offset + np.arange(first, last) / rate).round(6)
     shades = (np.sqrt(view.probabilities.T) * 255).round().astype(np.uint8)  # a root, or only certainty is seen
-    figure = _figure(336, "time, s", "class")
+    figure = titled_figure(336, "time, s", "class")
     figure.add_heatmap(x=times, z=shades, colorscale="inferno", showscale=False, hoverinfo="skip")
     line = {"color": "rgba(255, 255, 255, 0.75)", "width": 0.75}  # what is expected must be seen beside it
     hover = "class %{y} at %{x:.4f} s<extra></extra>"
@@ -80,7 +72,7 @@ def _gain(view: Denoising, offset: float) -> go.Figure:
     rate = view.clean.sample_rate
     bins, frames = view.gain_db.shape
     times = (offset + np.arange(frames) * HOP_LENGTH / rate).round(4)
-    figure = _figure(336, "time, s", "kHz")
+    figure = titled_figure(336, "time, s", "kHz")
     bar = {"title": "gain, dB", "thickness": 10, "outlinewidth": 0}
     return figure.add_heatmap(
         x=times,
@@ -92,9 +84,3 @@ def _gain(view: Denoising, offset: float) -> go.Figure:
         colorbar=bar,
         hovertemplate="%{z} dB at %{x:.2f} s, %{y:.2f} kHz<extra></extra>",
     )
-
-
-def _figure(height: int, x_title: str, y_title: str) -> go.Figure:
-    titles = [{"text": text, "font": {"color": STEEL}} for text in (x_title, y_title)]
-    axes = {name: {**AXIS, "title": title} for name, title in zip(("xaxis", "yaxis"), titles, strict=True)}
-    return go.Figure(layout={**LAYOUT, "height": height, **axes})

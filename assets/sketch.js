@@ -1,0 +1,107 @@
+// A small image to draw on, pixel by pixel (demos/generation/sketch.py): its first rows are given to a model, which draws the
+// others. Runs as the body of a function with Gradio's arguments element, trigger, props and watch.
+
+const root = element.querySelector(".sketch");
+root.insertAdjacentHTML("beforeend", `
+  <canvas class="sketch-canvas" tabindex="0" role="application" aria-label="Draw the rows that are given: arrow keys move, Space paints"></canvas>
+  <div class="sketch-bar">
+    <button type="button" data-shade="255" aria-pressed="true">Pen</button>
+    <button type="button" data-shade="0" aria-pressed="false">Rubber</button>
+    <button type="button" class="sketch-clear">Clear</button>
+    <span class="sketch-said" aria-live="polite"></span>
+  </div>`);
+
+const canvas = root.querySelector("canvas"), pen = canvas.getContext("2d"), said = root.querySelector(".sketch-said");
+const shades = [...root.querySelectorAll("[data-shade]")];
+let pixels = new Uint8Array(0), height = 0, width = 0, rows = 0; // rows that are given
+let shade = 255, painting = false, cursor = null; // [row, column] of the keys
+
+const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+
+function draw() {
+  canvas.width = 8 * width;
+  canvas.height = 8 * height;
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const value = row < rows ? pixels[row * width + column] : 0;
+      pen.fillStyle = row < rows ? `rgb(${value} ${value} ${value})` : color("--well");
+      pen.fillRect(8 * column, 8 * row, 8, 8);
+    }
+  }
+  pen.fillStyle = color("--amber");
+  pen.fillRect(0, 8 * rows - 1, canvas.width, 2);
+  if (cursor && document.activeElement === canvas) {
+    pen.strokeStyle = color("--amber");
+    pen.lineWidth = 2;
+    pen.strokeRect(8 * cursor[1] + 1, 8 * cursor[0] + 1, 6, 6);
+  }
+}
+
+function paint(row, column) { // a pen is as wide as a stroke of writing: its neighbours become half as bright
+  const dot = (r, c, value) => {
+    if (r < 0 || c < 0 || r >= rows || c >= width) return;
+    const k = r * width + c;
+    pixels[k] = shade ? Math.max(pixels[k], value) : 0;
+  };
+  dot(row, column, shade);
+  for (const [r, c] of [[row, column + 1], [row + 1, column], [row + 1, column + 1]]) dot(r, c, shade);
+  for (const [r, c] of [[row - 1, column], [row, column - 1], [row + 2, column], [row, column + 2]]) dot(r, c, shade && 110);
+  draw();
+}
+
+function tell() {
+  trigger("sketch", { height, width, pixels: Array.from(pixels) });
+}
+
+function placeOf(event) {
+  const box = canvas.getBoundingClientRect();
+  return [Math.floor(((event.clientY - box.top) / box.height) * height), Math.floor(((event.clientX - box.left) / box.width) * width)];
+}
+
+canvas.onpointerdown = (event) => {
+  if (event.button !== 0) return;
+  painting = true;
+  canvas.setPointerCapture(event.pointerId);
+  paint(...placeOf(event));
+};
+canvas.onpointermove = (event) => { if (painting) event.getCoalescedEvents().forEach((one) => paint(...placeOf(one))); };
+canvas.onpointerup = canvas.onpointercancel = () => { if (painting) tell(); painting = false; };
+canvas.onkeydown = (event) => {
+  const by = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+  if (by) {
+    const [row, column] = cursor ?? [0, 0];
+    cursor = [Math.min(Math.max(row + by[0], 0), rows - 1), Math.min(Math.max(column + by[1], 0), width - 1)];
+    said.textContent = `Row ${cursor[0] + 1}, column ${cursor[1] + 1}`;
+    draw();
+  } else if (event.key === " " && cursor) {
+    paint(...cursor);
+    tell();
+  } else return;
+  event.preventDefault();
+};
+canvas.onfocus = canvas.onblur = draw;
+for (const button of shades) {
+  button.onclick = () => {
+    shade = +button.dataset.shade;
+    for (const other of shades) other.setAttribute("aria-pressed", other === button);
+  };
+}
+root.querySelector(".sketch-clear").onclick = () => { pixels.fill(0); draw(); tell(); };
+
+function take() {
+  const value = props.value;
+  if (!value) return;
+  ({ height, width } = value);
+  pixels = Uint8Array.from(atob(value.pixels), (letter) => letter.charCodeAt(0));
+  resize();
+}
+
+function resize() {
+  rows = Math.min(props.rows, height);
+  draw();
+}
+
+watch("value", take);
+watch("rows", resize);
+new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+take();

@@ -1,0 +1,69 @@
+"""A small image to draw on, whose first rows a model goes on from; drawn in by `assets/sketch.js`."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from core.errors import InputError
+
+_SCRIPT = (Path(__file__).parents[2] / "assets" / "sketch.js").read_text(encoding="utf-8")
+LARGEST_SIDE = 64  # pixels
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A grey image as the page holds it: bytes, row by row; hashable, as Gradio's states must be."""
+
+    height: int
+    width: int
+    pixels: bytes
+
+    @classmethod
+    def of(cls, image: np.ndarray) -> "Sketch":
+        """Of an image `[height, width]` in [0, 1]."""
+        return cls(*image.shape, (image.clip(0, 1) * 255).round().astype(np.uint8).tobytes())
+
+    @property
+    def image(self) -> np.ndarray:
+        """`[height, width]` in [0, 1]."""
+        return np.frombuffer(self.pixels, np.uint8).reshape(self.height, self.width).astype(np.float32) / 255
+
+
+def sketch(size: tuple[int, int], rows: int) -> gr.HTML:
+    """The component; its value is what `payload` makes of a sketch, its prop `rows` how many of them are given.
+
+    Its event `sketch` carries `height`, `width` and `pixels`, which `read_sketch` reads.
+    """
+    return gr.HTML(
+        payload(Sketch.of(np.zeros(size))),
+        html_template='<div class="sketch"></div>',
+        js_on_load=_SCRIPT,
+        apply_default_css=False,
+        rows=rows,
+    )
+
+
+def payload(drawn: Sketch) -> dict:
+    """What `assets/sketch.js` gets."""
+    return {"height": drawn.height, "width": drawn.width, "pixels": base64.b64encode(drawn.pixels).decode()}
+
+
+def read_sketch(height: Any, width: Any, pixels: Any) -> Sketch:
+    """What somebody drew, as the page sent it.
+
+    Raises:
+        InputError: it is no such image.
+    """
+    try:
+        if not (0 < int(height) <= LARGEST_SIDE and 0 < int(width) <= LARGEST_SIDE):
+            raise ValueError
+        drawn = Sketch(int(height), int(width), bytes(pixels))
+        if len(drawn.pixels) != drawn.height * drawn.width:
+            raise ValueError
+    except (TypeError, ValueError):
+        raise InputError("The drawing could not be read; clear it and draw again.") from None
+    return drawn
