@@ -64,7 +64,7 @@ def build() -> gr.Blocks:
                 said = voice_conversion.VoiceConversionPanel(histories, live_voice)
                 shared.append(said.shared)
             with gr.Tab(generation.TITLE, id=generation.TASK):
-                sections, of_sections = generation_sections.build(histories)
+                sections, of_sections = generation_sections.build(histories, SHORT)
                 shared += of_sections
             with gr.Tab(localization.TITLE, id=localization.TASK):
                 around = localization.LocalizationPanel(relay, live, SHORT)

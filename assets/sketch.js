@@ -97,11 +97,11 @@ function take() {
 }
 
 function resize() {
-  rows = Math.min(props.rows, height);
+  rows = Math.min(props.given, height);
   draw();
 }
 
 watch("value", take);
-watch("rows", resize);
+watch("given", resize);
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 take();

@@ -11,149 +11,85 @@
     said, report = client.predict(handle_file("in.wav"), "vctk_p226", api_name="/convert_voice")
     said, report = client.predict(handle_file("in.wav"), voice=handle_file("me.wav"), api_name="/convert_voice")
     sounds, report = client.predict(4, "seven", api_name="/generate")
+    sounds, report = client.predict(1, prior="piano-16k-wavenet", prime=handle_file("in.wav"), api_name="/generate")
+    images, report = client.predict(4, "7", api_name="/generate_images")
 
 `client.submit` with the same arguments yields progress as well and can be cancelled. What a user can
 mend comes back as an error with one plain sentence.
 """
 
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
-from dataclasses import dataclass, replace
-from functools import partial, wraps
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import gradio as gr
-from gradio.components import Component
 
 from core.arrays.geometry import ARRAYS
-from core.choices import (
-    ANCESTRAL,
-    EVIDENCE,
-    FORMS,
-    GENERATION_SAMPLERS,
-    METHODS,
-    MOST_VOICES,
-    parse_channels,
-    parse_seeds,
-)
-from core.errors import InputError
+from core.choices import EVIDENCE, FORMS, METHODS, MOST_VOICES, parse_channels
 from core.generators import mapped
-from core.samplers.generation import MOST_STEPS
 from core.signal.limits import LIMITS
 from core.tasks import localization, separation, voice_conversion
-from core.tasks.generation import SHORTEST_SECONDS, STRONGEST, Wish, generate
 from core.tasks.progress import Progress, Result, Run
-from core.tasks.sample_by_sample import HOTTEST
 from core.tasks.separation import DEFAULT_PRIORS, separate
-from core.tasks.settings import Settings
 from core.tasks.thinned import LARGEST_FACTOR
 from core.tasks.vocoding import SEMITONES, STRETCHES
 from core.tasks.voice_conversion import MOST_SEMITONES, Manner, convert_voice
-from demos import arguments
+from demos import arguments, generation_api
+from demos.answering import Asked, endpoint, number_argument, text_argument
 from demos.arguments import as_sent
 from demos.array.array_recording import from_file, load_recording
 from demos.array.layout import FIRST_ARRAY
-from demos.page.downloads import generated_files, restored_file, stem_files
-from demos.page.runner import UNBOUNDED
-from demos.page.sampling_panel import LARGEST_SEED
+from demos.page.downloads import restored_file, stem_files
 from demos.page.source import load, read_source
-from demos.page.stream import Throttle, throttled
 from demos.page.tab import RestorationTab
-from demos.page.worker import in_background
-from demos.tabs import declipping, generation, inpainting, super_resolution, vocoding
+from demos.tabs import declipping, inpainting, super_resolution, vocoding
 from demos.voice import offer
 
-UPDATE_SECONDS = 0.5
 MOST_NAMES = 32  # of priors that are looked at
-MOST_SOUNDS = 64  # that are generated at a time
-
-log = logging.getLogger(__name__)
 
 
 def build() -> None:
     """Adds the endpoints to the current Blocks; nothing of it is seen on the page."""
     with gr.Group(visible=False):
         audio = as_sent(gr.Audio(type="filepath", label="audio"))
-        factor, degrade = _number("factor", 4), _text("degrade")
-        gaps, threshold = _text("gaps"), _number("threshold", None)
-        stretch, semitones = _number("stretch", 1.0), _number("semitones", 0.0)
-        prior, quality, seed = _text("prior"), _text("quality", "standard"), _number("seed", 0)
-        start, length = _number("start", 0.0), _number("length", 0.0)
+        factor, degrade = number_argument("factor", 4), text_argument("degrade")
+        gaps, threshold = text_argument("gaps"), number_argument("threshold", None)
+        stretch, semitones = number_argument("stretch", 1.0), number_argument("semitones", 0.0)
+        prior, quality, seed = text_argument("prior"), text_argument("quality", "standard"), number_argument("seed", 0)
+        start, length = number_argument("start", 0.0), number_argument("length", 0.0)
         shared = [prior, quality, seed, start, length, as_sent(gr.Audio(type="filepath", label="reference"))]
         outputs = [gr.File(label="restored"), gr.JSON(label="report")]
         for name, fn, own, more in (
-            ("super_resolve", _super_resolve, [factor, degrade], [_number("cutoff", None)]),
+            ("super_resolve", _super_resolve, [factor, degrade], [number_argument("cutoff", None)]),
             ("inpaint", _inpaint, [gaps], []),
             ("declip", _declip, [threshold], []),
             ("vocode", _vocode, [stretch, semitones], []),
         ):
             given = [audio, *own, *shared, *more]
-            gr.Button(name).click(
-                _answering(fn), given, outputs, api_name=name, api_description=fn.__doc__, **UNBOUNDED
-            )
-        gr.Button("separate").click(
-            _answering(_separate),
-            [audio, _text("priors", ", ".join(DEFAULT_PRIORS)), quality, seed, start, length, _text("form")],
+            endpoint(name, fn, given, outputs)
+        priors, form = text_argument("priors", ", ".join(DEFAULT_PRIORS)), text_argument("form")
+        endpoint(
+            "separate",
+            _separate,
+            [audio, priors, quality, seed, start, length, form],
             [gr.File(label="stems", file_count="multiple"), gr.JSON(label="report")],
-            api_name="separate",
-            api_description=_separate.__doc__,
-            **UNBOUNDED,
         )
-        array, voices = _text("array", "respeaker-4"), _number("voices", 0)
-        moving, method = as_sent(gr.Checkbox(False, label="moving")), _text("method")
-        gr.Button("localize").click(
-            _answering(_localize),
-            [audio, array, voices, moving, method, prior, start, length, _text("channels")],
+        array, voices = text_argument("array", "respeaker-4"), number_argument("voices", 0)
+        moving, method = as_sent(gr.Checkbox(False, label="moving")), text_argument("method")
+        endpoint(
+            "localize",
+            _localize,
+            [audio, array, voices, moving, method, prior, start, length, text_argument("channels")],
             [gr.File(label="voices", file_count="multiple"), gr.JSON(label="report")],
-            api_name="localize",
-            api_description=_localize.__doc__,
-            **UNBOUNDED,
         )
-        voice, moved = as_sent(gr.Audio(type="filepath", label="voice")), _number("transpose", 0.0)
+        voice, moved = as_sent(gr.Audio(type="filepath", label="voice")), number_argument("transpose", 0.0)
         keeps = as_sent(gr.Checkbox(False, label="keep_intonation"))
-        gr.Button("convert_voice").click(
-            _answering(_convert_voice),
-            [audio, _text("speaker"), voice, moved, keeps, prior, seed, start, length],
+        endpoint(
+            "convert_voice",
+            _convert_voice,
+            [audio, text_argument("speaker"), voice, moved, keeps, prior, seed, start, length],
             [gr.File(label="said"), gr.JSON(label="report")],
-            api_name="convert_voice",
-            api_description=_convert_voice.__doc__,
-            **UNBOUNDED,
         )
-        count, seconds, guidance = _number("count", 4), _number("seconds", None), _number("guidance", None)
-        told = [_text("label"), prior, seed, seconds, guidance, _text("sampler"), _number("steps", None)]
-        gr.Button("generate").click(
-            _answering(_generate),
-            [count, *told, _text("speaker"), _text("morph"), _number("temperature", 1.0)],
-            [gr.File(label="sounds", file_count="multiple"), gr.JSON(label="report")],
-            api_name="generate",
-            api_description=_generate.__doc__,
-            **UNBOUNDED,
-        )
-
-
-def _text(label: str, value: str = "") -> Component:
-    return as_sent(gr.Textbox(value, label=label))
-
-
-def _number(label: str, value: float | None) -> Component:
-    """Whole where its default is."""
-    return as_sent(gr.Number(value, label=label, precision=0 if isinstance(value, int) else None))
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What an endpoint was asked for, once its arguments are checked.
-
-    Args:
-        task: the command's name.
-        start: reads the file and begins the run.
-        write: makes what is sent of its result.
-    """
-
-    task: str
-    start: Callable[[], Run]
-    write: Callable[[Result], Any]
+        generation_api.build()
 
 
 def _super_resolve(
@@ -296,45 +232,6 @@ def _localize(
     return Asked(localization.TASK, begin, lambda result: stem_files(result.sounds, path))
 
 
-def _generate(
-    count=4,
-    label="",
-    prior="",
-    seed=0,
-    seconds=None,
-    guidance=None,
-    sampler="",
-    steps=None,
-    speaker="",
-    morph="",
-    temperature=1.0,
-) -> Asked:
-    """Draws new sounds: one file for each, which says in its metadata what it can be made again with.
-
-    label, speaker: what is said and by whom, of what the prior lists; "" is a label that each seed draws, and anybody.
-    With a guidance of 0 the prior is told nothing. seconds, guidance, steps: the prior's and sampler's own where not
-    given. sampler: heun, sde, ddim, ddpm, fast or "". morph: two seeds such as "3,9"; the sounds lead from one to the
-    other. Of WaveNets, which draw sample by sample: sampler: ancestral or ""; temperature: under 1 more careful.
-    """
-    number, whole = arguments.number, arguments.whole
-    wish = Wish(
-        count=whole("count", count, 4, 1, MOST_SOUNDS),
-        label=arguments.text("label", label) or None,
-        speaker=arguments.text("speaker", speaker) or None,
-        seconds=number("seconds", seconds, None, SHORTEST_SECONDS, generation.LONGEST_SECONDS),
-        guidance=number("guidance", guidance, Wish.guidance, 0.0, STRONGEST),
-        morph=parse_seeds(arguments.text("morph", morph)),
-        temperature=number("temperature", temperature, 1.0, 0.0, HOTTEST),
-    )
-    settings = Settings(
-        arguments.text("prior", prior) or None,
-        sampler=arguments.choice("sampler", sampler, (*GENERATION_SAMPLERS, ANCESTRAL)),
-        steps=whole("steps", steps, None, 1, MOST_STEPS),
-        seed=whole("seed", seed, 0, 0, LARGEST_SEED),
-    )
-    return Asked(generation.TASK, partial(generate, wish, settings=settings), generated_files)
-
-
 def _with_notes(item: Progress | Result, notes: Sequence[str]) -> Progress | Result:
     """A result whose report also says what is to be known of its input; progress as it is."""
     if isinstance(item, Progress):
@@ -352,42 +249,3 @@ def _asked(tab: type[RestorationTab], chosen: Mapping, audio, prior, quality, se
         return tab.begin(read_source(load(path, mixes=tab.mixes), *part, truth), settings, chosen)
 
     return Asked(tab.task, begin, lambda result: restored_file(result.clip, path, tab.task))
-
-
-def _answering(endpoint: Callable[..., Asked]) -> Callable[..., AsyncIterator[tuple]]:
-    """An endpoint as Gradio calls it: yields (None, progress) about twice a second and last (what was written, report).
-
-    Arguments are checked at once; the run waits for its turn.
-    """
-
-    @wraps(endpoint)
-    async def answers(*given) -> AsyncIterator[tuple]:
-        try:
-            asked = endpoint(*given)
-            async with aclosing(in_background(_answers(asked))) as made:
-                async for answer in made:
-                    yield answer
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        except Exception:
-            log.exception("%s failed", endpoint.__name__)
-            raise gr.Error("Something went wrong on our side.", print_exception=False) from None
-
-    return answers
-
-
-def _answers(asked: Asked) -> Iterator[tuple]:
-    with closing(throttled(asked.start(), lambda progress: None, Throttle(UPDATE_SECONDS))) as updates:
-        for item in updates:
-            if isinstance(item, Progress):
-                yield None, _place(item)
-            else:
-                yield asked.write(item), item.report
-
-
-def _place(progress: Progress) -> Mapping:
-    """Where a run is, and how long it still takes."""
-    left = round(progress.seconds_left, 1)
-    if progress.look is not None:
-        return {"chunk": progress.look.chunk, "chunks": progress.look.chunks, "seconds_left": left}
-    return {"step": progress.iterate.step, "total_steps": progress.iterate.total_steps, "seconds_left": left}

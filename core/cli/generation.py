@@ -59,15 +59,14 @@ def _generate(arguments) -> int:
 
 def _generate_images(arguments) -> int:
     from core.signal.image_files import tiled
-    from core.tasks.image_generation import ImageWish, generate_images
+    from core.tasks.image_generation import ImageWish, generate_images, image_origin_of
     from core.tasks.settings import Settings
 
     asked = {name: getattr(arguments, name) for name in ("count", "label", "height", "width", "temperature")}
     wish = ImageWish(**{name: value for name, value in asked.items() if value is not None})
     settings = Settings(prior=arguments.prior, seed=arguments.seed, device=arguments.device, batch=arguments.batch)
     result = running.follow(generate_images(wish, settings=settings))
-    shared = {name: result.report[name] for name in ("prior", "sampler", "height", "width", "temperature")}
-    comments = {name: json.dumps(shared | origin) for name, origin in result.report["images"].items()}
+    comments = {name: json.dumps(image_origin_of(result.report, name)) for name in result.images}
     grid = {"grid": tiled(list(result.images.values()), arguments.grid)} if arguments.grid else {}
     written = outputs.write_images(arguments.folder, {**result.images, **grid}, comments)
     if arguments.report:

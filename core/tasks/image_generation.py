@@ -5,7 +5,7 @@ none is asked for, as generated sounds are.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,7 +57,7 @@ def generate_images(wish: ImageWish = ImageWish(), *, settings: Settings = Setti
     """
     prior: PixelCNNPrior = load_image_prior(TASK, settings)
     wish, at_once = _for_prior(wish, prior), settings.batch or AT_ONCE
-    origins = [_origin(wish, prior, settings.seed + number) for number in range(wish.count)]
+    origins = image_origins(wish, prior, settings)
     images = np.zeros((wish.count, prior.network.config.colours, wish.height, wish.width), np.float32)
     bits = np.full((wish.count, wish.height, wish.width), np.nan, np.float32)
     time_left, log_probs = TimeLeft(-(-wish.count // at_once)), []
@@ -71,6 +71,17 @@ def generate_images(wish: ImageWish = ImageWish(), *, settings: Settings = Setti
     facts = {"bits_per_dimension": -float(np.mean(log_probs)) / math.log(2), "seconds": time_left.seconds}
     report = _report(wish, prior, settings, origins) | facts
     yield ImageResult(named_images(images), report, surprises=named_images(bits))
+
+
+def image_origins(wish: ImageWish, prior: PixelCNNPrior, settings: Settings) -> list[dict]:
+    """What tells every image from the others: its seed, and its label where the prior is told one."""
+    return [_origin(wish, prior, settings.seed + number) for number in range(wish.count)]
+
+
+def image_origin_of(report: Mapping, name: str) -> dict:
+    """All that one image can be made again with, of the report of its run."""
+    shared = {key: report[key] for key in ("prior", "sampler", "height", "width", "temperature")}
+    return shared | report["images"][name]
 
 
 def _draw(

@@ -10,7 +10,7 @@ from core.tasks.generation import TASK, spoken
 from core.zoo.families import SAMPLE_BY_SAMPLE
 from demos.page import html, menus
 
-NOTHING = "Whatever each seed draws"
+NOTHING = "Anything"
 
 
 def wavenets() -> list[menus.Choice]:

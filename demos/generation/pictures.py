@@ -1,4 +1,4 @@
-"""Images that are drawn pixel by pixel, in a grid; `assets/pictures.js` shows them, or what each of their pixels cost."""
+"""A grid of images that are drawn pixel by pixel, or of what their pixels cost; `assets/pictures.js` shows it."""
 
 import base64
 import io
@@ -53,7 +53,7 @@ def payload(view: PicturesView) -> dict:
         {"name": view.names[name], "image": data_url(image), "surprise": _map_url(view.surprises[name])}
         for name, image in view.images.items()
     ]
-    return {"pictures": shown, "columns": _columns(len(shown)), "most_bits": MOST_BITS, "over": view.over}
+    return {"pictures": shown, "columns": columns_of(len(shown)), "most_bits": MOST_BITS, "over": view.over}
 
 
 def data_url(image: np.ndarray) -> str:
@@ -73,11 +73,11 @@ def _url(image: Image.Image) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _columns(count: int) -> int:
+def columns_of(count: int) -> int:
     """As many as rows, or one more."""
     return min(max(math.ceil(math.sqrt(count)), 1), MOST_COLUMNS)
 
 
 def called(origins: Sequence[Mapping]) -> list[str]:
     """What images are called by what tells them apart."""
-    return [f"Seed {origin['seed']}" + (f", {origin['label']}" if "label" in origin else "") for origin in origins]
+    return [f"Seed {origin['seed']}" + (f": {origin['label']}" if "label" in origin else "") for origin in origins]

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from PIL import Image
 
 from core.errors import InputError
 
@@ -33,8 +34,15 @@ class Sketch:
         return np.frombuffer(self.pixels, np.uint8).reshape(self.height, self.width).astype(np.float32) / 255
 
 
+def fitted(image: np.ndarray, size: tuple[int, int]) -> Sketch:
+    """An image `[height, width]` in [0, 1], made as small as a size."""
+    pixels = Image.fromarray((image.clip(0, 1) * 255).round().astype(np.uint8))
+    small = pixels.resize((size[1], size[0]), Image.Resampling.BOX)
+    return Sketch.of(np.asarray(small, np.float32) / 255)
+
+
 def sketch(size: tuple[int, int], rows: int) -> gr.HTML:
-    """The component; its value is what `payload` makes of a sketch, its prop `rows` how many of them are given.
+    """The component; its value is what `payload` makes of a sketch, its prop `given` how many rows are given.
 
     Its event `sketch` carries `height`, `width` and `pixels`, which `read_sketch` reads.
     """
@@ -43,7 +51,7 @@ def sketch(size: tuple[int, int], rows: int) -> gr.HTML:
         html_template='<div class="sketch"></div>',
         js_on_load=_SCRIPT,
         apply_default_css=False,
-        rows=rows,
+        given=rows,
     )
 
 

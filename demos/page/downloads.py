@@ -82,10 +82,10 @@ class Made:
             for path, clip, comment in zip(paths, clips.values(), comments, strict=True):
                 write_clip(path, Clip(gain * clip.samples, clip.sample_rate), bits=wanted.bits, comment=comment)
             if len(paths) == 1:
-                return _cached(paths[0]), _quieter(gain)
+                return cache_file(paths[0]), _quieter(gain)
             report = [Path(self.report)] if self.report and self.comments else []
-            whole = _archive(Path(folder) / f"{self.name}{ARCHIVE}", [*paths, *report])
-            return _cached(whole), _quieter(gain)
+            whole = archived(Path(folder) / f"{self.name}{ARCHIVE}", [*paths, *report])
+            return cache_file(whole), _quieter(gain)
 
 
 def keep(sounds: Mapping[str, Clip], source_name: str, task: str, report: Mapping, notes: Sequence[str]) -> Made:
@@ -102,7 +102,7 @@ def keep(sounds: Mapping[str, Clip], source_name: str, task: str, report: Mappin
         path = Path(folder) / f"{kept.name}-report.json"
         suffix = ".wav" if len(sounds) == 1 else ARCHIVE
         write_report(path, source_name, f"{kept.name}{suffix}", report, notes)
-        return Made(kept.name, kept.sounds, _cached(path))
+        return Made(kept.name, kept.sounds, cache_file(path))
 
 
 def keep_so_far(sounds: Mapping[str, Clip], source_name: str, task: str) -> Made:
@@ -128,7 +128,7 @@ def keep_generated(sounds: Mapping[str, Clip], origins: Sequence[Mapping], repor
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{whole}-report.json"
         write_report(path, None, f"{whole}{'.wav' if len(names) == 1 else ARCHIVE}", report, report["notes"])
-        return Made(whole, kept, _cached(path), comments)
+        return Made(whole, kept, cache_file(path), comments)
 
 
 def generated_files(result: Result) -> list[str]:
@@ -163,7 +163,7 @@ def spectrogram_file(spectrogram: MelSpectrogram, source_name: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{_named(source_name, 'mel')}.npz"
         write_spectrogram(path, spectrogram)
-        return _cached(path)
+        return cache_file(path)
 
 
 def _named(source_name: str, task: str) -> str:
@@ -174,17 +174,19 @@ def _sound_file(name: str, clip: Clip, comment: str = "") -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.wav"
         write_clip(path, clip, comment=comment)
-        return _cached(path)
+        return cache_file(path)
 
 
-def _archive(path: Path, files: Sequence[Path]) -> Path:
+def archived(path: Path, files: Sequence[Path]) -> Path:
+    """The archive at that path, once the files are in it."""
     with zipfile.ZipFile(path, "w") as archive:
         for file in files:
             archive.write(file, file.name)
     return path
 
 
-def _cached(path: Path) -> str:
+def cache_file(path: Path) -> str:
+    """Path of a copy in Gradio's cache."""
     return save_file_to_cache(path, get_upload_folder())
 
 

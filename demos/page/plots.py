@@ -94,6 +94,11 @@ def mel_png(decades: np.ndarray, top: float | None = None) -> bytes:
     return shaded_png((picture - (picture.max() if top is None else top)) / MEL_DECADES + 1)
 
 
+def colours_of(shade: np.ndarray) -> np.ndarray:
+    """The page's colours of shades `[...]` from 0 to 1, `[3, ...]`."""
+    return np.moveaxis(_COLORS(shade)[..., :3], -1, 0)
+
+
 def shaded_png(shade: np.ndarray) -> bytes:
     """A picture in the page's colours; 0 is the darkest, 1 the brightest."""
     image = Image.fromarray((shade.clip(0, 1) * 255).astype(np.uint8))

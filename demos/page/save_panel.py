@@ -1,5 +1,6 @@
 """Where results are taken along: a format, a button for the sound and one for the report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,14 +20,16 @@ FORMAT_CHOICES = [
 ]
 
 
-def build(label: str = "") -> dict:
-    """Makes the widgets and connects them; whoever has results sets `made`, a `Made` or None.
+def build(label: str = "", formats: Sequence[Choice] = FORMAT_CHOICES, form: str = FLOAT) -> dict:
+    """Makes the widgets and connects them; whoever has results sets `made`, a `Made`, or another that can be `written`
+    in one of the formats and has a `report`, or None.
 
     Args:
-        label: of the button for an archive of several sounds.
+        label: of the button for an archive of several files.
+        formats: on offer; `form` is the first that is chosen.
     """
     ui = SimpleNamespace(made=gr.State(None, time_to_live=24 * 3600))
-    ui.format = menu(FORMAT_CHOICES, FLOAT, "Format")
+    ui.format = menu(formats, form, "Format")
     with gr.Row(elem_classes="actions"):
         ui.download = gr.DownloadButton("Download", interactive=False, min_width=160, elem_classes="download")
         ui.report = gr.DownloadButton("Report", interactive=False, min_width=80, elem_classes="report")
