@@ -97,7 +97,7 @@ function take() {
 }
 
 function resize() {
-  rows = Math.min(props.given, height);
+  rows = Math.min(props.given ?? Math.floor(height / 2), height); // a hidden component begins without its props
   draw();
 }
 

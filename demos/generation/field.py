@@ -155,12 +155,13 @@ def _open_image(path: str | None, prior: str | None):
 def _picked(event: gr.EventData) -> tuple:
     """The place that was clicked, as the page sent it."""
     try:
-        place = [float(part) for part in event.place][:2]
-    except (TypeError, ValueError):
+        place = [float(part) for part in event.place]
+        if len(place) == 1:
+            return round(place[0], 6), gr.skip(), gr.skip()
+        row, column = map(int, place)
+        return gr.skip(), row, column
+    except (TypeError, ValueError, OverflowError):
         return (gr.skip(),) * 3
-    if len(place) == 1:
-        return round(place[0], 6), gr.skip(), gr.skip()
-    return gr.skip(), int(place[0]), int(place[1])
 
 
 def _look(prior: str | None, loaded: Loaded | None, image: Sketch | None, at, row, column) -> Iterator[tuple]:

@@ -18,7 +18,7 @@ def build(histories: Histories, concurrency: dict) -> tuple[gr.Tabs, Sequence[Sh
     Args:
         concurrency: of events that are looks, and wait for no run.
     """
-    with gr.Tabs(elem_classes="sections") as sections:
+    with gr.Tabs(elem_classes="sections", overflow_behavior="wrap") as sections:
         with gr.Tab(SOUNDS, id=generation.TASK):
             shared = [generation.GenerationPanel(histories).shared]
         with gr.Tab(wavenet.TITLE, id=wavenet.SECTION):

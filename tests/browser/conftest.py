@@ -1,7 +1,8 @@
 """Serves the real page in a process of its own and opens it in headless Chromium.
 
 The server's own checkpoints are a tiny fresh prior, so that the page works before any prior is bundled, a tiny fresh
-separator for an array of six microphones, and a tiny fresh generator, whose recordings are at hand.
+separator for an array of six microphones, a tiny fresh generator, whose recordings are at hand, and a tiny fresh
+PixelCNN.
 """
 
 import os
@@ -45,6 +46,7 @@ def server(tmp_path_factory):
     _register_tiny_prior(home)
     _register_tiny_separator(home)
     _register_tiny_generator(home)
+    _register_tiny_pixels(home)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -101,6 +103,21 @@ def _register_tiny_generator(home: Path) -> None:
     network.scale.fill_(0.5)
     save_checkpoint(path, "mel-denoiser", config, network.state_dict())
     add_entry(home / "checkpoints", {"name": "tiny-words", "sample_rate": 16000}, path)
+
+
+def _register_tiny_pixels(home: Path) -> None:
+    """Its images are of 12 x 10 pixels, rings or bars."""
+    from dataclasses import asdict
+
+    from core.models.pixelcnn import PixelCNN, PixelCNNConfig
+    from core.zoo.checkpoint import save_checkpoint
+    from core.zoo.manifest import add_entry
+
+    path = home / "pixels.safetensors"
+    config = PixelCNNConfig(levels=3, width=6, blocks=2, head=6, labels=2)
+    described = {**asdict(config), "names": ["ring", "bar"], "size": [12, 10]}
+    save_checkpoint(path, "pixelcnn", described, PixelCNN(config).state_dict())
+    add_entry(home / "checkpoints", {"name": "tiny-pixels"}, path)
 
 
 def _recordings(home: Path) -> Path:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from demos.page.examples import SOUNDS
 
@@ -109,6 +110,34 @@ def test_generate(api):
         api.predict(1, **asked | {"label": "perhaps"}, api_name="/generate")
     with pytest.raises(client.exceptions.AppError, match="not two seeds"):
         api.predict(1, **asked, morph="3", api_name="/generate")
+
+
+def test_a_wavenet_goes_on_from_a_file(api):
+    prime = client.handle_file(str(SOUNDS / "piano.flac"))
+    asked = {"prior": "piano-16k-wavenet", "seconds": 0.1}
+    (path,), report = api.predict(1, **asked, prime=prime, api_name="/generate")
+    assert soundfile.info(path).frames == 1600 and report["sampler"] == "ancestral"
+    (alone,), _ = api.predict(1, **asked, api_name="/generate")
+    assert not np.array_equal(soundfile.read(path)[0], soundfile.read(alone)[0])
+    with pytest.raises(client.exceptions.AppError, match="out of noise"):
+        api.predict(1, prior="tiny-words", prime=prime, api_name="/generate")
+    with pytest.raises(client.exceptions.AppError, match="prime must be an uploaded file"):
+        api.predict(1, **asked, prime="piano.flac", api_name="/generate")
+
+
+def test_generate_images(api):
+    paths, report = api.predict(2, "bar", "tiny-pixels", 3, api_name="/generate_images")
+    images = [Image.open(path) for path in paths]
+    assert [image.size for image in images] == [(10, 12)] * 2 and report["bits_per_dimension"] > 0
+    assert json.loads(images[1].text["Comment"]).items() >= {"seed": 4, "label": "bar", "prior": "tiny-pixels"}.items()
+    for given, said in (
+        ({"label": "square"}, "knows no label 'square'"),
+        ({"height": 1000}, "height must be a whole number from 1 to 64"),
+        ({"count": 65}, "count must be a whole number from 1 to 64"),
+        ({"prior": "tiny"}, "can't generate"),
+    ):
+        with pytest.raises(client.exceptions.AppError, match=said):
+            api.predict(**{"prior": "tiny-pixels"} | given, api_name="/generate_images")
 
 
 def test_a_mendable_input_gets_one_sentence(api):
