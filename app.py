@@ -17,7 +17,6 @@ from demos.array.live_routes import LiveRoutes
 from demos.array.relay_routes import RelayRoutes
 from demos.page import links, theme
 from demos.page.history import Histories
-from demos.page.worker import RUNS_AT_ONCE, WAITING_AT_MOST
 from demos.server.bodies import BodyLimits
 from demos.server.files import claim_folder, keep_bounded
 from demos.server.gate import Gate, GateMiddleware
@@ -33,6 +32,7 @@ from demos.tabs import (
     vocoding,
     voice_conversion,
 )
+from demos.turns.worker import RUNS_AT_ONCE, WAITING_AT_MOST
 from demos.voice.live_routes import LiveVoiceRoutes
 
 RESTORATION = (super_resolution.SuperResolutionPanel, inpainting.InpaintingPanel, declipping.DeclippingPanel)

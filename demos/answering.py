@@ -1,10 +1,11 @@
 """How the named endpoints answer: arguments are checked at once, runs wait for their turn, progress streams."""
 
 import logging
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from functools import wraps
+from inspect import Parameter, signature
 from typing import Any
 
 import gradio as gr
@@ -16,7 +17,9 @@ from core.tasks.progress import Progress, Result, Run
 from demos.arguments import as_sent
 from demos.page.runner import UNBOUNDED
 from demos.page.stream import Throttle, is_result, throttled
-from demos.page.worker import in_background
+from demos.turns.durations import kind_of
+from demos.turns.line import Place
+from demos.turns.worker import Asker, in_background
 
 UPDATE_SECONDS = 0.5
 
@@ -59,11 +62,14 @@ def answering(endpoint: Callable[..., Asked]) -> Callable[..., AsyncIterator[tup
     Arguments are checked at once; the run waits for its turn.
     """
 
-    @wraps(endpoint)
-    async def answers(*given) -> AsyncIterator[tuple]:
+    taken = signature(endpoint)
+
+    async def answers(request: gr.Request, *given) -> AsyncIterator[tuple]:
         try:
             asked = endpoint(*given)
-            async with aclosing(in_background(_answers(asked))) as made:
+            visitor = request.session_hash or uuid.uuid4().hex
+            asker = Asker(visitor, kind_of(asked.task, dict(zip(taken.parameters, given, strict=False))), _waiting)
+            async with aclosing(in_background(_answers(asked), asker)) as made:
                 async for answer in made:
                     yield answer
         except InputError as error:
@@ -72,7 +78,16 @@ def answering(endpoint: Callable[..., Asked]) -> Callable[..., AsyncIterator[tup
             log.exception("%s failed", endpoint.__name__)
             raise gr.Error("Something went wrong on our side.", print_exception=False) from None
 
+    request = Parameter("request", Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
+    answers.__signature__ = taken.replace(parameters=[request, *taken.parameters.values()])  # for Gradio, as are these
+    answers.__annotations__ = {"request": gr.Request}
+    answers.__name__, answers.__doc__ = endpoint.__name__.strip("_"), endpoint.__doc__
     return answers
+
+
+def _waiting(place: Place) -> tuple:
+    """What is sent before a run's turn has come."""
+    return None, {"runs_ahead": place.ahead, "seconds_to_wait": round(place.seconds, 1)}
 
 
 def _answers(asked: Asked) -> Iterator[tuple]:

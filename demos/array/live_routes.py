@@ -19,8 +19,8 @@ from starlette.routing import Route
 from core.errors import InputError
 from demos.array.live_session import LiveSession
 from demos.array.room import decode_voices
-from demos.page.worker import in_thread
 from demos.server.routes import Refusal, as_endpoint, digest_of, held_by, new_token, read_body
+from demos.turns.worker import in_thread
 
 VIEW_PATH, ROOM_PATH = "/live/{token}", "/live/{token}/room"
 MOST_AT_ONCE = 8

@@ -11,6 +11,7 @@ from core.zoo import Entry
 from demos.page import menus
 from demos.page.figures import LOCALIZATION, METRICS, Figure, stem_gain
 from demos.page.history import KeptIterate
+from demos.turns.line import Place
 
 RADIAN = math.pi / 180
 BESIDE = 20 * RADIAN  # a voice found so near a true one is taken for it
@@ -32,6 +33,15 @@ def status_html(state: str, text: str, share: float = 0.0) -> str:
         f'<div class="status {state}" role="status"><span class="lamp"></span><span>{text}</span>'
         f'<div class="bar"><i style="width:{width}"></i></div></div>'
     )
+
+
+def waiting_html(place: Place) -> str:
+    """The line over the live scope of a run that waits for its turn."""
+    state, begins = ("Paused for short runs", "goes on") if place.aside else ("Waiting for its turn", "begins")
+    seconds = max(round(place.seconds), 1)
+    soon = f"{seconds} s" if seconds < 10 else seconds_text(seconds)
+    before = "next in line" if not place.ahead else f"{_counted(place.ahead, 'run')} before it"
+    return status_html("running", f"<b>{state}</b><span>{before}</span><span>{begins} in about {soon}</span>")
 
 
 def progress_html(progress: Progress) -> str:

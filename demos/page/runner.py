@@ -15,12 +15,14 @@ from gradio.components import Component
 from core.errors import InputError
 from demos.page import html
 from demos.page.toasts import warn
-from demos.page.worker import in_background
+from demos.turns.durations import DECISIVE, kind_of
+from demos.turns.line import Place
+from demos.turns.worker import Asker, in_background
 
 APOLOGY = "Something went wrong on our side. Your input is still here; please try again or choose other settings."
 TOO_LARGE = "One of the numbers is too large to work with; choose a smaller one."
 
-UNBOUNDED = {"concurrency_limit": None}  # for Gradio: runs wait for their turn in `demos.page.worker`
+UNBOUNDED = {"concurrency_limit": None}  # for Gradio: runs wait for their turn in `demos.turns`
 PAUSE_SECONDS = 1.0
 REMEMBERED = 256  # sessions
 
@@ -149,7 +151,8 @@ class Runner(ABC):
         press.subject = self._subject_of(values)
         press.check()
         try:
-            async with aclosing(in_background(self._perform(values, request.session_hash))) as updates:
+            run = in_background(self._perform(values, request.session_hash), self._asker(values, request))
+            async with aclosing(run) as updates:
                 async for update in updates:
                     if press.stopped:  # it is cancelled only a step later
                         if press.outdated and self._presses.get(request.session_hash) is press:
@@ -161,6 +164,13 @@ class Runner(ABC):
             yield self._failed()
         finally:
             press.over = True
+
+    def _asker(self, values: Mapping, request: gr.Request) -> Asker:
+        asked = {name: values.get(getattr(self.ui, name, None)) for name in DECISIVE}
+        return Asker(str(request.session_hash), kind_of(self.task, asked), self._waiting)
+
+    def _waiting(self, place: Place) -> dict:
+        return {self.ui.status: html.waiting_html(place)}
 
     def _perform(self, values: dict, session: str) -> Iterator[dict]:
         yield {self.ui.status: html.status_html("running", "Loading the model")}

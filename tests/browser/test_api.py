@@ -183,11 +183,24 @@ def test_a_sound_that_was_not_uploaded_is_refused(api, audio):
         api.predict(audio, api_name="/declip")
 
 
+def test_who_waits_hears_how_many_come_first(server, api):
+    """Four clients came before, of whom two run."""
+    clients = [client.Client(server.url, verbose=False) for _ in range(4)]
+    piano = client.handle_file(str(SOUNDS / "piano-4k.flac"))
+    jobs = [busy.submit(piano, 4, prior="tiny", quality="fine", api_name="/super_resolve") for busy in clients]
+    waiting = api.submit(piano, 4, length=0.5, prior="tiny", quality="draft", api_name="/super_resolve")
+    told = [progress for path, progress in waiting if path is None and "runs_ahead" in progress]
+    assert told and all(progress["runs_ahead"] <= 2 and progress["seconds_to_wait"] >= 0 for progress in told)
+    assert waiting.result()[1]["task"] == "super-resolve"
+    for job in jobs:
+        job.cancel()
+
+
 def test_progress_streams_and_can_be_cancelled(api):
     piano = client.handle_file(str(SOUNDS / "piano-4k.flac"))
     job = api.submit(piano, 4, prior="tiny", quality="fine", length=1.0, api_name="/super_resolve")
     for path, progress in job:
-        if path is None:
+        if path is None and "runs_ahead" not in progress:
             assert progress["step"] <= progress["total_steps"] and progress["seconds_left"] >= 0
             break
     job.cancel()

@@ -11,6 +11,7 @@ from core.signal.clip import Clip
 from core.tasks.progress import SOUND, Progress, Result
 from core.types import Iterate
 from demos.page import html
+from demos.turns.line import Place
 
 CLIP = Clip(np.zeros((1, 64), np.float32), 16000)
 
@@ -96,3 +97,11 @@ def test_names_are_escaped():
     assert "<b>&lt;b&gt;" not in html.result_html(result({}, {})) and "&lt;b&gt;" in html.result_html(result({}, {}))
     assert "<script>" not in html.caption_html("<script>.wav", 1.0, CLIP)
     assert "<i>" not in html.notes_html(["<i>"])
+
+
+def test_who_waits_reads_how_many_come_first_and_for_about_how_long():
+    text = html.waiting_html(Place(3, 41.3, aside=False))
+    assert "Waiting for its turn" in text and "3 runs before it" in text and "begins in about 41 s" in text
+    assert "next in line" in html.waiting_html(Place(0, 0.2, aside=False))
+    text = html.waiting_html(Place(1, 130.0, aside=True))
+    assert "Paused for short runs" in text and "1 run before it" in text and "goes on in about 2 min 10 s" in text

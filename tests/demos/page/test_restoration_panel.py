@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.signal.clip import Clip
 from core.tasks.progress import SOUND, Progress, Result
 from core.types import Iterate
-from demos.page import runner, worker
+from demos.page import runner
 from demos.page.downloads import FLOAT
 from demos.page.history import Histories
 from demos.page.runner import APOLOGY, TOO_LARGE
@@ -23,6 +23,8 @@ from demos.tabs.declipping import DeclippingPanel
 from demos.tabs.inpainting import InpaintingPanel
 from demos.tabs.super_resolution import SuperResolutionPanel
 from demos.tabs.vocoding import VocodingPanel
+from demos.turns import worker
+from demos.turns.line import Line
 
 ANNA = SimpleNamespace(session_hash="anna")
 
@@ -103,14 +105,14 @@ def test_a_run_that_the_queue_drops_frees_the_buttons_and_a_stopped_one_says_so_
 
 def test_who_does_not_get_in_reads_a_sentence_with_a_time(monkeypatch, said):
     """One runs, and nobody may wait."""
-    lanes = worker.Lanes(1, 0)
-    monkeypatch.setattr(worker, "_lanes", lanes)
+    line = Line(1, 0, 8)
+    monkeypatch.setattr(worker, "_background", worker.Background(line))
     with gr.Blocks():
         panel = SuperResolutionPanel(Histories())
     panel._begin(ANNA)
 
     async def crowded() -> list:
-        await lanes.enter()
+        line.join("bert", 60.0, lambda: None)
         return [update async for update in panel._run({}, ANNA)]
 
     (update,) = finished(crowded())
