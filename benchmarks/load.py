@@ -32,6 +32,7 @@ from gradio_client import Client, handle_file
 
 RATE = 16000
 PAGE_SECONDS = 0.5  # between two visits
+LOOK_SECONDS = 0.05  # between two looks at what a client was told
 MEGABYTE = 2**20
 MEMORY_POINTS = 10
 
@@ -42,6 +43,7 @@ class Visit:
 
     Args:
         ahead, expected: how many runs were before it and how long it was to wait, as it was told first.
+        told: when that was.
         begun, ended: when its run began and ended.
         error: what it read instead of a result.
         own: whether the result is of its own input.
@@ -49,6 +51,7 @@ class Visit:
 
     ahead: int = 0
     expected: float = 0.0
+    told: float = 0.0
     begun: float = 0.0
     ended: float = 0.0
     error: str = ""
@@ -57,22 +60,30 @@ class Visit:
 
 def visit(client: Client, sound: Path, seconds: float) -> Visit:
     """Has a gap in the middle of a sound filled."""
-    made, told, asked = Visit(), False, time.perf_counter()
+    made, asked = Visit(), time.perf_counter()
     gap = (0.4 * seconds, 0.5 * seconds)
     try:
         job = client.submit(handle_file(str(sound)), f"{gap[0]}-{gap[1]}", quality="draft", api_name="/inpaint")
-        for path, progress in job:
-            if path is None and "runs_ahead" in progress:
-                if not told:
-                    made.ahead, made.expected, told = progress["runs_ahead"], progress["seconds_to_wait"], True
-            elif not made.begun:
-                made.begun = time.perf_counter() - asked
+        while not job.done():  # iterating over a job that was refused never ends
+            _note(made, job.outputs(), time.perf_counter() - asked)
+            time.sleep(LOOK_SECONDS)
         path, _ = job.result()
+        made.begun = made.begun or time.perf_counter() - asked
         made.own = _same_outside(sound, path, gap)
     except Exception as error:  # whatever it is, it is counted
         made.error = str(error) or type(error).__name__
     made.ended = time.perf_counter() - asked
     return made
+
+
+def _note(made: Visit, outputs: list, seconds: float) -> None:
+    """What a client was told so far."""
+    waiting = [progress for path, progress in outputs if path is None and "runs_ahead" in progress]
+    if waiting and not made.told:
+        made.told = seconds
+        made.ahead, made.expected = waiting[0]["runs_ahead"], waiting[0]["seconds_to_wait"]
+    if len(outputs) > len(waiting) and not made.begun:
+        made.begun = seconds
 
 
 def _same_outside(sound: Path, restored: str, gap: tuple[float, float]) -> bool:
@@ -133,12 +144,14 @@ def kept_megabytes(server: psutil.Process | None) -> float | None:
     return round(sum(path.stat().st_size for path in Path(base).rglob("*") if path.is_file()) / MEGABYTE, 2)
 
 
-def crowd(url: str, clients: int, seconds: float, folder: Path) -> list[Visit]:
-    """So many at once."""
+def crowd(url: str, clients: int, seconds: float, folder: Path) -> tuple[list[Visit], list[float]]:
+    """So many at once; what became of them, and how long the page took to come meanwhile."""
     with ThreadPoolExecutor(clients) as threads:
         opened = list(threads.map(lambda _: Client(url, verbose=False), range(clients)))
         sounds = [noise(folder, number, seconds) for number in range(clients)]
-        return list(threads.map(lambda one: visit(*one, seconds), zip(opened, sounds, strict=True)))
+        with page_times(url) as pages:
+            visits = list(threads.map(lambda one: visit(*one, seconds), zip(opened, sounds, strict=True)))
+    return visits, pages
 
 
 def come_and_go(url: str, sessions: int, seconds: float, folder: Path, server: psutil.Process | None) -> dict:
@@ -162,6 +175,7 @@ def come_and_go(url: str, sessions: int, seconds: float, folder: Path, server: p
 def summary(visits: list[Visit], pages: list[float]) -> dict:
     done = [made for made in visits if made.own]
     waited = [made for made in done if made.ahead]
+    last = max(waited, key=lambda made: made.ahead, default=Visit())
     return {
         "clients": len(visits),
         "right": len(done),
@@ -170,11 +184,16 @@ def summary(visits: list[Visit], pages: list[float]) -> dict:
         "seconds": round(max(made.ended for made in visits), 1),
         "wait_seconds_median": round(statistics.median([made.begun for made in done] or [0]), 1),
         "wait_seconds_longest": round(max((made.begun for made in done), default=0), 1),
-        "wait_seconds_for_10_ahead": round(max((10 * made.begun / made.ahead for made in waited), default=0), 1),
-        "told_minus_waited_median": round(statistics.median([made.expected - made.begun for made in waited] or [0]), 1),
+        "wait_seconds_for_10_ahead": round(10 * (last.begun - last.told) / max(last.ahead, 1), 1),
+        "told_minus_waited_median": round(statistics.median([_error_of(made) for made in waited] or [0]), 1),
         "page_seconds_median": round(statistics.median(pages or [0]), 2),
         "page_seconds_longest": round(max(pages, default=0), 2),
     }
+
+
+def _error_of(made: Visit) -> float:
+    """By how much a client waited less than it was told, in seconds."""
+    return made.expected - (made.begun - made.told)
 
 
 def main() -> None:
@@ -188,8 +207,7 @@ def main() -> None:
     server = server_of(asked.url)
     with tempfile.TemporaryDirectory() as folder:
         found = {"load": os.getloadavg()[0], "memory_mb_before": megabytes(server)}
-        with page_times(asked.url) as pages:
-            visits = crowd(asked.url, asked.clients, asked.seconds, Path(folder))
+        visits, pages = crowd(asked.url, asked.clients, asked.seconds, Path(folder))
         found |= summary(visits, pages) | {"memory_mb_after": megabytes(server)}
         if asked.sessions:
             found["coming_and_going"] = come_and_go(asked.url, asked.sessions, asked.seconds, Path(folder), server)
