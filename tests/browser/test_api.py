@@ -187,7 +187,7 @@ def test_who_waits_hears_how_many_come_first(server, api):
     """Four clients came before, of whom two run."""
     clients = [client.Client(server.url, verbose=False) for _ in range(4)]
     piano = client.handle_file(str(SOUNDS / "piano-4k.flac"))
-    jobs = [busy.submit(piano, 4, prior="tiny", quality="fine", api_name="/super_resolve") for busy in clients]
+    jobs = [busy.submit(piano, 4, prior="tiny", api_name="/super_resolve") for busy in clients]
     waiting = api.submit(piano, 4, length=0.5, prior="tiny", quality="draft", api_name="/super_resolve")
     told = [progress for path, progress in waiting if path is None and "runs_ahead" in progress]
     assert told and all(progress["runs_ahead"] <= 2 and progress["seconds_to_wait"] >= 0 for progress in told)
