@@ -64,7 +64,7 @@ def visit(client: Client, sound: Path, seconds: float) -> Visit:
     gap = (0.4 * seconds, 0.5 * seconds)
     try:
         job = client.submit(handle_file(str(sound)), f"{gap[0]}-{gap[1]}", quality="draft", api_name="/inpaint")
-        while not job.done():  # iterating over a job that was refused never ends
+        while not job.done():  # iterating instead looks a thousand times a second
             _note(made, job.outputs(), time.perf_counter() - asked)
             time.sleep(LOOK_SECONDS)
         path, _ = job.result()
