@@ -156,8 +156,8 @@ class PixelCNN(nn.Module):
             label: `[batch]`, for a network with labels; see `LabelTable`.
             sigma: noise level of x in classes, `[batch]`, for a network that is told it; none is no noise.
         """
-        v = h = x
         noise = self.noise_of(sigma, len(x))
+        v = h = x if noise is None or sigma is None else x * self._quietened(sigma)
         for block in self.blocks:
             v, h = block(v, h, label, noise)
         logits = self.logits(F.relu(self.head(F.relu(h))))
@@ -168,6 +168,10 @@ class PixelCNN(nn.Module):
         if self.embed is None:
             return None
         return self.embed(self.logits.weight.new_zeros(batch) if sigma is None else sigma)
+
+    def _quietened(self, sigma: Tensor) -> Tensor:
+        """What noisy pixels are multiplied by, so that noise does not drive the first layer, `[batch, 1, 1, 1]`."""
+        return (1 + (sigma / (self.config.levels - 1)) ** 2).rsqrt()[:, None, None, None]
 
     def scaled(self, classes: Tensor) -> Tensor:
         """Classes as the network sees them, 0 to 1."""

@@ -16,8 +16,9 @@ from core.models.wavenet_score import smoothed_log_prob
 from core.signal.images import PixelLevels
 from core.types import AnyCondition, LabelCondition, Prior, Score
 
-NOISE = (1.0, 0.01)  # the ladder's ends, as shares of black to white
+LOUDEST, QUIETEST = 1.0, 0.01  # the ladder's ends, as shares of black to white; what was trained may begin higher
 RUNGS = 16
+AT_ONCE = 2**16  # pixels that a score is taken of at a time, where there are several images
 
 
 class PixelCNNPrior(Prior):
@@ -26,26 +27,41 @@ class PixelCNNPrior(Prior):
     Args:
         size: height and width of what it was trained on.
         labels: that it can be told, by name, in the order of its table.
+        loudest: highest noise level that it knows, as a share of black to white.
     """
 
     sample_rate, rms, autoregressive = 0, 1.0, True
 
-    def __init__(self, name: str, network: PixelCNN, size: tuple[int, int] = (28, 28), labels: Sequence[str] = ()):
+    def __init__(
+        self,
+        name: str,
+        network: PixelCNN,
+        size: tuple[int, int] = (28, 28),
+        labels: Sequence[str] = (),
+        loudest: float = LOUDEST,
+    ):
         self.name, self.size, self.labels, self.domain = name, size, labels, PixelLevels(network.config.levels)
         self.network, self.device = network.eval().requires_grad_(False), network.logits.weight.device
-        first, last = (share * (network.config.levels - 1) for share in NOISE)
+        first, last = (share * (network.config.levels - 1) for share in (loudest, QUIETEST))
         self.levels = tuple(first * (last / first) ** (n / (RUNGS - 1)) for n in range(RUNGS))
         self.start_level = self.levels[0]
         self.conditions = frozenset({LabelCondition} if labels else ())
 
     def score(self, x: Tensor, level: float, condition: AnyCondition | None = None) -> Score:
         """Gradient of the smoothed log-likelihood of x, and its value `[batch]` in nats."""
+        label, at_once = self._label(condition), max(AT_ONCE // x[0].numel(), 1)
+        labels = [None] * len(x) if label is None else label.split(at_once)
+        scores = [self._score(*part, level) for part in zip(x.split(at_once), labels, strict=False)]
+        return Score(*(torch.cat(parts) for parts in zip(*scores, strict=True)))
+
+    def _score(self, x: Tensor, label: Tensor | None, level: float) -> tuple[Tensor, Tensor]:
+        """Gradient and value of as many images as fit."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            logits = self.network(self.network.scaled(x), self._label(condition), x.new_full((len(x),), level))
+            logits = self.network(self.network.scaled(x), label, x.new_full((len(x),), level))
             log_prob = smoothed_log_prob(logits.movedim(1, -1).flatten(1, 3), x.flatten(1), level)[0].sum(dim=1)
             (gradient,) = torch.autograd.grad(log_prob.sum(), x)
-        return Score(gradient, log_prob.detach())
+        return gradient, log_prob.detach()
 
     def stepwise(self, streams: int, height: int, width: int) -> StepwiseModel:
         """The network pixel by pixel; begins with the images' labels, counted from 0, -1 for none."""
@@ -66,4 +82,6 @@ def from_checkpoint(
     network = PixelCNN(PixelCNNConfig(**sizes))
     network.load_state_dict(state)
     names = tuple(config.get("names") or map(str, range(network.config.labels)))
-    return PixelCNNPrior(name, network.to(device), tuple(config.get("size", (28, 28))), names)
+    return PixelCNNPrior(
+        name, network.to(device), tuple(config.get("size", (28, 28))), names, config.get("loudest", LOUDEST)
+    )

@@ -1,7 +1,7 @@
 """Images restored by PnF (Jayaram & Thickstun 2021): the same observation and sampler as for sound, over a pixel prior.
 
 Inpainting knows all pixels but those of boxes, super-resolution every k-th one in both directions. What is known stays
-as it is.
+as it is. Several draws are averaged: what they share is evidence, what differs is guesswork.
 """
 
 import math
@@ -15,15 +15,13 @@ from scipy.interpolate import RectBivariateSpline
 from core.errors import InputError
 from core.observations.masked import Masked
 from core.priors.pixelcnn import PixelCNNPrior
-from core.samplers.langevin import annealed_langevin
-from core.samplers.schedules import respaced
 from core.tasks.drawing import TimeLeft
+from core.tasks.image_chains import check, facts_of, start_chain
 from core.tasks.image_runs import MOST_IMAGE_PIXELS, RESULT, ImageProgress, ImageResult, ImageRun
 from core.tasks.loading import load_image_prior
 from core.tasks.settings import Settings
 
-STEPS = {"draft": 20, "standard": 40, "fine": 160}  # by quality
-SAMPLER = "langevin"
+UNKNOWN, INTERPOLATED = math.inf, 0.3  # noise that starts are drowned in: as much as a prior knows, or a share of white
 SPLINE_DEGREE = 3
 Box = tuple[int, int, int, int]  # first and last (exclusive) row, first and last column
 
@@ -36,6 +34,7 @@ class _Question:
         observed: `[colours, height, width]` in [0, 1]; arbitrary where it is not known.
         known: `[height, width]`.
         start: an estimate of the whole.
+        doubt: see `start_chain`.
         baselines: method -> what it makes of the same evidence.
         truth: the whole image, where there is one.
     """
@@ -43,6 +42,7 @@ class _Question:
     observed: np.ndarray
     known: np.ndarray
     start: np.ndarray
+    doubt: float
     baselines: Mapping[str, np.ndarray]
     truth: np.ndarray | None = None
 
@@ -70,7 +70,7 @@ def inpaint_image(image: np.ndarray, boxes: Sequence[Box], *, settings: Settings
     if not known.any():
         raise InputError("Nothing is left around the boxes; choose smaller ones.")
     mean = np.where(known, image, image[:, known].mean(axis=1)[:, None, None]).astype(np.float32)
-    yield from _restore("inpaint", _Question(image, known, mean, {"mean": mean}), settings)
+    yield from _restore("inpaint", _Question(image, known, mean, UNKNOWN, {"mean": mean}), settings)
 
 
 def super_resolve_image(image: np.ndarray, factor: int, *, degrade: bool = False, settings: Settings) -> ImageRun:
@@ -92,7 +92,8 @@ def super_resolve_image(image: np.ndarray, factor: int, *, degrade: bool = False
     nearest = kept.repeat(factor, axis=1).repeat(factor, axis=2)[:, :height, :width]
     cubic = _cubic(kept, factor, height, width)
     truth = image if degrade else None
-    question = _Question(observed, known, cubic, {"nearest": nearest, "cubic": cubic}, truth)
+    baselines = {"nearest": nearest, "cubic": cubic}
+    question = _Question(observed, known, cubic, INTERPOLATED, baselines, truth)
     yield from _restore("super-resolve", question, settings)
 
 
@@ -101,27 +102,19 @@ def _restore(task: str, question: _Question, settings: Settings) -> ImageRun:
     colours = prior.network.config.colours
     if len(question.observed) != colours:
         raise InputError(f"{prior.name} knows images of {colours} colours, not {len(question.observed)}.")
-    if settings.sampler not in (None, SAMPLER):
-        raise InputError(f"Images are restored by the sampler {SAMPLER}; leave --sampler out.")
+    check(settings)
     time_left = TimeLeft(1)
     known, start = torch.from_numpy(question.known), torch.from_numpy(question.start)[None] * prior.domain.unit
-    observed = prior.domain.encode(torch.from_numpy(question.observed)[None])
+    observed = torch.from_numpy(question.observed)[None] * prior.domain.unit
     evidence = Masked(observed, known.expand(start.shape), prior.domain)
-    steps = settings.steps or STEPS[settings.quality]
-    run = annealed_langevin(
-        prior,
-        evidence,
-        start,
-        sigmas=respaced(prior.levels, steps),
-        generator=torch.Generator().manual_seed(settings.seed),
-    )
+    run = start_chain(prior, evidence, start, settings, doubt=question.doubt)
     for iterate in run:
         seen = prior.domain.decode(iterate.denoised[0]).clamp(0, 1).numpy()
         image = np.where(question.known, question.observed, seen)
         yield ImageProgress(*time_left.update(0, iterate), iterate, {RESULT: image})
     figures = {name: _figures(question, made) for name, made in {RESULT: image, **question.baselines}.items()}
-    report = {"task": task, "prior": prior.name, "sampler": SAMPLER, "quality": settings.quality, "seed": settings.seed}
-    report |= {"device": str(prior.device), "score_evaluations": steps, "seconds": time_left.seconds}
+    report = {"task": task, "prior": prior.name, **facts_of(settings), "device": str(prior.device)}
+    report |= {"seconds": time_left.seconds}
     report |= {"height": image.shape[1], "width": image.shape[2], "metrics": figures.pop(RESULT), "baselines": figures}
     yield ImageResult({RESULT: image}, report, {name: {RESULT: made} for name, made in question.baselines.items()})
 

@@ -1,6 +1,6 @@
 """Overlaid images taken apart by PnF (Jayaram & Thickstun 2021): they add up to x0 + x1, and a pixel prior knows each.
 
-The same observation and sampler as for sounds. What is shown adds up to the mixture wherever pixels stay in [0, 1].
+The same observations and samplers as for sounds. What is shown adds up to the mixture wherever pixels stay in [0, 1].
 """
 
 import itertools
@@ -13,12 +13,10 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
-from core.observations.mixture import Mixture
+from core.observations.mixture import Mixture, SharedSum
 from core.priors.independent import Independent
-from core.samplers.langevin import annealed_langevin
-from core.samplers.schedules import respaced
 from core.tasks.drawing import TimeLeft
-from core.tasks.image_restoration import SAMPLER, STEPS
+from core.tasks.image_chains import LANGEVIN, check, facts_of, start_chain
 from core.tasks.image_runs import MOST_IMAGE_PIXELS, ImageProgress, ImageResult, ImageRun
 from core.tasks.loading import load_image_prior
 from core.tasks.settings import Settings
@@ -26,6 +24,7 @@ from core.tasks.stems import stem_names
 
 TASK = "separate"
 STRENGTH = 1.0  # PnF's of images: an update moves two sources onto their sum
+DOUBT = math.inf  # equal shares say little of either: as much noise as the prior knows
 
 
 def separate_images(
@@ -47,17 +46,15 @@ def separate_images(
     prior = _sources(priors, settings)
     _check(mixture, prior, settings)
     observed, names = torch.from_numpy(mixture.astype(np.float32))[None], stem_names(priors)
-    evidence = Mixture(observed, (1.0,) * len(priors), prior.domain, STRENGTH)
-    generator, steps = torch.Generator().manual_seed(settings.seed), settings.steps or STEPS[settings.quality]
-    time_left, start = TimeLeft(1), evidence.initialise(generator)
-    sigmas = respaced(prior.levels, steps)
-    for iterate in annealed_langevin(prior, evidence, start, sigmas=sigmas, generator=generator, channels=1):
+    kind = Mixture if settings.sampler == LANGEVIN else SharedSum
+    evidence, time_left = kind(observed, (1.0,) * len(priors), prior.domain, STRENGTH), TimeLeft(1)
+    start = evidence.initialise(torch.Generator())
+    for iterate in start_chain(prior, evidence, start, settings, doubt=DOUBT, channels=1, averaged=False):
         images = _adding_up(prior.domain.decode(iterate.denoised), observed[0])
         yield ImageProgress(*time_left.update(0, iterate), iterate, dict(zip(names, images, strict=True)))
     shares = np.repeat(mixture[None] / len(priors), len(priors), axis=0).clip(0, 1).astype(np.float32)
     figures = {"result": _figures(images, truths, priors), "equal shares": _figures(shares, truths, priors)}
-    report = {"task": TASK, "prior": list(priors), "sampler": SAMPLER, "quality": settings.quality}
-    report |= {"seed": settings.seed, "device": str(prior.device), "score_evaluations": steps}
+    report = {"task": TASK, "prior": list(priors), **facts_of(settings, averaged=False), "device": str(prior.device)}
     report |= {"seconds": time_left.seconds, "height": mixture.shape[1], "width": mixture.shape[2]}
     report |= {"metrics": figures.pop("result"), "baselines": figures}
     baselines = {"equal shares": dict(zip(names, shares, strict=True))}
@@ -74,8 +71,7 @@ def _sources(names: Sequence[str], settings: Settings) -> Independent:
 
 
 def _check(mixture: np.ndarray, prior: Independent, settings: Settings) -> None:
-    if settings.sampler not in (None, SAMPLER):
-        raise InputError(f"Images are separated by the sampler {SAMPLER}; leave --sampler out.")
+    check(settings)
     colours, count = prior.priors[0].network.config.colours, len(prior.priors)
     if mixture.ndim != 3 or len(mixture) != colours or not mixture.size:
         raise InputError(f"{prior.priors[0].name} knows images of {colours} colours, not a mixture of this shape.")

@@ -71,6 +71,7 @@ class PixelCNNObjective(Objective):
             raise InputError("A PixelCNN has at least one block, and as many channels as colours; set them so.")
         sizes = {**config, "labels": len(self.names) if self.told else 0}
         config |= {"labels": sizes["labels"], "names": list(self.names) if self.told else [], "size": list(self.size)}
+        config |= {"loudest": self.loudest} if config["noise_conditional"] else {}
         return PixelCNN(PixelCNNConfig(**sizes))
 
     def loss(self, model: PixelCNN, examples: Images, generator: Generator) -> tuple[Tensor, dict[str, float]]:
