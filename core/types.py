@@ -149,6 +149,7 @@ class Prior(ABC):
         spectrograms: whether x is a normalised mel spectrogram, `[batch, bands, frames]`; `decode` gives log mel
             magnitudes then, which a vocoder makes a waveform of.
         labels, speakers: what it can be told, by name.
+        usual_seconds: of a sound that it draws where no length is asked for.
         longest_seconds: of a sound that it can draw in one piece.
         autoregressive: whether it is an `AutoregressivePrior`.
         receptive_field: earlier samples that one sample depends on; 0 where that is not causal.
@@ -167,6 +168,7 @@ class Prior(ABC):
     spectrograms: bool = False
     labels: Sequence[str] = ()
     speakers: Sequence[str] = ()
+    usual_seconds: float = 1.0
     longest_seconds: float = math.inf
     autoregressive: bool = False
     receptive_field: int = 0
@@ -198,9 +200,14 @@ class Prior(ABC):
 
 
 class AutoregressivePrior(Prior):
-    """A prior that predicts every sample from those before it."""
+    """A prior that predicts every sample, or every code of some samples, from those before it.
+
+    Attributes:
+        step_samples: of one step.
+    """
 
     autoregressive = True
+    step_samples: int = 1
 
     @abstractmethod
     def predict(self, x: Tensor, level: float, condition: MelCondition | None = None) -> Tensor:

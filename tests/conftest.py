@@ -199,7 +199,7 @@ def tiny_code_priors(own_home, tmp_path) -> tuple[str, str]:
         prior = transformer.build(config)
         prior.codebook.copy_(codec.codebook().k)
         save_checkpoint(path, "code-prior", config, prior.state_dict())
-        assert zoo.register(name, path, {"sample_rate": 16000}).task == ("separate",)
+        assert zoo.register(name, path, {"sample_rate": 16000}).task == ("separate", "generate")
     path.unlink()
     return "tiny-drums", "tiny-bass"
 

@@ -66,6 +66,9 @@ EXAMPLES = {  # by the job's name, and which way where there are several: (funct
     "generate sample by sample": lambda do, settings: do(
         Wish(2, 0.06, prime=glide()), settings=replace(settings, prior="tiny-wavenet", steps=None)
     ),
+    "generate code by code": lambda do, settings: do(
+        Wish(2, 0.06), settings=replace(settings, prior="tiny-drums", steps=None)
+    ),
 }
 FUNCTIONS = {
     "super-resolve": "super_resolve",

@@ -97,7 +97,8 @@ def _generate_sounds(arguments) -> int:
         files = {"files": {name: str(path) for name, path in written.items()}}
         write_report(arguments.report, None, arguments.folder, {**result.report, **prime, **files}, notes)
     report = result.report
-    steps = f"with {report['steps']} steps" if "steps" in report else f"at {report['bits_per_sample']} bits per sample"
+    measured = next((name for name in ("bits_per_sample", "bits_per_code") if name in report), "")
+    steps = f"at {report[measured]} {measured.replace('_', ' ')}" if measured else f"with {report['steps']} steps"
     print(
         f"{arguments.folder}: {len(written)} sounds of {report['duration_seconds']:.2f} s at "
         f"{report['sample_rate']} Hz, {report['prior']}, {report['sampler']} {steps}, {report['seconds']:.1f} s"

@@ -4,7 +4,8 @@ Every sound has a seed of its own, counted up from that of the settings, so that
 Guidance makes plain what a prior is told; told nothing, it draws what varies less. So where no label is asked for, each
 sound is told one that its seed draws.
 
-Most priors draw a sound out of noise; a WaveNet draws it sample by sample (`core.tasks.sample_by_sample`).
+Most priors draw a sound out of noise; a WaveNet draws it sample by sample, a prior of codes code by code
+(`core.tasks.sample_by_sample`).
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -33,7 +34,7 @@ from core.types import AutoregressivePrior, LabelCondition, Observation, Prior
 TASK = "generate"
 SAMPLER = "heun"  # unless another is asked for
 COMPARED_STEPS = (6, 20, 50, 200)
-SECONDS, SHORTEST_SECONDS = 1.0, 0.05
+SHORTEST_SECONDS = 0.05
 MOST_SOUNDS, MOST_SECONDS = 4096, 4096.0  # of all sounds of a run together
 AT_ONCE = 16  # sounds that are drawn together
 STRONGEST = 20.0  # guidance
@@ -46,7 +47,7 @@ class Wish:
 
     Args:
         count: of sounds.
-        seconds: of each; None: 1, or as long as the prior can where that is less.
+        seconds: of each; None: as long as the prior's usually are.
         label, speaker: what is said and by whom, names that the prior lists; None: a label that each sound's seed
             draws, and anybody.
         guidance: how plainly; 1 follows the data, more is clearer and less varied. With 0 nothing is told at all.
@@ -121,7 +122,8 @@ def _generate_by_samples(wish: Wish, prior: AutoregressivePrior, settings: Setti
     at_once = settings.batch or AT_ONCE
     streams = Streams(seeds, wish.seconds, names, wish.temperature, wish.prime, at_once)
     drawn, bits = yield from draw_streams(streams, prior, settings)
-    facts = {"temperature": wish.temperature, "bits_per_sample": round(bits, 4)}
+    step = "sample" if prior.step_samples == 1 else "code"
+    facts = {"temperature": wish.temperature, f"bits_per_{step}": round(bits, 4)}
     yield _concluded(wish, prior, drawn, facts, made)
 
 
@@ -251,8 +253,6 @@ def _check_numbers(wish: Wish, settings: Settings) -> None:
         raise InputError(f"The number of sounds must lie between 1 and {MOST_SOUNDS}, not {wish.count}.")
     if wish.seconds is not None and not SHORTEST_SECONDS <= wish.seconds <= LIMITS.seconds:
         raise InputError(f"Sounds can last {SHORTEST_SECONDS:g} to {LIMITS.seconds:g} s, not {wish.seconds:g} s.")
-    if wish.count * (wish.seconds or SECONDS) > MOST_SECONDS:
-        raise InputError(f"All sounds together can last {MOST_SECONDS:g} s; ask for fewer or shorter ones.")
     if not 0 <= wish.guidance <= STRONGEST:
         raise InputError(f"The guidance must lie between 0 and {STRONGEST:g}, not {wish.guidance:g}.")
     if settings.batch is not None and not 1 <= settings.batch <= MOST_SOUNDS:
@@ -273,6 +273,8 @@ def _check_way(wish: Wish, prior: Prior, settings: Settings) -> None:
         raise InputError(f"{prior.name} is drawn sample by sample; choose the sampler {ANCESTRAL}, or none.")
     elif settings.steps is not None or wish.morph is not None or wish.guidance != Wish.guidance:
         raise InputError(f"{prior.name} is drawn sample by sample and knows no steps, morph or guidance.")
+    elif wish.prime is not None and prior.step_samples > 1:
+        raise InputError(f"{prior.name} draws codes from the first one on; a prime is for WaveNets, leave it out.")
     elif wish.label and wish.speaker:
         raise InputError(f"{prior.name} can be told one name; leave out the label or the speaker.")
 
@@ -291,7 +293,9 @@ def _for_prior(wish: Wish, prior: Prior) -> Wish:
         known_name(wish.label, prior.labels, prior, "label"),
         known_name(wish.speaker, prior.speakers, prior, "speaker"),
     )
-    seconds = min(SECONDS, prior.longest_seconds) if wish.seconds is None else wish.seconds
+    seconds = min(prior.usual_seconds, prior.longest_seconds) if wish.seconds is None else wish.seconds
+    if wish.count * seconds > MOST_SECONDS:
+        raise InputError(f"All sounds together can last {MOST_SECONDS:g} s; ask for fewer or shorter ones.")
     if seconds > prior.longest_seconds:
         raise InputError(f"{prior.name} draws sounds of up to {prior.longest_seconds:.3g} s, not {seconds:g} s.")
     return replace(wish, seconds=seconds, label=label, speaker=speaker)

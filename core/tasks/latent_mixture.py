@@ -4,23 +4,21 @@ What codes say is compressed, one code for many samples, and does not add up to 
 own sound: each bin of its spectrum is shared out by the powers that the sources' codes have there (a Wiener filter).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core.errors import InputError
 from core.models.lqvae import LQVAE
+from core.models.lqvae_pieces import decode, encode
 from core.signal.clip import Clip
 from core.signal.masks import spectrum, waveform_of, wiener_masks
 from core.signal.resampling import resample
 from core.tasks.blocks import at_rate
 from core.tasks.progress import Sounds
 from core.tasks.stems import stems_of
-
-PIECE = 1024  # codes that are heard or said at once
 
 
 class LatentMixture:
@@ -91,29 +89,3 @@ class LatentMixture:
         rate, shape = self.mixture.sample_rate, self.mixture.samples.shape
         clip = resample(Clip(samples[None], self.known.sample_rate), rate, frames=shape[1])
         return Clip(np.broadcast_to(clip.samples, shape), rate)
-
-
-@torch.no_grad()
-def encode(model: LQVAE, waveform: np.ndarray) -> Tensor:
-    """Codes `[steps]` of a waveform `[samples]` at the model's rate; silence fills the last one."""
-    hop, samples = model.hop(), torch.tensor(waveform, device=model.device)
-    samples = F.pad(samples, (0, -len(samples) % hop))
-    pieces = _pieces(len(samples) // hop, model.reach())
-    return torch.cat([model.encode(samples[None, a * hop : b * hop])[0, own] for a, b, own in pieces])
-
-
-@torch.no_grad()
-def decode(model: LQVAE, codes: Tensor) -> Tensor:
-    """Waveforms `[batch, steps * hop]` of codes `[batch, steps]`."""
-    hop, made = model.hop(), []
-    for a, b, own in _pieces(codes.shape[1], model.reach()):
-        made.append(model.decode(codes[:, a:b])[:, own.start * hop : own.stop * hop])
-    return torch.cat(made, dim=1)
-
-
-def _pieces(steps: int, reach: int) -> Iterator[tuple[int, int, slice]]:
-    """Spans of steps with what is around them, and which part of each is its own: joined, they are the whole."""
-    for start in range(0, steps, PIECE):
-        stop = min(start + PIECE, steps)
-        first, last = max(0, start - reach), min(steps, stop + reach)
-        yield first, last, slice(start - first, stop - first)

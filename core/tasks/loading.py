@@ -11,6 +11,7 @@ from core.models.lqvae import LQVAE
 from core.models.transformer import Transformer
 from core.models.vocoder import Vocoder
 from core.models.vqvae import VQVAE
+from core.priors.codes import CodePrior
 from core.priors.independent import Independent
 from core.samplers.latent import same_codes
 from core.tasks.settings import Settings, resolve_devices
@@ -20,14 +21,18 @@ from core.zoo.manifest import find
 
 
 def load_prior(task: str, settings: Settings) -> Prior:
-    """The prior that the settings ask for, or the task's own, on their device.
+    """The prior that the settings ask for, or the task's own, on their device; one of codes with their LQ-VAE.
 
     Raises:
         InputError: no such prior or device, or a prior that cannot do this task.
     """
     name = settings.prior or JOBS[task].priors[0]
     _check_able(task, [name], "choose one of")
-    return zoo.load(name, resolve_devices(settings)[0])
+    device = resolve_devices(settings)[0]
+    if find(name).kind == CODE_PRIOR:
+        codec, (network,) = load_code_priors([name], device)
+        return CodePrior(codec, network)
+    return zoo.load(name, device)
 
 
 def load_image_prior(task: str, settings: Settings) -> Prior:

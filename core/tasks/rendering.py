@@ -14,10 +14,12 @@ Render = Callable[[Tensor], np.ndarray]  # x `[batch, *event]` -> waveforms, flo
 
 
 def renderer(prior: Prior, seconds: float, gain: float = 1.0) -> Render:
-    """What makes waveforms of a prior's x; the middle of each, `seconds` long, at their level over `gain`."""
+    """What makes waveforms of a prior's x, `seconds` long, at their level over `gain`: the middle of each, or of what
+    grows step by step the beginning."""
     frames = round(seconds * prior.sample_rate)
     vocoder = vocoder_of(prior.front_end, str(prior.device)) if prior.spectrograms else None
-    return lambda x: _middle(_waveforms(prior, vocoder, x) / gain, frames)
+    part = _beginning if prior.autoregressive else _middle
+    return lambda x: part(_waveforms(prior, vocoder, x) / gain, frames)
 
 
 def _waveforms(prior: Prior, vocoder: Vocoder | None, x: Tensor) -> np.ndarray:
@@ -29,7 +31,12 @@ def _waveforms(prior: Prior, vocoder: Vocoder | None, x: Tensor) -> np.ndarray:
 
 
 def _middle(waveforms: np.ndarray, frames: int) -> np.ndarray:
-    """Of waveforms `[batch, frames]`; shorter ones, which grow sample by sample, are followed by silence."""
-    waveforms = np.pad(waveforms, ((0, 0), (0, max(frames - waveforms.shape[-1], 0))))
+    """Of waveforms `[batch, frames]`, no shorter ones."""
     first = (waveforms.shape[-1] - frames) // 2
     return np.ascontiguousarray(waveforms[:, first : first + frames], dtype=np.float32)
+
+
+def _beginning(waveforms: np.ndarray, frames: int) -> np.ndarray:
+    """Of waveforms `[batch, frames]`; shorter ones are followed by silence."""
+    filled = np.pad(waveforms, ((0, 0), (0, max(frames - waveforms.shape[-1], 0))))
+    return np.ascontiguousarray(filled[:, :frames], dtype=np.float32)

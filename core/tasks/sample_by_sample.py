@@ -1,4 +1,5 @@
-"""Sounds drawn sample by sample from a WaveNet (van den Oord et al. 2016), several side by side, heard as they grow.
+"""Sounds drawn sample by sample from a WaveNet (van den Oord et al. 2016), or code by code from a prior of codes,
+several side by side, heard as they grow.
 
 A prime is a recording that they go on from: the network hears it before it draws its first sample.
 """
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from core.choices import ANCESTRAL
 from core.errors import InputError
-from core.samplers.ancestral import ancestral
+from core.samplers.ancestral import CHUNK, ancestral
 from core.signal.clip import Clip
 from core.signal.limits import check_clip
 from core.signal.resampling import resample
@@ -58,7 +59,7 @@ def draw_streams(
         Progress: after every eighth of a second of sound at 16 kHz; what is not yet drawn is silent.
 
     Returns:
-        The waveforms `[count, frames]`, and the mean bits per sample of what was drawn.
+        The waveforms `[count, frames]`, and the mean bits per step of what was drawn.
 
     Raises:
         InputError: a temperature out of range, or a prime that is silent or no sound.
@@ -78,6 +79,7 @@ def draw_streams(
             temperature=streams.temperature,
             condition=_told(streams.names[part], prior),
             initial=None if prime is None else prime.expand(len(seeds), -1),
+            chunk=max(1, CHUNK // prior.step_samples),
         )
         drawn = 0
         for iterate in chunks:

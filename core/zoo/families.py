@@ -111,8 +111,8 @@ def _conversion_tasks(config: Mapping) -> tuple[str, ...]:
 
 
 def _code_prior_tasks(config: Mapping) -> tuple[str, ...]:
-    """By the latent method."""
-    return ("separate",)
+    """Separation is by the latent method."""
+    return ("separate", "generate")
 
 
 def _separator_tasks(config: Mapping) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 import gradio as gr
 from gradio.components import Component
 
-from core import zoo
 from core.choices import ANCESTRAL
 from core.errors import InputError
 from core.jobs import JOBS
 from core.tasks.generation import SAMPLER, TASK, Wish, spoken
+from core.tasks.loading import load_prior
+from core.tasks.settings import Settings
 from core.types import Prior
 from demos.page import html, layout, menus, recordings, save_panel
 from demos.page.sound_grid import sound_grid
@@ -115,6 +116,6 @@ def _names_menu(names: Sequence[str], chosen: str | None, nothing: str, **option
 def _model(prior: str | None) -> Prior | None:
     """The model of that name; None where it cannot be loaded, as Run will say."""
     try:
-        return zoo.load(prior) if prior else None
+        return load_prior(TASK, Settings(prior)) if prior else None
     except InputError:
         return None

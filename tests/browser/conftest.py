@@ -3,6 +3,8 @@
 The server's own checkpoints are a tiny fresh prior, so that the page works before any prior is bundled, a tiny fresh
 separator for an array of six microphones, a tiny fresh generator, whose recordings are at hand, and a tiny fresh
 PixelCNN.
+separator for an array of six microphones, a tiny fresh generator, whose recordings are at hand, and two tiny priors of
+the codes of a tiny LQ-VAE.
 """
 
 import os
@@ -47,6 +49,7 @@ def server(tmp_path_factory):
     _register_tiny_separator(home)
     _register_tiny_generator(home)
     _register_tiny_pixels(home)
+    _register_tiny_code_priors(home)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -118,6 +121,25 @@ def _register_tiny_pixels(home: Path) -> None:
     described = {**asdict(config), "names": ["ring", "bar"], "size": [12, 10]}
     save_checkpoint(path, "pixelcnn", described, PixelCNN(config).state_dict())
     add_entry(home / "checkpoints", {"name": "tiny-pixels"}, path)
+
+
+def _register_tiny_code_priors(home: Path) -> None:
+    from core.models import lqvae, transformer
+    from core.zoo.checkpoint import save_checkpoint
+    from core.zoo.manifest import add_entry
+
+    path, config = home / "codes.safetensors", {"multipliers": [1, 1, 1], "levels": [2], "width": 4, "depth": 1}
+    config |= {"code_width": 3, "classes": 6}
+    codec = lqvae.build(config)
+    codec.codebook().k.normal_(std=0.3)
+    save_checkpoint(path, "lqvae", config, codec.state_dict())
+    add_entry(home / "checkpoints", {"name": "tiny-lqvae", "sample_rate": 16000}, path)
+    config = {"classes": 6, "code_width": 3, "context": 24, "width": 8, "depth": 3, "blocks": 4, "initial": 30.0}
+    for name in ("tiny-drums", "tiny-bass"):
+        prior = transformer.build(config)
+        prior.codebook.copy_(codec.codebook().k)
+        save_checkpoint(path, "code-prior", config, prior.state_dict())
+        add_entry(home / "checkpoints", {"name": name, "sample_rate": 16000}, path)
 
 
 def _recordings(home: Path) -> Path:

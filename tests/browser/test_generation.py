@@ -140,6 +140,18 @@ def test_a_link_brings_a_drawing_back_and_labels_follow_the_model(visit, server)
     said(page, "generate.label", "7")
 
 
+def test_sounds_are_drawn_code_by_code(visit):
+    page = visit()
+    tab = Grid(page)
+    tab.pick("Model", "tiny-drums")
+    tab.set("Seconds (0", "0.2")
+    tab.wait("e => e.value === 'Ancestral'", tab.root.get_by_label("Sampler", exact=True))
+    tab.run.click()
+    tab.finished()
+    assert tab.names() == ["Seed 0", "Seed 1", "Seed 2", "Seed 3"] and page.faults == []
+    assert tab.take("Download all (ZIP)")[1] == "tiny-drums-4-sounds.zip"
+
+
 def test_a_label_that_the_model_does_not_know_gets_a_sentence(visit):
     page = visit()
     tab = ready(page)

@@ -9,12 +9,14 @@ import torch
 from core import zoo
 from core.errors import InputError
 from core.generators import finished
+from core.models import lqvae_pieces
 from core.models.code_sums import sum_codes
+from core.models.lqvae_pieces import decode, encode
 from core.samplers.latent import typical_distance
 from core.signal.clip import Clip
-from core.tasks import latent_mixture, latent_separation
+from core.tasks import latent_separation
 from core.tasks.code_sums import keep_code_sums
-from core.tasks.latent_mixture import LatentMixture, decode, encode
+from core.tasks.latent_mixture import LatentMixture
 from core.tasks.latent_separation import COMPRESSED, DECODED, separate_latent
 from core.tasks.settings import Settings
 from core.zoo.families import CODE_PRIOR, CODEC
@@ -132,7 +134,7 @@ def test_with_the_truth_there_are_figures_of_everything(tiny_code_priors):
 def test_clips_are_longer_than_pieces_and_contexts(tiny_code_priors, monkeypatch):
     whole = encode(codec(), noise(0.3).samples[0])
     said = decode(codec(), whole[None])
-    monkeypatch.setattr(latent_mixture, "PIECE", 20)
+    monkeypatch.setattr(lqvae_pieces, "PIECE", 20)
     assert torch.equal(encode(codec(), noise(0.3).samples[0]), whole)
     torch.testing.assert_close(decode(codec(), whole[None]), said)
 
