@@ -7,6 +7,7 @@
     restored, report = client.predict(handle_file("in.wav"), api_name="/declip")
     restored, report = client.predict(handle_file("in.wav"), 1.5, 0, api_name="/vocode")
     stems, report = client.predict(handle_file("mix.wav"), "piano-16k, voice-16k", api_name="/separate")
+    stems, report = client.predict(handle_file("mix.wav"), "drums, bass", method="latent", api_name="/separate")
     voices, report = client.predict(handle_file("meeting.wav"), "respeaker-4", api_name="/localize")
     said, report = client.predict(handle_file("in.wav"), "vctk_p226", api_name="/convert_voice")
     said, report = client.predict(handle_file("in.wav"), voice=handle_file("me.wav"), api_name="/convert_voice")
@@ -24,12 +25,14 @@ from dataclasses import replace
 import gradio as gr
 
 from core.arrays.geometry import ARRAYS
-from core.choices import EVIDENCE, FORMS, METHODS, MOST_VOICES, parse_channels
+from core.choices import EVIDENCE, FORMS, LATENT, METHODS, MOST_VOICES, SEPARATIONS, WAVEFORM, parse_channels
+from core.errors import InputError
 from core.generators import mapped
 from core.signal.limits import LIMITS
-from core.tasks import localization, separation, voice_conversion
+from core.tasks import latent_separation, localization, separation, voice_conversion
+from core.tasks.latent_separation import separate_latent
 from core.tasks.progress import Progress, Result, Run
-from core.tasks.separation import DEFAULT_PRIORS, separate
+from core.tasks.separation import separate
 from core.tasks.thinned import LARGEST_FACTOR
 from core.tasks.vocoding import SEMITONES, STRETCHES
 from core.tasks.voice_conversion import MOST_SEMITONES, Manner, convert_voice
@@ -45,6 +48,7 @@ from demos.tabs import declipping, inpainting, super_resolution, vocoding
 from demos.voice import offer
 
 MOST_NAMES = 32  # of priors that are looked at
+MOST_CHAINS = 32  # of a separation among codes
 
 
 def build() -> None:
@@ -66,11 +70,11 @@ def build() -> None:
         ):
             given = [audio, *own, *shared, *more]
             endpoint(name, fn, given, outputs)
-        priors, form = text_argument("priors", ", ".join(DEFAULT_PRIORS)), text_argument("form")
+        by_method = [text_argument("form"), text_argument("method"), number_argument("samples", None)]
         endpoint(
             "separate",
             _separate,
-            [audio, priors, quality, seed, start, length, form],
+            [audio, text_argument("priors"), quality, seed, start, length, *by_method],
             [gr.File(label="stems", file_count="multiple"), gr.JSON(label="report")],
         )
         array, voices = text_argument("array", "respeaker-4"), number_argument("voices", 0)
@@ -188,19 +192,31 @@ def _convert_voice(
     return Asked(voice_conversion.TASK, begin, lambda result: restored_file(result.clip, path, voice_conversion.TASK))
 
 
-def _separate(audio, priors="", quality="standard", seed=0, start=0.0, length=0.0, form="") -> Asked:
+def _separate(
+    audio, priors="", quality="standard", seed=0, start=0.0, length=0.0, form="", method="", samples=None
+) -> Asked:
     """Takes a mixture apart: one file for each prior (names with commas between them); together they are the mixture.
 
-    form: "shared", "exact", "soft" or "" for the priors' and sampler's own. start, length: seconds; a length of 0 goes
-    to the end.
+    method: "waveform", "latent" (as codes of an LQ-VAE) or "" for waveform. priors: "" takes the method's own:
+    piano-16k and voice-16k, or drums and bass. quality, form: of waveforms alone; form: "shared", "exact", "soft" or ""
+    for the priors' and sampler's own. samples: of codes alone, chains that are drawn, 8 where not given. start, length:
+    seconds; a length of 0 goes to the end.
     """
-    named = arguments.text("priors", priors) or ", ".join(DEFAULT_PRIORS)
-    names = [name.strip() for name in named.split(",", MOST_NAMES)]
+    latent = arguments.choice("method", method, SEPARATIONS, WAVEFORM) == LATENT
+    usual = (latent_separation if latent else separation).DEFAULT_PRIORS
+    names = [name.strip() for name in (arguments.text("priors", priors) or ", ".join(usual)).split(",", MOST_NAMES)]
     settings, bound = arguments.settings("", quality, seed), arguments.choice("form", form, FORMS)
+    chains = arguments.whole("samples", samples, None, 1, MOST_CHAINS)
+    for name, value in (("form", bound if latent else None), ("samples", None if latent else chains)):
+        if value is not None:
+            raise InputError(f"The {LATENT if latent else WAVEFORM} method knows no {name}; leave it out.")
     path, part = arguments.file_of("audio", audio), arguments.part(start, length)
 
     def begin() -> Run:
-        return separate(read_source(load(path), *part, None).clip, names, settings=settings, form=bound)
+        mixture = read_source(load(path), *part, None).clip
+        if latent:
+            return separate_latent(mixture, names, samples=chains or latent_separation.SAMPLES, settings=settings)
+        return separate(mixture, names, settings=settings, form=bound)
 
     return Asked(separation.TASK, begin, lambda result: stem_files(result.sounds, path))
 

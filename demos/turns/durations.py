@@ -11,7 +11,8 @@ REFUSED_SECONDS = 0.1  # what ends sooner was refused, and says nothing
 NEWEST_SHARE = 0.3  # what the last run changes of what is expected
 KINDS_AT_MOST = 1024
 
-DECISIVE = ("quality", "steps", "length", "seconds", "count", "sampler", "prior")  # what most decides it comes first
+# what most decides it comes first
+DECISIVE = ("quality", "steps", "length", "seconds", "count", "sampler", "prior", "method", "samples")
 
 Kind = tuple[Hashable, ...]
 

@@ -1,10 +1,8 @@
 """Serves the real page in a process of its own and opens it in headless Chromium.
 
 The server's own checkpoints are a tiny fresh prior, so that the page works before any prior is bundled, a tiny fresh
-separator for an array of six microphones, a tiny fresh generator, whose recordings are at hand, and a tiny fresh
-PixelCNN.
-separator for an array of six microphones, a tiny fresh generator, whose recordings are at hand, and two tiny priors of
-the codes of a tiny LQ-VAE.
+separator for an array of six microphones, a tiny fresh generator, whose recordings are at hand, a tiny fresh PixelCNN,
+and two tiny priors of the codes of a tiny LQ-VAE.
 """
 
 import os

@@ -86,6 +86,24 @@ def test_separate(api):
         api.predict(mixture, "tiny, piano-16k-wavenet", length=1.0, api_name="/separate")
 
 
+def test_separate_among_codes(api):
+    mixture = client.handle_file(str(SOUNDS / "piano-and-speech.flac"))
+    asked = {"method": "latent", "samples": 2, "length": 0.5, "api_name": "/separate"}
+    paths, report = api.predict(mixture, "tiny-drums, tiny-bass", **asked)
+    original, _ = soundfile.read(SOUNDS / "piano-and-speech.flac", dtype="float32", frames=8000)
+    assert np.abs(sum(soundfile.read(path, dtype="float32")[0] for path in paths) - original).max() < 1e-6
+    assert report["method"] == "latent" and len(report["chains"]) == 2
+    refused = [
+        ({"form": "soft"}, "latent method knows no form"),
+        ({"method": "waveform"}, "waveform method knows no samples"),
+        ({"samples": 99}, "samples must be a whole number from 1 to 32"),
+        ({"method": "codes"}, "method must be one of waveform, latent"),
+    ]
+    for given, said in refused:
+        with pytest.raises(client.exceptions.AppError, match=said):
+            api.predict(mixture, "tiny-drums, tiny-bass", **asked | given)
+
+
 def test_localize(api):
     recording = client.handle_file(str(SOUNDS / "two-voices-respeaker-4.flac"))
     paths, report = api.predict(recording, "respeaker-4", voices=2, method="srp-phat", api_name="/localize")
@@ -138,6 +156,11 @@ def test_generate_images(api):
     ):
         with pytest.raises(client.exceptions.AppError, match=said):
             api.predict(**{"prior": "tiny-pixels"} | given, api_name="/generate_images")
+
+
+def test_generate_code_by_code(api):
+    (path, _), report = api.predict(2, prior="tiny-drums", seconds=0.1, api_name="/generate")
+    assert soundfile.info(path).frames == 1600 and report["sampler"] == "ancestral" and report["bits_per_code"] > 0
 
 
 def test_a_mendable_input_gets_one_sentence(api):

@@ -36,5 +36,5 @@ def test_kinds_that_visitors_make_up_do_not_pile_up():
 
 def test_a_kind_is_made_of_whatever_was_sent():
     asked = {"quality": "draft", "length": 3.9, "steps": True, "count": [4], "prior": None, "seconds": float("nan")}
-    assert kind_of("inpaint", asked) == ("inpaint", "draft", None, 2, None, None, None, None)
+    assert kind_of("inpaint", asked) == ("inpaint", "draft", None, 2, *[None] * 6)
     assert kind_of("inpaint", {"length": 10**400}) == kind_of("inpaint", {})
