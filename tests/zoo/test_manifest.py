@@ -13,9 +13,9 @@ from core.errors import InputError
 from core.jobs import JOBS
 from core.zoo import manifest
 from core.zoo.checkpoint import save_checkpoint
-from core.zoo.families import CLASSIFIER, CONTENT_ENCODER, DETECTOR, VOICES
+from core.zoo.families import CLASSIFIER, CODEC, CONTENT_ENCODER, DETECTOR, VOICES
 
-NAMED_ELSEWHERE = (DETECTOR, CLASSIFIER, CONTENT_ENCODER, VOICES)  # kinds that tasks load by their names
+NAMED_ELSEWHERE = (DETECTOR, CLASSIFIER, CODEC, CONTENT_ENCODER, VOICES)  # kinds that tasks load by their names
 
 
 @pytest.fixture
