@@ -28,7 +28,7 @@ class Tab:
     def __init__(self, page, title: str = "Super-resolution"):
         self.page = page
         self._open(title)
-        self.root = page.locator(".tabitem:visible")
+        self.root = page.locator(".tabitem:not(:has(.tabitem)):visible")  # of a tab with sections the open one
         self.run = self.root.get_by_role("button", name="Run", exact=True)
         self.stop = self.root.get_by_role("button", name="Stop", exact=True)
         self.input = self.root.locator(".pane:not(.live):not(.after) .scope")

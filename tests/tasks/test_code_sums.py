@@ -22,7 +22,7 @@ def drums(own_home, tmp_path) -> torch.Tensor:
     torch.manual_seed(0)
     model = transformer.build(SIZES)
     model.codebook.normal_()
-    save(tmp_path, "drums", "code-prior", SIZES, model.state_dict())
+    save(tmp_path, "my-drums", "code-prior", SIZES, model.state_dict())
     return model.codebook
 
 
@@ -35,37 +35,37 @@ def table_of(codebook: torch.Tensor, shares=(0.5, 0.5)) -> torch.Tensor:
     return torch.stack(list(sum_codes(codebook, shares))).int()
 
 
-def kept(name: str = "drums") -> CodeSums | None:
+def kept(name: str = "my-drums") -> CodeSums | None:
     return zoo.load_model(CODE_PRIOR, name).sums
 
 
 def test_sums_are_kept_beside_the_prior(drums, capsys):
     assert kept() is None
-    assert main(["codebook-sums", "--prior", "drums"]) == 0
-    assert "Kept as drums.sums" in capsys.readouterr().out
+    assert main(["codebook-sums", "--prior", "my-drums"]) == 0
+    assert "Kept as my-drums.sums" in capsys.readouterr().out
     assert torch.equal(kept().table, table_of(drums)) and kept().shares == (0.5, 0.5)
-    assert [entry.name for entry in zoo.catalogue() if not entry.bundled] == ["drums"]
-    assert main(["codebook-sums", "--prior", "drums", "--alpha", "0.3", "0.7"]) == 0
+    assert [entry.name for entry in zoo.catalogue() if not entry.bundled] == ["my-drums"]
+    assert main(["codebook-sums", "--prior", "my-drums", "--alpha", "0.3", "0.7"]) == 0
     assert torch.equal(kept().table, table_of(drums, (0.3, 0.7))) and kept().shares == (0.3, 0.7)
 
 
 def test_what_is_kept_is_not_made_again(drums):
-    shares = list(keep_code_sums("drums"))
+    shares = list(keep_code_sums("my-drums"))
     assert shares == pytest.approx([n / 9 for n in range(1, 10)])
-    prior = zoo.load_model(CODE_PRIOR, "drums")
+    prior = zoo.load_model(CODE_PRIOR, "my-drums")
     assert list(code_sums(prior)) == [] and finished(code_sums(prior)) is prior.sums
     assert torch.equal(finished(code_sums(prior, (0.2, 0.8))).table, table_of(drums, (0.2, 0.8)))
 
 
 def test_other_weights_of_that_name_have_no_sums_yet(drums, tmp_path):
-    finished(keep_code_sums("drums"))
+    finished(keep_code_sums("my-drums"))
     model = transformer.build(SIZES)
-    save(tmp_path, "drums", "code-prior", SIZES, model.state_dict())
+    save(tmp_path, "my-drums", "code-prior", SIZES, model.state_dict())
     assert kept() is None
 
 
 def test_a_run_that_is_stopped_keeps_nothing(drums):
-    run = keep_code_sums("drums")
+    run = keep_code_sums("my-drums")
     next(run)
     run.close()
     assert kept() is None
@@ -79,21 +79,21 @@ def test_imported_sums_are_kept_where_they_are_the_codebooks(drums, tmp_path, ca
     for name, of in (("right", table), ("wrong", table_of(drums.flip(0)))):
         sums = CodeSums(of, (0.5, 0.5))
         save(tmp_path, name, "code-sums", sums.config, sums.state)
-    assert main(["codebook-sums", "--prior", "drums", "--table", "right"]) == 0
+    assert main(["codebook-sums", "--prior", "my-drums", "--table", "right"]) == 0
     assert torch.equal(kept().table, table)
-    assert main(["codebook-sums", "--prior", "drums", "--table", "wrong"]) == 2
+    assert main(["codebook-sums", "--prior", "my-drums", "--table", "wrong"]) == 2
     assert "sums of other codes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("alpha", [("0", "0"), ("1e9", "1")])
 def test_shares_of_which_nothing_is_a_mixture_are_refused(drums, alpha, capsys):
-    assert main(["codebook-sums", "--prior", "drums", "--alpha", *alpha]) == 2
+    assert main(["codebook-sums", "--prior", "my-drums", "--alpha", *alpha]) == 2
     assert "cannot have the shares" in capsys.readouterr().err
 
 
 def test_other_models_have_no_codes(drums):
-    with pytest.raises(InputError, match="'drums' is no table of code sums"):
-        finished(keep_code_sums("drums", known="drums"))
+    with pytest.raises(InputError, match="'my-drums' is no table of code sums"):
+        finished(keep_code_sums("my-drums", known="my-drums"))
     with pytest.raises(InputError, match="'piano-16k' is no prior of codes"):
         finished(keep_code_sums("piano-16k"))
     with pytest.raises(InputError, match="no prior named"):

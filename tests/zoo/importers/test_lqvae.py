@@ -211,12 +211,12 @@ def test_shares_that_are_none_are_refused(tmp_path, alpha):
 
 def test_all_three_can_be_registered(tmp_path, source, prior_source, own_home, capsys):
     torch.save(torch.zeros(1, 36, dtype=torch.long), tmp_path / "sums.pt")
-    files = {"networks": source, "drums": prior_source, "sums": tmp_path / "sums.pt"}
+    files = {"networks": source, "my-drums": prior_source, "sums": tmp_path / "sums.pt"}
     for name, file in files.items():
         assert main(["import-checkpoint", str(file), "--system", SYSTEM, "--register", name]) == 0
-        assert ("No command can use it" in capsys.readouterr().out) == (name != "drums")
+        assert ("No command can use it" in capsys.readouterr().out) == (name != "my-drums")
     assert zoo.load_model(CODEC, "networks").hop() == 64
-    assert zoo.load_model(CODE_PRIOR, "drums").config.context == 12
+    assert zoo.load_model(CODE_PRIOR, "my-drums").config.context == 12
     assert zoo.load_model(CODE_SUMS, "sums").classes == 6
     with pytest.raises(InputError, match="is a prior of a VQ-VAE's codes and none of sounds"):
-        zoo.load("drums")
+        zoo.load("my-drums")
