@@ -1,7 +1,7 @@
 """The section "Receptive field" of the generation tab: from a sample or a pixel, what each layer of a model sees."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -64,11 +64,13 @@ log = logging.getLogger(__name__)
 
 def build(concurrency: dict) -> Shared:
     """Makes the section in the current Blocks context; returns what of it stands in links."""
-    ui, quiet = _build(), {"show_progress": "hidden", "api_visibility": "private"}
+    models = [*wavenets(), *image_priors()]
+    offered = _offered(models)
+    ui, quiet = _build(models, list(offered)), {"show_progress": "hidden", "api_visibility": "private"}
     asked = [ui.prior, ui.loaded, ui.image, ui.at, ui.row, ui.column]
     shown = [ui.status, ui.view, ui.image]
     chosen = [*asked, ui.of_sounds, ui.of_images]
-    for chip, example in zip(ui.chips, EXAMPLES.items(), strict=True):
+    for chip, example in zip(ui.chips, offered.items(), strict=True):
         begun = chip.click(_choose(*example), None, chosen, **quiet)
         begun.then(_look, asked, shown, trigger_mode="always_last", **quiet, **concurrency)
     doors = [ui.door.upload, ui.door.stop_recording]
@@ -82,17 +84,22 @@ def build(concurrency: dict) -> Shared:
     gr.on([ui.look.click], _look, asked, shown, trigger_mode="always_last", **quiet, **concurrency)
 
     def restore(label: str | None, settings: Mapping, request: gr.Request) -> dict:
-        return dict(zip(chosen, _choose(label, EXAMPLES[label])(), strict=True)) if label else {}
+        return dict(zip(chosen, _choose(label, offered[label])(), strict=True)) if label else {}
 
     settings = {name: getattr(ui, name) for name in ("prior", "at", "row", "column")}
-    examples = {label: {k: v for k, v in choice.items() if k in settings} for label, choice in EXAMPLES.items()}
+    examples = {label: {k: v for k, v in choice.items() if k in settings} for label, choice in offered.items()}
     return Shared(SECTION, settings, examples, ui.chips, restore, set(chosen), [ui.door])
 
 
-def _build() -> SimpleNamespace:
-    made: dict[str, Any] = {"chips": layout.build_lead(SENTENCE, list(EXAMPLES))}
+def _offered(models: Sequence[menus.Choice]) -> dict[str, dict[str, Any]]:
+    """The examples whose model is here."""
+    names = {choice.value for choice in models}
+    return {label: example for label, example in EXAMPLES.items() if example["prior"] in names}
+
+
+def _build(models: Sequence[menus.Choice], examples: Sequence[str]) -> SimpleNamespace:
+    made: dict[str, Any] = {"chips": layout.build_lead(SENTENCE, examples)}
     made |= {name: gr.State(None, time_to_live=24 * 3600) for name in ("loaded", "image")}
-    models = [*wavenets(), *image_priors()]
     first = menus.first_of(models)
     pictures = _draws_images(first)
     with gr.Row(elem_classes="bench", equal_height=False):

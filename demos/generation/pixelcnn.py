@@ -23,9 +23,10 @@ from demos.generation.pixelcnn_layout import FINISH, LARGEST_SIDE, NEW, USUAL_SI
 from demos.generation.sketch import Sketch, fitted, read_sketch
 from demos.generation.sketch import payload as sketch_payload
 from demos.page import html, layout, menus
+from demos.page.grid_panel import GridPanel
 from demos.page.history import Histories, RunHistory
 from demos.page.links import Shared
-from demos.page.sampling_panel import SamplingPanel, checked_seed
+from demos.page.sampling_panel import checked_seed
 from demos.page.toasts import warn
 
 TITLE, SECTION = "PixelCNN", "generate-pixelcnn"
@@ -102,7 +103,7 @@ class PicturesHistory(RunHistory):
     origins: Sequence[Mapping] = field(default_factory=tuple)
 
 
-class PixelCNNPanel(SamplingPanel):
+class PixelCNNPanel(GridPanel):
     """The section's widgets and what they do.
 
     Args:
@@ -178,21 +179,6 @@ class PixelCNNPanel(SamplingPanel):
         return generate_images(wish, settings=settings), history, settings
 
     # ---- what is shown -----------------------------------------------------------------------------------------
-
-    @property
-    def shown_of_moments(self) -> set[Component]:
-        return {self.ui.grid}
-
-    @property
-    def results(self) -> set[Component]:
-        return {self.ui.grid, self.ui.scrubber, self.ui.notes, self.ui.made}
-
-    def emptied(self) -> dict:
-        ui = self.ui
-        return {ui.grid: None, ui.made: None, ui.notes: "", ui.scrubber: gr.Slider(visible=False)}
-
-    def begun(self) -> dict:
-        return super().begun() | {self.ui.made: None, self.ui.notes: ""}
 
     def progress_status(self, progress: ImageProgress) -> str:
         total = progress.seconds + progress.seconds_left

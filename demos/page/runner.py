@@ -155,8 +155,8 @@ class Runner(ABC):
             async with aclosing(run) as updates:
                 async for update in updates:
                     if press.stopped:  # it is cancelled only a step later
-                        if press.outdated and self._presses.get(request.session_hash) is press:
-                            yield self._ready()  # its last update may have come after what `forget_results` said
+                        if self._presses.get(request.session_hash) is press:
+                            yield self._after(press)
                         return
                     yield update
         except InputError as error:  # too many are waiting
@@ -196,7 +196,14 @@ class Runner(ABC):
         if not press.stopped:
             press.over = True
             return self._failed()
-        return self.buttons(running=False) | {self.ui.status: press.said}
+        return self._after(press)
+
+    def _after(self, press: Press) -> dict:
+        """What is said of a stopped run once more: its last update may have come after what `forget_results` or Stop
+        said."""
+        if press.outdated:
+            return self._ready()
+        return self.buttons(running=False) | {self.ui.status: press.said or gr.skip()}
 
     def _failed(self) -> dict:
         return self.buttons(running=False) | {self.ui.status: html.status_html("idle", "Nothing was made")}

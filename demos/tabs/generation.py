@@ -28,9 +28,10 @@ from core.tasks.progress import Mels, Progress, Result, Run, Sounds
 from core.tasks.settings import Settings
 from demos.page import html, menus, recordings
 from demos.page.downloads import Made, keep_generated
+from demos.page.grid_panel import GridPanel
 from demos.page.history import DrawnIterate, Histories, RunHistory
 from demos.page.links import Shared
-from demos.page.sampling_panel import SamplingPanel, checked_seed
+from demos.page.sampling_panel import checked_seed
 from demos.page.sound_grid import GridView, nearest_payload, payload
 from demos.page.stream import Throttle
 from demos.page.toasts import warn
@@ -128,7 +129,7 @@ class GridHistory(RunHistory):
     heard: Throttle = field(default_factory=lambda: Throttle(share=HEARD_SHARE))
 
 
-class GenerationPanel(SamplingPanel):
+class GenerationPanel(GridPanel):
     """The tab's widgets and what they do.
 
     Args:
@@ -191,21 +192,6 @@ class GenerationPanel(SamplingPanel):
         return drawing.begin(), history, None
 
     # ---- what is shown -----------------------------------------------------------------------------------------
-
-    @property
-    def shown_of_moments(self) -> set[Component]:
-        return {self.ui.grid}
-
-    @property
-    def results(self) -> set[Component]:
-        return {self.ui.grid, self.ui.scrubber, self.ui.notes, self.ui.made}
-
-    def emptied(self) -> dict:
-        ui = self.ui
-        return {ui.grid: None, ui.made: None, ui.notes: "", ui.scrubber: gr.Slider(visible=False)}
-
-    def begun(self) -> dict:
-        return super().begun() | {self.ui.made: None, self.ui.notes: ""}
 
     def throttle(self) -> Throttle:
         return Throttle(share=EMERGING_SHARE)

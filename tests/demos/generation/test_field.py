@@ -13,6 +13,7 @@ from core.signal.files import write_clip
 from core.tasks.receptive_field import look_at_sound
 from demos.generation import field
 from demos.generation.field_view import FAINTEST, image_payload, shades, sound_payload
+from demos.page import menus
 from demos.page.source import load
 from tests.tasks.images import SIZE, register_pixels
 
@@ -70,3 +71,10 @@ def test_a_click_is_a_time_or_a_pixel():
     assert field._picked(SimpleNamespace(place=[3, 4]))[1:] == (3, 4)
     for wrong in ("here", None, ["a"], []):
         assert all(part == gr.skip() for part in field._picked(SimpleNamespace(place=wrong))), wrong
+
+
+def test_examples_whose_model_is_not_here_are_not_offered():
+    piano, digit = "Piano, WaveNet", "A digit, PixelCNN"
+    here = [menus.Choice(field.EXAMPLES[piano]["prior"], "Piano")]
+    assert list(field._offered(here)) == [piano] and field._offered([]) == {}
+    assert digit in field._offered([*here, menus.Choice(field.EXAMPLES[digit]["prior"], "Digits")])
