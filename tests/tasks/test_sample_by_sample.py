@@ -67,11 +67,12 @@ def test_a_sound_is_the_same_in_any_company(settings):
 
 def test_a_prime_is_heard_as_far_back_as_the_network_hears(settings):
     """At its own level; what lies further back is of no consequence, and the sounds go on at that level."""
-    further = -zoo.load(settings.prior).receptive_field - 1
+    heard = zoo.load(settings.prior).receptive_field
     prime = tone(level=0.3)
+    ago = np.arange(prime.frames, 0, -1)
     primed = samples(made(Wish(1, 0.05, prime=prime), settings))[0]
     assert not np.array_equal(primed, samples(made(Wish(1, 0.05), settings))[0])
-    earlier, later = (Clip(prime.samples * (-1) ** (np.arange(-prime.frames, 0) == at), RATE) for at in (further, -1))
+    earlier, later = (Clip(prime.samples * (-1) ** turned, RATE) for turned in (ago == heard + 1, ago <= heard))
     np.testing.assert_array_equal(samples(made(Wish(1, 0.05, prime=earlier), settings))[0], primed)
     assert not np.array_equal(samples(made(Wish(1, 0.05, prime=later), settings))[0], primed)
     quiet = samples(made(Wish(1, 0.05, prime=tone(level=0.003)), settings))[0]
