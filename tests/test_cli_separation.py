@@ -116,8 +116,8 @@ def test_without_raw_there_are_stems_alone(sounds, tiny_code_priors, tmp_path):
         ([*LATENT, "--level", "3"], "The latent method knows no --level"),
         ([*PRIORS, "--raw"], "The waveform method knows no --raw"),
         ([*PRIORS, "--samples", "3"], "The waveform method knows no --samples"),
-        (["--prior", "tiny-drums", "--prior", "tiny-bass"], "separate by --method latent"),
-        (["--method", "latent", "--prior", "tiny", "--prior", "tiny-bass"], "'tiny' is no prior of codes"),
+        (["--prior", "tiny-drums", "--prior", "tiny-bass"], "for --method latent; choose a prior of sounds"),
+        (["--method", "latent", "--prior", "tiny", "--prior", "tiny-bass"], "choose a prior of codes"),
         ([*LATENT, "--samples", "1000"], "between 1 and 256"),
     ],
 )

@@ -73,9 +73,6 @@ def load_code_priors(names: Sequence[str], device: str) -> tuple[LQVAE, tuple[Tr
     Raises:
         InputError: an unknown prior, one of something else, priors of different codes, or no LQ-VAE of these codes.
     """
-    for name in names:
-        if find(name).kind != CODE_PRIOR:
-            raise InputError(f"{name!r} is no prior of codes, which the latent method needs; choose one that is.")
     priors = tuple(zoo.load_model(CODE_PRIOR, name, device) for name in names)
     for prior in priors:
         if not same_codes(prior.codebook, priors[0].codebook):

@@ -39,20 +39,20 @@ PRIOR, VOCODER, SEPARATOR, DETECTOR, CLASSIFIER = "prior", "vocoder", "separator
 DECODER, IMAGES = "decoder", "image prior"
 CONTENT_ENCODER, CONVERTER, VOICES = "content encoder", "converter", "voices"
 CODEC, CODE_PRIOR, CODE_SUMS = "codec", "prior of codes", "code sums"
-OTHER_KINDS = {  # what is said of a model that is asked for as another kind
-    PRIOR: "is a prior of single channels and cannot localize; choose a separator",
-    VOCODER: "plays spectrograms and is no prior; choose another one, or use it to vocode",
-    SEPARATOR: "tells directions apart and is no prior; choose another one, or use it to localize",
-    DETECTOR: "tells aliases from filtered sound and is no prior; choose another one",
-    IMAGES: "is a prior of images; choose another one for sounds",
-    DECODER: "speaks sample by sample and is no prior; choose another one, or use a VQ-VAE to convert a voice",
-    CLASSIFIER: "tells words apart, which generated sounds are judged by, and is no prior; choose another one",
-    CONTENT_ENCODER: "tells what is said, for voice conversion, and is no prior; choose another one",
-    VOICES: "is a table of voices for voice conversion and no prior; choose another one",
-    CONVERTER: "speaks with other voices and is no prior; choose another one, or use it to convert a voice",
-    CODEC: "is a VQ-VAE, which makes codes of sounds, and no prior; choose another one",
-    CODE_PRIOR: "is a prior of a VQ-VAE's codes and none of sounds; choose another, or separate by --method latent",
-    CODE_SUMS: "is a table of code sums and no prior; choose another one",
+KINDS = {  # in words, as messages have them
+    PRIOR: "a prior of sounds",
+    VOCODER: "a vocoder, which plays spectrograms",
+    SEPARATOR: "a separator, which tells directions apart",
+    DETECTOR: "a detector, which tells aliases from filtered sound",
+    IMAGES: "a prior of images",
+    DECODER: "a decoder, which speaks sample by sample",
+    CLASSIFIER: "a classifier, which tells words apart",
+    CONTENT_ENCODER: "a content encoder, which tells what is said",
+    VOICES: "a table of voices",
+    CONVERTER: "a converter of voices",
+    CODEC: "a VQ-VAE, which makes codes of sounds",
+    CODE_PRIOR: "a prior of codes, for --method latent",
+    CODE_SUMS: "a table of code sums",
 }
 
 

@@ -6,7 +6,7 @@ from core.arrays.cone.separator import ConeSeparator
 from core.errors import InputError
 from core.types import Prior
 from core.zoo.checkpoint import load_checkpoint
-from core.zoo.families import FAMILIES, OTHER_KINDS, PRIOR, SEPARATOR
+from core.zoo.families import FAMILIES, KINDS, PRIOR, SEPARATOR
 from core.zoo.kept_models import KeptModels
 from core.zoo.manifest import Entry, find, fingerprint, parts_of, sha256
 
@@ -41,7 +41,7 @@ def load_model(kind: str, name: str, device: str = "cpu") -> Any:
     if family is None:
         raise InputError(f"{name!r} holds the architecture {entry.architecture!r}; known are: {', '.join(FAMILIES)}.")
     if family.kind != kind:
-        raise InputError(f"{name!r} {OTHER_KINDS[family.kind]}.")
+        raise InputError(f"{name!r} is {KINDS[family.kind]}; choose {KINDS[kind]}.")
     return _kept.get((entry.name, fingerprint(entry), str(device)), lambda: _build(entry, device))
 
 

@@ -162,8 +162,8 @@ def other_codes() -> None:
     [
         (["tiny-drums"], {}, "takes two sources apart, not 1"),
         (["tiny-drums"] * 3, {}, "takes two sources apart, not 3"),
-        (["tiny-drums", "piano-16k"], {}, "'piano-16k' is no prior of codes"),
-        (["tiny-drums", "tiny-lqvae"], {}, "'tiny-lqvae' is no prior of codes"),
+        (["tiny-drums", "piano-16k"], {}, "'piano-16k' is a prior of sounds; choose a prior of codes"),
+        (["tiny-drums", "tiny-lqvae"], {}, "'tiny-lqvae' is a VQ-VAE.*; choose a prior of codes"),
         (["tiny-drums", "other"], {}, "codes of different LQ-VAEs"),
         (["other", "other"], {}, "no LQ-VAE of the codes"),
         (["tiny-drums", "ghost"], {}, "no prior named 'ghost'"),

@@ -196,7 +196,7 @@ def test_without_a_separator_the_map_is_taken_and_said(pair, register_separator)
         ({"method": "music", "settings": Settings("mine")}, "needs no separator"),
         ({"settings": Settings("other")}, "circle-6 of 6 microphones, not for respeaker-4 of 4"),
         ({"settings": Settings("ghost")}, "no prior named 'ghost'"),
-        ({"settings": Settings("tiny")}, "cannot localize"),
+        ({"settings": Settings("tiny")}, "is a prior of sounds; choose a separator"),
         ({"truth": Truth((Clip(SILENCE[:1], RATE),), ((0.0,), (1.0,)))}, "1 references, but angles of 2"),
         ({"truth": Truth((Clip(SILENCE[:, :5000], RATE),))}, "lasts 0.312 s"),
         ({"truth": Truth((Clip(SILENCE[:2], RATE),))}, "2 channels"),

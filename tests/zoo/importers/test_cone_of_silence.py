@@ -83,9 +83,9 @@ def test_a_separator_is_no_prior_and_a_prior_no_separator(source, tmp_path, tiny
     imported = tmp_path / "imported.safetensors"
     import_checkpoint(source, "cone_of_silence", imported)
     zoo.register("mine", imported, {})
-    with pytest.raises(InputError, match="'mine' .* is no prior"):
+    with pytest.raises(InputError, match="'mine' is a separator, .*; choose a prior of sounds"):
         zoo.load("mine")
-    with pytest.raises(InputError, match=f"'{tiny_prior}' .* cannot localize"):
+    with pytest.raises(InputError, match=f"'{tiny_prior}' is a prior of sounds; choose a separator"):
         zoo.load_separator(tiny_prior)
 
 

@@ -218,5 +218,5 @@ def test_all_three_can_be_registered(tmp_path, source, prior_source, own_home, c
     assert zoo.load_model(CODEC, "networks").hop() == 64
     assert zoo.load_model(CODE_PRIOR, "my-drums").config.context == 12
     assert zoo.load_model(CODE_SUMS, "sums").classes == 6
-    with pytest.raises(InputError, match="is a prior of a VQ-VAE's codes and none of sounds"):
+    with pytest.raises(InputError, match="is a prior of codes, for --method latent; choose a prior of sounds"):
         zoo.load("my-drums")
