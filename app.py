@@ -1,7 +1,8 @@
 """The front door: builds the tabs, sets limits, launches. No audio, no maths.
 
 HOST and PORT say where to listen (default 127.0.0.1:7860), RESOUND_HOSTS and RESOUND_FRAMES which other names and sites
-are let in, see `demos/server/gate.py`. Every tab has a named API endpoint, see `demos/api.py`.
+are let in, see `demos/server/gate.py`. Every tab has a named API endpoint, see `demos/api.py`,
+which programs can also call as a tool (MCP).
 """
 
 import os
@@ -17,9 +18,11 @@ from demos.array.live_routes import LiveRoutes
 from demos.array.relay_routes import RelayRoutes
 from demos.page import links, theme
 from demos.page.history import Histories
+from demos.server.addresses import fetch_nothing
 from demos.server.bodies import BodyLimits
 from demos.server.files import claim_folder, keep_bounded
 from demos.server.gate import Gate, GateMiddleware
+from demos.server.tool_calls import ToolCallsMiddleware, serve_tools
 from demos.tabs import (
     declipping,
     generation,
@@ -88,6 +91,8 @@ def launch(page: gr.Blocks, **options) -> tuple:
     import torch  # after core, which says how torch's threads shall wait
 
     torch.set_flush_denormal(True)
+    fetch_nothing()
+    serve_tools()
     gate = Gate.from_environment(options.get("server_name", "127.0.0.1"))
     settings = {
         "theme": theme.build(),
@@ -99,12 +104,14 @@ def launch(page: gr.Blocks, **options) -> tuple:
         "max_file_size": LIMITS.whole_file_bytes,
         "state_session_capacity": SESSIONS_AT_MOST,
         "footer_links": ["api", "settings"],
+        "mcp_server": True,
         "ssr_mode": False,
         "app_kwargs": {
             "routes": [*relay.routes(), *live.routes(), *live_voice.routes()],
             "middleware": [
                 Middleware(GateMiddleware, gate=gate),
                 Middleware(BodyLimits, upload_bytes=LIMITS.file_bytes),
+                Middleware(ToolCallsMiddleware),
             ],
         },
     }

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from inspect import Parameter, signature
+from inspect import Parameter, getdoc, signature
 from typing import Any
 
 import gradio as gr
@@ -14,9 +14,10 @@ from gradio.components import Component
 from core.errors import InputError
 from core.tasks.image_runs import ImageProgress, ImageResult, ImageRun
 from core.tasks.progress import Progress, Result, Run
-from demos.arguments import as_sent
+from demos.arguments import DESCRIBED, as_sent
 from demos.page.runner import UNBOUNDED
 from demos.page.stream import Throttle, is_result, throttled
+from demos.server.tool_calls import is_over, mark_of
 from demos.turns.durations import kind_of
 from demos.turns.line import Place
 from demos.turns.worker import Asker, in_background
@@ -51,9 +52,17 @@ def number_argument(label: str, value: float | None) -> Component:
     return as_sent(gr.Number(value, label=label, precision=0 if isinstance(value, int) else None))
 
 
+def number_or_word(label: str, value: int, word: str) -> Component:
+    """One that is a whole number or a word."""
+    component = number_argument(label, value)
+    either = {"anyOf": [{"type": "integer"}, {"enum": [word], "type": "string"}]}
+    component.api_info = lambda: either
+    return component
+
+
 def endpoint(name: str, fn: Callable[..., Asked], given: list[Component], outputs: list[Component]) -> None:
     """Adds one to the current Blocks; nothing of it is seen on the page."""
-    gr.Button(name).click(answering(fn), given, outputs, api_name=name, api_description=fn.__doc__, **UNBOUNDED)
+    gr.Button(name).click(answering(fn), given, outputs, api_name=name, **UNBOUNDED)
 
 
 def answering(endpoint: Callable[..., Asked]) -> Callable[..., AsyncIterator[tuple]]:
@@ -67,10 +76,12 @@ def answering(endpoint: Callable[..., Asked]) -> Callable[..., AsyncIterator[tup
     async def answers(request: gr.Request, *given) -> AsyncIterator[tuple]:
         try:
             asked = endpoint(*given)
-            visitor = request.session_hash or uuid.uuid4().hex
+            visitor = mark_of(request.headers) or request.session_hash or uuid.uuid4().hex
             asker = Asker(visitor, kind_of(asked.task, dict(zip(taken.parameters, given, strict=False))), _waiting)
             async with aclosing(in_background(_answers(asked), asker)) as made:
                 async for answer in made:
+                    if is_over(request.headers):
+                        return
                     yield answer
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
@@ -81,8 +92,18 @@ def answering(endpoint: Callable[..., Asked]) -> Callable[..., AsyncIterator[tup
     request = Parameter("request", Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
     answers.__signature__ = taken.replace(parameters=[request, *taken.parameters.values()])  # for Gradio, as are these
     answers.__annotations__ = {"request": gr.Request}
-    answers.__name__, answers.__doc__ = endpoint.__name__.strip("_"), endpoint.__doc__
+    answers.__name__, answers.__doc__ = endpoint.__name__.strip("_"), _description(endpoint)
     return answers
+
+
+def _description(endpoint: Callable[..., Asked]) -> str:
+    """Its docstring, with a line for each argument: programs read it. What many endpoints take is said once, in
+    `DESCRIBED`."""
+    summary, _, rest = getdoc(endpoint).partition("Args:\n")
+    arguments, _, returns = rest.partition("Returns:\n")
+    own = dict(line.strip().split(": ", 1) for line in arguments.splitlines() if line.strip())
+    lines = [f"    {name}: {own.get(name) or DESCRIBED[name]}" for name in signature(endpoint).parameters]
+    return "\n".join([summary.strip(), "", "Args:", *lines, "", "Returns:", returns])
 
 
 def _waiting(place: Place) -> tuple:

@@ -3,20 +3,10 @@
     from gradio_client import Client, handle_file
     client = Client("http://127.0.0.1:7860")
     restored, report = client.predict(handle_file("in.wav"), 4, api_name="/super_resolve")
-    restored, report = client.predict(handle_file("in.wav"), "1.0-1.2, 2.5-2.6", api_name="/inpaint")
-    restored, report = client.predict(handle_file("in.wav"), api_name="/declip")
-    restored, report = client.predict(handle_file("in.wav"), 1.5, 0, api_name="/vocode")
-    stems, report = client.predict(handle_file("mix.wav"), "piano-16k, voice-16k", api_name="/separate")
-    stems, report = client.predict(handle_file("mix.wav"), "drums, bass", method="latent", api_name="/separate")
-    voices, report = client.predict(handle_file("meeting.wav"), "respeaker-4", api_name="/localize")
-    said, report = client.predict(handle_file("in.wav"), "vctk_p226", api_name="/convert_voice")
-    said, report = client.predict(handle_file("in.wav"), voice=handle_file("me.wav"), api_name="/convert_voice")
-    sounds, report = client.predict(4, "seven", api_name="/generate")
-    sounds, report = client.predict(1, prior="piano-16k-wavenet", prime=handle_file("in.wav"), api_name="/generate")
-    images, report = client.predict(4, "7", api_name="/generate_images")
 
-`client.submit` with the same arguments yields progress as well and can be cancelled. What a user can
-mend comes back as an error with one plain sentence.
+`client.submit` with the same arguments yields progress as well and can be cancelled. What a user can mend comes back as
+an error with one plain sentence. Each is a tool of the same name, too, for programs that speak the Model Context
+Protocol (MCP); what docstrings say of arguments and results is what these read. An example of each is in `docs/api.md`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +27,7 @@ from core.tasks.thinned import LARGEST_FACTOR
 from core.tasks.vocoding import SEMITONES, STRETCHES
 from core.tasks.voice_conversion import MOST_SEMITONES, Manner, convert_voice
 from demos import arguments, generation_api
-from demos.answering import Asked, endpoint, number_argument, text_argument
+from demos.answering import Asked, endpoint, number_argument, number_or_word, text_argument
 from demos.arguments import as_sent
 from demos.array.array_recording import from_file, load_recording
 from demos.array.layout import FIRST_ARRAY
@@ -47,6 +37,7 @@ from demos.page.tab import RestorationTab
 from demos.tabs import declipping, inpainting, super_resolution, vocoding
 from demos.voice import offer
 
+AUTO = "auto"  # the factor that is found
 MOST_NAMES = 32  # of priors that are looked at
 MOST_CHAINS = 32  # of a separation among codes
 
@@ -55,7 +46,7 @@ def build() -> None:
     """Adds the endpoints to the current Blocks; nothing of it is seen on the page."""
     with gr.Group(visible=False):
         audio = as_sent(gr.Audio(type="filepath", label="audio"))
-        factor, degrade = number_argument("factor", 4), text_argument("degrade")
+        factor, degrade = number_or_word("factor", 4, AUTO), text_argument("degrade")
         gaps, threshold = text_argument("gaps"), number_argument("threshold", None)
         stretch, semitones = number_argument("stretch", 1.0), number_argument("semitones", 0.0)
         prior, quality, seed = text_argument("prior"), text_argument("quality", "standard"), number_argument("seed", 0)
@@ -108,22 +99,33 @@ def _super_resolve(
     reference=None,
     cutoff=None,
 ) -> Asked:
-    """Super-resolution by a whole factor; "auto" finds where the spectrum ends, or takes it from `cutoff`, in Hz.
+    """Makes the samples between the samples: super-resolution of a sound by a whole factor.
 
-    degrade: "" (a file of low rate), "plain" or "lowpass" (it is the truth).
-    prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
+    Args:
+        factor: Whole number from 2 to 64, how many times the rate becomes; or "auto", found where the spectrum ends.
+        degrade: Text, "" for a sound of low rate; "plain" or "lowpass" for the truth, which is thinned out first.
+        cutoff: Number from 0 to 96000, in Hz, where the spectrum ends for the factor "auto"; found where not given.
+
+    Returns:
+        restored: WAV file with 32-bit floats, of the higher rate
+        report: object that says how it was made (prior, sampler, seed, seconds) and measured (metrics, baselines)
     """
     kind = arguments.choice("degrade", degrade, EVIDENCE, super_resolution.RESTORE)
-    factor = factor if factor == "auto" else arguments.whole("factor", factor, 4, 2, LARGEST_FACTOR)
+    factor = factor if factor == AUTO else arguments.whole("factor", factor, 4, 2, LARGEST_FACTOR)
     chosen = {"input": kind, "factor": factor, "evidence": "auto"}
     chosen["cutoff"] = arguments.number("cutoff", cutoff, None, 0.0, LIMITS.highest_rate / 2)
     return _asked(super_resolution.SuperResolutionPanel, chosen, audio, prior, quality, seed, start, length, reference)
 
 
 def _inpaint(audio, gaps, prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None) -> Asked:
-    """Fills gaps, given as "1.0-1.2, 2.5-2.6" in seconds of the file; every other sample stays as it is.
+    """Fills gaps of a sound; every other sample stays as it is.
 
-    prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
+    Args:
+        gaps: Text, where the gaps are in seconds of the file, such as "1.0-1.2, 2.5-2.6".
+
+    Returns:
+        restored: WAV file with 32-bit floats, of the rate and the channels of the input
+        report: object that says how it was made (prior, sampler, seed, seconds) and measured (metrics, baselines)
     """
     chosen = {"gaps": arguments.text("gaps", gaps), "intact": False}
     return _asked(inpainting.InpaintingPanel, chosen, audio, prior, quality, seed, start, length, reference)
@@ -132,9 +134,14 @@ def _inpaint(audio, gaps, prior="", quality="standard", seed=0, start=0.0, lengt
 def _declip(
     audio, threshold=None, prior="", quality="standard", seed=0, start=0.0, length=0.0, reference=None
 ) -> Asked:
-    """Restores samples clipped at a threshold (found from the waveform when not given).
+    """Restores peaks of a sound that were clipped; every other sample stays as it is.
 
-    prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
+    Args:
+        threshold: Number from 0 to 1, the level at which peaks were clipped; found from the waveform where not given.
+
+    Returns:
+        restored: WAV file with 32-bit floats, of the rate and the channels of the input
+        report: object that says how it was made (prior, sampler, seed, seconds) and measured (metrics, baselines)
     """
     chosen = {"threshold": arguments.number("threshold", threshold, None, 0.0, 1.0)}
     return _asked(declipping.DeclippingPanel, chosen, audio, prior, quality, seed, start, length, reference)
@@ -151,9 +158,15 @@ def _vocode(
     length=0.0,
     reference=None,
 ) -> Asked:
-    """Plays the mel spectrogram of a sound anew, made longer by `stretch` and moved up by `semitones` first.
+    """Plays the mel spectrogram of a sound anew, slower, faster, higher or lower.
 
-    prior: "" takes the default. quality: draft, standard, fine. start, length: seconds; a length of 0 goes to the end.
+    Args:
+        stretch: Number from 0.25 to 4, how many times as long it becomes.
+        semitones: Number from -24 to 24, in semitones, by how much it is moved up.
+
+    Returns:
+        restored: WAV file with 32-bit floats
+        report: object that says how it was made (prior, seed, seconds) and measured (metrics, baselines)
     """
     moved = arguments.number("semitones", semitones, 0.0, -SEMITONES, SEMITONES)
     chosen = {"stretch": arguments.number("stretch", stretch, 1.0, *STRETCHES), "semitones": moved}
@@ -173,10 +186,15 @@ def _convert_voice(
 ) -> Asked:
     """Says what is said in a file with another voice.
 
-    speaker: one of the bundled voices, such as ls1998 or vctk_p226 (`python -m core speakers` lists them); or
-    voice: a recording of the wanted voice instead, ten seconds or more, which is deleted once it was heard. transpose:
-    semitones higher. keep_intonation: the melody stays as wide as it was. start, length: seconds; a length of 0 goes to
-    the end.
+    Args:
+        speaker: Text, a bundled voice such as "ls1998" or "vctk_p226"; "" where a recording of one is given.
+        voice: Audio file with ten seconds or more of the wanted voice instead, which is deleted once it was heard.
+        transpose: Number from -24 to 24, in semitones, by how much it is moved up.
+        keep_intonation: Boolean, whether the melody stays as wide as it was.
+
+    Returns:
+        said: WAV file with 32-bit floats
+        report: object that says how it was made (voice, prior, semitones, seconds)
     """
     settings, part = arguments.settings(prior, None, seed), arguments.part(start, length)
     semitones = arguments.number("transpose", transpose, 0.0, -MOST_SEMITONES, MOST_SEMITONES)
@@ -195,12 +213,18 @@ def _convert_voice(
 def _separate(
     audio, priors="", quality="standard", seed=0, start=0.0, length=0.0, form="", method="", samples=None
 ) -> Asked:
-    """Takes a mixture apart: one file for each prior (names with commas between them); together they are the mixture.
+    """Takes a mixture apart: one file for each prior; together they are the mixture.
 
-    method: "waveform", "latent" (as codes of an LQ-VAE) or "" for waveform. priors: "" takes the method's own:
-    piano-16k and voice-16k, or drums and bass. quality, form: of waveforms alone; form: "shared", "exact", "soft" or ""
-    for the priors' and sampler's own. samples: of codes alone, chains that are drawn, 8 where not given. start, length:
-    seconds; a length of 0 goes to the end.
+    Args:
+        priors: Text, names of models with commas between them; "" for "piano-16k, voice-16k", latent "drums, bass".
+        quality: Text, "draft", "standard" or "fine", of waveforms alone: the better, the slower.
+        form: Text, of waveforms alone, "shared", "exact" or "soft"; "" for what fits the models.
+        method: Text, "waveform", "latent" (as codes of an LQ-VAE) or "" for waveform.
+        samples: Whole number from 1 to 32, of the latent method alone: chains that are drawn, 8 where not given.
+
+    Returns:
+        stems: WAV files with 32-bit floats, in the order of the priors
+        report: object that says how they were made (prior, sampler, seed, seconds) and measured
     """
     latent = arguments.choice("method", method, SEPARATIONS, WAVEFORM) == LATENT
     usual = (latent_separation if latent else separation).DEFAULT_PRIORS
@@ -224,11 +248,19 @@ def _separate(
 def _localize(
     audio, array="respeaker-4", voices=0, moving=False, method="", prior="", start=0.0, length=0.0, channels=""
 ) -> Asked:
-    """Finds the voices around a microphone array: one file for each, loudest first; the report has their angles.
+    """Finds the voices around a microphone array: one file for each, loudest first.
 
-    array: respeaker-4 or circle-6. voices: how many; 0 where nobody knows. method: cone, srp-phat, music or "" for the
-    best one there is. channels: which one each microphone is, such as "1,2,3,4". start, length: seconds; a length of 0
-    goes to the end.
+    Args:
+        audio: Audio file with a channel for each microphone, of a recording of the array; given as for other tools.
+        array: Text, "respeaker-4" or "circle-6".
+        voices: Whole number from 0 to 8, how many there are; 0 where nobody knows.
+        moving: Boolean, whether the voices move.
+        method: Text, "cone", "srp-phat", "music" or "" for the best one there is.
+        channels: Text, which channels the microphones are, such as "1,2,3,4"; "" for the array's own order.
+
+    Returns:
+        voices: WAV files with 32-bit floats
+        report: object whose voices have an angle_degrees each, counter-clockwise from +x
     """
     around = ARRAYS[arguments.choice("array", array, tuple(ARRAYS), FIRST_ARRAY)]
     found = {

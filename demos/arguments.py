@@ -1,18 +1,29 @@
 """The arguments of the named endpoints, checked where they come in: what is wrong is said in one sentence."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from gradio.components import Component
-from gradio.utils import get_upload_folder
 
 from core.choices import LONGEST_TEXT, QUALITIES, SHOWN
 from core.errors import InputError
 from core.tasks.settings import Settings
 from demos.page.sampling_panel import LARGEST_SEED
+from demos.server.addresses import was_sent
 
 LATEST_SECONDS = 1e6
+
+DESCRIBED = {  # what several endpoints take, as the endpoints' descriptions say it
+    "audio": "Audio file, at most 10 minutes with 2 channels and from 4 to 192 kHz: one that was sent to "
+    "/gradio_api/upload, by its address /gradio_api/file=... on this server, or one within the call, of about a "
+    "megabyte at most, as data:audio/wav;base64,...",
+    "prior": 'Text, the name of a model that can do this, or "" for the default.',
+    "quality": 'Text, "draft", "standard" or "fine": the better, the slower.',
+    "seed": f"Whole number from 0 to {LARGEST_SEED}; the same seed gives the same result.",
+    "start": f"Number from 0 to {LATEST_SECONDS:.0f}, in seconds, where the part of the file begins that is worked on.",
+    "length": f"Number from 0 to {LATEST_SECONDS:.0f}, in seconds, how long that part is; 0 goes to the end.",
+    "reference": "Audio file of the truth, which the result is measured against; may be left out.",
+}
 
 
 def as_sent(component: Component) -> Component:
@@ -32,7 +43,7 @@ def file_of(name: str, value: Any) -> str:
     path = value.get("path") if isinstance(value, dict) else None
     if not isinstance(path, str) or "\0" in path:
         raise InputError(f"The argument {name} must be an uploaded file, not {_shown(value)}.")
-    if not Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
+    if not was_sent(path):
         raise InputError(f"The file {name} was not uploaded to this server; upload it first.")
     return path
 

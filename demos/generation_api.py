@@ -65,11 +65,21 @@ def _generate(
 ) -> Asked:
     """Draws new sounds: one file for each, which says in its metadata what it can be made again with.
 
-    label, speaker: what is said and by whom, of what the prior lists; "" is a label that each seed draws, and anybody.
-    With a guidance of 0 the prior is told nothing. seconds, guidance, steps: the prior's and sampler's own where not
-    given. sampler: heun, sde, ddim, ddpm, fast or "". morph: two seeds such as "3,9"; the sounds lead from one to the
-    other. Of WaveNets, which draw sample by sample: sampler: ancestral or ""; temperature: under 1 more careful;
-    prime: an uploaded file that the sounds go on from, of which they are no part.
+    Args:
+        count: Whole number from 1 to 64, how many.
+        label: Text, what is said, of what the prior lists; "" for one that each seed draws.
+        seconds: Number from 0.05 to 10, how long each is; the prior's own where not given.
+        guidance: Number from 0 to 20, how closely the label is kept to; at 0 the prior is told nothing.
+        sampler: Text, "heun", "sde", "ddim", "ddpm", "fast", of WaveNets "ancestral"; "" for the prior's own.
+        steps: Whole number from 1 to 1000; the sampler's own where not given.
+        speaker: Text, by whom, of what the prior lists; "" for anybody.
+        morph: Text, two seeds such as "3,9": the sounds lead from one to the other; "" for none.
+        temperature: Number from 0 to 2, of WaveNets alone: under 1 more careful.
+        prime: Audio file that sounds of a WaveNet go on from, of which they are no part; may be left out.
+
+    Returns:
+        sounds: WAV files
+        report: object that says how they were made (prior, sampler, seed of each)
     """
     number, whole = arguments.number, arguments.whole
     wish = Wish(
@@ -97,10 +107,19 @@ def _generate(
 
 
 def _generate_images(count=4, label="", prior="", seed=0, temperature=1.0, height=None, width=None) -> Asked:
-    """Draws images with a PixelCNN: one PNG file for each, which says in its metadata what it can be made again with.
+    """Draws images with a PixelCNN: one file for each, which says in its metadata what it can be made again with.
 
-    label: what they show, of what the prior lists; "" is one that each seed draws. prior: "" takes pixelcnn-mnist.
-    temperature: under 1 more careful. height, width: in pixels; the prior's own where not given.
+    Args:
+        count: Whole number from 1 to 64, how many.
+        label: Text, what they show, of what the prior lists; "" for one that each seed draws.
+        prior: Text, the name of a PixelCNN; "" for pixelcnn-mnist.
+        temperature: Number from 0 to 2: under 1 more careful.
+        height: Whole number from 1 to 64, in pixels; the prior's own where not given.
+        width: Whole number from 1 to 64, in pixels; the prior's own where not given.
+
+    Returns:
+        images: PNG files
+        report: object that says how they were made (prior, seed of each)
     """
     number, whole = arguments.number, arguments.whole
     wish = ImageWish(
