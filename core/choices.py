@@ -19,6 +19,7 @@ EVIDENCE = ("plain", "lowpass")  # of super-resolution
 RESIDUALS = ("leaky", "clean")  # of DiffWave's WaveNet
 METHODS = ("cone", "srp-phat", "music")  # of localization
 MOST_VOICES = 8
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")  # as labels write them
 
 NUMBER = r"(\d{1,9}(?:\.\d{0,9})?(?:e[+-]?\d{1,3})?|\.\d{1,9}(?:e[+-]?\d{1,3})?)"
 BOX = re.compile(r"(\d{1,6}):(\d{1,6}),(\d{1,6}):(\d{1,6})")

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from core.arrays.scenes.speech import bundled_speech
+from core.choices import DIGITS
 from core.evaluation.judges import Listener, dnsmos, installed_judges, voice_embedding, word_listener
 from core.models.converter import VoiceConverter
 from core.models.vqvae import VQVAE
@@ -35,7 +36,6 @@ from core.tasks.voice import speaker_voice
 from core.tasks.voice_conversion import Manner, convert_voice, speak
 
 RATE = 16000
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 STRING, GAP_SECONDS, PEAK = 5, 0.1, 0.3  # digits joined to one source, the pause between them, the peak of each
 LEAST_RIGHT = 0.6  # of a file's digits, so that its words count as kept
 MOST_RECORDINGS = 5  # of a voice, that its embedding is the mean of

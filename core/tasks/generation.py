@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from core.choices import ANCESTRAL
+from core.choices import ANCESTRAL, DIGITS
 from core.errors import InputError
 from core.priors.wrapped import Counted
 from core.samplers.generation import generation_plan
@@ -38,7 +38,6 @@ SHORTEST_SECONDS = 0.05
 MOST_SOUNDS, MOST_SECONDS = 4096, 4096.0  # of all sounds of a run together
 AT_ONCE = 16  # sounds that are drawn together
 STRONGEST = 20.0  # guidance
-NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def origin_of(report: Mapping, name: str) -> dict:
 
 def spoken(label: str) -> str:
     """A label as people say it: digits as words."""
-    return NUMBERS[int(label)] if label.isdecimal() and int(label) < len(NUMBERS) else label
+    return DIGITS[int(label)] if label.isdecimal() and int(label) < len(DIGITS) else label
 
 
 def origins(wish: Wish, settings: Settings, prior: Prior) -> list[dict]:
@@ -307,7 +306,7 @@ def known_name(name: str | None, known: Sequence[str], prior: Prior, what: str) 
         return None
     wanted = name.strip().lower()
     spellings = {own.lower(): own for own in known}
-    digit = str(NUMBERS.index(wanted)) if wanted in NUMBERS else wanted
+    digit = str(DIGITS.index(wanted)) if wanted in DIGITS else wanted
     for spelling in (wanted, digit, spoken(wanted)):
         if spelling in spellings:
             return spellings[spelling]

@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from core.signal.packed_audio import PackedAudio, mels_of
 from core.training.spectrogram_folder import SpectrogramFolder
 
 SHARD_SAMPLES = 45 * 2**20 // 2
+METADATA = "metadata.csv"
 SPLITS = ("train", "valid", "test")
 MOST_QUIET = 1000  # silent segments that are skipped for a batch before the data are refused
 
@@ -151,6 +152,15 @@ def find_audio(folder: Path) -> list[Source]:
     return [_source(path, listed.get(path.as_posix(), {})) for path in paths]
 
 
+def write_metadata(folder: Path, sources: Iterable[Source]) -> None:
+    """Writes the `metadata.csv` of a folder, sorted by path; an empty split is left to `pack_data`."""
+    with (folder / METADATA).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Source)])
+        writer.writeheader()
+        for source in sorted(sources, key=lambda source: source.path):
+            writer.writerow(asdict(source) | {"path": source.path.as_posix()})
+
+
 class _ShardWriter:
     SHARDS = "shard-*.npy"
 
@@ -204,7 +214,7 @@ def _put_in_place(aside: Path, out: Path, index: dict) -> None:
 def _listed(folder: Path) -> dict[str, dict[str, str]]:
     """Path -> row of the folder's tables."""
     rows = {}
-    for table in [*folder.glob("metadata.csv"), *folder.glob("maestro*.csv")]:
+    for table in [*folder.glob(METADATA), *folder.glob("maestro*.csv")]:
         with table.open(newline="", encoding="utf-8") as lines:
             for row in csv.DictReader(lines):
                 rows[row.get("path") or row.get("audio_filename")] = row
