@@ -13,21 +13,23 @@ class Job:
     Args:
         module: of `core.tasks`, with the function that does it.
         priors: what it takes where none is named: one, or one for each source; none where that depends on the input.
+        image_prior: the same where it works on images; of each, where there are several.
         several: whether it makes several sounds, in a folder.
     """
 
     module: str
     priors: tuple[str, ...] = ()
+    image_prior: str = ""
     several: bool = False
 
 
 JOBS = {  # by the name of the command, which is also what entries of the manifest call it
-    "super-resolve": Job("super_resolution", ("piano-16k",)),
-    "inpaint": Job("inpainting", ("piano-16k",)),
+    "super-resolve": Job("super_resolution", ("piano-16k",), "pixelcnn-mnist-noisy"),
+    "inpaint": Job("inpainting", ("piano-16k",), "pixelcnn-mnist-noisy"),
     "declip": Job("declipping", ("piano-16k",)),
-    "separate": Job("separation", ("piano-16k", "voice-16k"), several=True),
+    "separate": Job("separation", ("piano-16k", "voice-16k"), "pixelcnn-mnist-noisy", several=True),
     "vocode": Job("vocoding", ("voice-vocoder",)),
     "convert-voice": Job("voice_conversion", ("voice-converter",)),
     "localize": Job("localization", several=True),
-    "generate": Job("generation", ("digits-16k",), several=True),
+    "generate": Job("generation", ("digits-16k",), "pixelcnn-mnist", several=True),
 }

@@ -7,10 +7,11 @@ from core.cli import outputs, running
 from core.cli.images import OF_SOUNDS
 from core.cli.reporting import print_figures
 from core.errors import InputError
+from core.jobs import JOBS
 from core.tasks.report_file import write_report
 
 ARRAY = ".npy"
-REFUSED = (*OF_SOUNDS, "level", "form", "method", "samples", "raw")  # options
+REFUSED = (*OF_SOUNDS, "reference", "level", "form", "method", "samples", "raw")  # options
 MOST_SOURCES = 4
 
 
@@ -48,12 +49,12 @@ def separate(arguments, mixture_path: Path | None, sources: Sequence[Path], fold
 
 
 def _priors(arguments, sources: Sequence[Path]) -> list[str]:
-    """Of each image.
+    """Of each image; the task's own, of two where only their sum is given, where none is named.
 
     Raises:
         InputError: too few or too many, or options that are for sounds.
     """
-    priors = arguments.prior or []
+    priors = arguments.prior or [JOBS["separate"].image_prior] * (len(sources) or 2)
     if not 2 <= len(priors) <= MOST_SOURCES or (sources and len(sources) != len(priors)):
         raise InputError(f"Name a prior of images with --prior for each of 2 to {MOST_SOURCES} images.")
     for name in REFUSED:

@@ -5,7 +5,7 @@ from core.cli.reporting import print_figures
 from core.errors import InputError
 from core.tasks.report_file import write_report
 
-OF_SOUNDS = ("gap", "cutoff", "reference", "mono", "window", "batch", "start", "length")  # options
+OF_SOUNDS = ("gap", "cutoff", "mono", "window", "batch", "start", "length")  # options
 
 
 def of_images(arguments) -> bool:
@@ -21,7 +21,11 @@ def inpaint(arguments) -> int:
 
     if not arguments.box:
         raise InputError("An image has boxes: give --box Y0:Y1,X0:X1, in pixels. A gap is of a sound.")
-    return _restore(arguments, lambda image, settings: inpaint_image(image, arguments.box, settings=settings))
+
+    def start(image, settings, reference):
+        return inpaint_image(image, arguments.box, settings=settings, reference=reference)
+
+    return _restore(arguments, start)
 
 
 def super_resolve(arguments) -> int:
@@ -30,9 +34,13 @@ def super_resolve(arguments) -> int:
 
     if arguments.degrade == "lowpass" or not isinstance(arguments.factor, int):
         raise InputError("Of an image every K-th pixel is known: give --factor K and, of the truth, --degrade plain.")
+    if arguments.reference:
+        raise InputError(
+            "Of an image, super-resolution knows the truth by --degrade plain alone; leave out --reference."
+        )
     degrade = bool(arguments.degrade)
 
-    def start(image, settings):
+    def start(image, settings, _reference):
         return super_resolve_image(image, arguments.factor, degrade=degrade, settings=settings)
 
     return _restore(arguments, start)
@@ -42,7 +50,7 @@ def _restore(arguments, start) -> int:
     """Reads, runs, writes.
 
     Args:
-        start: (image, settings) -> the task's run.
+        start: (image, settings, reference image or None) -> the task's run.
     """
     from core.signal.image_files import read_image, write_image
     from core.tasks.loading import load_image_prior
@@ -50,7 +58,9 @@ def _restore(arguments, start) -> int:
     _check(arguments)
     settings = running.settings(arguments, arguments.prior)
     colours = load_image_prior(arguments.task, settings).network.config.colours
-    result = running.follow(start(read_image(arguments.input, colours), settings))
+    image = read_image(arguments.input, colours)
+    reference = read_image(arguments.reference, colours) if arguments.reference else None
+    result = running.follow(start(image, settings, reference))
     write_image(arguments.output, result.image)
     report = result.report
     if arguments.report:
@@ -64,8 +74,6 @@ def _restore(arguments, start) -> int:
 
 
 def _check(arguments) -> None:
-    if arguments.prior is None:
-        raise InputError("Name a prior of images with --prior; `models` lists those there are.")
     for name in OF_SOUNDS:
         if getattr(arguments, name, None):
             raise InputError(f"--{name} is for sounds; leave it out.")

@@ -163,6 +163,11 @@ class PixelCNN(nn.Module):
         logits = self.logits(F.relu(self.head(F.relu(h))))
         return logits.unflatten(1, (self.config.levels, self.config.colours))
 
+    @property
+    def reach(self) -> int:
+        """How many rows and columns away a pixel's logits see at most."""
+        return sum(block.reach for block in self.blocks)
+
     def noise_of(self, sigma: Tensor | None, batch: int) -> Tensor | None:
         """The embedding of a noise level, for `Block.look_up`."""
         if self.embed is None:

@@ -13,12 +13,14 @@ from torch import Tensor
 from core.models.pixelcnn import PixelCNN, PixelCNNConfig
 from core.models.stepwise import StepwiseModel
 from core.models.wavenet_score import smoothed_log_prob
+from core.priors.tiles import tiles
 from core.signal.images import PixelLevels
 from core.types import AnyCondition, LabelCondition, Prior, Score
 
 LOUDEST, QUIETEST = 1.0, 0.01  # the ladder's ends, as shares of black to white; what was trained may begin higher
 RUNGS = 16
-AT_ONCE = 2**16  # pixels that a score is taken of at a time, where there are several images
+AT_ONCE = 2**16  # pixels that a score is taken of at a time
+TILE = 128  # pixels a side that larger images are cut into
 
 
 class PixelCNNPrior(Prior):
@@ -51,17 +53,30 @@ class PixelCNNPrior(Prior):
         """Gradient of the smoothed log-likelihood of x, and its value `[batch]` in nats."""
         label, at_once = self._label(condition), max(AT_ONCE // x[0].numel(), 1)
         labels = [None] * len(x) if label is None else label.split(at_once)
-        scores = [self._score(*part, level) for part in zip(x.split(at_once), labels, strict=False)]
-        return Score(*(torch.cat(parts) for parts in zip(*scores, strict=True)))
+        score = self._score if x[0].numel() <= AT_ONCE else self._score_in_tiles
+        scores = [score(*part, level) for part in zip(x.split(at_once), labels, strict=False)]
+        gradients, log_probs = zip(*scores, strict=True)
+        return Score(torch.cat(gradients), torch.cat(log_probs).flatten(1).sum(dim=1))
 
     def _score(self, x: Tensor, label: Tensor | None, level: float) -> tuple[Tensor, Tensor]:
-        """Gradient and value of as many images as fit."""
+        """Gradient and value of every pixel, both of x's shape, of as many images as fit."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             logits = self.network(self.network.scaled(x), label, x.new_full((len(x),), level))
-            log_prob = smoothed_log_prob(logits.movedim(1, -1).flatten(1, 3), x.flatten(1), level)[0].sum(dim=1)
+            log_prob = smoothed_log_prob(logits.movedim(1, -1).flatten(1, 3), x.flatten(1), level)[0]
             (gradient,) = torch.autograd.grad(log_prob.sum(), x)
-        return gradient, log_prob.detach()
+        return gradient, log_prob.detach().view_as(x)
+
+    def _score_in_tiles(self, x: Tensor, label: Tensor | None, level: float) -> tuple[Tensor, Tensor]:
+        """The same of an image that is too large for it.
+
+        Exact: a pixel's gradient comes from those that see it, which see as far again.
+        """
+        gradient, log_prob = torch.empty_like(x), torch.empty_like(x)
+        for tile in tiles(*x.shape[2:], TILE, 2 * self.network.reach):
+            for whole, part in zip((gradient, log_prob), self._score(x[:, :, *tile.seen], label, level), strict=True):
+                whole[:, :, *tile.own] = part[:, :, *tile.inner]
+        return gradient, log_prob
 
     def stepwise(self, streams: int, height: int, width: int) -> StepwiseModel:
         """The network pixel by pixel; begins with the images' labels, counted from 0, -1 for none."""

@@ -47,18 +47,30 @@ class _Question:
     truth: np.ndarray | None = None
 
 
-def inpaint_image(image: np.ndarray, boxes: Sequence[Box], *, settings: Settings) -> ImageRun:
+def inpaint_image(
+    image: np.ndarray, boxes: Sequence[Box], *, settings: Settings, reference: np.ndarray | None = None
+) -> ImageRun:
     """Fills boxes of an image so that what is around them could have gone on through them.
 
     Args:
         image: `[colours, height, width]` in [0, 1].
+        reference: the truth, for metrics.
 
     Yields:
         ImageProgress after every update; then one ImageResult, with the mean of what is known as a baseline.
 
     Raises:
-        InputError: a box outside of the image, nothing left around them, or a prior that restores no images.
+        InputError: a box outside of the image, nothing left around them, a reference of another size, or a prior that
+            restores no images.
     """
+    if image[0].size > MOST_IMAGE_PIXELS:
+        raise InputError(f"An image has at most {MOST_IMAGE_PIXELS / 1e6:g} megapixels; make it smaller.")
+    if reference is not None and reference.shape != image.shape:
+        height, width = reference.shape[1:]
+        raise InputError(
+            f"The reference has {width} x {height} pixels and the image {image.shape[2]} x {image.shape[1]}; "
+            "bring them to one size."
+        )
     known = np.ones(image.shape[1:], dtype=bool)
     for top, bottom, left, right in boxes:
         if not (0 <= top < bottom <= image.shape[1] and 0 <= left < right <= image.shape[2]):
@@ -70,7 +82,8 @@ def inpaint_image(image: np.ndarray, boxes: Sequence[Box], *, settings: Settings
     if not known.any():
         raise InputError("Nothing is left around the boxes; choose smaller ones.")
     mean = np.where(known, image, image[:, known].mean(axis=1)[:, None, None]).astype(np.float32)
-    yield from _restore("inpaint", _Question(image, known, mean, UNKNOWN, {"mean": mean}), settings)
+    question = _Question(image, known, mean, UNKNOWN, {"mean": mean}, reference)
+    yield from _restore("inpaint", question, settings)
 
 
 def super_resolve_image(image: np.ndarray, factor: int, *, degrade: bool = False, settings: Settings) -> ImageRun:
@@ -109,9 +122,9 @@ def _restore(task: str, question: _Question, settings: Settings) -> ImageRun:
     evidence = Masked(observed, known.expand(start.shape), prior.domain)
     run = start_chain(prior, evidence, start, settings, doubt=question.doubt)
     for iterate in run:
-        seen = prior.domain.decode(iterate.denoised[0]).clamp(0, 1).numpy()
-        image = np.where(question.known, question.observed, seen)
-        yield ImageProgress(*time_left.update(0, iterate), iterate, {RESULT: image})
+        seen, chain = (prior.domain.decode(x[0]).numpy() for x in (iterate.denoised, iterate.x))
+        image = np.where(question.known, question.observed, seen.clip(0, 1))
+        yield ImageProgress(*time_left.update(0, iterate), iterate, {RESULT: image}, chains={RESULT: chain})
     figures = {name: _figures(question, made) for name, made in {RESULT: image, **question.baselines}.items()}
     report = {"task": task, "prior": prior.name, **facts_of(settings), "device": str(prior.device)}
     report |= {"seconds": time_left.seconds}

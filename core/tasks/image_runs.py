@@ -20,6 +20,7 @@ class ImageProgress:
         seconds, seconds_left: since the run began; an honest estimate of what remains.
         iterate: level, step, total_steps and log_prob of the update.
         images: as far as they are; what is not yet drawn is black.
+        chains: of images that emerge out of noise, what the chain really is; out of [0, 1] where noise takes it there.
         surprises: of images that are drawn pixel by pixel, see `ImageResult`; NaN where nothing is drawn yet.
     """
 
@@ -28,6 +29,7 @@ class ImageProgress:
     iterate: Iterate
     images: Images
     surprises: Images = field(default_factory=dict)
+    chains: Images = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,10 @@ def separate_images(
     start = evidence.initialise(torch.Generator())
     for iterate in start_chain(prior, evidence, start, settings, doubt=DOUBT, channels=1, averaged=False):
         images = _adding_up(prior.domain.decode(iterate.denoised), observed[0])
-        yield ImageProgress(*time_left.update(0, iterate), iterate, dict(zip(names, images, strict=True)))
+        seen, chains = (
+            dict(zip(names, drawn, strict=True)) for drawn in (images, prior.domain.decode(iterate.x).numpy())
+        )
+        yield ImageProgress(*time_left.update(0, iterate), iterate, seen, chains=chains)
     shares = np.repeat(mixture[None] / len(priors), len(priors), axis=0).clip(0, 1).astype(np.float32)
     figures = {"result": _figures(images, truths, priors), "equal shares": _figures(shares, truths, priors)}
     report = {"task": TASK, "prior": list(priors), **facts_of(settings, averaged=False), "device": str(prior.device)}

@@ -36,9 +36,13 @@ def load_prior(task: str, settings: Settings) -> Prior:
 
 
 def load_image_prior(task: str, settings: Settings) -> Prior:
-    """As `load_prior`, of a prior of images, which has to be named."""
-    _check_able(task, [settings.prior], "choose one of")
-    return zoo.load_model(IMAGES, settings.prior, resolve_devices(settings)[0])
+    """As `load_prior`, of a prior of images."""
+    name = settings.prior or JOBS[task].image_prior
+    _check_able(task, [name], "choose one of", IMAGES)
+    if find(name).kind != IMAGES:
+        able = ", ".join(sorted(entry.name for entry in zoo.catalogue(task, IMAGES)))
+        raise InputError(f"{name!r} is no prior of images; choose one of {able}.")
+    return zoo.load_model(IMAGES, name, resolve_devices(settings)[0])
 
 
 def load_player(task: str, settings: Settings) -> Prior | Vocoder:

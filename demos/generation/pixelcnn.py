@@ -11,7 +11,9 @@ import numpy as np
 from gradio.components import Component
 
 from core.errors import InputError
+from core.jobs import JOBS
 from core.signal.image_files import read_image
+from core.tasks.generation import TASK
 from core.tasks.image_generation import ImageWish, generate_images, image_origin_of, image_origins
 from core.tasks.image_runs import ImageProgress, ImageResult, Images
 from core.tasks.settings import Settings
@@ -31,7 +33,7 @@ from demos.page.toasts import warn
 
 TITLE, SECTION = "PixelCNN", "generate-pixelcnn"
 SENTENCE = "Draws images pixel by pixel, row after row; or begin one, and let it be finished."
-FIRST = "pixelcnn-mnist"
+FIRST = JOBS[TASK].image_prior
 HOW = r"""
 A PixelCNN is to images what a WaveNet is to sound: it writes the probability of an image as a product over its pixels,
 $p(x) = \prod_i p(x_i \mid x_{<i})$, in the order in which one reads. Each factor is a distribution over a few levels

@@ -131,9 +131,10 @@ def caption_html(name: str = "", seconds: float = 0.0, clip: Clip | None = None)
 
 def card_html(entry: Entry) -> str:
     """What is known of a checkpoint."""
+    rate = f"{entry.sample_rate / 1000:g} kHz" if entry.sample_rate else "of images"
     facts = {
         "Name": entry.name,
-        "Kind": f"{entry.architecture}, {entry.sample_rate / 1000:g} kHz, {entry.bytes / 2**20:.1f} MB",
+        "Kind": f"{entry.architecture}, {rate}, {entry.bytes / 2**20:.1f} MB",
         "Further files": ", ".join(f"{part}.safetensors" for part in entry.parts.values()),
         "Trained on": entry.data,
         "Training": ", ".join(filter(None, [f"{entry.steps:,} steps" if entry.steps else "", entry.hardware])),

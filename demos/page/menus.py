@@ -90,7 +90,7 @@ def model_choices(
 
 def model_name(name: str) -> str:
     """What menus call a model."""
-    return next((choice.name for choice in model_choices() if choice.value == name), name)
+    return next((choice.name for choice in model_choices() + model_choices(kind=IMAGES) if choice.value == name), name)
 
 
 def first_of(choices: Sequence[Choice], wanted: str | None = None) -> str | None:

@@ -45,6 +45,25 @@ def test_images_are_scored_alike_some_at_a_time(prior, monkeypatch):
     torch.testing.assert_close(parts.log_prob, whole.log_prob)
 
 
+def test_a_large_image_is_scored_in_tiles_as_in_one_piece(prior, monkeypatch):
+    x = torch.rand(2, 1, 31, 23, dtype=torch.float64) * 4
+    whole = prior.score(x, 1.0)
+    monkeypatch.setattr(pixelcnn, "AT_ONCE", 100)
+    monkeypatch.setattr(pixelcnn, "TILE", 7)
+    parts = prior.score(x, 1.0)
+    torch.testing.assert_close(parts.gradient, whole.gradient)
+    torch.testing.assert_close(parts.log_prob, whole.log_prob)
+
+
+def test_nothing_is_seen_from_beyond_the_networks_reach():
+    torch.manual_seed(0)
+    network = PixelCNN(PixelCNNConfig(levels=3, width=4, blocks=2, head=4, labels=0)).double()
+    x, at = torch.rand(1, 1, 30, 30, dtype=torch.float64, requires_grad=True), 20
+    (gradient,) = torch.autograd.grad(network(x)[..., at, at].sum(), x)
+    rows, columns = (gradient[0, 0].abs().amax(dim=dim).nonzero().flatten() for dim in (1, 0))
+    assert max(at - rows.min(), at - columns.min(), columns.max() - at) <= network.reach
+
+
 def test_the_ladder_begins_where_training_did(prior):
     made = from_checkpoint("pixels", CONFIG | {"loudest": 3.0}, prior.network.float().state_dict(), "cpu")
     assert made.levels[0] == pytest.approx(3.0 * 4)

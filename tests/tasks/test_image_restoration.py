@@ -67,10 +67,31 @@ def test_interpolations_of_what_is_flat_are_flat():
         np.testing.assert_allclose(made["result"], 0.5, atol=1e-6)
 
 
+def test_figures_are_of_the_pixels_that_were_hidden(image):
+    *_, result = inpaint_image(image, [(2, 5, 3, 7)], settings=settings(), reference=image)
+    error = (result.image - image)[:, 2:5, 3:7]
+    assert result.report["metrics"]["psnr_db"] == pytest.approx(-10 * np.log10((error**2).mean()))
+    assert result.report["baselines"]["mean"]["psnr_db"] > 0
+
+
+def test_the_chain_is_as_noisy_as_it_is(image):
+    moments = list(inpaint_image(image, [(0, 4, 0, WIDTH)], settings=settings()))[:-1]
+    first, last = (moment.chains["result"] for moment in (moments[0], moments[-1]))
+    assert first.shape == image.shape and np.ptp(first) > 2 > np.ptp(last)
+
+
+def test_without_a_prior_of_ones_own_the_bundled_one_restores():
+    settings = Settings(steps=1, quality="draft")
+    *_, result = inpaint_image(np.full((1, 8, 8), 0.5, np.float32), [(0, 4, 0, 8)], settings=settings)
+    assert result.report["prior"] == "pixelcnn-mnist-noisy"
+
+
 def test_what_makes_no_sense_is_refused(image):
     for run, why in (
         (inpaint_image(image, [(0, 4, 5, 11)], settings=settings()), "lies outside the image"),
         (inpaint_image(image, [(0, HEIGHT, 0, WIDTH)], settings=settings()), "Nothing is left"),
+        (inpaint_image(image, [(0, 2, 0, 2)], settings=settings(), reference=image[:, 1:]), "bring them to one size"),
+        (inpaint_image(np.zeros((1, 4000, 1001)), [(0, 2, 0, 2)], settings=settings()), "4 megapixels"),
         (super_resolve_image(image, 9, settings=settings()), "smaller side"),
         (super_resolve_image(image, 4, degrade=True, settings=settings()), "must be known"),
         (inpaint_image(image.repeat(3, 0), [(0, 2, 0, 2)], settings=settings()), "images of 1 colours"),
@@ -97,7 +118,11 @@ def test_the_commands_take_images(home, image, capsys):
         (["inpaint", str(home / "in.png"), str(home / "o.png"), "--gap", "0-1", *chosen], "give --box"),
         (["inpaint", str(home / "in.png"), str(home / "o.wav"), "--box", "2:5,3:7", *chosen], ".png"),
         (["inpaint", str(home / "in.png"), str(home / "o.png"), "--box", "2:5", *chosen], "is not a box"),
-        (["inpaint", str(home / "in.png"), str(home / "o.png"), "--box", "2:5,3:7"], "Name a prior of images"),
+        (
+            ["inpaint", str(home / "in.png"), str(home / "o.png"), "--box", "2:5,3:7", "--prior", "piano-16k"],
+            "no prior of images",
+        ),
+        ([*command[:2], str(home / "o.png"), *command[3:], "--reference", str(home / "in.png"), *chosen], "leave out"),
         (["inpaint", str(home / "in.wav"), str(home / "o.wav")], "give --gap"),
     ):
         assert main(refused) == 2

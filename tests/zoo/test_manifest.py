@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.jobs import JOBS
 from core.zoo import manifest
 from core.zoo.checkpoint import save_checkpoint
-from core.zoo.families import CLASSIFIER, CODEC, CONTENT_ENCODER, DETECTOR, VOICES
+from core.zoo.families import CLASSIFIER, CODEC, CONTENT_ENCODER, DETECTOR, IMAGES, VOICES
 
 NAMED_ELSEWHERE = (DETECTOR, CLASSIFIER, CODEC, CONTENT_ENCODER, VOICES)  # kinds that tasks load by their names
 
@@ -62,6 +62,11 @@ def test_registering_again_keeps_the_order_of_the_menus(checkpoint, own_home):
 @pytest.mark.parametrize("task", ["super-resolve", "inpaint", "declip"])
 def test_menus_begin_with_the_default_prior_of_their_task(task):
     assert zoo.catalogue(task)[0].name == JOBS[task].priors[0]
+
+
+@pytest.mark.parametrize("task", ["super-resolve", "inpaint", "separate"])
+def test_menus_of_images_begin_with_the_default_prior_of_their_task(task):
+    assert zoo.catalogue(task, IMAGES)[0].name == JOBS[task].image_prior
 
 
 def test_registering_at_once_loses_nothing(checkpoint, own_home):

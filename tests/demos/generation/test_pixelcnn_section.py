@@ -16,6 +16,7 @@ from demos.generation.pictures import PicturesView, columns_of, payload
 from demos.generation.pixelcnn import DrawnRows, PixelCNNPanel, arch, read_wish
 from demos.generation.pixelcnn_layout import FINISH, NEW
 from demos.generation.sketch import Sketch, fitted, read_sketch
+from demos.page import layout
 from demos.page.history import Histories
 from tests.tasks.images import SIZE, register_pixels
 
@@ -48,6 +49,10 @@ def panel() -> PixelCNNPanel:
 def drawn(wish: ImageWish = ImageWish(3)):  # noqa: B008 (frozen)
     *moments, result = generate_images(wish, settings=Settings("pixels"))
     return moments, result
+
+
+def test_the_card_of_a_model_of_images_names_no_rate():
+    assert "of images" in layout.about_html("pixels") and "kHz" not in layout.about_html("pixels")
 
 
 def test_a_drawing_is_gone_on_from():

@@ -6,7 +6,7 @@ import pytest
 from core import zoo
 from core.choices import SAMPLERS
 from core.jobs import JOBS
-from core.zoo.families import PRIOR
+from core.zoo.families import IMAGES, PRIOR
 from demos.page import menus
 from demos.page.menus import Choice
 
@@ -14,12 +14,15 @@ from demos.page.menus import Choice
 def test_bundled_models_have_plain_names_that_differ(monkeypatch):
     monkeypatch.setenv("RESOUND_OWN_CHECKPOINTS", "0")
     for job in JOBS:
-        choices = menus.model_choices(job)
-        assert [choice.value for choice in choices] == [entry.name for entry in zoo.catalogue(job)]
+        of_sounds, of_images = menus.model_choices(job), menus.model_choices(job, IMAGES)
+        entries, choices = zoo.catalogue(job), [*of_sounds, *of_images]
+        assert [choice.value for choice in of_sounds] == [entry.name for entry in entries if entry.kind != IMAGES]
+        assert [choice.value for choice in of_images] == [entry.name for entry in entries if entry.kind == IMAGES]
         assert len({choice.name for choice in choices}) == len(choices) and all(choice.suits for choice in choices)
     names = {choice.value: choice.name for choice in menus.model_choices(kind=PRIOR)}
     assert names["piano-16k"] == "Piano" and names["voice-16k-wavenet"] == "Voice, WaveNet"
     assert len(set(names.values())) == len(names)
+    assert menus.model_name("pixelcnn-mnist-noisy") == "Handwritten digits, noise-told"
 
 
 @pytest.mark.parametrize(("wanted", "first"), [("b", "b"), ("c", "a"), (None, "a")])
