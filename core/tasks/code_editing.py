@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
-import torch
 
 from core.errors import InputError
 from core.tasks.utterance import Speech, Utterance
@@ -84,16 +83,6 @@ def held(take: Take, code: int, speech: Speech, seed: int = 0) -> np.ndarray:
     times = round(HELD_SECONDS * speech.front_end.sample_rate / take.utterance.code_samples)
     alone = take.utterance.rearranged([said[0]] * times)
     return np.concatenate(list(speak(alone, take.voice, speech, take.manner, seed)))
-
-
-def likeness(speech: Speech) -> np.ndarray:
-    """Of every coarse code where it stands among the others, `[codes, 3]` in [-1, 1]: codes that lie near each other
-    stand for sounds that are alike (principal components of the codebook, the widest first)."""
-    book = speech.encoder.codebooks[0].detach().cpu()
-    centred = book - book.mean(dim=0)
-    _, _, directions = torch.linalg.svd(centred, full_matrices=False)
-    places = centred @ directions[:3].T
-    return (places / places.abs().amax(dim=0)).numpy()
 
 
 def _alike(a: Sequence[int], b: Sequence[int]) -> int:

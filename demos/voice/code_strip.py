@@ -1,11 +1,9 @@
 """The codes of an utterance as a coloured strip between the spectrograms of what was said and of what became of it.
 
-`assets/codes.js` draws, plays and lets codes be rearranged; this file prepares what it gets. Colours are likenesses:
-codes that stand for sounds that are alike have nearly the same.
+`assets/codes.js` draws, plays and lets codes be rearranged; this file prepares what it gets.
 """
 
 import base64
-import colorsys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +21,6 @@ from demos.page.scope import playback_gain, wav_bytes
 from demos.voice.cards import heard_payload
 
 PLACEHOLDER = "After a run the codes of what was said stand here, between the spectrograms of both voices."
-SATURATION, LIGHTNESS, LIGHTER = 0.42, 0.54, 0.12  # of the colours, and by how much one is lighter or darker
 _FOLDER = Path(__file__).parents[2] / "assets"
 _SCRIPT = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("player.js", "codes.js"))
 
@@ -37,7 +34,7 @@ class StripView:
         voice: the name of the voice.
         take: what is said now.
         source: what was said.
-        colours: of every coarse code, see `colours_of`.
+        colours: of every coarse code, see `demos.page.code_colours`.
     """
 
     key: str
@@ -91,18 +88,6 @@ def heard(request: str, clip: Clip | None):
 def refused():
     """An update after an edit that could not be made."""
     return gr.update(refused=uuid.uuid4().hex)
-
-
-def colours_of(places: np.ndarray) -> list[str]:
-    """A colour for every code: its hue is the direction in which it stands from the middle, lighter on one side.
-
-    Args:
-        places: of `core.tasks.code_editing.likeness`.
-    """
-    hues = np.arctan2(places[:, 1], places[:, 0]) / (2 * np.pi) % 1
-    lightness = LIGHTNESS + LIGHTER * places[:, 2]
-    shades = (colorsys.hls_to_rgb(*pair, SATURATION) for pair in zip(hues, lightness, strict=True))
-    return ["#" + "".join(f"{round(255 * part):02x}" for part in shade) for shade in shades]
 
 
 def _picture(clip: Clip) -> str:

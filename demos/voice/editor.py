@@ -9,11 +9,13 @@ import gradio as gr
 from gradio.components import Component
 
 from core.errors import InputError
+from core.models.codebooks import likeness
 from core.signal.clip import Clip
-from core.tasks.code_editing import Take, edited, held, likeness
+from core.tasks.code_editing import Take, edited, held
 from core.tasks.progress import Progress
 from core.tasks.settings import Settings
 from core.tasks.utterance import load_speech
+from demos.page.code_colours import colours_of
 from demos.page.downloads import keep
 from demos.page.history import Histories, RunHistory
 from demos.page.runner import APOLOGY
@@ -21,7 +23,7 @@ from demos.page.scope import Track, View
 from demos.page.scope import payload as compared_payload
 from demos.page.toasts import warn
 from demos.voice import code_strip
-from demos.voice.code_strip import StripView, colours_of
+from demos.voice.code_strip import StripView
 
 MOST_ORDERED = 20_000  # codes that an edit may ask for
 
@@ -61,7 +63,7 @@ class Editing:
     @property
     def strip(self) -> dict:
         """The payload of the strip."""
-        colours = colours_of(likeness(load_speech(self.settings)))
+        colours = colours_of(likeness(load_speech(self.settings).encoder.codebooks[0]))
         return code_strip.payload(StripView(self.compared.key, self.voice, self.take, self.source, colours))
 
     def rearranged(self, order: Sequence[int]) -> "Editing":

@@ -1,10 +1,10 @@
-"""Edits of codes: only what changed is said anew, the rest stays sample by sample; a code that is held; likeness."""
+"""Edits of codes: only what changed is said anew, the rest stays sample by sample; a code that is held."""
 
 import numpy as np
 import pytest
 
 from core.errors import InputError
-from core.tasks.code_editing import JOIN, Take, edited, first_take, held, likeness
+from core.tasks.code_editing import JOIN, Take, edited, first_take, held
 from core.tasks.settings import Settings
 from core.tasks.utterance import Speech, hear, load_speech, understand
 from core.tasks.voice import voice_of
@@ -79,12 +79,3 @@ def test_a_code_is_held(take, speech):
     absent = next(number for number in range(256) if number not in take.utterance.codes[:, 0])
     with pytest.raises(InputError, match="not said"):
         held(take, absent, speech)
-
-
-def test_alike_codes_stand_together(speech):
-    book = speech.encoder.codebooks[0].data
-    book.normal_()
-    book[1] = book[0] + 1e-3
-    places = likeness(speech)
-    assert places.shape == (256, 3) and np.abs(places).max() <= 1 + 1e-6
-    assert np.abs(places[0] - places[1]).max() < 0.01 < np.abs(places[0] - places[2]).max()

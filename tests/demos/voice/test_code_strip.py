@@ -1,6 +1,4 @@
-"""The strip of codes: colours that say what is alike, and payloads whose pictures and codes are equally long."""
-
-import colorsys
+"""The strip of codes: payloads whose pictures and codes are equally long."""
 
 import numpy as np
 import pytest
@@ -11,20 +9,8 @@ from core.tasks.settings import Settings
 from core.tasks.utterance import hear, load_speech, understand
 from core.tasks.voice import voice_of
 from core.tasks.voice_conversion import Manner, speak
-from demos.voice.code_strip import StripView, colours_of, payload
+from demos.voice.code_strip import StripView, payload
 from tests.tasks.test_voice_conversion import RATE, talk
-
-
-def hue(colour: str) -> float:
-    return colorsys.rgb_to_hls(*(int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)))[0]
-
-
-def test_what_is_alike_has_nearly_the_same_colour():
-    angles = np.array([0.0, 0.05, np.pi / 2, np.pi])
-    colours = colours_of(np.stack([np.cos(angles), np.sin(angles), np.zeros(4)], axis=1))
-    assert all(len(colour) == 7 and colour[0] == "#" for colour in colours)
-    hues = [hue(colour) for colour in colours]
-    assert hues == pytest.approx([0.0, 0.008, 0.25, 0.5], abs=0.01)
 
 
 def test_a_payload_has_an_order_that_its_pictures_follow(tiny_converter, tmp_path, monkeypatch):
