@@ -1,13 +1,16 @@
-"""Makes the example sounds of the page: a piano piece written below as notes, spoken sentences, and damaged copies.
+"""Makes the example sounds of the page: a piano piece and two bars of drums and bass written below as notes, spoken
+sentences, and damaged copies.
 
 Needs Debian's `fluidsynth`, `fluid-soundfont-gm`, `flite` and `festvox-us-slt-hts`; run `PYTHONPATH=. python
 assets/make_examples.py` once, the results are committed. Everything is 16-bit FLAC, and mono but for the recording of a
-simulated array. All voices may be used and passed on freely (Carnegie Mellon University).
+simulated array. All voices may be used and passed on freely (Carnegie Mellon University), as may sounds of the
+instruments (FluidR3 GM, MIT).
 """
 
 import struct
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +31,6 @@ SCENE_SECONDS, SCENE_T60_SECONDS, SCENE_NOISE = 3.5, 0.25, 3e-4
 SCENE_PLACES = ((50, 1.2), (200, 1.4))  # degrees, and metres from the array, of the scene's two voices
 
 TICKS_PER_BEAT = 480
-BEATS_PER_MINUTE = 100
 # Three bars of 3/4 and a last chord in F major: (beat, length in beats, MIDI pitch, velocity).
 MELODY = [
     (0, 1.5, 81, 74), (1.5, 0.5, 84, 66), (2, 1, 89, 84),
@@ -42,11 +44,50 @@ ACCOMPANIMENT = [
     (6, 2, 46, 56), (6.5, 1.5, 53, 44), (7, 1, 58, 46), (7.5, 0.5, 62, 40), (8, 1, 48, 50), (8.5, 0.5, 58, 40),
     (9, 3, 41, 58), (9, 3, 53, 44), (9.5, 2.5, 60, 36),
 ]  # fmt: skip
+# Two bars of 4/4 in E minor. Drums, of General MIDI's kit: 36 bass drum, 38 snare, 42 and 46 hi-hat, 45 tom, 49 crash.
+DRUMS = [
+    (0, 0.4, 36, 112), (1.5, 0.4, 36, 96), (2.5, 0.4, 36, 104), (4, 0.4, 36, 112), (5.25, 0.2, 36, 88),
+    (5.5, 0.4, 36, 100), (1, 0.4, 38, 108), (3, 0.4, 38, 110), (5, 0.4, 38, 108), (6.75, 0.2, 38, 84),
+    (7, 0.2, 38, 104), (7.25, 0.2, 38, 92), (7.5, 0.2, 45, 104), (7.75, 0.2, 45, 92), (0, 2, 49, 84),
+    (3.5, 0.4, 46, 84),
+    *((beat / 2, 0.2, 42, 84 if beat % 2 == 0 else 64) for beat in range(1, 14) if beat != 7),
+]  # fmt: skip
+BASS = [
+    (0, 0.9, 28, 104), (1, 0.4, 28, 84), (1.5, 0.4, 31, 92), (2, 0.4, 33, 96), (2.5, 0.9, 35, 100), (3.5, 0.4, 33, 84),
+    (4, 0.9, 31, 104), (5, 0.4, 31, 84), (5.5, 0.9, 36, 100), (6.5, 0.4, 35, 92), (7, 0.4, 33, 92), (7.5, 0.4, 30, 88),
+]  # fmt: skip
+DRUM_CHANNEL, FINGERED_BASS = 9, 33  # of General MIDI: a channel, and a program of any other
+BAND_RATE, BAND_RMS = 22050, 0.08  # the LQ-VAE's rate, and about as loud as it knows sound
+
+
+@dataclass(frozen=True)
+class Part:
+    """Notes for one instrument.
+
+    Args:
+        notes: (beat, length in beats, MIDI pitch, velocity).
+        seconds: that are kept of it.
+        fade_seconds: at its end.
+    """
+
+    notes: list[tuple[float, float, int, int]]
+    beats_per_minute: int
+    seconds: float
+    fade_seconds: float
+    channel: int = 0
+    program: int = 0
+
+
+PIANO = Part(MELODY + ACCOMPANIMENT, 100, 7.4, 0.6)
+BAND = {
+    "drums": Part(DRUMS, 160, 3.0, 0.05, channel=DRUM_CHANNEL),
+    "bass": Part(BASS, 160, 3.0, 0.05, program=FINGERED_BASS),
+}
 
 
 def main() -> None:
     SOUNDS.mkdir(exist_ok=True)
-    piano, speech = leveled(play(MELODY + ACCOMPANIMENT)), leveled(speak_clearly(SENTENCE))
+    piano, speech = leveled(play(PIANO)), leveled(speak_clearly(SENTENCE))
     write("piano", piano)
     write("speech", speech)
     write("piano-dropout", dropped_out(piano, [(1.40, 1.45), (2.60, 2.80), (4.20, 4.28)]))
@@ -58,6 +99,9 @@ def main() -> None:
     for name, voice in voices.items():
         write(name, voice)
     write("two-voices-respeaker-4", leveled(around_an_array([speech, voices["speech-garden"]])).T)
+    for name, part in BAND.items():
+        sound = play(part, BAND_RATE)
+        write(name, sound * (BAND_RMS / sound.std()), BAND_RATE)
 
 
 def write(name: str, samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
@@ -83,15 +127,15 @@ def dropped_out(samples: np.ndarray, gaps: list[tuple[float, float]]) -> np.ndar
     return samples
 
 
-def play(notes: list[tuple[float, float, int, int]]) -> np.ndarray:
-    """Renders notes on FluidSynth's grand piano: 7.4 s, the end faded out."""
+def play(part: Part, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Renders a part by FluidSynth, the end faded out."""
     with tempfile.TemporaryDirectory() as folder:
         score, audio = Path(folder, "piece.mid"), Path(folder, "piece.wav")
-        score.write_bytes(midi_file(notes))
+        score.write_bytes(midi_file(part))
         command = ["fluidsynth", "-ni", "-g", "0.6", "-r", "48000", "-F", str(audio), SOUND_FONT, str(score)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        samples = mono(audio)[: round(7.4 * SAMPLE_RATE)]
-    fade = np.minimum(1, np.arange(len(samples))[::-1] / (0.6 * SAMPLE_RATE))
+        samples = mono(audio, sample_rate)[: round(part.seconds * sample_rate)]
+    fade = np.minimum(1, np.arange(len(samples))[::-1] / (part.fade_seconds * sample_rate))
     return samples * fade
 
 
@@ -126,21 +170,22 @@ def around_an_array(voices: list[np.ndarray]) -> np.ndarray:
     return heard + SCENE_NOISE * np.random.default_rng(0).standard_normal(heard.shape)
 
 
-def mono(path: Path) -> np.ndarray:
+def mono(path: Path, wanted_rate: int = SAMPLE_RATE) -> np.ndarray:
     samples, sample_rate = sf.read(path, always_2d=True)
-    return soxr.resample(samples.mean(axis=1), sample_rate, SAMPLE_RATE, "VHQ")
+    return soxr.resample(samples.mean(axis=1), sample_rate, wanted_rate, "VHQ")
 
 
-def midi_file(notes: list[tuple[float, float, int, int]]) -> bytes:
-    """A standard MIDI file of format 0 with one track on channel 0."""
-    events = [(start, 0x90, pitch, velocity) for start, _, pitch, velocity in notes]
-    events += [(start + length, 0x80, pitch, 0) for start, length, pitch, _ in notes]
-    microseconds = 60_000_000 // BEATS_PER_MINUTE
+def midi_file(part: Part) -> bytes:
+    """A standard MIDI file of format 0 with one track."""
+    events = [(start, 0x90, pitch, velocity) for start, _, pitch, velocity in part.notes]
+    events += [(start + length, 0x80, pitch, 0) for start, length, pitch, _ in part.notes]
+    microseconds = 60_000_000 // part.beats_per_minute
     track = b"\x00\xff\x51\x03" + microseconds.to_bytes(3, "big")
+    track += bytes((0, 0xC0 | part.channel, part.program))
     now = 0
     for beat, status, pitch, velocity in sorted(events):
         tick = round(beat * TICKS_PER_BEAT)
-        track += variable_length(tick - now) + bytes((status, pitch, velocity))
+        track += variable_length(tick - now) + bytes((status | part.channel, pitch, velocity))
         now = tick
     track += b"\x00\xff\x2f\x00"
     return b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS_PER_BEAT) + b"MTrk" + struct.pack(">I", len(track)) + track
