@@ -30,8 +30,9 @@ from core.tasks.blocks import silent
 from core.tasks.code_sums import code_sums
 from core.tasks.drawing import TimeLeft, provenance
 from core.tasks.latent_mixture import LatentMixture
+from core.tasks.latent_streams import scores, streams_at_the_end, streams_so_far
 from core.tasks.loading import load_code_priors
-from core.tasks.progress import Progress, Run, Sounds
+from core.tasks.progress import CodeStreams, Progress, Run, Sounds
 from core.tasks.report import Outcome, conclude
 from core.tasks.separation import SILENT_MIXTURE, TASK
 from core.tasks.separation_baselines import make_baselines, matching_references, separation_metrics
@@ -64,17 +65,26 @@ class Draws:
         weights: how likely a chain's source is the mixture's, `[chains, 2]`; those of a source add up to one.
         log_probs: of chains by their priors, `[chains, 2]`, in nats a code.
         numbers: of the chains as they were drawn, `[chains, 2]`.
+        last: the end of the chains, as they were drawn.
     """
 
     said: np.ndarray
     weights: np.ndarray
     log_probs: np.ndarray
     numbers: np.ndarray
+    last: LatentIterate
 
     def described(self, names: Sequence[str]) -> list[dict]:
         """As reports have them: of every rank the chain of each source."""
         rows = zip(self.numbers.tolist(), self.weights.tolist(), self.log_probs.tolist(), strict=True)
         return [{name: _figures(*own) for name, *own in zip(names, *row, strict=True)} for row in rows]
+
+    def as_drawn(self, ranked: np.ndarray) -> np.ndarray:
+        """What is ranked, `[chains, 2, ...]`, in the chains' own order, in which both sources belong together."""
+        original = np.empty_like(ranked)
+        for source, numbers in enumerate(self.numbers.T):
+            original[numbers, source] = ranked[:, source]
+        return original
 
 
 def separate_latent(
@@ -127,7 +137,8 @@ def separate_latent(
         facts=facts | {"chains": draws.described(names) if draws else []},
         notes=() if worked else (SILENT_MIXTURE,),
     )
-    yield replace(conclude(outcome, separation_metrics()), draws=raw)
+    shown = {"make_streams": partial(_streams, heard, draws)} if draws else {}
+    yield replace(conclude(outcome, separation_metrics()), draws=raw, **shown)
 
 
 def _checked(priors: Sequence[str], samples: int, temperature: float) -> tuple[tuple[str, ...], Chains]:
@@ -153,8 +164,9 @@ def _drawn(
     joint = NearPairs(priors, codebook, sums, sigma=sigma, temperature=chains.temperature)
     for iterate in latent_posterior(joint, heard.vectors, generator=torch.Generator().manual_seed(seed)):
         likeliest = partial(_likeliest, heard, iterate)
-        make_stems, make_raw = partial(_stems, heard, likeliest), partial(_raw_stems, heard, likeliest)
-        yield Progress(*time_left.update(block, iterate), iterate, make_sounds=make_stems, make_chains=make_raw)
+        made = {"make_sounds": partial(_stems, heard, likeliest), "make_chains": partial(_raw_stems, heard, likeliest)}
+        made["make_streams"] = partial(streams_so_far, heard, iterate)
+        yield Progress(*time_left.update(block, iterate), iterate, **made)
     return _ranked(heard, iterate)
 
 
@@ -172,8 +184,7 @@ def _summed(heard: LatentMixture, prior: Transformer, time_left: TimeLeft) -> Ge
 
 def _likeliest(heard: LatentMixture, iterate: LatentIterate) -> np.ndarray:
     """What the chain says that is the likeliest so far, `[2, samples]`."""
-    scores = iterate.log_probs.sum(dim=1) + iterate.log_likelihoods.sum(dim=1)
-    return heard.said(iterate.x[scores.argmax()])
+    return heard.said(iterate.x[scores(iterate).argmax()])
 
 
 def _stems(heard: LatentMixture, said: Said) -> Sounds:
@@ -199,7 +210,12 @@ def _ranked(heard: LatentMixture, iterate: LatentIterate) -> Draws:
         np.take_along_axis(weights, order, axis=0),
         np.take_along_axis(log_probs, order, axis=0),
         order,
+        iterate,
     )
+
+
+def _streams(heard: LatentMixture, draws: Draws) -> CodeStreams:
+    return streams_at_the_end(heard, draws.last, draws.as_drawn(draws.weights), draws.as_drawn(draws.said))
 
 
 def _expected_powers(heard: LatentMixture, draws: Draws) -> np.ndarray:

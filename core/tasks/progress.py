@@ -38,6 +38,41 @@ class DirectionsLook:
     power: np.ndarray | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class CodeStreams:
+    """What two sources are drawn as among codes: the chains, the likeliest first.
+
+    Args:
+        codes: of both sources, as far as they are drawn, `[chains, 2, steps]`.
+        log_likelihoods: of the mixture given each pair of codes, `[chains, steps]`, in nats, up to a constant.
+        numbers: of the chains as they were drawn, `[chains]`.
+        total_steps: of the whole mixture.
+        step_seconds: from one code to the next.
+        likeness: of all codes, see `core.models.codebooks`.
+        say: number of a chain in this order -> what its codes say, by the names of the sources.
+        weights: how likely each chain's sources are the mixture's, `[chains, 2]`; None while chains are drawn.
+        log_probs: of each chain's sources by their priors, `[chains, 2]`, in nats a code.
+        disagreement: by how much chains differ in the first source's share of the mixture's power: the standard
+            deviation, in [0, 0.5], in windows that follow each other from the beginning to the end, `[windows]`. None
+            while chains are drawn, and where there is but one.
+    """
+
+    codes: np.ndarray
+    log_likelihoods: np.ndarray
+    numbers: np.ndarray
+    total_steps: int
+    step_seconds: float
+    likeness: np.ndarray
+    say: Callable[[int], Sounds]
+    log_probs: np.ndarray
+    weights: np.ndarray | None = None
+    disagreement: np.ndarray | None = None
+
+
+def _no_streams() -> None:
+    """Of all that is not drawn as codes."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """A moment of a run, ready to be played.
@@ -53,6 +88,7 @@ class Progress:
         make_chains: makes the states of its chains.
         make_mels, make_chain_mels: make the spectrograms of both, of generated sounds: much sooner than the sounds
             where a prior draws spectrograms itself.
+        make_streams: makes the code streams of a separation among codes.
     """
 
     seconds: float
@@ -63,6 +99,7 @@ class Progress:
     make_chains: Callable[[], Sounds] = dict
     make_mels: Callable[[], Mels] = dict
     make_chain_mels: Callable[[], Mels] = dict
+    make_streams: Callable[[], CodeStreams | None] = _no_streams
 
     @cached_property
     def sounds(self) -> Sounds:
@@ -79,6 +116,10 @@ class Progress:
     @cached_property
     def chain_mels(self) -> Mels:
         return self.make_chain_mels()
+
+    @cached_property
+    def streams(self) -> CodeStreams | None:
+        return self.make_streams()
 
     @property
     def clip(self) -> Clip:
@@ -127,6 +168,7 @@ class Result:
             compared with it.
         draws: of a posterior, as the sampler drew them, before they were made to agree with the evidence; the likeliest
             ones first.
+        make_streams: makes the code streams of a separation among codes.
     """
 
     sounds: Sounds
@@ -140,6 +182,11 @@ class Result:
     notes: tuple[str, ...] = ()
     observed_figures: Figures = field(default_factory=dict)
     draws: tuple[Sounds, ...] = ()
+    make_streams: Callable[[], CodeStreams | None] = _no_streams
+
+    @cached_property
+    def streams(self) -> CodeStreams | None:
+        return self.make_streams()
 
     @property
     def clip(self) -> Clip:
