@@ -34,12 +34,12 @@ from demos.array.layout import FIRST_ARRAY
 from demos.page.downloads import restored_file, stem_files
 from demos.page.source import load, read_source
 from demos.page.tab import RestorationTab
+from demos.separation.layout import MOST_SAMPLES
 from demos.tabs import declipping, inpainting, super_resolution, vocoding
 from demos.voice import offer
 
 AUTO = "auto"  # the factor that is found
 MOST_NAMES = 32  # of priors that are looked at
-MOST_CHAINS = 32  # of a separation among codes
 
 
 def build() -> None:
@@ -230,7 +230,7 @@ def _separate(
     usual = (latent_separation if latent else separation).DEFAULT_PRIORS
     names = [name.strip() for name in (arguments.text("priors", priors) or ", ".join(usual)).split(",", MOST_NAMES)]
     settings, bound = arguments.settings("", quality, seed), arguments.choice("form", form, FORMS)
-    chains = arguments.whole("samples", samples, None, 1, MOST_CHAINS)
+    chains = arguments.whole("samples", samples, None, 1, MOST_SAMPLES)
     for name, value in (("form", bound if latent else None), ("samples", None if latent else chains)):
         if value is not None:
             raise InputError(f"The {LATENT if latent else WAVEFORM} method knows no {name}; leave it out.")

@@ -160,16 +160,21 @@ def metrics_html(rows: Mapping[str, Figures]) -> str:
     return table_html(rows, missing)
 
 
-def separation_html(result: Result) -> str:
-    """How much nearer to the truth each stem is than the mixture, of the result, the baselines and the oracles."""
-    methods = {"Result": result.figures} | {title(name): stems for name, stems in result.baseline_figures.items()}
-    rows = {
-        method: {name: figures["si_sdr_improvement_db"] for name, figures in stems.items()}
-        for method, stems in methods.items()
-    }
+def separation_html(result: Result, others: Mapping[str, Figures] | None = None) -> str:
+    """How much nearer to the truth each stem is than the mixture, of the result, the baselines and the oracles.
+
+    Args:
+        others: the same of further methods, by the names of the stems.
+    """
+    rows = {"Result": _gains(result.figures)} | dict(others or {})
+    rows |= {title(name): _gains(stems) for name, stems in result.baseline_figures.items()}
     names = {name: stem_gain(name) for name in result.sounds}
     missing = "No figures: there is no truth to compare with. Mix two sounds here, and there is."
     return table_html(rows, missing, names)
+
+
+def _gains(stems: Mapping[str, Figures]) -> Figures:
+    return {name: figures["si_sdr_improvement_db"] for name, figures in stems.items()}
 
 
 def localization_html(result: Result) -> str:

@@ -54,6 +54,7 @@ class Widgets:
     status: gr.HTML
     monitor: gr.HTML
     ladder: gr.Plot
+    legend: gr.HTML
     scrubber: gr.Slider
     compare: gr.HTML
     metrics: gr.HTML
@@ -206,11 +207,11 @@ def build_output(size: str = "large", samples: bool = True) -> dict:
         visible=samples,
         elem_classes="ladder",
     )
-    gr.HTML(f'<p class="quiet">{LADDER}</p>', visible=samples)
+    legend = gr.HTML(f'<p class="quiet">{LADDER}</p>', visible=samples)
     scrubber = gr.Slider(
         1, 2, value=1, step=1, label="Iterate", visible=False, interactive=True, buttons=[], elem_classes="scrubber"
     )
-    return {"status": status, "monitor": monitor, "ladder": ladder, "scrubber": scrubber}
+    return {"status": status, "monitor": monitor, "ladder": ladder, "legend": legend, "scrubber": scrubber}
 
 
 def build_comparison(task: str, archive: str = "", *, keeps: bool = False, samples: bool = True) -> dict:

@@ -1,44 +1,37 @@
 """The separation tab: takes a mixture apart, or mixes two sounds first so that the truth is known."""
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
+from core.choices import LATENT
 from core.errors import InputError
 from core.signal.clip import Clip
-from core.signal.files import duration
 from core.tasks.mixing import mix
-from core.tasks.progress import Progress, Result, Sounds
-from core.tasks.separation import DEFAULT_PRIORS, TASK, separate
-from core.zoo.families import PRIOR
-from demos.page import html, layout, menus, plots
+from core.tasks.progress import Progress, Result, Run, Sounds
+from core.tasks.separation import TASK, separate
+from demos.page import html, plots
 from demos.page.downloads import keep, keep_so_far
-from demos.page.examples import SOUNDS
-from demos.page.history import Histories, RunHistory
+from demos.page.history import DrawnIterate, Histories, KeptIterate
+from demos.page.kept import KeptResult
+from demos.page.layout import chosen_part
 from demos.page.links import Shared
 from demos.page.panel import Panel, accept
-from demos.page.scope import Track, View, payload, scope
+from demos.page.sampling_panel import checked_seed
+from demos.page.scope import Track, View, payload
 from demos.page.source import SHOWN_SECONDS, Loaded, first_part, load, part_ends, read_source, shown_stretch
 from demos.page.toasts import warn
+from demos.separation import codes, comparison, layout
+from demos.separation.codes import CodesHistory
+from demos.separation.comparison import SeparationHistory, compared, stacked
+from demos.separation.examples import MIXTURE, SOURCES, MixtureExample, offered
 
 TITLE = "Separation"
 SENTENCE = "Takes a mixture apart into sounds that each have a prior of their own; together they are the mixture again."
-MIXTURE, SOURCES = "mixture", "sources"
-INPUTS = [("One mixture", MIXTURE), ("Two sounds, mixed here", SOURCES)]
-NOBODY = "none"
-ESTIMATES, CHAINS = "Estimates", "Chains"
-FORMS = [
-    menus.Choice("", "Automatic", "Shared, where the priors can look at mixtures."),
-    menus.Choice("shared", "Shared", "The priors look at the mixture: the best for those that can."),
-    menus.Choice("exact", "Exact", "The last source is what the others leave; for any priors."),
-    menus.Choice("soft", "Soft", "A pull towards the mixture, as in the original."),
-]
-
 HOW = r"""
 The sources add up to what was heard, $y = x_1 + \dots + x_N$, and each has a prior of its own. The sampler draws from
 
@@ -54,47 +47,37 @@ $\nabla \log p_i(x_i) - \nabla \log p_N(x_N)$. **Soft**: every update pulls the 
 sum by $\gamma\, (y - \sum_i x_i)$ with $\gamma = 15 / \sigma^2$, as in the original. At high noise the priors settle
 whose the loud parts are, at low noise the details. Several draws are averaged: what they agree on is evidence.
 
+**As codes**: an LQ-VAE makes codes of sounds, one for 64 samples, that add up as the sounds do. Code after code two
+priors say what each source may go on with, and a pair $a, b$ counts by how well its sum explains the mixture $m$,
+
+$$p(a_t, b_t \mid a_{<t}, b_{<t}, m) \propto p_1(a_t \mid a_{<t})\, p_2(b_t \mid b_{<t})\, p(m_t \mid a_t, b_t).$$
+
+Several samples of this posterior are drawn and ranked. What their codes say is compressed, and does not add up to the
+mixture; so the stems share each bin of the mixture's own spectrum out by the power that the sources have in the
+samples. Where the samples share it out differently, nobody knows better. The **compressed truth**, the true sources
+through their codes, is the best that codes can say.
+
 The **ratio mask** and the **binary mask** know the truth; no mask can do better. **NMF** factors the spectrogram and is
 told which factor belongs to whom. A mu-law WaveNet cannot separate: its classes are spaced as a logarithm, and classes
 of sources do not add up to the mixture's.
 
 V. Jayaram, J. Thickstun: *Parallel and Flexible Sampling from Autoregressive Models via Langevin Dynamics*, ICML 2021,
-section 4.2. G. Mariani et al.: *Multi-Source Diffusion Models*, ICLR 2024.
+section 4.2. G. Mariani et al.: *Multi-Source Diffusion Models*, ICLR 2024. M. Mancusi et al.: *Unsupervised Source
+Separation via Bayesian Inference in the Latent Domain*, 2021.
 """
 
 
-@dataclass(frozen=True)
-class MixtureExample:
-    """A chip: sounds to mix, or one mixture, and the level of the second one."""
-
-    label: str
-    sounds: tuple[str, ...]
-    level_db: float = 0.0
-
-    @property
-    def paths(self) -> list[str]:
-        return [str(SOUNDS / f"{sound}.flac") for sound in self.sounds]
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the chip sets, by name."""
-        kind = SOURCES if len(self.sounds) > 1 else MIXTURE
-        return {"kind": kind, "level": self.level_db, "start": 0.0, "length": round(min(map(duration, self.paths)), 3)}
-
-
-EXAMPLES = (
-    MixtureExample("Piano and voice", ("piano", "speech")),
-    MixtureExample("Voice, quiet piano", ("piano", "speech"), 8.0),
-    MixtureExample("A mixture", ("piano-and-speech",)),
-)
+MADE = "made"  # among the values of a run, beside those of widgets: see `SeparationHistory`
 
 
 class SeparationPanel(Panel):
     """The tab's widgets and what they do; arguments as `demos.page.restoration_panel.RunPanel` has them."""
 
     def __init__(self, histories: Histories):
-        super().__init__(_build(), TASK, histories)
+        self.examples = offered(layout.code_priors())
+        super().__init__(layout.build(SENTENCE, [example.label for example in self.examples], HOW), TASK, histories)
         self._wire_input()
+        self._wire_method()
         self.wire_run(self.ui.inputs)
 
     # ---- input -------------------------------------------------------------------------------------------------
@@ -102,26 +85,32 @@ class SeparationPanel(Panel):
     def _wire_input(self) -> None:
         ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
         shown = {ui.scope, ui.caption} | self.outdated
-        for chip, example in zip(ui.chips, EXAMPLES, strict=True):
+        for chip, example in zip(ui.chips, self.examples, strict=True):
             chip.click(self._example_loader(example), None, self._chosen | shown, **quiet)
-        ui.kind.change(_show_kind, ui.kind, [ui.second_door, ui.level], **quiet)
-        preview = {ui.kind, ui.first, ui.second, ui.level, ui.start, ui.length}
+        ui.kind.change(layout.chosen_kind, ui.kind, [ui.second_door, ui.level], **quiet)
+        preview = {ui.kind, ui.first, ui.second, ui.level, ui.start, ui.length, ui.method}
         for door, held in ((ui.door, ui.first), (ui.second_door, ui.second)):
             let_in = self._acceptor(door, held)
             taken = shown | {held, door, ui.start, ui.length}
             gr.on([door.upload, door.stop_recording], let_in, preview | {door}, taken, **quiet)
         changed = [ui.kind.input, ui.level.input]
         gr.on(changed, self._preview, preview, shown, trigger_mode="always_last", **quiet)
-        ui.scope.choose(layout.chosen_part, None, [ui.start, ui.length], queue=False, **quiet)
+        ui.scope.choose(chosen_part, None, [ui.start, ui.length], queue=False, **quiet)
         part = [ui.start.change, ui.length.change]
         gr.on(part, self._show_part, preview, ui.scope, trigger_mode="always_last", **quiet)
-        gr.on([prior.change for prior in ui.priors], _about, ui.priors, ui.about, **quiet)
+
+    def _wire_method(self) -> None:
+        ui, quiet = self.ui, {"show_progress": "hidden", "api_visibility": "private"}
+        ui.method.change(self._method_chosen, {ui.method}, layout.by_method(ui) | layout.views(ui), **quiet)
+        asked = {ui.method, *ui.priors, *ui.code_priors}
+        gr.on([widget.change for widget in asked], self._about, asked, ui.about, **quiet)
+        ui.streams.choose(self._choose_sample, None, {ui.status, ui.streams, ui.monitor, ui.compare}, **quiet)
 
     @property
     def _chosen(self) -> set[Component]:
         """What an example sets."""
         ui = self.ui
-        return {ui.kind, ui.first, ui.second, ui.start, ui.length, ui.second_door, ui.level}
+        return {ui.kind, ui.first, ui.second, ui.start, ui.length, ui.second_door, ui.level, ui.method}
 
     @property
     def subject(self) -> Sequence[Component]:
@@ -131,16 +120,16 @@ class SeparationPanel(Panel):
     def shared(self) -> Shared:
         """What of the tab stands in links."""
         ui = self.ui
-        names = ("kind", "level", "quality", "start", "length", "seed", "sampler", "steps", "form", "heard")
-        settings = {name: getattr(ui, name) for name in names} | dict(
-            zip(("first", "second", "third"), ui.priors, strict=True)
-        )
-        examples = {example.label: example.settings for example in EXAMPLES}
+        names = ("kind", "level", "method", "quality", "start", "length", "seed", "sampler", "steps", "form", "heard")
+        settings = {name: getattr(ui, name) for name in (*names, "samples")}
+        settings |= zip(("first", "second", "third"), ui.priors, strict=True)
+        settings |= zip(("first_codes", "second_codes"), ui.code_priors, strict=True)
+        examples = {example.label: example.settings for example in self.examples}
         shows = self._chosen | {ui.scope, ui.caption} | self.outdated
         return Shared(TASK, settings, examples, ui.chips, self._restore, shows, [ui.door, ui.second_door])
 
     def _restore(self, label: str | None, settings: Mapping[Component, Any], request: gr.Request) -> dict:
-        example = next((example for example in EXAMPLES if example.label == label), None)
+        example = next((example for example in self.examples if example.label == label), None)
         return self._example_loader(example, autoplay=False)(request) if example else {}
 
     def _example_loader(self, example: MixtureExample, autoplay: bool = True):
@@ -150,9 +139,9 @@ class SeparationPanel(Panel):
             first, second = held[0], held[1] if len(held) > 1 else None
             kind = SOURCES if second else MIXTURE
             chosen = {ui.kind: kind, ui.first: first, ui.second: second, ui.level: example.level_db, ui.start: 0.0}
-            chosen[ui.length] = round(min(loaded.seconds for loaded in held), 3)
+            chosen |= {ui.length: round(min(loaded.seconds for loaded in held), 3), ui.method: example.method}
             shown = self._preview(chosen, request, autoplay=autoplay)
-            door, _ = _show_kind(kind)
+            door, _ = layout.chosen_kind(kind)
             level = gr.Slider(value=example.level_db, visible=kind == SOURCES)
             return shown | chosen | {ui.second_door: door, ui.level: level}
 
@@ -212,111 +201,128 @@ class SeparationPanel(Panel):
         view = View(tracks, uuid.uuid4().hex, offset=offset, file_seconds=_seconds(given), autoplay=autoplay)
         return tracks[0].clip, gr.update(value=payload(view), part=part)
 
+    # ---- method ------------------------------------------------------------------------------------------------
+
+    def _method_chosen(self, values: dict, request: gr.Request) -> dict:
+        """Its settings; what a run has shown stays until there is another."""
+        shown = layout.chosen_method(self.ui, values[self.ui.method])
+        held = self._histories.get(request.session_hash, self.task) is not None
+        return shown if held else shown | layout.viewed(self.ui, values[self.ui.method])
+
+    def _about(self, values: dict) -> str:
+        ui = self.ui
+        return layout.about_html(*(values[menu] for menu in layout.priors_of(ui, values[ui.method])))
+
+    def _choose_sample(self, event: gr.EventData, request: gr.Request) -> dict:
+        history = self._histories.get(request.session_hash, self.task)
+        try:
+            return codes.choose(self.ui, getattr(event, "number", None), history)
+        except InputError as error:
+            warn(str(error))
+            return {self.ui.status: gr.skip()}
+
+    def forget_results(self, session: str, values: Mapping) -> dict:
+        shown = super().forget_results(session, values)
+        return self._seen(shown, values[self.ui.method])
+
+    def _seen(self, shown: dict, method: str) -> dict:
+        """With what is seen of a method under the monitor."""
+        seen = layout.viewed(self.ui, method)
+        valued = {widget: update | {"value": shown[widget]} for widget, update in seen.items() if widget in shown}
+        return shown | seen | valued
+
     # ---- run ---------------------------------------------------------------------------------------------------
+
+    def updates(self, values: dict, session: str) -> Iterator[dict]:
+        before = self._histories.get(session, self.task)
+        yield from super().updates(values | {MADE: before.made if before else {}}, session)
 
     def start(self, values: dict):
         ui = self.ui
-        priors = [name for name in (values[widget] for widget in ui.priors) if name and name != NOBODY]
         mixture, truths, notes, offset = _read(values, ui)
+        if values[ui.method] == LATENT:
+            run, kept = codes.begin(ui, values, mixture, truths, checked_seed(values[ui.seed])), CodesHistory
+        else:
+            run, kept = self._waveforms(values, mixture, truths), SeparationHistory
+        history = kept(uuid.uuid4().hex, plots.loudest_db(mixture), offset, chain=values[ui.heard] == layout.CHAINS)
+        history.made = values.get(MADE, {})
+        return run, history, (values[ui.first].name, notes, mixture)
+
+    def _waveforms(self, values: dict, mixture: Clip, truths: list[Clip] | None) -> Run:
+        """A run of the method that draws waveforms.
+
+        Raises:
+            InputError: other than one prior for each sound that is mixed.
+        """
+        ui = self.ui
+        priors = [name for name in (values[widget] for widget in ui.priors) if name and name != layout.NOBODY]
         count = len(priors)
         if truths and count != len(truths):
             raise InputError(f"Two sounds are mixed, but {count} priors are chosen; choose one for each sound.")
         levels = [0.0, float(values[ui.level])] if truths else None
-        run = separate(
-            mixture,
-            priors,
-            settings=self.settings(values, None),
-            form=values[ui.form] or None,
-            levels_db=levels,
-            references=truths,
-        )
-        history = RunHistory(uuid.uuid4().hex, plots.loudest_db(mixture), offset, chain=values[ui.heard] == CHAINS)
-        return run, history, (values[ui.first].name, notes, mixture)
+        asked = {"settings": self.settings(values, None), "form": values[ui.form] or None}
+        return separate(mixture, priors, levels_db=levels, references=truths, **asked)
 
-    def show(self, sounds: Sounds, chains: Sounds, history: RunHistory) -> dict:
-        tracks = [Track(name, clip) for name, clip in (chains if history.chain else sounds).items()]
-        shared = {"offset": history.offset, "peak": history.peak, "together": True}
-        return payload(View(tracks, history.key, history.top_db, **shared))
+    @property
+    def further(self) -> set[Component]:
+        return layout.views(self.ui)
 
-    def conclude(self, result: Result, history: RunHistory, context) -> dict:
+    def emptied(self) -> dict:
+        return super().emptied() | {self.ui.streams: None}
+
+    def show(self, sounds: Sounds, chains: Sounds, history: SeparationHistory) -> dict:
+        return stacked(chains if history.chain else sounds, history)
+
+    def moment(self, progress: Progress, history: SeparationHistory) -> dict:
+        of_codes = isinstance(history, CodesHistory)
+        shown = codes.moment(self.ui, progress, history) if of_codes else super().moment(progress, history)
+        return self._seen(shown, history.method)
+
+    def past(self, position: int, history: SeparationHistory) -> dict:
+        of_codes = isinstance(history, CodesHistory)
+        shown = codes.past(self.ui, position, history) if of_codes else super().past(position, history)
+        return self._seen(shown, history.method)
+
+    def progress_status(self, progress: Progress) -> str:
+        return codes.progress_status(progress) if codes.drawn_by(progress) else super().progress_status(progress)
+
+    def past_status(self, iterate: KeptIterate | DrawnIterate) -> str:
+        return codes.past_status(iterate) if isinstance(iterate, DrawnIterate) else super().past_status(iterate)
+
+    def ended(self, history: SeparationHistory) -> dict:
+        shown = super().ended(history)
+        if isinstance(history, CodesHistory):
+            del shown[self.ui.ladder]
+        return shown
+
+    def conclude(self, result: Result, history: SeparationHistory, context) -> dict:
         ui, (name, notes, _) = self.ui, context
-        tracks = [Track("Mixture", result.observed), *(Track(name, clip) for name, clip in result.sounds.items())]
-        tracks += [Track(f"{name}, truth", clip) for name, clip in result.truths.items()]
-        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, arrives=True, compares=True)
+        others, onward = history.of_other(result), html.compare_link(self.task)
+        if isinstance(history, CodesHistory):
+            shown = codes.conclude(ui, result, history, others) | {ui.status: codes.result_status(result, onward)}
+        else:
+            shown = {ui.compare: _compared(result, history, others), ui.status: html.result_html(result, onward)}
         misses = result.report["misses_mixture_by"]
         adds_up = f"Together the stems miss the mixture by at most {misses:.1g} of full scale."
         said = list(dict.fromkeys((*notes, *result.notes, adds_up)))
-        return {
-            ui.status: html.result_html(result, html.compare_link(self.task)),
-            ui.compare: payload(view),
-            ui.metrics: html.separation_html(result),
-            ui.notes: html.notes_html(said),
-            ui.made: keep(result.sounds, name, self.task, result.report, said),
-        }
+        taken = keep(result.sounds, name, self.task, result.report, said)
+        history.keep_stems(result, taken)
+        beside = comparison.rows(others, history.other, result.sounds)
+        figures = {ui.metrics: html.separation_html(result, beside), ui.notes: html.notes_html(said), ui.made: taken}
+        return shown | figures
 
-    def so_far(self, progress: Progress, history: RunHistory) -> dict:
+    def so_far(self, progress: Progress, history: SeparationHistory) -> dict:
         name, _, mixture = history.context
-        tracks = [
-            Track("Mixture", mixture),
-            *(Track(f"{stem}, so far", clip) for stem, clip in progress.sounds.items()),
-        ]
-        view = View(tracks, history.key, history.top_db, offset=history.offset, initial=1, compares=True)
+        tracks = [Track("Mixture", mixture), *comparison.named(progress.sounds, "so far")]
         taken = keep_so_far(progress.sounds, name, f"{self.task}-so-far")
-        return {self.ui.compare: payload(view), self.ui.made: taken}
+        return {self.ui.compare: compared(tracks, history), self.ui.made: taken}
 
 
-def _build() -> SimpleNamespace:
-    made = {"chips": layout.build_lead(SENTENCE, [example.label for example in EXAMPLES])}
-    with gr.Row(elem_classes="bench", equal_height=True):
-        with gr.Column(scale=5, min_width=320, elem_classes="pane"):
-            layout.build_heading(layout.INPUT)
-            made |= _build_input()
-        with gr.Column(scale=7, min_width=320, elem_classes="pane live"):
-            layout.build_heading(layout.OUTPUT)
-            made |= layout.build_output("stacked")
-    made |= layout.build_comparison(TASK, "Download stems (ZIP)")
-    made["about"] = layout.build_folds(HOW, _about(*(prior.value for prior in made["priors"])))
-    ui = SimpleNamespace(**made)
-    settings = {ui.quality, ui.seed, ui.sampler, ui.steps, ui.form, ui.heard, ui.start, ui.length}
-    ui.inputs = {ui.kind, ui.first, ui.second, ui.level, *ui.priors} | settings
-    return ui
-
-
-def _build_input() -> dict:
-    made = {"first": gr.State(None, time_to_live=24 * 3600), "second": gr.State(None, time_to_live=24 * 3600)}
-    made["caption"] = gr.HTML(html.caption_html(), elem_classes="caption")
-    made["scope"] = scope(placeholder="Choose an example above, or bring your own.", size="small")
-    made |= layout.build_part()
-    made["kind"] = gr.Radio(INPUTS, value=MIXTURE, label="Your sound", info="Mixed here, the truth is known.")
-    made["door"] = layout.build_door("Mixture, or first sound")
-    made["second_door"] = gr.Audio(
-        sources=["upload", "microphone"],
-        type="filepath",
-        label="Second sound",
-        show_label=False,
-        visible=False,
-        elem_classes="door",
-    )
-    made["level"] = gr.Slider(-20, 20, value=0, step=1, label="Second sound louder by (dB)", visible=False)
-    models = menus.model_choices(TASK, PRIOR)
-    with gr.Row(elem_classes="settings"):
-        priors = [
-            menus.menu(models, menus.first_of(models, name), label, min_width=128)
-            for name, label in zip(DEFAULT_PRIORS, ("First source", "Second source"), strict=True)
-        ]
-        nobody = menus.Choice(NOBODY, "None", "The mixture is of two.")
-        priors.append(menus.menu([nobody, *models], NOBODY, "Third source", min_width=128))
-    made |= {"priors": priors, "quality": layout.build_quality()} | layout.build_actions()
-    with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
-        made |= layout.build_advanced()
-        with gr.Row():
-            made["form"] = menus.menu(FORMS, "", "The mixture", min_width=128)
-            made["heard"] = gr.Dropdown([ESTIMATES, CHAINS], value=ESTIMATES, label="What is shown", min_width=128)
-    return made
-
-
-def _show_kind(kind: str):
-    return gr.Audio(visible=kind == SOURCES), gr.Slider(visible=kind == SOURCES)
+def _compared(result: Result, history: SeparationHistory, others: Sequence[KeptResult]) -> dict:
+    """The stems among what they are compared with."""
+    tracks = [Track("Mixture", result.observed), *(Track(name, clip) for name, clip in result.sounds.items())]
+    tracks += [*comparison.kept_tracks(others), *comparison.named(result.truths, "truth")]
+    return compared(tracks, history, arrives=True)
 
 
 def _seconds(given: Sequence[Loaded]) -> float:
@@ -339,7 +345,3 @@ def _read(values: dict, ui: SimpleNamespace) -> tuple[Clip, list[Clip] | None, t
     second = read_source(values[ui.second], *part)
     mixture, truths, notes = mix([first.clip, second.clip], [float(values[ui.level])])
     return mixture, truths, (*first.notes, *second.notes, *notes), first.start
-
-
-def _about(*names: str | None) -> str:
-    return "".join(layout.about_html(name) for name in dict.fromkeys(names) if name and name != NOBODY)

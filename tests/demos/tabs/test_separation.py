@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from core.choices import WAVEFORM
 from demos.page.history import Histories
 from demos.page.source import load
-from demos.tabs.separation import EXAMPLES, MIXTURE, SOURCES, SeparationPanel
+from demos.separation.examples import EXAMPLES, MIXTURE, SOURCES
+from demos.tabs.separation import SeparationPanel
 
 ANNA = SimpleNamespace(session_hash="anna")
 
@@ -33,7 +35,15 @@ def test_another_mixture_takes_the_results_of_the_last_one_away(panel, tmp_path)
     ui = panel.ui
     soundfile.write(tmp_path / "tone.wav", 0.1 * np.sin(np.arange(8000) / 9), 16000)
     tone = load(str(tmp_path / "tone.wav"))
-    held = {ui.kind: SOURCES, ui.first: tone, ui.second: tone, ui.level: 3.0, ui.start: 0.0, ui.length: 0.5}
+    held = {
+        ui.kind: SOURCES,
+        ui.first: tone,
+        ui.second: tone,
+        ui.level: 3.0,
+        ui.start: 0.0,
+        ui.length: 0.5,
+        ui.method: WAVEFORM,
+    }
     assert empty(panel, panel._example_loader(EXAMPLES[0])(ANNA))
     assert empty(panel, panel._preview(held, ANNA)), "another level is another mixture"
     let_in = panel._acceptor(ui.door, ui.first)
