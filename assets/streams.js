@@ -20,7 +20,7 @@ const stage = find("stage"), cursor = find("cursor");
 const margin = { left: 36, right: 8 }; // as of the players', whose time axis this is
 const tall = { strip: 24, curve: 64, axis: 20 };
 const FAR = 16; // codes that an arrow key passes with Shift
-const HINT = "Hover over the streams, or use the arrow keys, to read them.";
+const HINT = "Point at the streams, or use the arrow keys, to read them.";
 
 let view = null; // the payload on show, unpacked
 let looked = null; // the step that is looked at
