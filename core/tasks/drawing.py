@@ -99,6 +99,10 @@ class TimeLeft:
         pace = (now - begun) / (done - done_then) if done > done_then else now / max(done, self.start_cost / steps)
         return now, max(0.0, (self.blocks - done) * pace)
 
+    def change_pace(self) -> None:
+        """What follows is work of another kind, which the pace so far says nothing of."""
+        self.first_update = (self.seconds, sum(self.shares.values()))
+
 
 def draw(
     work: Work, prior: Prior, settings: Settings, present: Callable[[np.ndarray], Sounds]

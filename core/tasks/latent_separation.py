@@ -179,7 +179,10 @@ def _summed(heard: LatentMixture, prior: Transformer, time_left: TimeLeft) -> Ge
         iterate = Iterate(heard.codes, heard.codes, 0.0, round(share * classes), classes, None, 0.0)
         return Progress(*time_left.update(0, iterate), iterate, make_sounds=make_stems, make_chains=make_raw)
 
-    return (yield from mapped(code_sums(prior, heard.shares), progress))
+    sums = yield from mapped(code_sums(prior, heard.shares), progress)
+    if time_left.shares:  # they were not kept
+        time_left.change_pace()
+    return sums
 
 
 def _likeliest(heard: LatentMixture, iterate: LatentIterate) -> np.ndarray:
