@@ -20,8 +20,10 @@ from demos.page import links, theme
 from demos.page.history import Histories
 from demos.server.addresses import fetch_nothing
 from demos.server.bodies import BodyLimits
+from demos.server.documents import DocumentsMiddleware
 from demos.server.files import claim_folder, keep_bounded
 from demos.server.gate import Gate, GateMiddleware
+from demos.server.health import HEALTH
 from demos.server.tool_calls import ToolCallsMiddleware, serve_tools
 from demos.tabs import (
     declipping,
@@ -107,11 +109,12 @@ def launch(page: gr.Blocks, **options) -> tuple:
         "mcp_server": True,
         "ssr_mode": False,
         "app_kwargs": {
-            "routes": [*relay.routes(), *live.routes(), *live_voice.routes()],
+            "routes": [HEALTH, *relay.routes(), *live.routes(), *live_voice.routes()],
             "middleware": [
                 Middleware(GateMiddleware, gate=gate),
                 Middleware(BodyLimits, upload_bytes=LIMITS.file_bytes),
                 Middleware(ToolCallsMiddleware),
+                Middleware(DocumentsMiddleware),
             ],
         },
     }
@@ -121,8 +124,10 @@ def launch(page: gr.Blocks, **options) -> tuple:
 def main() -> None:
     host = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # a Space sets the latter
     keep_bounded(claim_folder())
-    threading.Thread(target=griffin_lim.warm_up, name="warm-up", daemon=True).start()
-    launch(build(), server_name=host, server_port=int(os.environ.get("PORT", "7860")))
+    page = build()
+    launch(page, server_name=host, server_port=int(os.environ.get("PORT", "7860")), prevent_thread_lock=True)
+    threading.Thread(target=griffin_lim.warm_up, name="warm-up", daemon=True).start()  # it would make the start longer
+    page.block_thread()
 
 
 if __name__ == "__main__":

@@ -143,6 +143,11 @@ class Line:
             ahead, seconds = self._followed(turn, self._now())
             return Place(ahead, seconds, turn.spent > 0)
 
+    def counts(self) -> tuple[int, int]:
+        """How many run, and how many wait."""
+        with self._lock:
+            return len(self._running), len(self._waiting)
+
     def _fresh(self) -> int:
         """How many wait that have not begun."""
         return sum(not turn.spent for turn in self._waiting)

@@ -84,12 +84,18 @@ class Background:
                         await _for_a_moment(called)
 
 
-_background = Background(Line(RUNS_AT_ONCE, WAITING_AT_MOST, RUNS_OF_ONE))
+_line = Line(RUNS_AT_ONCE, WAITING_AT_MOST, RUNS_OF_ONE)
+_background = Background(_line)
 
 
 def in_background(items: Iterator[T], asker: Asker) -> AsyncIterator[T]:
     """As `Background.run`, in the line of this server."""
     return _background.run(items, asker)
+
+
+def counts() -> tuple[int, int]:
+    """How many runs of this server are under way, and how many wait."""
+    return _line.counts()
 
 
 async def in_thread(items: Iterator[T], afterwards: Callable[[], None] = lambda: None) -> AsyncIterator[T]:

@@ -7,14 +7,13 @@ and two tiny priors of the codes of a tiny LQ-VAE.
 
 import os
 import shutil
-import socket
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, running_python
+from tests.processes import ROOT, free_port, running_python
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = (
@@ -48,9 +47,7 @@ def server(tmp_path_factory):
     _register_tiny_generator(home)
     _register_tiny_pixels(home)
     _register_tiny_code_priors(home)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "HOST": "127.0.0.1",
         "PORT": str(port),

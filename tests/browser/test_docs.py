@@ -1,6 +1,5 @@
 """The examples of the documentation that call the page from a program run as they stand there, on short sounds."""
 
-import asyncio
 import base64
 import re
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 import soundfile
 
 from demos.page.examples import SOUNDS
+from tests.loops import in_loop
 from tests.processes import ROOT
 
 client = pytest.importorskip("gradio_client")
@@ -60,7 +60,7 @@ def test_an_example_runs(code, server, folder):
         raise
     if "restore" in known:
         sound = base64.b64encode((folder / "in.wav").read_bytes()).decode()
-        known |= asyncio.run(known["restore"](f"data:audio/wav;base64,{sound}"))
+        known |= in_loop(known["restore"](f"data:audio/wav;base64,{sound}"))
         assert known["address"].startswith(server.url)
     assert "report" not in known or known["report"]["task"]
 

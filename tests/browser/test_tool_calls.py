@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from demos.page.examples import SOUNDS
+from tests.loops import in_loop
 
 client = pytest.importorskip("gradio_client")
 mcp = pytest.importorskip("mcp")
@@ -50,7 +51,7 @@ def in_session(server, work):
         async with session(server) as opened:
             return await work(opened)
 
-    return anyio.run(run)
+    return in_loop(run())
 
 
 def call(server, name: str, **given):

@@ -9,6 +9,7 @@ import pytest
 from core.tasks.progress import Progress
 from demos.answering import Asked, answering
 from demos.server.tool_calls import MARK, ToolCallsMiddleware
+from tests.loops import in_loop
 
 
 def endless(ended: threading.Event):
@@ -40,7 +41,7 @@ def request_of(headers) -> SimpleNamespace:
 
 
 def test_a_run_ends_once_its_program_has_gone():
-    asyncio.run(run_ends_once_its_program_has_gone())
+    in_loop(run_ends_once_its_program_has_gone())
 
 
 async def run_ends_once_its_program_has_gone():
@@ -65,7 +66,7 @@ async def run_ends_once_its_program_has_gone():
 
 
 def test_a_run_of_the_page_goes_on():
-    asyncio.run(run_of_the_page_goes_on())
+    in_loop(run_of_the_page_goes_on())
 
 
 async def run_of_the_page_goes_on():

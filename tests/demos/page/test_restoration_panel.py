@@ -1,7 +1,6 @@
 """A run's events without a browser: what the page is told when a run is refused, fails, or is cancelled."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import SimpleNamespace
 
@@ -25,6 +24,7 @@ from demos.tabs.super_resolution import SuperResolutionPanel
 from demos.tabs.vocoding import VocodingPanel
 from demos.turns import worker
 from demos.turns.line import Line
+from tests.loops import in_loop
 
 ANNA = SimpleNamespace(session_hash="anna")
 
@@ -95,12 +95,12 @@ def test_a_run_that_the_queue_drops_frees_the_buttons_and_a_stopped_one_says_so_
     with gr.Blocks():
         panel = SuperResolutionPanel(Histories())
     panel._begin(ANNA)
-    dropped = finished(panel._left(ANNA))
+    dropped = in_loop(panel._left(ANNA))
     assert dropped[panel.ui.run].interactive and "Nothing was made" in dropped[panel.ui.status]
     panel._stop(ANNA)
-    stopped = finished(panel._left(ANNA))
+    stopped = in_loop(panel._left(ANNA))
     assert stopped[panel.ui.run].interactive and "Stopped" in stopped[panel.ui.status], "an update came after Stop"
-    assert panel.ui.run not in finished(left_and_begun(panel)), "the buttons belong to the next run"
+    assert panel.ui.run not in in_loop(left_and_begun(panel)), "the buttons belong to the next run"
 
 
 def test_who_does_not_get_in_reads_a_sentence_with_a_time(monkeypatch, said):
@@ -115,7 +115,7 @@ def test_who_does_not_get_in_reads_a_sentence_with_a_time(monkeypatch, said):
         line.join("bert", 60.0, lambda: None)
         return [update async for update in panel._run({}, ANNA)]
 
-    (update,) = finished(crowded())
+    (update,) = in_loop(crowded())
     assert update[panel.ui.run].interactive and "Nothing was made" in update[panel.ui.status]
     assert len(said) == 1 and said[0].endswith("try again in about 1 minute.")
 
@@ -130,12 +130,6 @@ async def left_and_begun(panel) -> dict:
     await asyncio.sleep(0)
     panel._begin(ANNA)
     return await leaving
-
-
-def finished(coroutine):
-    """In a thread of its own: the browser's driver may keep a loop in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
 
 
 def climbing(source, settings, chosen):
@@ -289,7 +283,7 @@ def test_a_run_of_the_last_sound_ends_and_what_it_showed_last_is_taken_away():
     async def shown() -> list:
         return [update async for update in panel._run({panel.ui.loaded: "one"}, ANNA)]
 
-    first, last = finished(shown())
+    first, last = in_loop(shown())
     assert first == {"first": 1} and "Ready" in last[panel.ui.status] and last[panel.ui.compare] is None
 
 
@@ -305,7 +299,7 @@ def test_a_run_that_begins_while_a_sound_is_chosen_goes_on_if_it_is_of_that_soun
     async def shown() -> list:
         return [update async for update in panel._run({panel.ui.loaded: works_on}, ANNA)]
 
-    (update,) = finished(shown())
+    (update,) = in_loop(shown())
     assert update == {"first": 1} if goes_on else update[panel.ui.run].interactive
 
 
@@ -326,6 +320,6 @@ def test_after_stop_nothing_is_shown_but_what_stop_said():
     async def shown() -> list:
         return [update async for update in panel._run({}, ANNA)]
 
-    first, last = finished(shown())
+    first, last = in_loop(shown())
     assert first == {"first": 1} and last.keys() == {panel.ui.run, panel.ui.stop, panel.ui.status}
     assert "Stopped" in last[panel.ui.status] and last[panel.ui.run].interactive

@@ -1,12 +1,11 @@
 """Addresses of files lead to what was sent to this server, and nowhere else."""
 
-import asyncio
-
 import gradio as gr
 import pytest
 from gradio import processing_utils
 
 from demos.server import addresses
+from tests.loops import in_loop
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def taken(address: str):
     """What Gradio makes of an address in a request, before a component sees it."""
     given = {"path": address, "meta": {"_type": "gradio.FileData"}}
     component = gr.File(render=False)
-    return asyncio.run(processing_utils.async_move_files_to_cache(given, component, check_in_upload_folder=True))
+    return in_loop(processing_utils.async_move_files_to_cache(given, component, check_in_upload_folder=True))
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1:7860", "https://resound.example.org/under"])
@@ -56,4 +55,4 @@ def test_any_other_address_is_refused_and_nothing_is_fetched(sent, address, monk
     with pytest.raises(gr.Error, match="fetches nothing from elsewhere"):
         taken(address.format(folder=sent.parent))
     with pytest.raises(gr.Error, match="fetches nothing from elsewhere"):
-        asyncio.run(processing_utils.async_ssrf_protected_get(address))
+        in_loop(processing_utils.async_ssrf_protected_get(address))

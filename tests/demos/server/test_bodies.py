@@ -1,12 +1,12 @@
 """Requests of bounded size and time, however they are sent; what fits is handed on as it came."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.responses import JSONResponse
 
 from demos.server.bodies import ENVELOPE, UPLOAD, BodyLimits
+from tests.loops import in_loop
 
 MOST = 1000
 
@@ -38,8 +38,7 @@ def ask(parts, path="/gradio_api/queue/join", method="POST", headers=(), **limit
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": list(headers)}
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, BodyLimits(counting, **settings)(scope, receive, send)).result()
+    in_loop(BodyLimits(counting, **settings)(scope, receive, send))
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
 
 

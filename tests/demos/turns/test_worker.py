@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 
 import pytest
@@ -11,14 +10,9 @@ import pytest
 from demos.turns import worker
 from demos.turns.line import Line, Place
 from demos.turns.worker import RUNS_AT_ONCE, Asker, Background
+from tests.loops import in_loop
 
 PATIENCE = 20.0
-
-
-def run(coroutine):
-    """In a thread of its own: the browser's driver may keep a loop in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
 
 
 def asker(visitor: str) -> Asker:
@@ -34,7 +28,7 @@ def test_items_arrive_in_order_from_one_thread_that_is_not_the_loops():
         for _ in range(5):
             yield threading.get_ident()
 
-    threads = run(collected(numbers()))
+    threads = in_loop(collected(numbers()))
     assert len(threads) == 5 and len(set(threads)) == 1
     assert threads[0] != threading.get_ident()
 
@@ -45,7 +39,7 @@ def test_an_error_comes_through():
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        run(collected(broken()))
+        in_loop(collected(broken()))
 
 
 def test_cancelling_returns_at_once_and_the_generator_is_closed_after_its_step():
@@ -79,7 +73,7 @@ def test_cancelling_returns_at_once_and_the_generator_is_closed_after_its_step()
         assert await asyncio.to_thread(closed.wait, PATIENCE)
         return seen
 
-    assert run(stop_in_the_middle()) == ["first"]
+    assert in_loop(stop_in_the_middle()) == ["first"]
 
 
 def test_no_more_run_at_once_than_there_are_lanes():
@@ -106,7 +100,7 @@ def test_no_more_run_at_once_than_there_are_lanes():
         visitors = (f"visitor {n}" for n in range(3 * RUNS_AT_ONCE))
         return await asyncio.gather(*(collected(job(), visitor, background) for visitor in visitors))
 
-    assert [items[-1] for items in run(all_of_them())] == ["done"] * (3 * RUNS_AT_ONCE)
+    assert [items[-1] for items in in_loop(all_of_them())] == ["done"] * (3 * RUNS_AT_ONCE)
     assert most == RUNS_AT_ONCE
 
 
@@ -135,7 +129,7 @@ def test_who_waits_hears_where_it_stands_and_a_turn_that_is_given_up_goes_to_the
         await running
         return [item async for item in patient if item != place]
 
-    items = run(crowd())
+    items = in_loop(crowd())
     assert items[-1] == 1 and all(isinstance(item, Place) for item in items[:-1])
 
 
@@ -167,7 +161,7 @@ def test_a_long_run_lets_a_short_one_pass_and_goes_on(monkeypatch):
         assert [item async for item in short if not isinstance(item, Place)] == ["short"]
         return await asyncio.gather(*long)
 
-    anna, bert = run(everybody())
+    anna, bert = in_loop(everybody())
     assert anna == ["anna"] * 2, "who came first is not held up"
     assert [item for item in bert if not isinstance(item, Place)] == ["bert"] * 2
     assert any(isinstance(item, Place) and item.aside for item in bert)
@@ -196,7 +190,7 @@ def test_how_long_runs_take_is_learned_from_those_that_ended(monkeypatch):
         await running.aclose()
         return place.seconds
 
-    assert run(told()) == pytest.approx(40.0)
+    assert in_loop(told()) == pytest.approx(40.0)
 
 
 def test_a_run_that_is_cancelled_before_its_first_step_leaves_its_lane():
@@ -213,4 +207,4 @@ def test_a_run_that_is_cancelled_before_its_first_step_leaves_its_lane():
     def iter_of_one():
         yield 1
 
-    assert run(crowd())[-1] == 1
+    assert in_loop(crowd())[-1] == 1
