@@ -1,4 +1,5 @@
-// Images that are drawn pixel by pixel, in a grid (demos/generation/pictures.py): as they are, or what each pixel cost in bits.
+// Images that are being made, in a grid (demos/generation/pictures.py): as they are, or what each pixel cost in bits, where
+// that is known.
 // Runs as the body of a function with Gradio's arguments element, trigger, props and watch.
 
 const root = element.querySelector(".pictures");
@@ -13,6 +14,7 @@ root.insertAdjacentHTML("beforeend", `
   </div>`);
 
 const list = root.querySelector(".pictures-all"), legend = root.querySelector(".pictures-legend");
+const bar = root.querySelector(".pictures-bar");
 const kinds = [...root.querySelectorAll("[data-kind]")];
 let kind = "image"; // which of the two pictures of each is on show
 
@@ -23,6 +25,7 @@ function show() {
   root.classList.toggle("filled", !!view);
   root.classList.toggle("over", !!view?.over);
   if (!view) return list.replaceChildren();
+  bar.hidden = !view.pictures[0]?.surprise;
   while (list.children.length > view.pictures.length) list.lastChild.remove();
   while (list.children.length < view.pictures.length) {
     list.insertAdjacentHTML("beforeend", "<li><img><b></b></li>");
@@ -34,6 +37,7 @@ function show() {
     name.textContent = picture.name;
   });
   list.style.setProperty("--columns", view.columns);
+  list.style.setProperty("--narrow", Math.min(view.columns, 4)); // on a phone
   legend.hidden = kind === "image";
   legend.querySelector("span").textContent = `0 to ${view.most_bits} bits a pixel`;
   root.dataset.updates = +root.dataset.updates + 1;

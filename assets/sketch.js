@@ -1,5 +1,5 @@
 // A small image to draw on, pixel by pixel (demos/generation/sketch.py): its first rows are given to a model, which draws the
-// others. Runs as the body of a function with Gradio's arguments element, trigger, props and watch.
+// others, or all of it but the boxes that are hidden. Runs as the body of a function with Gradio's arguments element, trigger, props and watch.
 
 const root = element.querySelector(".sketch");
 root.insertAdjacentHTML("beforeend", `
@@ -7,6 +7,7 @@ root.insertAdjacentHTML("beforeend", `
   <div class="sketch-bar">
     <button type="button" data-shade="255" aria-pressed="true">Pen</button>
     <button type="button" data-shade="0" aria-pressed="false">Rubber</button>
+    ${props.hides ? '<button type="button" data-shade="hide" aria-pressed="false">Hide</button>' : ""}
     <button type="button" class="sketch-clear">Clear</button>
     <span class="sketch-said" aria-live="polite"></span>
   </div>`);
@@ -15,6 +16,7 @@ const canvas = root.querySelector("canvas"), pen = canvas.getContext("2d"), said
 const shades = [...root.querySelectorAll("[data-shade]")];
 let pixels = new Uint8Array(0), height = 0, width = 0, rows = 0; // rows that are given
 let shade = 255, painting = false, cursor = null; // [row, column] of the keys
+let boxes = [], corner = null; // first and last row, first and last column of what is hidden; where a box is dragged from
 
 const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
@@ -28,8 +30,16 @@ function draw() {
       pen.fillRect(8 * column, 8 * row, 8, 8);
     }
   }
-  pen.fillStyle = color("--amber");
-  pen.fillRect(0, 8 * rows - 1, canvas.width, 2);
+  pen.fillStyle = pen.strokeStyle = color("--amber");
+  if (rows < height) pen.fillRect(0, 8 * rows - 1, canvas.width, 2);
+  pen.lineWidth = 4;
+  for (const [top, bottom, left, right] of boxes) {
+    const place = [8 * left, 8 * top, 8 * (right - left), 8 * (bottom - top)];
+    pen.globalAlpha = 0.45;
+    pen.fillRect(...place);
+    pen.globalAlpha = 1;
+    pen.strokeRect(place[0] + 2, place[1] + 2, place[2] - 4, place[3] - 4);
+  }
   if (cursor && document.activeElement === canvas) {
     pen.strokeStyle = color("--amber");
     pen.lineWidth = 2;
@@ -49,6 +59,23 @@ function paint(row, column) { // a pen is as wide as a stroke of writing: its ne
   draw();
 }
 
+function hide(row, column) { // from where the drag began to here, both of them hidden
+  const clipped = (value, most) => Math.min(Math.max(value, 0), most - 1);
+  const [r, c] = [clipped(row, height), clipped(column, width)];
+  corner ??= [r, c];
+  boxes = [[Math.min(corner[0], r), Math.max(corner[0], r) + 1, Math.min(corner[1], c), Math.max(corner[1], c) + 1]];
+  draw();
+}
+
+const act = (row, column) => (shade === null ? hide : paint)(row, column);
+
+function ended() {
+  if (painting && corner) trigger("hide", { box: boxes[0] });
+  else if (painting) tell();
+  painting = false;
+  corner = null;
+}
+
 function tell() {
   trigger("sketch", { height, width, pixels: Array.from(pixels) });
 }
@@ -62,10 +89,10 @@ canvas.onpointerdown = (event) => {
   if (event.button !== 0) return;
   painting = true;
   canvas.setPointerCapture(event.pointerId);
-  paint(...placeOf(event));
+  act(...placeOf(event));
 };
-canvas.onpointermove = (event) => { if (painting) event.getCoalescedEvents().forEach((one) => paint(...placeOf(one))); };
-canvas.onpointerup = canvas.onpointercancel = () => { if (painting) tell(); painting = false; };
+canvas.onpointermove = (event) => { if (painting) event.getCoalescedEvents().forEach((one) => act(...placeOf(one))); };
+canvas.onpointerup = canvas.onpointercancel = ended;
 canvas.onkeydown = (event) => {
   const by = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
   if (by) {
@@ -73,6 +100,12 @@ canvas.onkeydown = (event) => {
     cursor = [Math.min(Math.max(row + by[0], 0), rows - 1), Math.min(Math.max(column + by[1], 0), width - 1)];
     said.textContent = `Row ${cursor[0] + 1}, column ${cursor[1] + 1}`;
     draw();
+  } else if (event.key === " " && cursor && shade === null) { // Space at one corner, then at the other
+    const first = !corner;
+    painting = true;
+    hide(...cursor);
+    if (first) painting = false;
+    else ended();
   } else if (event.key === " " && cursor) {
     paint(...cursor);
     tell();
@@ -82,7 +115,7 @@ canvas.onkeydown = (event) => {
 canvas.onfocus = canvas.onblur = draw;
 for (const button of shades) {
   button.onclick = () => {
-    shade = +button.dataset.shade;
+    shade = button.dataset.shade === "hide" ? null : +button.dataset.shade;
     for (const other of shades) other.setAttribute("aria-pressed", other === button);
   };
 }
@@ -98,10 +131,13 @@ function take() {
 
 function resize() {
   rows = Math.min(props.given ?? Math.floor(height / 2), height); // a hidden component begins without its props
+  boxes = props.boxes ?? [];
+  for (const button of shades) if (button.dataset.shade === "hide") button.hidden = !props.boxes;
   draw();
 }
 
 watch("value", take);
 watch("given", resize);
+watch("boxes", resize);
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 take();

@@ -53,6 +53,12 @@ def parse_box(text: str) -> tuple[int, int, int, int]:
     return tuple(map(int, match.groups()))
 
 
+def parse_boxes(text: str) -> list[tuple[int, int, int, int]]:
+    """Reads `8:24,4:28; 0:5,0:5`, with semicolons or new lines between them; as `parse_box`."""
+    _check_length(text)
+    return [parse_box(piece.strip()) for piece in re.split(r"[;\n]", text) if piece.strip()]
+
+
 def parse_gaps(text: str) -> list[tuple[float, float]]:
     """Reads `1.0-1.2, 2.5-2.6`, with commas, semicolons or new lines between them; as `parse_gap`."""
     _check_length(text)

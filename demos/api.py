@@ -26,7 +26,7 @@ from core.tasks.separation import separate
 from core.tasks.thinned import LARGEST_FACTOR
 from core.tasks.vocoding import SEMITONES, STRETCHES
 from core.tasks.voice_conversion import MOST_SEMITONES, Manner, convert_voice
-from demos import arguments, generation_api
+from demos import arguments, generation_api, image_api
 from demos.answering import Asked, endpoint, number_argument, number_or_word, text_argument
 from demos.arguments import as_sent
 from demos.array.array_recording import from_file, load_recording
@@ -85,6 +85,7 @@ def build() -> None:
             [gr.File(label="said"), gr.JSON(label="report")],
         )
         generation_api.build()
+        image_api.build()
 
 
 def _super_resolve(

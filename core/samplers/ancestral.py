@@ -64,6 +64,33 @@ def ancestral(
         yield Iterate(x, x, 0.0, stop, steps, log_probs.mean().item(), 0.0, step_log_probs=known[:, :so_far].clone())
 
 
+def ancestral_between(
+    model: StepwiseModel, x: Tensor, known: Tensor, *, generator: Generator, condition: Tensor | None = None
+) -> Tensor:
+    """Draws the steps that are not known, each given all before it; those after it are not looked at.
+
+    Args:
+        x: classes, `[streams, steps]`; arbitrary where they are not known.
+        known: `[steps]`.
+        condition: as the model's `begin` takes it.
+
+    Returns:
+        Classes, float32 `[streams, steps]`.
+    """
+    model.begin(condition)
+    drawn = x.float().clone()
+    uniforms = torch.rand(x.shape, dtype=torch.float64, generator=generator)
+    start = 0
+    for length in known.unique_consecutive(return_counts=True)[1].tolist():
+        part = slice(start, start + length)
+        if known[start]:
+            model.force(x[:, part])
+        else:
+            drawn[:, part] = model.draw(uniforms[:, part])[0].float()
+        start += length
+    return drawn
+
+
 def _log_probs(logits: Tensor, classes: Tensor) -> Tensor:
     """Of the classes that came, `[streams, steps]`."""
     return logits.log_softmax(-1).gather(-1, classes.long()[..., None])[..., 0]

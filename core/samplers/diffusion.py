@@ -29,6 +29,7 @@ def reverse_diffusion(
     condition: AnyCondition | None = None,
     channels: int | None = None,
     draws: int = 1,
+    begun: bool = False,
     stochasticity: float = 1.0,
 ) -> Iterator[Iterate]:
     """Walks from noise around x to an estimate that agrees with the evidence.
@@ -38,12 +39,14 @@ def reverse_diffusion(
         sigmas: noise levels, one score evaluation each, coarse to fine.
         channels: neighbouring rows of x that share their noise; None: all of them.
         draws: chains; `denoised` is their mean. Of an even number, one half has the other's noise, negated.
+        begun: whether x has a start for each of the draws, [draws * batch, *event].
         stochasticity: share of each level's noise that is new: 0 deterministic, 1 ancestral.
 
     Yields:
         Iterate: after every step; x is the first draw.
     """
-    batch, chains = len(x), x.repeat(draws, *(1 for _ in x.shape[1:]))
+    batch = len(x) // draws if begun else len(x)
+    chains = x if begun else x.repeat(draws, *(1 for _ in x.shape[1:]))
     channels = channels or batch
     chains = chains + sigmas[0] * _noise(chains, draws, generator, channels)
     for step, level in enumerate(sigmas, start=1):

@@ -53,23 +53,26 @@ def start_chain(
         doubt: first noise level, as a share of black to white, as far as the prior knows noise: it has to drown what
             is wrong with the start, and no more.
         averaged: whether several draws are; sources of one prior may have changed places in each, and are drawn once.
+            Those that are may begin with as many starts, which are the rows of x.
     """
     unit, loudest = prior.domain.unit, prior.levels[0]
     sigmas = karras(min(doubt * unit, loudest), QUIETEST * unit, _steps(settings, averaged), CROWDING)
     shared = {"sigmas": sigmas, "generator": torch.Generator().manual_seed(settings.seed), "channels": channels}
     if settings.sampler == LANGEVIN:
         return annealed_langevin(prior, evidence, x, **shared)
-    return reverse_diffusion(prior, evidence, x, draws=_draws(settings, averaged), **shared)
+    draws = draws_of(settings, averaged)
+    return reverse_diffusion(prior, evidence, x, draws=draws, begun=averaged and len(x) == draws > 1, **shared)
 
 
 def facts_of(settings: Settings, averaged: bool = True) -> Mapping:
     """What a report says of a chain."""
-    draws, steps = _draws(settings, averaged), _steps(settings, averaged)
+    draws, steps = draws_of(settings, averaged), _steps(settings, averaged)
     chosen = {"sampler": settings.sampler or DIFFUSION, "quality": settings.quality, "seed": settings.seed}
     return chosen | {"draws": draws, "score_evaluations": steps * draws}
 
 
-def _draws(settings: Settings, averaged: bool) -> int:
+def draws_of(settings: Settings, averaged: bool = True) -> int:
+    """How many there are of every image."""
     return DRAWS[settings.quality] if averaged and settings.sampler != LANGEVIN else 1
 
 

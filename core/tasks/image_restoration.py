@@ -11,17 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.interpolate import RectBivariateSpline
+from torch import Tensor
 
 from core.errors import InputError
 from core.observations.masked import Masked
 from core.priors.pixelcnn import PixelCNNPrior
+from core.samplers.ancestral import ancestral_between
 from core.tasks.drawing import TimeLeft
-from core.tasks.image_chains import check, facts_of, start_chain
+from core.tasks.image_chains import check, draws_of, facts_of, start_chain
 from core.tasks.image_runs import MOST_IMAGE_PIXELS, RESULT, ImageProgress, ImageResult, ImageRun
 from core.tasks.loading import load_image_prior
 from core.tasks.settings import Settings
 
-UNKNOWN, INTERPOLATED = math.inf, 0.3  # noise that starts are drowned in: as much as a prior knows, or a share of white
+UNKNOWN, INTERPOLATED, DRAWN = math.inf, 0.3, 0.15  # noise for starts: all that a prior knows, or a share of white
 SPLINE_DEGREE = 3
 Box = tuple[int, int, int, int]  # first and last (exclusive) row, first and last column
 
@@ -35,6 +37,8 @@ class _Question:
         known: `[height, width]`.
         start: an estimate of the whole.
         doubt: see `start_chain`.
+        goes_on: whether what is not known comes after all that is, in the order in which a prior draws: it is begun
+            with what the prior draws then, which is what all of the evidence says already.
         baselines: method -> what it makes of the same evidence.
         truth: the whole image, where there is one.
     """
@@ -45,6 +49,7 @@ class _Question:
     doubt: float
     baselines: Mapping[str, np.ndarray]
     truth: np.ndarray | None = None
+    goes_on: bool = False
 
 
 def inpaint_image(
@@ -82,7 +87,9 @@ def inpaint_image(
     if not known.any():
         raise InputError("Nothing is left around the boxes; choose smaller ones.")
     mean = np.where(known, image, image[:, known].mean(axis=1)[:, None, None]).astype(np.float32)
-    question = _Question(image, known, mean, UNKNOWN, {"mean": mean}, reference)
+    goes_on = bool((np.diff(known.ravel().astype(int)) <= 0).all())
+    doubt = DRAWN if goes_on else UNKNOWN
+    question = _Question(image, known, mean, doubt, {"mean": mean}, reference, goes_on)
     yield from _restore("inpaint", question, settings)
 
 
@@ -117,9 +124,12 @@ def _restore(task: str, question: _Question, settings: Settings) -> ImageRun:
         raise InputError(f"{prior.name} knows images of {colours} colours, not {len(question.observed)}.")
     check(settings)
     time_left = TimeLeft(1)
-    known, start = torch.from_numpy(question.known), torch.from_numpy(question.start)[None] * prior.domain.unit
-    observed = torch.from_numpy(question.observed)[None] * prior.domain.unit
-    evidence = Masked(observed, known.expand(start.shape), prior.domain)
+    known, observed = torch.from_numpy(question.known), torch.from_numpy(question.observed)[None] * prior.domain.unit
+    evidence = Masked(observed, known.expand(observed.shape), prior.domain)
+    if question.goes_on:
+        start = _drawn(prior, question, settings)
+    else:
+        start = torch.from_numpy(question.start)[None] * prior.domain.unit
     run = start_chain(prior, evidence, start, settings, doubt=question.doubt)
     for iterate in run:
         seen, chain = (prior.domain.decode(x[0]).numpy() for x in (iterate.denoised, iterate.x))
@@ -130,6 +140,18 @@ def _restore(task: str, question: _Question, settings: Settings) -> ImageRun:
     report |= {"seconds": time_left.seconds}
     report |= {"height": image.shape[1], "width": image.shape[2], "metrics": figures.pop(RESULT), "baselines": figures}
     yield ImageResult({RESULT: image}, report, {name: {RESULT: made} for name, made in question.baselines.items()})
+
+
+def _drawn(prior: PixelCNNPrior, question: _Question, settings: Settings) -> Tensor:
+    """What the prior draws where nothing is known, given what comes before, `[draws, colours, height, width]`."""
+    colours, height, width = question.observed.shape
+    model = prior.stepwise(draws_of(settings), height, width)
+    classes = prior.domain.encode(torch.from_numpy(question.observed)).permute(1, 2, 0).reshape(1, -1)
+    known = torch.from_numpy(question.known).flatten().repeat_interleave(colours)
+    told = torch.full((model.streams,), -1) if prior.labels else None
+    generator = torch.Generator().manual_seed(settings.seed)
+    x = ancestral_between(model, classes.expand(model.streams, -1), known, generator=generator, condition=told)
+    return x.unflatten(1, (height, width, colours)).permute(0, 3, 1, 2)
 
 
 def _figures(question: _Question, image: np.ndarray) -> dict[str, float | None]:

@@ -19,6 +19,12 @@ FORMATS = [
     Choice(SHEET, "PNG, one sheet", "All images side by side in one."),
 ]
 
+RESTORED_FORMATS = [
+    Choice(FILES, "PNG", "What was made, each image as a file."),
+    Choice(SHEET, "PNG, one sheet", "All images side by side in one."),
+]
+MADE_BY = ("prior", "sampler", "quality", "seed")  # what a restored image says of itself, of its report
+
 
 @dataclass(frozen=True)
 class MadeImages:
@@ -62,8 +68,13 @@ def image_files(result: ImageResult) -> list[str]:
     return list(keep_images(result.images, origins, 1, None).images)
 
 
+def restored_files(result: ImageResult) -> list[str]:
+    """Paths of PNG files, one for each image that was restored or taken apart."""
+    return list(keep_restored(result.images, result.report["task"], result.report).images)
+
+
 def keep_images(images: Images, origins: Sequence[Mapping], columns: int, report: Mapping | None) -> MadeImages:
-    """Images, kept in the cache.
+    """Drawn images, kept in the cache.
 
     Args:
         origins: what each can be made again with.
@@ -71,14 +82,29 @@ def keep_images(images: Images, origins: Sequence[Mapping], columns: int, report
     """
     names = [generated_name(origin) for origin in origins]
     whole = names[0] if len(names) == 1 else f"{origins[0]['prior']}-{len(names)}-images"
+    comments = dict(zip(names, map(json.dumps, origins), strict=True))
+    return _kept(whole, dict(zip(names, images.values(), strict=True)), comments, columns, report)
+
+
+def keep_restored(images: Images, task: str, report: Mapping | None) -> MadeImages:
+    """Restored images by the names of their files, or those that were taken apart, kept in the cache; as
+    `keep_images`."""
+    said = {} if report is None else {key: report[key] for key in MADE_BY}
+    comment, whole = json.dumps({"task": task, **said}), f"image-{task}"
+    named = images if len(images) > 1 else dict(zip([whole], images.values(), strict=True))
+    return _kept(whole, named, dict.fromkeys(named, comment), len(named), report)
+
+
+def _kept(whole: str, images: Images, comments: Mapping[str, str], columns: int, report: Mapping | None) -> MadeImages:
+    """Images and comments by the names of their files."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
-        for name, image, origin in zip(names, images.values(), origins, strict=True):
-            write_image(Path(folder) / f"{name}.png", image, json.dumps(origin))
+        for name, image in images.items():
+            write_image(Path(folder) / f"{name}.png", image, comments[name])
             paths.append(cache_file(Path(folder) / f"{name}.png"))
         said = None
         if report is not None:
             path = Path(folder) / f"{whole}-report.json"
-            write_report(path, None, f"{whole}{'.png' if len(names) == 1 else ARCHIVE}", report, ())
+            write_report(path, None, f"{whole}{'.png' if len(images) == 1 else ARCHIVE}", report, ())
             said = cache_file(path)
     return MadeImages(whole, tuple(paths), columns, len(image), said)

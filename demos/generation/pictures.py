@@ -1,10 +1,10 @@
-"""A grid of images that are drawn pixel by pixel, or of what their pixels cost; `assets/pictures.js` shows it."""
+"""A grid of images that are being made, or of what their pixels cost; `assets/pictures.js` shows it."""
 
 import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import gradio as gr
@@ -26,14 +26,16 @@ class PicturesView:
 
     Args:
         names: of the images, by those of the task.
-        images, surprises: as tasks on images yield them.
+        images, surprises: as tasks on images yield them; surprises of all of them or of none.
         over: no more is drawn of them.
+        columns: None: about as many as rows.
     """
 
     names: Mapping[str, str]
     images: Images
-    surprises: Images
+    surprises: Images = field(default_factory=dict)
     over: bool = False
+    columns: int | None = None
 
 
 def pictures(placeholder: str) -> gr.HTML:
@@ -49,11 +51,11 @@ def pictures(placeholder: str) -> gr.HTML:
 
 def payload(view: PicturesView) -> dict:
     """What `assets/pictures.js` gets."""
-    shown = [
-        {"name": view.names[name], "image": data_url(image), "surprise": _map_url(view.surprises[name])}
-        for name, image in view.images.items()
-    ]
-    return {"pictures": shown, "columns": columns_of(len(shown)), "most_bits": MOST_BITS, "over": view.over}
+    shown = [{"name": view.names[name], "image": data_url(image)} for name, image in view.images.items()]
+    for picture, bits in zip(shown, view.surprises.values(), strict=False):
+        picture["surprise"] = _map_url(bits)
+    columns = view.columns or columns_of(len(shown))
+    return {"pictures": shown, "columns": columns, "most_bits": MOST_BITS, "over": view.over}
 
 
 def data_url(image: np.ndarray) -> str:

@@ -22,7 +22,7 @@ from demos.generation.image_downloads import keep_images
 from demos.generation.layout import names_menu
 from demos.generation.pictures import PicturesView, called, columns_of, payload
 from demos.generation.pixelcnn_layout import FINISH, LARGEST_SIDE, NEW, USUAL_SIZE, facts_html, loaded_prior
-from demos.generation.sketch import Sketch, fitted, read_sketch
+from demos.generation.sketch import Sketch, fitted, sketched
 from demos.generation.sketch import payload as sketch_payload
 from demos.page import html, layout, menus
 from demos.page.grid_panel import GridPanel
@@ -122,7 +122,7 @@ class PixelCNNPanel(GridPanel):
         shown = [ui.label, ui.about, ui.facts, ui.rows, ui.sketch, ui.drawn]
         ui.prior.change(_of_prior, [ui.prior, ui.label], shown, **quiet)
         ui.rows.change(lambda rows: gr.update(given=int(rows)), ui.rows, ui.sketch, queue=False, **quiet)
-        ui.sketch.sketch(_sketched, None, ui.drawn, queue=False, **quiet)
+        ui.sketch.sketch(sketched, None, ui.drawn, queue=False, **quiet)
         ui.open.upload(_opened, [ui.open, ui.prior], [ui.sketch, ui.drawn], **quiet)
         chosen = [
             chip.click(self._setter(example), None, self._chosen, **quiet)
@@ -272,14 +272,6 @@ def _of_prior(prior: str | None, label: str | None) -> tuple:
     empty = gr.update(value=sketch_payload(Sketch.of(np.zeros((height, width)))), given=height // 2)
     labels = model.labels if model else ()
     return names_menu(labels, label), layout.about_html(prior), facts_html(model), rows, empty, None
-
-
-def _sketched(event: gr.EventData):
-    try:
-        return read_sketch(event.height, event.width, event.pixels)
-    except InputError as error:
-        warn(str(error))
-        return gr.skip()
 
 
 def _opened(path: str | None, prior: str | None) -> tuple:

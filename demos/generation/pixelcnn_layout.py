@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 
 from core import zoo
 from core.errors import InputError
@@ -14,7 +15,7 @@ from core.zoo.families import IMAGES
 from demos.generation.image_downloads import FILES, FORMATS
 from demos.generation.layout import build_scrubber, build_status, names_menu
 from demos.generation.pictures import pictures
-from demos.generation.sketch import sketch
+from demos.generation.sketch import Sketch, sketch
 from demos.page import layout, menus, save_panel
 
 NEW, FINISH = "new", "finish"
@@ -68,7 +69,7 @@ def _build_input(first: str) -> dict:
         made["label"] = names_menu(labels, None, label="What is shown", min_width=128)
     made["facts"] = gr.HTML(facts_html(model))
     with gr.Column(visible=False, elem_classes="begun") as made["begun"]:
-        made["sketch"] = sketch(size, size[0] // 2)
+        made["sketch"] = sketch(Sketch.of(np.zeros(size)), size[0] // 2)
         made["drawn"] = gr.State(None, time_to_live=24 * 3600)
         made["open"] = gr.UploadButton("Open an image", file_types=SUFFIXES, size="sm")
         made["rows"] = gr.Slider(1, size[0] - 1, value=size[0] // 2, step=1, label="Rows that are given")

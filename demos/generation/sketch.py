@@ -1,4 +1,4 @@
-"""A small image to draw on, whose first rows a model goes on from; drawn in by `assets/sketch.js`."""
+"""A small image to draw on: a model goes on from its first rows, or restores it; drawn in by `assets/sketch.js`."""
 
 import base64
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from core.errors import InputError
+from demos.page.toasts import warn
 
 _SCRIPT = (Path(__file__).parents[2] / "assets" / "sketch.js").read_text(encoding="utf-8")
-LARGEST_SIDE = 64  # pixels
+LARGEST_SIDE = 128  # pixels
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,24 @@ def fitted(image: np.ndarray, size: tuple[int, int]) -> Sketch:
     return Sketch.of(np.asarray(small, np.float32) / 255)
 
 
-def sketch(size: tuple[int, int], rows: int) -> gr.HTML:
-    """The component; its value is what `payload` makes of a sketch, its prop `given` how many rows are given.
+def sketch(drawn: Sketch, rows: int = LARGEST_SIDE, hides: bool = False) -> gr.HTML:
+    """The component; its value is what `payload` makes of a sketch, its prop `given` in how many rows one can draw, its
+    prop `boxes` what of it is hidden, as `core.choices.parse_box` has it, None where nothing can be.
 
-    Its event `sketch` carries `height`, `width` and `pixels`, which `read_sketch` reads.
+    Its event `sketch` carries `height`, `width` and `pixels`, which `read_sketch` reads; its event `hide` a `box` that
+    was dragged.
+
+    Args:
+        hides: whether boxes can be dragged.
     """
     return gr.HTML(
-        payload(Sketch.of(np.zeros(size))),
+        payload(drawn),
         html_template='<div class="sketch"></div>',
         js_on_load=_SCRIPT,
         apply_default_css=False,
         given=rows,
+        boxes=[],
+        hides=hides,
     )
 
 
@@ -75,3 +83,12 @@ def read_sketch(height: Any, width: Any, pixels: Any) -> Sketch:
     except (TypeError, ValueError):
         raise InputError("The drawing could not be read; clear it and draw again.") from None
     return drawn
+
+
+def sketched(event: gr.EventData):
+    """What somebody drew, of the component's event `sketch`; no change where it is no such image."""
+    try:
+        return read_sketch(event.height, event.width, event.pixels)
+    except InputError as error:
+        warn(str(error))
+        return gr.skip()

@@ -111,7 +111,7 @@ def found_html(result: Result, onward: str = "") -> str:
 
 def _models(names: str | Sequence[str]) -> str:
     """As menus call them."""
-    return " + ".join(map(menus.model_name, [names] if isinstance(names, str) else names))
+    return " + ".join(map(menus.model_name, [names] if isinstance(names, str) else dict.fromkeys(names)))
 
 
 def iterate_html(iterate: KeptIterate) -> str:

@@ -151,8 +151,8 @@ def _build_input(tab: RestorationTab) -> dict:
     return made | {"choices": choices}
 
 
-def build_quality(visible: bool = True) -> gr.Radio:
-    return gr.Radio(QUALITIES, value="standard", label="Quality", min_width=200, visible=visible)
+def build_quality(visible: bool = True, value: str = "standard") -> gr.Radio:
+    return gr.Radio(QUALITIES, value=value, label="Quality", min_width=200, visible=visible)
 
 
 def build_actions(label: str = "Run") -> dict:

@@ -9,10 +9,10 @@ from gradio.components import Component
 from core.errors import InputError
 from core.tasks.progress import Progress, Sounds
 from core.tasks.settings import Settings
-from demos.page import html, menus, plots
+from demos.page import html, plots
 from demos.page.history import KeptIterate, RunHistory
 from demos.page.runner import APOLOGY
-from demos.page.sampling_panel import SamplingPanel, checked_seed
+from demos.page.sampling_panel import SamplingPanel, chosen_settings
 from demos.page.source import Loaded, load
 from demos.page.toasts import warn
 
@@ -76,14 +76,7 @@ class Panel(SamplingPanel):
 
     def settings(self, values: dict, prior: str | None) -> Settings:
         """The settings that all tasks share."""
-        ui = self.ui
-        return Settings(
-            prior=prior,
-            quality=values[ui.quality],
-            sampler=None if values[ui.sampler] == menus.AUTOMATIC else values[ui.sampler],
-            steps=int(values[ui.steps]) if values[ui.steps] else None,
-            seed=checked_seed(values[ui.seed]),
-        )
+        return chosen_settings(values, self.ui, prior)
 
     def moment(self, progress: Progress, history: RunHistory) -> dict:
         return {

@@ -10,7 +10,8 @@ from gradio.components import Component
 
 from core.errors import InputError
 from core.tasks.progress import Progress, Result, Run
-from demos.page import html
+from core.tasks.settings import Settings
+from demos.page import html, menus
 from demos.page.history import Histories, RunHistory
 from demos.page.runner import Runner
 from demos.page.stream import Throttle, is_result, throttled
@@ -154,6 +155,21 @@ class SamplingPanel(Runner):
         iterates = history.iterates
         at_the_end = history.ending and position == len(iterates) - 1
         return history.ending if at_the_end else self.past_status(iterates[position])
+
+
+def chosen_settings(values: Mapping, ui: Any, prior: str | None) -> Settings:
+    """The settings that all tasks which sample share, of `layout.build_quality` and `layout.build_advanced`.
+
+    Raises:
+        InputError: a seed out of range.
+    """
+    return Settings(
+        prior=prior,
+        quality=values[ui.quality],
+        sampler=None if values[ui.sampler] == menus.AUTOMATIC else values[ui.sampler],
+        steps=int(values[ui.steps]) if values[ui.steps] else None,
+        seed=checked_seed(values[ui.seed]),
+    )
 
 
 def checked_seed(value: float | None) -> int:

@@ -1,10 +1,11 @@
-"""The sections of the generation tab, tabs within it: sounds out of noise, WaveNet, PixelCNN, the receptive field."""
+"""The sections of the generation tab, tabs within it: sounds out of noise, WaveNet, PixelCNN, restored images, the
+receptive field."""
 
 from collections.abc import Sequence
 
 import gradio as gr
 
-from demos.generation import field, pixelcnn, wavenet
+from demos.generation import field, pixelcnn, restoring, wavenet
 from demos.page.history import Histories
 from demos.page.links import Shared
 from demos.tabs import generation
@@ -25,6 +26,8 @@ def build(histories: Histories, concurrency: dict) -> tuple[gr.Tabs, Sequence[Sh
             shared.append(wavenet.WaveNetPanel(histories).shared)
         with gr.Tab(pixelcnn.TITLE, id=pixelcnn.SECTION):
             shared.append(pixelcnn.PixelCNNPanel(histories).shared)
+        with gr.Tab(restoring.TITLE, id=restoring.SECTION):
+            shared.append(restoring.RestoringPanel(histories).shared)
         with gr.Tab(field.TITLE, id=field.SECTION):
             shared.append(field.build(concurrency))
     return sections, shared

@@ -1,8 +1,8 @@
 """Serves the real page in a process of its own and opens it in headless Chromium.
 
 The server's own checkpoints are a tiny fresh prior, so that the page works before any prior is bundled, a tiny fresh
-separator for an array of six microphones, a tiny fresh generator, whose recordings are at hand, a tiny fresh PixelCNN,
-and two tiny priors of the codes of a tiny LQ-VAE.
+separator for an array of six microphones, a tiny fresh generator, whose recordings are at hand, two tiny fresh
+PixelCNNs, and two tiny priors of the codes of a tiny LQ-VAE.
 """
 
 import os
@@ -104,7 +104,7 @@ def _register_tiny_generator(home: Path) -> None:
 
 
 def _register_tiny_pixels(home: Path) -> None:
-    """Its images are of 12 x 10 pixels, rings or bars."""
+    """Its images are of 12 x 10 pixels, rings or bars; another one, told how noisy pixels are, restores such."""
     from dataclasses import asdict
 
     from core.models.pixelcnn import PixelCNN, PixelCNNConfig
@@ -112,10 +112,11 @@ def _register_tiny_pixels(home: Path) -> None:
     from core.zoo.manifest import add_entry
 
     path = home / "pixels.safetensors"
-    config = PixelCNNConfig(levels=3, width=6, blocks=2, head=6, labels=2)
-    described = {**asdict(config), "names": ["ring", "bar"], "size": [12, 10]}
-    save_checkpoint(path, "pixelcnn", described, PixelCNN(config).state_dict())
-    add_entry(home / "checkpoints", {"name": "tiny-pixels"}, path)
+    for name, names, noisy in (("tiny-pixels", ["ring", "bar"], False), ("tiny-noisy-pixels", [], True)):
+        config = PixelCNNConfig(levels=3, width=6, blocks=2, head=6, labels=len(names), noise_conditional=noisy)
+        described = {**asdict(config), "names": names, "size": [12, 10]}
+        save_checkpoint(path, "pixelcnn", described, PixelCNN(config).state_dict())
+        add_entry(home / "checkpoints", {"name": name}, path)
 
 
 def _register_tiny_code_priors(home: Path) -> None:

@@ -159,6 +159,58 @@ def test_generate_images(api):
             api.predict(**{"prior": "tiny-pixels"} | given, api_name="/generate_images")
 
 
+@pytest.fixture
+def images(tmp_path):
+    """Two of 12 x 10 pixels, one that is too large for the page, and one that claims to be far larger than it is."""
+    random = np.random.default_rng(0)
+    for name, shape in (("one", (12, 10)), ("other", (12, 10)), ("large", (200, 100))):
+        Image.fromarray(random.integers(0, 256, shape, dtype=np.uint8)).save(tmp_path / f"{name}.png")
+    Image.new("1", (20_000, 10_000)).save(tmp_path / "bomb.png")
+    np.save(tmp_path / "sum.npy", random.random((12, 10)) * 2)
+    return {path.stem: client.handle_file(str(path)) for path in tmp_path.iterdir()}
+
+
+def test_images_are_restored_and_taken_apart(api, images):
+    asked = {"prior": "tiny-noisy-pixels"}
+    path, report = api.predict(images["one"], "6:12,0:10", **asked, api_name="/inpaint_image")
+    made, given = (np.asarray(Image.open(own)) for own in (path, images["one"]["path"]))
+    assert (made[:6] == given[:6]).all() and report["metrics"]["psnr_db"] is None
+    _, report = api.predict(images["one"], "0:6,0:10", **asked, reference=images["one"], api_name="/inpaint_image")
+    assert report["metrics"]["psnr_db"] > 0
+    path, report = api.predict(images["one"], 2, **asked, api_name="/super_resolve_image")
+    assert report["baselines"]["cubic"]["psnr_db"] > 0 and Image.open(path).size == (10, 12)
+    path, _ = api.predict(images["one"], 2, False, **asked, api_name="/super_resolve_image")
+    assert Image.open(path).size == (20, 24)
+    paths, report = api.predict(images["one"], images["other"], **asked, api_name="/separate_images")
+    assert len(paths) == 2 and report["metrics"]["psnr_db"] > 0
+    paths, report = api.predict(images["sum"], **asked, api_name="/separate_images")
+    assert len(paths) == 2 and report["metrics"]["psnr_db"] is None
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "given", "said"),
+    [
+        ("inpaint_image", {"image": "large", "boxes": "0:5,0:5"}, "up to 128 pixels a side"),
+        ("inpaint_image", {"image": "bomb", "boxes": "0:5,0:5"}, "over the limit of 4 megapixels"),
+        ("inpaint_image", {"image": "sum", "boxes": "0:5,0:5"}, "is no image that can be read"),
+        ("inpaint_image", {"image": "one", "boxes": ""}, "Give boxes such as"),
+        ("inpaint_image", {"image": "one", "boxes": "0:99,0:5"}, "lies outside the image"),
+        ("inpaint_image", {"image": "one", "boxes": "0:5,0:5", "reference": "large"}, "up to 128 pixels a side"),
+        ("inpaint_image", {"image": "one", "boxes": "0:5,0:5", "prior": "tiny"}, "is no prior of images"),
+        ("inpaint_image", {"image": "one", "boxes": "0:5,0:5", "prior": "tiny-pixels"}, "can't inpaint"),
+        ("super_resolve_image", {"image": "one", "factor": 17}, "factor must be a whole number from 2 to 16"),
+        ("super_resolve_image", {"image": "one", "factor": 16, "degrade": False}, "up to 8 pixels a side"),
+        ("separate_images", {"image": "one"}, "8 bits"),
+        ("separate_images", {"image": "one", "other": "large"}, "up to 128 pixels a side"),
+        ("separate_images", {"image": "one", "other": "one.png"}, "must be an uploaded file"),
+    ],
+)
+def test_images_that_make_no_sense_get_a_sentence(api, images, endpoint, given, said):
+    files = {name: images.get(value, value) for name, value in given.items() if name in ("image", "other", "reference")}
+    with pytest.raises(client.exceptions.AppError, match=said):
+        api.predict(**{"prior": "tiny-noisy-pixels"} | given | files, api_name=f"/{endpoint}")
+
+
 def test_generate_code_by_code(api):
     (path, _), report = api.predict(2, prior="tiny-drums", seconds=0.1, api_name="/generate")
     assert soundfile.info(path).frames == 1600 and report["sampler"] == "ancestral" and report["bits_per_code"] > 0

@@ -1,4 +1,4 @@
-"""WaveNet, PixelCNN and the receptive field in Chromium: sections of the generation tab."""
+"""WaveNet, PixelCNN, restored images and the receptive field in Chromium: sections of the generation tab."""
 
 import io
 import json
@@ -150,6 +150,75 @@ def test_rows_that_were_drawn_are_finished(visit):
     page.locator(".toast-body", has_text="is no image that can be read").wait_for()
 
 
+def restoring(page) -> Section:
+    section = Section(page, "Restored images")
+    section.pick("Prior", "tiny-noisy-pixels")
+    return section
+
+
+def names_of(section) -> list[str]:
+    return section.root.locator(".pictures li b").all_inner_texts()
+
+
+def test_a_box_is_dragged_and_what_it_hides_restored(visit):
+    page = visit()
+    section = restoring(page)
+    canvas, boxes = section.root.locator(".sketch-canvas").first, section.root.get_by_label("Hidden (rows, columns)")
+    section.wait("e => e.width === 224 && e.height === 224", canvas)
+    section.root.get_by_role("button", name="Hide", exact=True).click()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.9 * box["height"], steps=5)
+    page.mouse.up()
+    section.wait("e => /^14:26,5:2[23]$/.test(e.value)", boxes)
+    section.run.click()
+    section.done()
+    assert names_of(section) == ["Given", "Result", "The truth", "Mean"]
+    section.root.locator("table.metrics th", has_text="PSNR").wait_for()
+    path, name = section.take("Download PNG")
+    assert name == "image-inpaint.png" and Image.open(path).size == (28, 28)
+    section.root.get_by_label("Noise levels so far").first.fill("1")
+    section.root.locator(".pictures li b", has_text="The chain").wait_for()
+    boxes.fill("0:99,0:5")
+    boxes.press("Tab")
+    section.run.click()
+    page.locator(".toast-body", has_text="lies outside the image").wait_for()
+    section.root.locator("input[type=file]").first.set_input_files(
+        {"name": "broken.png", "mimeType": "image/png", "buffer": b"nothing"}
+    )
+    page.locator(".toast-body", has_text="is no image that can be read").wait_for()
+    assert page.faults == [] and page.foreign == []
+
+
+def test_a_box_is_hidden_by_keys(visit):
+    page = visit()
+    section = restoring(page)
+    section.root.get_by_role("button", name="Hide", exact=True).click()
+    canvas = section.root.locator(".sketch-canvas").first
+    section.wait("e => e.width === 224", canvas)
+    canvas.focus()
+    for key in ("ArrowDown", "Space", "ArrowRight", "ArrowDown", "Space"):
+        page.keyboard.press(key)
+    section.wait("e => e.value === '1:3,0:2'", section.root.get_by_label("Hidden (rows, columns)"))
+
+
+def test_overlaid_digits_are_taken_apart_at_a_click(visit):
+    page = visit()
+    section = restoring(page)
+    section.root.get_by_role("button", name="A zero over a seven").click()
+    section.done()
+    assert names_of(section) == ["First", "Second", "The sum", "First, truth", "Second, truth"]
+    canvases = section.root.locator(".sketch-canvas")
+    below = "e => e.getContext('2d').getImageData(115, 150, 1, 1).data[0] === 255"  # of the seven's leg
+    section.wait(below, canvases.nth(1))
+    assert not section.root.get_by_role("button", name="Hide", exact=True).is_visible()
+    section.take("Download both (ZIP)")
+    section.root.get_by_role("button", name="A four, 4x").click()
+    section.root.locator(".pictures li b", has_text="Cubic").wait_for(timeout=LONG)
+    assert canvases.nth(1).is_hidden() and page.faults == []
+
+
 def test_what_a_layer_sees_follows_a_click(visit):
     page = visit()
     section = Section(page, "Receptive field")
@@ -185,7 +254,7 @@ def test_sections_come_back_with_links_and_with_their_tab(visit, server):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("title", ["WaveNet", "PixelCNN", "Receptive field"])
+@pytest.mark.parametrize("title", ["WaveNet", "PixelCNN", "Restored images", "Receptive field"])
 def test_a_phone_shows_all_of_a_section(visit, artifacts, title, scheme):
     page = visit(**PHONE, color_scheme=scheme)
     section = Section(page, title)

@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.models.stepwise import StepwiseModel
 from core.models.wavenet import WaveNet, WaveNetConfig
 from core.priors.wavenet import WaveNetPrior
-from core.samplers.ancestral import ancestral
+from core.samplers.ancestral import ancestral, ancestral_between
 from core.signal.companding import MuLaw
 
 
@@ -153,3 +153,14 @@ def test_every_step_says_how_likely_it_was_those_that_were_given_too():
     iterate = draw(initial=initial, steps=5)
     path = torch.cat([torch.zeros(2, 1), initial, iterate.x], dim=1).long()
     torch.testing.assert_close(iterate.step_log_probs, TRANSITIONS.log()[path[:, :-1], path[:, 1:]])
+
+
+def test_what_is_known_is_taken_and_what_lies_between_is_drawn_given_all_before_it():
+    x, known = torch.full((4000, 4), 2), torch.tensor([False, True, False, False])
+    made = ancestral_between(MarkovChain(TRANSITIONS, 4000), x, known, generator=torch.Generator().manual_seed(0))
+    assert (made[:, 1] == 2).all()
+    assert_drawn_from(made[:, 0], TRANSITIONS[0])
+    assert_drawn_from(made[:, 2], TRANSITIONS[2])
+    assert_drawn_from(made[:, 3], TRANSITIONS[2] @ TRANSITIONS)
+    everything = ancestral_between(MarkovChain(TRANSITIONS, 4000), x, ~known | known, generator=torch.Generator())
+    assert torch.equal(everything, x.float())

@@ -8,7 +8,9 @@ import pytest
 from core.cli import main
 from core.errors import InputError
 from core.signal.image_files import read_image, write_image
-from core.tasks.image_restoration import inpaint_image, super_resolve_image
+from core.tasks import image_restoration
+from core.tasks.image_chains import DRAWS, start_chain
+from core.tasks.image_restoration import DRAWN, inpaint_image, super_resolve_image
 from core.tasks.settings import Settings
 from tests.tasks.images import register_pixels
 
@@ -50,6 +52,23 @@ def test_the_same_seed_gives_the_same_image(image):
 
     np.testing.assert_array_equal(made(1), made(1))
     assert (made(1) != made(2)).any()
+
+
+def test_what_goes_on_to_the_end_begins_with_what_the_prior_draws(image, monkeypatch):
+    """Of anything else noise says nothing yet."""
+    begun = []
+
+    def spy(*given, **settings):
+        begun.append((given[2], settings["doubt"]))
+        return start_chain(*given, **settings)
+
+    monkeypatch.setattr(image_restoration, "start_chain", spy)
+    for box in ((5, HEIGHT, 0, WIDTH), (0, 3, 0, WIDTH), (2, HEIGHT, 3, WIDTH)):
+        *_, result = inpaint_image(image, [box], settings=settings(quality="draft"))
+    (drawn, doubt), *others = begun
+    assert drawn.shape == (DRAWS["draft"], 1, HEIGHT, WIDTH) and doubt == DRAWN
+    assert set(drawn[:, :, 5:].unique().tolist()) == {0, 1, 2} and (drawn[0] != drawn[1]).any()
+    assert all(len(x) == 1 and doubt == np.inf for x, doubt in others)
 
 
 def test_every_kth_pixel_stays(image):

@@ -1,0 +1,120 @@
+"""The named endpoints that restore images and take them apart; see `demos.api`."""
+
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+
+from core.choices import parse_boxes
+from core.errors import InputError
+from core.jobs import JOBS
+from core.signal.image_files import read_image, read_sum
+from core.tasks.image_restoration import inpaint_image, super_resolve_image
+from core.tasks.image_runs import ImageResult, ImageRun
+from core.tasks.image_separation import separate_images
+from core.tasks.loading import load_image_prior
+from core.tasks.settings import Settings
+from demos import arguments
+from demos.answering import Asked, endpoint, number_argument, text_argument
+from demos.arguments import as_sent
+from demos.generation.image_downloads import restored_files
+from demos.generation.sketch import LARGEST_SIDE
+
+INPAINT, SHARPEN, SEPARATE = "inpaint", "super-resolve", "separate"
+LARGEST_FACTOR = 16
+
+
+def build() -> None:
+    """Adds the endpoints to the current Blocks."""
+    image, factor = as_sent(gr.File(label="image")), number_argument("factor", 2)
+    shared = [text_argument("prior"), text_argument("quality", "draft"), number_argument("seed", 0)]
+    outputs = [gr.File(label="restored"), gr.JSON(label="report")]
+    reference, small = as_sent(gr.File(label="reference")), as_sent(gr.Checkbox(True, label="degrade"))
+    endpoint("inpaint_image", _inpaint_image, [image, text_argument("boxes"), *shared, reference], outputs)
+    endpoint("super_resolve_image", _super_resolve_image, [image, factor, small, *shared], outputs)
+    endpoint(
+        "separate_images",
+        _separate_images,
+        [image, as_sent(gr.File(label="other")), *shared],
+        [gr.File(label="images", file_count="multiple"), gr.JSON(label="report")],
+    )
+
+
+def _inpaint_image(image, boxes="", prior="", quality="draft", seed=0, reference=None) -> Asked:
+    """Fills boxes of an image, given as "14:28,0:28; 0:5,0:5": rows, then columns, in pixels; all else stays as it is.
+
+    image: PNG, JPEG, BMP or WebP of up to 128 pixels a side. reference: the truth, for figures. prior: "" takes the
+    default. quality: draft, standard, fine.
+    """
+    hidden, settings = parse_boxes(arguments.text("boxes", boxes)), arguments.settings(prior, quality, seed)
+    if not hidden:
+        raise InputError("Give boxes such as 14:28,0:28: rows, then columns, in pixels.")
+    path = arguments.file_of("image", image)
+    truth = None if reference is None else arguments.file_of("reference", reference)
+
+    def begin() -> ImageRun:
+        known = None if truth is None else _read(truth, INPAINT, settings)
+        return inpaint_image(_read(path, INPAINT, settings), hidden, settings=settings, reference=known)
+
+    return Asked(INPAINT, begin, _first_file)
+
+
+def _super_resolve_image(image, factor=2, degrade=True, prior="", quality="draft", seed=0) -> Asked:
+    """Makes the pixels between the pixels of an image.
+
+    image: PNG, JPEG, BMP or WebP; what is made has up to 128 pixels a side. degrade: it is the truth, of which every
+    `factor`-th pixel is kept; else it becomes `factor` times as large. prior: "" takes the default. quality: draft,
+    standard, fine.
+    """
+    settings, thinned = arguments.settings(prior, quality, seed), arguments.flag("degrade", degrade)
+    times = arguments.whole("factor", factor, 2, 2, LARGEST_FACTOR)
+    path = arguments.file_of("image", image)
+
+    def begin() -> ImageRun:
+        given = _read(path, SHARPEN, settings, LARGEST_SIDE if thinned else LARGEST_SIDE // times)
+        return super_resolve_image(given, times, degrade=thinned, settings=settings)
+
+    return Asked(SHARPEN, begin, _first_file)
+
+
+def _separate_images(image, other=None, prior="", quality="draft", seed=0) -> Asked:
+    """Takes two overlaid images apart: of `image` alone, which is their sum, or of `image` and `other`, overlaid first.
+
+    image: a .npy file of x0 + x1, never clipped, or a grey PNG of 16 bits that is white where both are; with other:
+    any image. Up to 128 pixels a side. prior: of both; "" takes the default. quality: draft, standard, fine.
+    """
+    settings, path = arguments.settings(prior, quality, seed), arguments.file_of("image", image)
+    second = None if other is None else arguments.file_of("other", other)
+    priors = [settings.prior or JOBS[SEPARATE].image_prior] * 2
+
+    def begin() -> ImageRun:
+        if second is None:
+            return separate_images(_small(read_sum(Path(path), len(priors))), priors, settings=settings)
+        truths = [_read(own, SEPARATE, settings) for own in (path, second)]
+        if truths[0].shape != truths[1].shape:
+            raise InputError("The images are of two sizes and do not overlay; bring them to one.")
+        return separate_images(sum(truths), priors, settings=settings, truths=truths)
+
+    return Asked(SEPARATE, begin, restored_files)
+
+
+def _read(path: str, task: str, settings: Settings, largest: int = LARGEST_SIDE) -> np.ndarray:
+    """An image in the colours of the prior."""
+    return _small(read_image(Path(path), load_image_prior(task, settings).network.config.colours), largest)
+
+
+def _small(image: np.ndarray, largest: int = LARGEST_SIDE) -> np.ndarray:
+    """The image itself.
+
+    Raises:
+        InputError: it is larger than what is restored here.
+    """
+    height, width = image.shape[1:]
+    if max(height, width) > largest:
+        limit = f"here it may have up to {largest} pixels a side"
+        raise InputError(f"The image has {width} x {height} pixels; {limit}. Make it smaller, or use the command line.")
+    return image
+
+
+def _first_file(result: ImageResult) -> str:
+    return restored_files(result)[0]
