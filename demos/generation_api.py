@@ -8,10 +8,11 @@ import gradio as gr
 
 from core.choices import ANCESTRAL, GENERATION_SAMPLERS, parse_seeds
 from core.samplers.generation import MOST_STEPS
+from core.signal.clip import Clip
 from core.tasks.generation import SHORTEST_SECONDS, STRONGEST, TASK, Wish, generate
 from core.tasks.image_generation import ImageWish, generate_images
 from core.tasks.progress import Run
-from core.tasks.sample_by_sample import HOTTEST
+from core.tasks.sample_by_sample import HOTTEST, check_prime
 from core.tasks.settings import Settings
 from demos import arguments
 from demos.answering import Asked, endpoint, number_argument, text_argument
@@ -100,10 +101,16 @@ def _generate(
     )
 
     def begin() -> Run:
-        heard = None if path is None else read_source(load(path, mixes=True), 0.0, None, None).clip
-        return generate(replace(wish, prime=heard), settings=settings)
+        return generate(replace(wish, prime=None if path is None else _heard(path)), settings=settings)
 
     return Asked(TASK, begin, generated_files)
+
+
+def _heard(path: str) -> Clip:
+    """What sounds go on from."""
+    loaded = load(path, mixes=True)
+    check_prime(loaded.seconds)
+    return read_source(loaded, 0.0, None, None).clip
 
 
 def _generate_images(count=4, label="", prior="", seed=0, temperature=1.0, height=None, width=None) -> Asked:

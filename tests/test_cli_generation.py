@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from tests.commands import refused, run
+from tests.tasks.images import register_pixels
 
 
 @pytest.fixture
@@ -65,3 +66,21 @@ def test_a_wavenet_goes_on_from_a_recording(tiny_wavenet, tmp_path, capsys):
     assert "ancestral at" in capsys.readouterr().out
     assert "does not exist" in refused(capsys, "generate", tmp_path / "more", *primed[:-1], tmp_path / "none.wav")
     assert not (tmp_path / "more").exists()
+
+
+@pytest.mark.parametrize(
+    ("samples", "sentence"),
+    [(np.zeros(8000), "The prime is silent"), (np.resize([0.1, -0.1], 4000 * 601), "over the limit of 10")],
+    ids=["silent", "long"],
+)
+def test_a_prime_that_cannot_be_gone_on_from_gets_a_sentence(tiny_wavenet, tmp_path, capsys, samples, sentence):
+    soundfile.write(tmp_path / "in.wav", samples, 4000)
+    primed = ("--prior", tiny_wavenet, "--seconds", "0.05", "--prime", tmp_path / "in.wav")
+    assert sentence in refused(capsys, "generate", tmp_path / "out", *primed)
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_of_labels_that_do_not_exist_are_refused(own_home, tmp_path, capsys):
+    register_pixels(own_home)
+    said = refused(capsys, "generate", tmp_path / "out", "--prior", "pixels", "--label", "12")
+    assert "knows no label '12'; choose one of ring, bar" in said and not (tmp_path / "out").exists()

@@ -9,6 +9,7 @@ from core.choices import METHODS, MOST_VOICES
 from core.cli import (
     evaluation_conversion,
     evaluation_generation,
+    evaluation_images,
     evaluation_latent_separation,
     evaluation_likelihood,
     evaluation_super_resolution,
@@ -37,6 +38,7 @@ def add_commands(commands) -> None:
     _add_cone(systems)
     evaluation_super_resolution.add_system(systems)
     evaluation_generation.add_system(systems)
+    evaluation_images.add_system(systems)
     evaluation_vocoding.add_system(systems)
     evaluation_likelihood.add_system(systems)
     evaluation_conversion.add_system(systems)

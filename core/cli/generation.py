@@ -108,6 +108,10 @@ def _generate_sounds(arguments) -> int:
 
 def _prime(path: Path | None):
     """The recording that sounds go on from."""
-    from core.signal.files import read_clip
+    from core.signal.files import duration, read_clip
+    from core.tasks.sample_by_sample import check_prime
 
-    return None if path is None else read_clip(path, mono=True).clip
+    if path is None:
+        return None
+    check_prime(duration(path, mono=True))
+    return read_clip(path, mono=True).clip

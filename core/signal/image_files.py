@@ -22,6 +22,7 @@ def read_image(path: Path, colours: int) -> np.ndarray:
     import PIL
     from PIL import Image
 
+    limit = f"the limit of {MOST_PIXELS / 1e6:g} megapixels"
     try:
         if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
             raise OSError
@@ -29,9 +30,10 @@ def read_image(path: Path, colours: int) -> np.ndarray:
             width, height = image.size
             if width * height <= MOST_PIXELS:
                 return _pixels(image, colours)
-    except (OSError, ValueError, SyntaxError, PIL.UnidentifiedImageError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:  # its size is not even said
+        raise InputError(f"{path.name} has far more pixels than {limit}; make it smaller.") from None
+    except (OSError, ValueError, SyntaxError, PIL.UnidentifiedImageError):
         raise InputError(f"{path.name} is no image that can be read; give a PNG, JPEG, BMP or WebP file.") from None
-    limit = f"the limit of {MOST_PIXELS / 1e6:g} megapixels"
     raise InputError(f"{path.name} has {width} x {height} pixels, over {limit}; make it smaller.")
 
 

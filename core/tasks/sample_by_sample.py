@@ -16,7 +16,7 @@ from core.choices import ANCESTRAL
 from core.errors import InputError
 from core.samplers.ancestral import CHUNK, ancestral
 from core.signal.clip import Clip
-from core.signal.limits import check_clip
+from core.signal.limits import LIMITS, check_clip
 from core.signal.resampling import resample
 from core.tasks.blocks import SILENCE
 from core.tasks.drawing import Drawn, TimeLeft, provenance
@@ -89,6 +89,19 @@ def draw_streams(
         emerging.finish(iterate.denoised)
     made = provenance(prior.name, ANCESTRAL, settings, prior.device, 1, time_left.seconds)
     return Drawn(emerging.finished, made), -log_prob / (count * frames * math.log(2))
+
+
+def check_prime(seconds: float) -> None:
+    """Refuses a recording that is longer than is read, before it is.
+
+    Raises:
+        InputError: see above.
+    """
+    if seconds > LIMITS.seconds:
+        raise InputError(
+            f"The prime lasts {seconds / 60:.1f} minutes, over the limit of {LIMITS.seconds / 60:g}; only its end is "
+            "heard, so cut away what is before."
+        )
 
 
 def _heard(prime: Clip | None, prior: AutoregressivePrior) -> tuple[Tensor | None, float]:

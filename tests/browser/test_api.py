@@ -144,6 +144,18 @@ def test_a_wavenet_goes_on_from_a_file(api):
         api.predict(1, **asked, prime="piano.flac", api_name="/generate")
 
 
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [(np.zeros(8000), "The prime is silent"), (np.resize([0.1, -0.1], 4000 * 601), "over the limit of 10")],
+    ids=["silent", "long"],
+)
+def test_a_prime_that_cannot_be_gone_on_from_gets_a_sentence(api, tmp_path, samples, said):
+    soundfile.write(tmp_path / "in.wav", samples, 4000)
+    prime = client.handle_file(str(tmp_path / "in.wav"))
+    with pytest.raises(client.exceptions.AppError, match=said):
+        api.predict(1, prior="piano-16k-wavenet", seconds=0.1, prime=prime, api_name="/generate")
+
+
 def test_generate_images(api):
     paths, report = api.predict(2, "bar", "tiny-pixels", 3, api_name="/generate_images")
     images = [Image.open(path) for path in paths]
@@ -191,7 +203,7 @@ def test_images_are_restored_and_taken_apart(api, images):
     ("endpoint", "given", "said"),
     [
         ("inpaint_image", {"image": "large", "boxes": "0:5,0:5"}, "up to 128 pixels a side"),
-        ("inpaint_image", {"image": "bomb", "boxes": "0:5,0:5"}, "over the limit of 4 megapixels"),
+        ("inpaint_image", {"image": "bomb", "boxes": "0:5,0:5"}, "more pixels than the limit of 4 megapixels"),
         ("inpaint_image", {"image": "sum", "boxes": "0:5,0:5"}, "is no image that can be read"),
         ("inpaint_image", {"image": "one", "boxes": ""}, "Give boxes such as"),
         ("inpaint_image", {"image": "one", "boxes": "0:99,0:5"}, "lies outside the image"),

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -9,9 +10,13 @@ import soundfile
 import torch
 
 from core import zoo
+from core.models.logistic_mixture import log_prob
 from core.models.pixelcnn import PixelCNN
-from core.signal.image_files import write_image
+from core.models.pixelcnnpp import PixelCNNPP, PixelCNNPPConfig
+from core.signal.image_files import read_image, write_image
+from core.zoo.checkpoint import save_checkpoint
 from core.zoo.families import IMAGES
+from core.zoo.manifest import register
 from tests.commands import refused, run
 from tests.tasks.images import SIZE, register_pixels
 
@@ -91,6 +96,28 @@ def test_sounds_are_counted_by_wavenets(tiny_wavenet, recordings, tmp_path):
     network.logits.weight.zero_(), network.logits.bias.zero_()
     assert run(*command, "-o", tmp_path / "even") == 0
     assert figures(tmp_path / "even")[tiny_wavenet]["bits_per_sample"] == pytest.approx(8, abs=1e-4)
+
+
+def test_a_mixture_of_logistics_is_counted_as_it_says_itself(own_home, tmp_path, capsys):
+    torch.manual_seed(0)
+    config = PixelCNNPPConfig(blocks=1, width=4, mixtures=2)
+    network, path = PixelCNNPP(config).eval().requires_grad_(False), tmp_path / "pnf.safetensors"
+    save_checkpoint(path, "pixelcnnpp", asdict(config), network.state_dict())
+    register("pnf", path, {"sample_rate": 0})
+    nats, random = [], np.random.default_rng(0)
+    for number in range(3):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        write_image(tmp_path / "images" / f"{number}.png", random.integers(0, 256, (3, 8, 4)) / 255)
+        x = torch.from_numpy(read_image(tmp_path / "images" / f"{number}.png", 3))[None] * 2 - 1
+        nats.append(-log_prob(network(x), x).sum().item())
+    command = ("evaluate", "likelihood", "--prior", "pnf", "--data")
+    assert run(*command, tmp_path / "images", "-o", tmp_path / "out") == 0
+    found = figures(tmp_path / "out")["pnf"]
+    assert found["nats_per_image"] == pytest.approx(np.mean(nats), rel=1e-4) and found["classes"] == 256
+    (tmp_path / "odd").mkdir()
+    write_image(tmp_path / "odd" / "0.png", np.zeros((3, 6, 5)))
+    assert run(*command, tmp_path / "odd", "-o", tmp_path / "none") == 2
+    assert "multiples of 4" in capsys.readouterr().err
 
 
 def test_what_counts_nothing_is_refused(own_home, tiny_prior, tiny_wavenet, images, tmp_path, capsys):

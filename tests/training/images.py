@@ -17,9 +17,11 @@ def digits(count: int = 60, size: tuple[int, int] = (6, 5)) -> tuple[np.ndarray,
     return pixels.astype(np.uint8), label.astype(np.uint8)
 
 
-def write_idx(folder: Path, count: int = 60, zipped: bool = False, split: str = "train") -> Path:
+def write_idx(
+    folder: Path, count: int = 60, zipped: bool = False, split: str = "train", size: tuple[int, int] = (6, 5)
+) -> Path:
     folder.mkdir(exist_ok=True)
-    for kind, values in zip(("images-idx3", "labels-idx1"), digits(count), strict=True):
+    for kind, values in zip(("images-idx3", "labels-idx1"), digits(count, size), strict=True):
         content = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape) + values.tobytes()
         name = f"{split}-{kind}-ubyte"
         (folder / (name + ".gz" if zipped else name)).write_bytes(gzip.compress(content) if zipped else content)

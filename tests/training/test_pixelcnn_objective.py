@@ -9,6 +9,7 @@ import torch
 from core import zoo
 from core.cli import main
 from core.errors import InputError
+from core.models.pixelcnn import PixelCNN, PixelCNNConfig
 from core.signal.clip import Clip
 from core.signal.companded_chunks import read_stream
 from core.signal.files import write_clip
@@ -16,7 +17,10 @@ from core.training.image_data import Images
 from core.training.objectives.onehot_wavenet import OneHotWaveNetObjective
 from core.training.objectives.pixelcnn import PixelCNNObjective
 from core.training.recipe import load_recipe
+from core.zoo.checkpoint import load_checkpoint
 from core.zoo.families import IMAGES
+from core.zoo.importers.pixelcnn_wavenet import SNAPSHOT
+from tests.originals import pixelcnn_state
 from tests.training.images import write_idx
 
 MODEL = {"levels": 3, "colours": 1, "width": 8, "blocks": 1, "head": 8, "noise_conditional": True}
@@ -59,6 +63,40 @@ def test_impossible_sizes_are_refused():
             PixelCNNObjective().build(MODEL | changes)
     with pytest.raises(InputError, match="A WaveNet has"):
         OneHotWaveNetObjective().build({"levels": 1, "width": 4, "head": 4, "stacks": 1, "layers": 2})
+
+
+@pytest.mark.parametrize("levels", ["1", "100000"])
+def test_impossible_levels_are_refused_by_the_command(levels, tmp_path, capsys):
+    data, out = write_idx(tmp_path / "data"), tmp_path / "new.safetensors"
+    command = ["train", "pixelcnn-mnist", "--data", str(data), "--epochs", "1", "--out", str(out)]
+    assert main([*command, "--set", f"levels={levels}"]) == 2
+    assert "2 to 256 levels" in capsys.readouterr().err and not out.exists()
+
+
+@pytest.mark.slow
+def test_training_goes_on_from_a_chainer_snapshot(tmp_path, capsys):
+    """At a rate of 0 the weights stay what they were; blocks that see other pixels fit no snapshot."""
+    torch.manual_seed(0)
+    sizes = {"levels": 3, "colours": 3, "width": 7, "blocks": 1, "head": 5}
+    network = PixelCNN(PixelCNNConfig(**sizes, labels=3, blind_first=True)).requires_grad_(False)
+    state = {SNAPSHOT + key: weight for key, weight in pixelcnn_state(network).items()}
+    with (tmp_path / "snapshot_iter_3").open("wb") as file:
+        np.savez(file, **state, **{"updater/iteration": np.array(3)})
+    old, new = tmp_path / "old.safetensors", tmp_path / "new.safetensors"
+    imported = ["import-checkpoint", str(tmp_path / "snapshot_iter_3"), "--system", "pixelcnn_wavenet"]
+    assert main([*imported, "-o", str(old)]) == 0
+    data = write_idx(tmp_path / "data")
+    command = ["train", "pixelcnn-mnist", "--data", str(data), "--epochs", "1", "--init", str(old), "--out", str(new)]
+    chosen = [f"{name}={value}" for name, value in sizes.items()]
+    chosen += ["learning_rate=0", "weight_decay=0", "batch=8", "validation_segments=4"]
+    settings = [part for setting in chosen for part in ("--set", setting)]
+    assert main([*command, *settings]) == 2
+    assert "set blind_first=true" in capsys.readouterr().err
+    assert main([*command, *settings, "--set", "blind_first=true"]) == 0
+    before, after = load_checkpoint(old), load_checkpoint(new)
+    assert after.config["blind_first"] and after.config["names"] == ["0", "1", "2"]
+    for name, weight in before.state.items():
+        torch.testing.assert_close(after.state[name].float(), weight.float(), atol=1e-3, rtol=1e-2)
 
 
 def test_settings_may_be_said_without_their_section():

@@ -14,6 +14,7 @@ from core.models.wavenet import NoiseEmbedding
 from core.signal.images import PixelLevels, coloured
 from core.training.image_data import ImageData, Images
 from core.training.objective import Objective
+from core.zoo.checkpoint import Checkpoint
 
 MOST_LEVELS = 256
 SHOWN = 10  # images in the log
@@ -73,6 +74,18 @@ class PixelCNNObjective(Objective):
         config |= {"labels": sizes["labels"], "names": list(self.names) if self.told else [], "size": list(self.size)}
         config |= {"loudest": self.loudest} if config["noise_conditional"] else {}
         return PixelCNN(PixelCNNConfig(**sizes))
+
+    def initial_state(self, checkpoint: Checkpoint, model: PixelCNN, config: dict) -> dict[str, Tensor]:
+        """Refuses weights of a network that sees other pixels through weights of the same shapes.
+
+        Raises:
+            InputError: see above.
+        """
+        known = checkpoint.config.get("blind_first", False)
+        if known != config["blind_first"]:
+            said = str(known).lower()
+            raise InputError(f"The first block of the checkpoint's network sees other pixels; set blind_first={said}.")
+        return checkpoint.state
 
     def loss(self, model: PixelCNN, examples: Images, generator: Generator) -> tuple[Tensor, dict[str, float]]:
         """Mean cross-entropy in nats, and the same in bits per dimension to log."""
