@@ -16,7 +16,7 @@ from core.signal.limits import LIMITS
 from demos import api
 from demos.array.live_routes import LiveRoutes
 from demos.array.relay_routes import RelayRoutes
-from demos.page import links, theme
+from demos.page import lessons, links, theme
 from demos.page.history import Histories
 from demos.server.addresses import fetch_nothing
 from demos.server.bodies import BodyLimits
@@ -55,7 +55,8 @@ def build() -> gr.Blocks:
     """The page."""
     histories = Histories()
     with gr.Blocks(title="Resound", delete_cache=CACHE_SWEEP_AND_AGE, analytics_enabled=False) as page:
-        gr.HTML(theme.header_html())
+        gr.HTML(theme.header_html(lessons=bool(lessons.lessons())))
+        lesson = lessons.build_open()
         with gr.Tabs(elem_classes="jobs", overflow_behavior="wrap") as tabs:
             shared = []
             for panel in RESTORATION:
@@ -75,7 +76,9 @@ def build() -> gr.Blocks:
                 around = localization.LocalizationPanel(relay, live, SHORT)
             with gr.Tab(prior_inspector.TITLE, id=prior_inspector.TASK):
                 shared += [around.shared, prior_inspector.build(SHORT)]
+        gr.HTML(lessons.list_html())
         links.wire(page, tabs, shared, {generation.TASK: sections})
+        lessons.wire(page, *lesson)
         api.build()
 
         def forget(request: gr.Request) -> None:

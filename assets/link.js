@@ -71,6 +71,7 @@ window.resoundLink = (() => {
     sound,
     copy,
     asked,
+    leave: (name) => change((query) => query.delete(name)),
     query: () => location.search,
     first() { // a tab with sections is opened: the address that may ask for one, once
       const query = start;
@@ -94,6 +95,8 @@ window.resoundLink = (() => {
 
 // A link within the page: the address has a query, and Gradio's <base> none, so that following it would load the page anew.
 document.addEventListener("click", (event) => {
+  const elsewhere = event.target.closest?.('a[href^="?"]'); // on this page, in this tab, whatever Gradio says of it
+  if (elsewhere) elsewhere.target = "_self";
   const place = document.getElementById(event.target.closest?.('a[href^="#"]')?.getAttribute("href").slice(1));
   if (!place) return;
   event.preventDefault();

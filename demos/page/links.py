@@ -95,14 +95,14 @@ def _open_section(tab: gr.Tab, inside: gr.Tabs, asked: gr.Textbox) -> None:
 
 
 def _selected(holders: Mapping[str, str], query: str) -> gr.Tabs:
-    wanted = _read_query(query).get("tab")
+    wanted = read_query(query).get("tab")
     return gr.Tabs(selected=holders[wanted]) if wanted in holders else gr.skip()
 
 
 def _restorer(tab: Shared, shown: Sequence[Component]) -> Callable[..., dict]:
     def restore(query: str, missed: str, request: gr.Request) -> dict:
         """What a tab shows of an address, which is empty once it is restored; and whether a sound is missed in it."""
-        label, settings, unknown = _asked_of(tab, _read_query(query))
+        label, settings, unknown = _asked_of(tab, read_query(query))
         if unknown:
             inform(f"The link asks for what this page does not offer, and it was left out: {_listed(unknown)}.")
         if missed:
@@ -149,7 +149,8 @@ def _described(tab: Shared) -> dict:
     return {"names": list(tab.settings), "initial": initial, "examples": tab.examples}
 
 
-def _read_query(query: str) -> dict[str, str]:
+def read_query(query: str) -> dict[str, str]:
+    """What an address asks for, by name; nothing of one that cannot be read."""
     try:
         return dict(parse_qsl(query.removeprefix("?")[:LONGEST_QUERY], True, max_num_fields=MOST_FIELDS))
     except ValueError:

@@ -43,14 +43,15 @@ def icon_path() -> Path:
     return ASSETS / "icon.png"
 
 
-def header_html() -> str:
-    """The page's top line, with the icon drawn inline."""
+def header_html(lessons: bool = False) -> str:
+    """The page's top line, with the icon drawn inline; and, where there are lessons, a link to their list."""
+    onward = '<a class="to-lessons" href="#lessons">Lessons</a>' if lessons else ""
     icon = (ASSETS / "icon.svg").read_text(encoding="utf-8")
     return (
         f'<header class="masthead">{icon}<h1>Resound</h1>'
         "<p>A prior says what audio sounds like, an observation what was measured; "
         "a sampler draws what agrees with both.</p>"
-        '<span class="copied" role="status"></span>'
+        f'{onward}<span class="copied" role="status"></span>'
         '<button type="button" class="copy-link" onclick="resoundLink.copy(this)">Copy link</button></header>'
     )
 
