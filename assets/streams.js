@@ -1,5 +1,6 @@
 // The code streams of a separation (demos/separation/streams.py): two strips of codes, the likelihood of each pair, where
-// samples disagree, on one time axis. Runs as the body of a function with Gradio's arguments element, trigger, props and watch.
+// samples disagree, on one time axis. Runs, after ticks.js, as the body of a function with Gradio's arguments element, trigger,
+// props and watch.
 
 const root = element.querySelector(".streams");
 root.insertAdjacentHTML("beforeend", `
@@ -108,11 +109,6 @@ function drawScale(pen, top, bottom) {
   pen.fillText(top, margin.left - 6, 1);
   pen.textBaseline = "bottom";
   pen.fillText(bottom, margin.left - 6, tall.curve - 1);
-}
-
-function niceStep(span, most) {
-  const power = 10 ** Math.floor(Math.log10(span / most));
-  return [1, 2, 5, 10].map((digit) => digit * power).find((step) => span / step <= most);
 }
 
 function drawSeconds() {

@@ -11,11 +11,6 @@ const xOf = (seconds) => margin.left + ((seconds - inView()[0]) / (inView()[1] -
 const secondsAt = (x) => inView()[0] + clamp((x - margin.left) / width(), 0, 1) * (inView()[1] - inView()[0]);
 const imageTop = margin.top + size.wave + margin.gap;
 
-function niceStep(span, most) {
-  const power = 10 ** Math.floor(Math.log10(span / most));
-  return [1, 2, 5, 10].map((digit) => digit * power).find((step) => span / step <= most);
-}
-
 function draw() {
   if (!view || !canvas.clientWidth) return;
   const scale = window.devicePixelRatio || 1;

@@ -22,10 +22,11 @@ from core.signal.loudness import loudness_db
 from demos.page import plots
 from demos.page.cache import cached
 
-_FOLDER = Path(__file__).parents[2] / "assets" / "scope"
+_FOLDER = Path(__file__).parents[2] / "assets"
 # in this order one script
-_FILES = ("stage", "sound", "axis", "drawing", "cutoff", "tracks", "comparing", "arrivals", "hands")
-_SCRIPT = "\n".join((_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in _FILES)
+_OWN = ("stage", "sound", "axis", "drawing", "cutoff", "tracks", "comparing", "arrivals", "hands")
+_FILES = (_FOLDER / "ticks.js", *(_FOLDER / "scope" / f"{name}.js" for name in _OWN))
+_SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in _FILES)
 HARDLY_HEARD_DB = 30.0
 
 _TEMPLATE = '<div class="scope" data-updates="0"><p class="scope-placeholder">${placeholder}</p></div>'

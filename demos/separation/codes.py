@@ -10,16 +10,15 @@ from core.choices import LATENT
 from core.errors import InputError
 from core.samplers.latent import LatentIterate
 from core.signal.clip import Clip
-from core.tasks.latent_separation import COMPRESSED, separate_latent
+from core.tasks.latent_separation import COMPRESSED, SAMPLES, separate_latent
 from core.tasks.progress import CodeStreams, Progress, Result, Run
-from core.tasks.separation_baselines import NMF
 from core.tasks.settings import Settings
 from core.types import Iterate
 from demos.page import html, menus
 from demos.page.history import DrawnIterate
 from demos.page.kept import KeptResult
 from demos.page.scope import Track
-from demos.separation.comparison import SeparationHistory, compared, kept_tracks, named, stacked
+from demos.separation.comparison import SeparationHistory, beside, compared, made, named, stacked
 from demos.separation.streams import StreamsView, payload, sample_name, weights_text
 
 GONE = "The samples of this run are no longer kept: run it again."
@@ -63,7 +62,7 @@ def begin(ui: SimpleNamespace, values: Mapping, mixture: Clip, truths: Sequence[
     priors = [values[menu] for menu in ui.code_priors]
     if not all(priors):
         raise InputError("There are no priors of codes here: train or import two, then reload the page.")
-    samples = int(values[ui.samples])
+    samples = int(values[ui.samples] or SAMPLES)
     return separate_latent(mixture, priors, samples=samples, settings=Settings(seed=seed), references=truths)
 
 
@@ -86,10 +85,8 @@ def past(ui: SimpleNamespace, position: int, history: CodesHistory) -> dict:
 def conclude(ui: SimpleNamespace, result: Result, history: CodesHistory, others: Sequence[KeptResult]) -> dict:
     """The streams of all chains, and beside the stems what the likeliest chain says, and what other methods make."""
     history.names, history.streams = list(result.sounds), result.streams
-    history.before = [Track("Mixture", result.observed), *(Track(name, clip) for name, clip in result.sounds.items())]
-    beside = {"compressed truth": result.baselines.get(COMPRESSED, {}), "NMF": result.baselines.get(NMF, {})}
-    history.after = [track for word, sounds in beside.items() for track in named(sounds, word)]
-    history.after += [*kept_tracks(others), *named(result.truths, "truth")]
+    history.before = made(result)
+    history.after = [*named(result.baselines.get(COMPRESSED, {}), "compressed truth"), *beside(result, others)]
     streams = _streams(history, history.streams) if history.streams else None
     return {ui.streams: streams, ui.compare: compared(_tracks(history, 0), history, arrives=True)}
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from core.choices import LATENT, WAVEFORM
 from core.tasks.progress import Figures, Result, Sounds
+from core.tasks.separation_baselines import NMF
 from demos.page import html
 from demos.page.downloads import Made
 from demos.page.history import RunHistory
@@ -28,13 +29,12 @@ class SeparationHistory(RunHistory):
 
     def keep_stems(self, result: Result, taken: Made) -> None:
         """Keeps the stems of the run, for the next one by another method."""
-        part, files = (self.offset, result.observed.seconds), dict(taken.sounds)
-        self.made = self.made | {
-            self.method: tuple(
-                KeptResult(f"{name}, {WORDS[self.method]}", files[name], result.figures.get(name, {}), part)
-                for name in result.sounds
-            )
-        }
+        part, word = (self.offset, result.observed.seconds), WORDS[self.method]
+        stems = (
+            KeptResult(f"{name}, {word}", path, result.figures.get(name, {}), part)
+            for name, (_, path) in zip(result.sounds, taken.sounds, strict=True)
+        )
+        self.made = self.made | {self.method: tuple(stems)}
 
     @property
     def other(self) -> str:
@@ -65,9 +65,15 @@ def named(sounds: Sounds, word: str) -> list[Track]:
     return [Track(f"{name}, {word}", clip) for name, clip in sounds.items()]
 
 
-def kept_tracks(stems: Sequence[KeptResult]) -> list[Track]:
-    """Tracks of stems that were kept."""
-    return [Track(stem.name, stem.clip()) for stem in stems]
+def made(result: Result) -> list[Track]:
+    """The mixture, and the stems that were made of it."""
+    return [Track("Mixture", result.observed), *(Track(name, clip) for name, clip in result.sounds.items())]
+
+
+def beside(result: Result, others: Sequence[KeptResult]) -> list[Track]:
+    """What the stems are compared with: those of NMF and of the other method, and the truth."""
+    kept = [Track(stem.name, stem.clip()) for stem in others]
+    return [*named(result.baselines.get(NMF, {}), "NMF"), *kept, *named(result.truths, "truth")]
 
 
 def rows(stems: Sequence[KeptResult], method: str, names: Iterable[str]) -> dict[str, Figures]:

@@ -19,7 +19,8 @@ from demos.page.code_colours import colours_of
 PLACEHOLDER = "The codes of both sources will be drawn here, and how well each pair explains the mixture."
 UNSEEN = "hidden"  # but there: Gradio would make the component anew, without its props
 LOWEST_PERCENT = 1  # of likelihoods, that the curve has no room for
-_SCRIPT = (Path(__file__).parents[2] / "assets" / "streams.js").read_text(encoding="utf-8")
+_FOLDER = Path(__file__).parents[2] / "assets"
+_SCRIPT = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("ticks.js", "streams.js"))
 _TEMPLATE = '<div class="streams" data-updates="0"><p class="scope-placeholder">${placeholder}</p></div>'
 
 

@@ -17,7 +17,6 @@ from core.tasks.separation import TASK, separate
 from demos.page import html, plots
 from demos.page.downloads import keep, keep_so_far
 from demos.page.history import DrawnIterate, Histories, KeptIterate
-from demos.page.kept import KeptResult
 from demos.page.layout import chosen_part
 from demos.page.links import Shared
 from demos.page.panel import Panel, accept
@@ -301,14 +300,15 @@ class SeparationPanel(Panel):
         if isinstance(history, CodesHistory):
             shown = codes.conclude(ui, result, history, others) | {ui.status: codes.result_status(result, onward)}
         else:
-            shown = {ui.compare: _compared(result, history, others), ui.status: html.result_html(result, onward)}
+            tracks = [*comparison.made(result), *comparison.beside(result, others)]
+            shown = {ui.compare: compared(tracks, history, arrives=True), ui.status: html.result_html(result, onward)}
         misses = result.report["misses_mixture_by"]
         adds_up = f"Together the stems miss the mixture by at most {misses:.1g} of full scale."
         said = list(dict.fromkeys((*notes, *result.notes, adds_up)))
         taken = keep(result.sounds, name, self.task, result.report, said)
         history.keep_stems(result, taken)
-        beside = comparison.rows(others, history.other, result.sounds)
-        figures = {ui.metrics: html.separation_html(result, beside), ui.notes: html.notes_html(said), ui.made: taken}
+        rows = comparison.rows(others, history.other, result.sounds)
+        figures = {ui.metrics: html.separation_html(result, rows), ui.notes: html.notes_html(said), ui.made: taken}
         return shown | figures
 
     def so_far(self, progress: Progress, history: SeparationHistory) -> dict:
@@ -316,13 +316,6 @@ class SeparationPanel(Panel):
         tracks = [Track("Mixture", mixture), *comparison.named(progress.sounds, "so far")]
         taken = keep_so_far(progress.sounds, name, f"{self.task}-so-far")
         return {self.ui.compare: compared(tracks, history), self.ui.made: taken}
-
-
-def _compared(result: Result, history: SeparationHistory, others: Sequence[KeptResult]) -> dict:
-    """The stems among what they are compared with."""
-    tracks = [Track("Mixture", result.observed), *(Track(name, clip) for name, clip in result.sounds.items())]
-    tracks += [*comparison.kept_tracks(others), *comparison.named(result.truths, "truth")]
-    return compared(tracks, history, arrives=True)
 
 
 def _seconds(given: Sequence[Loaded]) -> float:

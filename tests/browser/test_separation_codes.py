@@ -104,7 +104,8 @@ def test_what_the_other_method_made_of_the_same_stands_beside(visit):
     tab.run.click()
     tab.root.locator(".after .scope[data-track=tiny]").wait_for()
     names = tab.compare.locator(".scope-tracks button").all_text_contents()
-    assert names[:5] == ["Mixture", "tiny", "tiny-2", "tiny-drums, as codes", "tiny-bass, as codes"]
+    beside = ["tiny, NMF", "tiny-2, NMF", "tiny-drums, as codes", "tiny-bass, as codes"]
+    assert names[:7] == ["Mixture", "tiny", "tiny-2", *beside]
     assert "As codes" in tab.root.locator("table.metrics tbody th").all_text_contents()
     assert not streams(tab).is_visible() and tab.root.locator(".ladder").first.is_visible()
     assert page.faults == []

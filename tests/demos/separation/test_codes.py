@@ -102,7 +102,7 @@ def test_what_was_made_by_the_other_method_stands_beside_while_the_part_is_the_s
     run(panel, asked)
     waveforms = asked | {ui.method: WAVEFORM, ui.priors[0]: tiny, ui.priors[1]: tiny, ui.steps: 2}
     updates, history = run(panel, waveforms)
-    assert tracks(updates[-1][ui.compare])[3:5] == ["tiny-drums, as codes", "tiny-bass, as codes"]
+    assert tracks(updates[-1][ui.compare])[5:7] == ["tiny-drums, as codes", "tiny-bass, as codes"]
     assert "As codes" in updates[-1][ui.metrics] and updates[-2][ui.ladder]["visible"]
     updates, _ = run(panel, asked | {ui.length: 0.2})
     assert not [name for name in tracks(updates[-1][ui.compare]) if "as waveforms" in name], "of another part"
