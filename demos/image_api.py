@@ -41,10 +41,16 @@ def build() -> None:
 
 
 def _inpaint_image(image, boxes="", prior="", quality="draft", seed=0, reference=None) -> Asked:
-    """Fills boxes of an image, given as "14:28,0:28; 0:5,0:5": rows, then columns, in pixels; all else stays as it is.
+    """Fills boxes of an image; every other pixel stays as it is.
 
-    image: PNG, JPEG, BMP or WebP of up to 128 pixels a side. reference: the truth, for figures. prior: "" takes the
-    default. quality: draft, standard, fine.
+    Args:
+        image: Image file (PNG, JPEG, BMP or WebP) of up to 128 pixels a side.
+        boxes: Text, such as "14:28,0:28; 0:5,0:5": rows, then columns, in pixels.
+        reference: Image file of the truth, which the result is measured against; may be left out.
+
+    Returns:
+        restored: PNG file
+        report: object that says how it was made (prior, sampler, seed) and how well (metrics, baselines)
     """
     hidden, settings = parse_boxes(arguments.text("boxes", boxes)), arguments.settings(prior, quality, seed)
     if not hidden:
@@ -62,9 +68,14 @@ def _inpaint_image(image, boxes="", prior="", quality="draft", seed=0, reference
 def _super_resolve_image(image, factor=2, degrade=True, prior="", quality="draft", seed=0) -> Asked:
     """Makes the pixels between the pixels of an image.
 
-    image: PNG, JPEG, BMP or WebP; what is made has up to 128 pixels a side. degrade: it is the truth, of which every
-    `factor`-th pixel is kept; else it becomes `factor` times as large. prior: "" takes the default. quality: draft,
-    standard, fine.
+    Args:
+        image: Image file (PNG, JPEG, BMP or WebP); what is made of it has up to 128 pixels a side.
+        factor: Whole number from 2 to 16, k where every k-th pixel of a row and of a column is known.
+        degrade: Boolean, whether the image is the truth, of which these are kept; else it is made larger.
+
+    Returns:
+        restored: PNG file
+        report: object that says how it was made (prior, sampler, seed) and how well (metrics, baselines)
     """
     settings, thinned = arguments.settings(prior, quality, seed), arguments.flag("degrade", degrade)
     times = arguments.whole("factor", factor, 2, 2, LARGEST_FACTOR)
@@ -78,10 +89,16 @@ def _super_resolve_image(image, factor=2, degrade=True, prior="", quality="draft
 
 
 def _separate_images(image, other=None, prior="", quality="draft", seed=0) -> Asked:
-    """Takes two overlaid images apart: of `image` alone, which is their sum, or of `image` and `other`, overlaid first.
+    """Takes two overlaid images apart: their sum, which is never clipped, or two that are overlaid first.
 
-    image: a .npy file of x0 + x1, never clipped, or a grey PNG of 16 bits that is white where both are; with other:
-    any image. Up to 128 pixels a side. prior: of both; "" takes the default. quality: draft, standard, fine.
+    Args:
+        image: Image file of up to 128 pixels a side; alone it is the sum, a .npy file or a grey PNG of 16 bits.
+        other: Image file of the same size, which is laid over the first; may be left out.
+        prior: Text, the name of a prior of both images, or "" for the default.
+
+    Returns:
+        images: PNG files
+        report: object that says how they were made (prior, sampler, seed) and how well (metrics, baselines)
     """
     settings, path = arguments.settings(prior, quality, seed), arguments.file_of("image", image)
     second = None if other is None else arguments.file_of("other", other)

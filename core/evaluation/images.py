@@ -90,7 +90,10 @@ def train_judge(known: Known) -> Judge | None:
     judge = MLPClassifier(hidden_layer_sizes=(HIDDEN,), max_iter=EPOCHS, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it could learn on
-        return judge.fit(_flat(known.images), known.labels)
+        judge.fit(_flat(known.images), known.labels)
+    if judge.n_iter_ < EPOCHS:  # it ends at Ctrl-C without a word
+        raise KeyboardInterrupt
+    return judge
 
 
 def evaluate_pair(truths: np.ndarray, labels: Sequence[int], evaluation: Evaluation) -> Record:

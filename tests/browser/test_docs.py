@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from core.signal.image_files import write_image
+from demos.generation.digits import digit
 from demos.page.examples import SOUNDS
 from tests.loops import in_loop
 from tests.processes import ROOT
@@ -23,6 +25,7 @@ FILES = {  # that the examples name: of which sound they are, and how many secon
     "meeting.wav": ("two-voices-respeaker-4", 3.5),
     "me.wav": ("speech-garden", 12.0),
 }
+IMAGES = {"in.png": 3, "a.png": 8, "b.png": 4}  # and of which digit
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 EXAMPLES = [
     pytest.param(code, id=f"{page.stem}-{number}")
@@ -39,6 +42,8 @@ def folder(tmp_path, monkeypatch) -> Path:
         samples, rate = soundfile.read(SOUNDS / f"{sound}.flac")
         samples = samples[: round(seconds * rate)]
         soundfile.write(tmp_path / name, 0.9 * samples / abs(samples).max(), rate)
+    for name, number in IMAGES.items():
+        write_image(tmp_path / name, digit(number)[None])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -30,7 +30,11 @@ ENDPOINTS = {
     "convert_voice",
     "generate",
     "generate_images",
+    "inpaint_image",
+    "super_resolve_image",
+    "separate_images",
 }
+KINDS = ("Audio file", "Image file", "Text, ", "Number from", "Whole number from", "Boolean, ")
 RANGE = re.compile(r"(?:N|Whole n)umber from (\S+) to ([^\s,;:]+)")
 
 
@@ -91,7 +95,7 @@ def test_every_endpoint_is_a_tool_that_says_what_it_takes_and_returns(tools):
         assert "Returns: " in tool.description and "report: object" in tool.description
         for name, taken in tool.inputSchema["properties"].items():
             said = taken["description"]
-            assert said.startswith(("Audio file", "Text, ", "Number from", "Whole number from", "Boolean, ")), name
+            assert said.startswith(KINDS), name
             is_number = taken.get("type") in ("number", "integer") or "anyOf" in taken
             assert is_number == ("umber from" in said), f"{tool.name}: {name}"
 
@@ -108,9 +112,8 @@ def test_ranges_are_described_as_they_are_checked(server, tools):
     ]
     assert len(beyond) > 30
     for tool, name, found in beyond:
-        given = {name: int(float(found[2])) + 1} | (
-            {"audio": audio} if "audio" in tool.inputSchema["properties"] else {}
-        )
+        files = {"audio", "image"} & set(tool.inputSchema["properties"])
+        given = {name: int(float(found[2])) + 1} | dict.fromkeys(files, audio)
         given |= {"method": "latent"} if name == "samples" else {}
         with pytest.raises(client.exceptions.AppError, match=f"{name} must be .* from {found[1]} to {found[2]}, not"):
             api.predict(**given, api_name=f"/{tool.name}")
