@@ -20,6 +20,7 @@ from demos.page import lessons, links, theme
 from demos.page.history import Histories
 from demos.server.addresses import fetch_nothing
 from demos.server.bodies import BodyLimits
+from demos.server.closed import ClosedMiddleware
 from demos.server.documents import DocumentsMiddleware
 from demos.server.files import claim_folder, keep_bounded
 from demos.server.gate import Gate, GateMiddleware
@@ -48,11 +49,17 @@ THREADS = 40 + RUNS_AT_ONCE + WAITING_AT_MOST  # as Gradio counts events that it
 SESSIONS_AT_MOST = 1000
 CACHE_SWEEP_AND_AGE = (600, 6 * 3600)  # seconds
 
+NO_STATISTICS = {  # which Gradio would make of the last 10,000 events again after each, and which nobody reads
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9),
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+}
+
 relay, live, live_voice = RelayRoutes(), LiveRoutes(), LiveVoiceRoutes()  # their routes stand beside the page's own
 
 
 def build() -> gr.Blocks:
     """The page."""
+    os.environ.update(NO_STATISTICS)
     histories = Histories()
     with gr.Blocks(title="Resound", delete_cache=CACHE_SWEEP_AND_AGE, analytics_enabled=False) as page:
         gr.HTML(theme.header_html(lessons=bool(lessons.lessons())))
@@ -110,12 +117,14 @@ def launch(page: gr.Blocks, **options) -> tuple:
         "state_session_capacity": SESSIONS_AT_MOST,
         "footer_links": ["api", "settings"],
         "mcp_server": True,
+        "enable_monitoring": False,
         "ssr_mode": False,
         "app_kwargs": {
             "routes": [HEALTH, *relay.routes(), *live.routes(), *live_voice.routes()],
             "middleware": [
                 Middleware(GateMiddleware, gate=gate),
-                Middleware(BodyLimits, upload_bytes=LIMITS.file_bytes),
+                Middleware(ClosedMiddleware),
+                Middleware(BodyLimits, upload_bytes=LIMITS.whole_file_bytes),
                 Middleware(ToolCallsMiddleware),
                 Middleware(DocumentsMiddleware),
             ],

@@ -13,14 +13,12 @@ import gradio.mcp
 from anyio.to_thread import run_sync
 from gradio.utils import get_upload_folder
 from gradio_client.client import Job
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 ADDRESS = "/gradio_api/mcp"
 CALLED_AT = {ADDRESS, f"{ADDRESS}/http"}
 MARK = "x-resound-call"
 NOT_HANDED_ON = {MARK.encode(), b"transfer-encoding"}  # what a program may not choose; how its request was sent
-OUTDATED = f"Only MCP's streamable HTTP is served, at {ADDRESS}/."
 
 _open: set[str] = set()
 
@@ -58,16 +56,14 @@ class ToolServer(gradio.mcp.GradioMCPServer):
 
 
 class ToolCallsMiddleware:
-    """Marks calls, and knows which are open; refuses MCP's older transport, whose calls cannot be told apart."""
+    """Marks calls, and knows which are open."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "").removeprefix(scope.get("root_path", "")).rstrip("/")
-        if path.startswith((f"{ADDRESS}/sse", f"{ADDRESS}/messages")):
-            await JSONResponse({"detail": OUTDATED}, 404)(scope, receive, send)
-        elif path in CALLED_AT and scope.get("method") == "POST":
+        if path in CALLED_AT and scope.get("method") == "POST":
             await self._marked(scope, receive, send)
         else:
             await self._app(scope, receive, send)

@@ -217,12 +217,6 @@ def first_answer(api) -> dict:
     return job.outputs()[0][1]
 
 
-def test_the_older_transport_is_refused(server):
-    for path in ("sse", "messages/?session_id=1"):
-        answer = httpx.get(f"{server.url}/gradio_api/mcp/{path}")
-        assert answer.status_code == 404 and "streamable HTTP" in json.loads(answer.text)["detail"]
-
-
 def test_other_sites_call_no_tools(server):
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     accepted = {"accept": "application/json, text/event-stream"}
