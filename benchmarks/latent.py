@@ -1,11 +1,12 @@
-"""Two code streams from a mixture's: seconds and memory of a step over all pairs of codes, and over those near it.
+"""Two code streams from a mixture's: seconds and memory of a step over all pairs of codes, over those near it, and over
+all by what both codes add to it.
 
     python -m benchmarks.latent --classes 512 2048 --chains 1 8 64 --sigma 0.2 2
 
 Priors are random, and so are the codes: of unit length, so that at sigma 0.2 the mixture tells much and at 2 nearly
-nothing, where pairs near it give way to all of them. The table of sums is random, too: of real codes it takes a
-minute. Every case runs in a process of its own on one core; seconds are the processor's, memory is what it took at most
-beside the networks and the table. Prints a table and, last, one JSON line.
+nothing, where pairs near it give way to all of them; what codes add takes no heed of sigma. The table of sums is
+random, too: of real codes it takes a minute. Every case runs in a process of its own on one core; seconds are the
+processor's, memory is what it took at most beside the networks and the table. Prints a table and, last, one JSON line.
 """
 
 import argparse
@@ -20,14 +21,17 @@ import torch
 from torch import Tensor
 
 from core.models import transformer
+from core.models.code_parts import CodeParts
 from core.models.code_sums import CodeSums
 from core.models.transformer import Transformer
+from core.samplers.code_pairs import CodePairs
 from core.samplers.latent import JointPosterior, NearPairs, latent_posterior
+from core.samplers.summed_parts import SummedParts
 
-KINDS = {"all pairs": JointPosterior, "near pairs": NearPairs}
+KINDS = ("all pairs", "near pairs", "summed parts")
 CODE_WIDTH = 64
 PRIOR = {"context": 1152, "width": 160, "depth": 6, "heads": 4, "blocks": 32, "initial": 5.0}
-STEPS = {"all pairs": 3, "near pairs": 20}
+STEPS = {"all pairs": 3, "near pairs": 20, "summed parts": 20}
 
 
 def main() -> None:
@@ -55,10 +59,10 @@ def measure(classes: int, chains: int, sigma: float, kind: str) -> dict:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     codebook = torch.nn.functional.normalize(torch.randn(classes, CODE_WIDTH), dim=1)
-    sums = CodeSums(torch.randint(classes, (classes, classes), dtype=torch.int32))
+    kept = tables(codebook, kind)
     priors = tuple(prior(codebook).stepwise(chains) for _ in range(2))
     before = peak()
-    joint = KINDS[kind](priors, codebook, sums, sigma=sigma)
+    joint = posterior(priors, codebook, kept, sigma, kind)
     mixture = codebook[torch.randint(classes, (STEPS[kind] + 1,))]
     draws = latent_posterior(joint, mixture, generator=torch.Generator().manual_seed(0), chunk=1)
     next(draws)
@@ -68,6 +72,19 @@ def measure(classes: int, chains: int, sigma: float, kind: str) -> dict:
     seconds = (time.process_time() - start) / STEPS[kind]
     case = {"classes": classes, "chains": chains, "sigma": sigma, "pairs": kind}
     return case | {"milliseconds": round(1e3 * seconds, 1), "megabytes": round(peak() - before)}
+
+
+def tables(codebook: Tensor, kind: str) -> CodeParts | CodeSums:
+    """What pairs are weighed by."""
+    if kind == "summed parts":
+        return CodeParts(codebook / 2, codebook / 2, torch.eye(CODE_WIDTH), torch.zeros(CODE_WIDTH))
+    return CodeSums(torch.randint(len(codebook), (len(codebook),) * 2, dtype=torch.int32))
+
+
+def posterior(priors: tuple, codebook: Tensor, kept: CodeParts | CodeSums, sigma: float, kind: str) -> CodePairs:
+    if isinstance(kept, CodeParts):
+        return SummedParts(priors, codebook, kept)
+    return {"all pairs": JointPosterior, "near pairs": NearPairs}[kind](priors, codebook, kept, sigma=sigma)
 
 
 def prior(codebook: Tensor) -> Transformer:

@@ -1,4 +1,4 @@
-"""models, import-checkpoint, register and codebook-sums: what priors there are, and how more of them come in."""
+"""models, import-checkpoint, codebook-sums and code-parts: what priors there are, and how more of them come in."""
 
 import sys
 from pathlib import Path
@@ -14,6 +14,7 @@ USELESS = {  # what is said of a checkpoint that no command can use, by the kind
     "decoder": "decoders that are told no codes speak from Python alone, see core/models/compiled/wavernn.py.",
     "codec": "an LQ-VAE separates with priors of its codes; train or import these as well.",
     "code sums": "code sums are kept beside a prior of the codes, see `codebook-sums`.",
+    "code parts": "what codes add to mixtures is kept beside a prior of the codes, see `code-parts`.",
 }
 
 
@@ -66,6 +67,20 @@ def add_commands(commands) -> None:
         help="shares of the first and second source in mixtures (default: 0.5 0.5)",
     )
     command.add_argument("--table", metavar="NAME", help="imported sums to keep instead of new ones, with their shares")
+    description = "Learns what codes of two priors add to mixtures, for separation, and keeps it beside the first one."
+    command = commands.add_parser("code-parts", help=description, description=description)
+    command.set_defaults(run=_code_parts)
+    command.add_argument("--prior", nargs=2, default=("drums", "bass"), metavar=("A", "B"), help="(drums bass)")
+    command.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="NAME_drums.wav beside NAME_bass.wav, or folders drums and bass; of a metadata.csv the train split",
+    )
+    command.add_argument(
+        "--parts", nargs=2, default=("drums", "bass"), metavar=("A", "B"), help="what the stems are called (drums bass)"
+    )
 
 
 def _iteration(text: str) -> int | str:
@@ -141,4 +156,24 @@ def _codebook_sums(arguments) -> int:
     with closing(run), tqdm(total=1.0, bar_format=layout, leave=False, disable=not sys.stderr.isatty()) as bar:
         entry = finished(mapped(run, lambda done: bar.update(done - bar.n)))
     print(f"Kept as {entry.name}, {entry.bytes / 1e6:.1f} MB, beside {arguments.prior}")
+    return 0
+
+
+def _code_parts(arguments) -> int:
+    from contextlib import closing
+
+    from tqdm import tqdm
+
+    from core.evaluation.latent_separation import find_pairs
+    from core.generators import finished, mapped
+    from core.signal.files import read_clip
+    from core.tasks.code_parts import keep_code_parts
+
+    split = "train" if (arguments.data / "metadata.csv").is_file() else "test"  # without one all count as of that
+    paths = find_pairs(arguments.data, arguments.parts, split)
+    pairs = (tuple(read_clip(path, mono=True).clip for path in pair) for pair in paths)
+    run = keep_code_parts(arguments.prior, pairs, f"pairs of stems, {len(paths)}")
+    with closing(run), tqdm(total=len(paths), leave=False, disable=not sys.stderr.isatty()) as bar:
+        entry = finished(mapped(run, lambda heard: bar.update(heard - bar.n)))
+    print(f"Kept as {entry.name}, {entry.bytes / 1e6:.1f} MB, beside {arguments.prior[0]}")
     return 0

@@ -12,13 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.models import code_sums
+from core.models import code_parts, code_sums
+from core.models.code_parts import CodeParts
 from core.models.code_sums import CodeSums
 from core.models.stepwise import StepwiseModel
 
 BLOCK, COLUMN, PREVIOUS = "block", "column", "previous"
 KINDS = {0: (BLOCK,), 1: (BLOCK, COLUMN), 2: (BLOCK, COLUMN, PREVIOUS)}  # of layers in turn, by their order's number
-SUMS = "code-sums"  # what a checkpoint's part is called that holds them
+SUMS, PARTS = "code-sums", "code-parts"  # what a checkpoint's parts are called that hold them
 WHOLE = 0  # order in which the context is a single block
 INITIAL, INITIAL_PLACE = 0.02, 0.01  # standard deviations of fresh weights
 STEEPNESS = 1.702  # of the sigmoid that approximates a Gaussian's distribution function
@@ -218,9 +219,11 @@ class Transformer(nn.Module):
 
     Attributes:
         sums: of its codes, where they are kept beside the checkpoint.
+        parts: as well; in mixtures with one other prior's sounds.
     """
 
     sums: CodeSums | None = None
+    parts: CodeParts | None = None
 
     def __init__(self, config: TransformerConfig, name: str = "", sample_rate: int = 22050):
         super().__init__()
@@ -347,11 +350,17 @@ def build(config: Mapping, name: str = "", sample_rate: int = 22050) -> Transfor
 
 
 def from_checkpoint(name: str, config: Mapping, state: Mapping[str, Tensor], device: torch.device | str) -> Transformer:
-    """A network from a checkpoint's configuration (its sizes, `sample_rate`) and weights, and its part of sums."""
+    """A network from a checkpoint's configuration (its sizes, `sample_rate`) and weights, and what is kept beside."""
     sizes = {key: value for key, value in config.items() if key in TransformerConfig.__dataclass_fields__}
     model = build(sizes, name, config["sample_rate"])
-    model.load_state_dict({key: weight for key, weight in state.items() if not key.startswith(SUMS)})
+    model.load_state_dict({key: weight for key, weight in state.items() if not key.startswith((SUMS, PARTS))})
     if SUMS in config:
-        own = {key.removeprefix(f"{SUMS}."): table for key, table in state.items() if key.startswith(SUMS)}
-        model.sums = code_sums.from_checkpoint(name, config[SUMS], own, device)
+        model.sums = code_sums.from_checkpoint(name, config[SUMS], _part(state, SUMS), device)
+    if PARTS in config:
+        model.parts = code_parts.from_checkpoint(name, config[PARTS], _part(state, PARTS), device)
     return model.eval().requires_grad_(False).to(device)
+
+
+def _part(state: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
+    """Its tables, by their own names."""
+    return {key.removeprefix(f"{kind}."): table for key, table in state.items() if key.startswith(kind)}

@@ -2,7 +2,7 @@
 
 Both priors say what each of the next codes is worth, the codes of their sums how well a pair explains the mixture:
 log p(a, b) = log p0(a) + log p1(b) - |k(a, b) - m|^2 / (2 sigma^2), up to a constant, with the code k(a, b) of the sum
-and the mixture's m. A pair is a single class of a `StepwiseModel`, numbered as the original does: b * classes + a.
+and the mixture's m; or with what both codes add to how the mixture is heard (`core.samplers.summed_parts`).
 """
 
 import math
@@ -11,43 +11,32 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from core.errors import InputError
-from core.models.categorical import likeliest, pick
+from core.models.categorical import pick
 from core.models.code_sums import CodeSums
-from core.models.stepwise import StepwiseModel
 from core.models.transformer import TransformerSteps
+from core.samplers.code_pairs import CodePairs, chance_left
 from core.types import Iterate
 
 CHUNK = 64  # codes between two iterates: a fifth of a second at 22.05 kHz
 NEAREST = 8  # codes whose pairs are looked at first
 AT_ONCE = 2**22  # near pairs of all chains together
 FEW_PAIRS = 1 / 8  # share of all pairs up to which some are looked for
-ALMOST_ONE = 1 - 1e-12
-HALF = 1e-3  # by which codes may differ that were kept in half precision
 FEW = 0.5  # effective share of the chains at which they are resampled
 
 
-class JointPosterior(StepwiseModel):
-    """The next codes of two sources, given theirs so far and the mixture; all pairs are looked at.
+class JointPosterior(CodePairs):
+    """Pairs by how near the code of their sum is to the mixture's.
 
     Args:
-        priors: of the first and of the second source, with as many streams each.
-        codebook: `[classes, code width]`.
-        sums: of its codes, with the shares that the sources have in the mixture.
+        sums: of the codebook's codes, with the shares that the sources have in the mixture.
         sigma: how far from the mixture's code that of a sum may be, in the codebook's units.
-        temperature: the priors' logits are divided by it.
-        top_k: of each prior, see `core.models.categorical.likeliest`.
+        priors, codebook, settings: see `CodePairs`.
 
     Raises:
         InputError: priors or sums of another codebook.
-
-    Attributes:
-        codes: those so far, `[streams, 2, steps]`.
-        log_probs: of both sources' codes so far by their own priors, `[streams, 2]`, in nats.
-        log_likelihoods: of the pairs so far, `[streams, steps]`.
     """
 
     def __init__(
@@ -57,34 +46,12 @@ class JointPosterior(StepwiseModel):
         sums: CodeSums,
         *,
         sigma: float,
-        temperature: float = 1.0,
-        top_k: int | None = None,
+        **settings,
     ):
-        _check_codes(codebook, sums, priors)
-        self.priors, self.codebook, self.sums, self.streams = priors, codebook, sums, priors[0].streams
-        self.sigma, self.temperature, self.top_k = sigma, temperature, top_k
-        self.classes = len(codebook)
-
-    def begin(self, condition: Tensor | None = None) -> None:
-        """Forgets the past.
-
-        Args:
-            condition: the mixture, `[steps, code width]`.
-        """
-        self.mixture = condition
-        for prior in self.priors:
-            prior.begin()
-        self.codes = torch.empty(self.streams, 2, 0, dtype=torch.long, device=condition.device)
-        self.log_probs = condition.new_zeros(self.streams, 2)
-        self.log_likelihoods = condition.new_empty(self.streams, 0)
-        self._own: tuple[Tensor, Tensor] | None = None
-
-    def of_priors(self) -> tuple[Tensor, Tensor]:
-        """Log-probabilities of each source's next code, `[streams, classes]`."""
-        if self._own is None:
-            logits = (likeliest(prior.logits() / self.temperature, self.top_k) for prior in self.priors)
-            self._own = tuple(own.log_softmax(-1) for own in logits)
-        return self._own
+        super().__init__(priors, codebook, **settings)
+        if sums.classes != len(codebook):
+            raise InputError(f"These are sums of {sums.classes} codes, not of {len(codebook)}; make them anew.")
+        self.sums, self.sigma = sums, sigma
 
     def of_codes(self) -> Tensor:
         """Log-likelihoods of the next sum's code, `[classes]`."""
@@ -92,69 +59,16 @@ class JointPosterior(StepwiseModel):
         return -distances.square() / (2 * self.sigma**2)
 
     def of_pairs(self) -> Tensor:
-        """Log-likelihoods of the next pairs, `[1 or streams, classes of the second, classes of the first]`."""
         return self.of_codes()[self.sums.table.t().long()][None]
 
-    def logits(self) -> Tensor:
-        """As the protocol says; not normalised: their sum is what this step says of the codes before it."""
-        first, second = self.of_priors()
-        return (first[:, None] + second[:, :, None] + self.of_pairs()).flatten(1)
-
-    def draw_pairs(self, uniforms: Tensor, top_k: int | None = None) -> tuple[Tensor, Tensor]:
-        """Draws the next pairs, without taking them.
-
-        Args:
-            uniforms: in [0, 1), `[streams]`.
-            top_k: of the pairs.
-
-        Returns:
-            Pairs, and the logarithms of the mixture's probability given the codes so far, `[streams]`.
-        """
-        logits = self.logits()
-        return pick(logits, uniforms, top_k=top_k)[0], logits.logsumexp(-1)
-
-    def advance(self, classes: Tensor) -> None:
-        second, first = classes // self.classes, classes % self.classes
-        own = zip(self.of_priors(), (first, second), strict=True)
-        self.log_probs = self.log_probs + torch.cat([p.gather(1, code[:, None]) for p, code in own], dim=1)
-        likelihoods = self.of_pairs_drawn(first, second)
-        self.log_likelihoods = torch.cat([self.log_likelihoods, likelihoods[:, None]], dim=1)
-        self.codes = torch.cat([self.codes, torch.stack([first, second], dim=1)[..., None]], dim=2)
-        self._own = None
-        for prior, code in zip(self.priors, (first, second), strict=True):
-            prior.advance(code)
-
     def of_pairs_drawn(self, first: Tensor, second: Tensor) -> Tensor:
-        """Log-likelihoods of pairs of the next codes, `[streams]`."""
         return self.of_codes()[self.sums.table[first, second].long()]
-
-    def take(self, rows: Tensor) -> None:
-        """Goes on with these streams, `[streams]`, some of them perhaps several times."""
-        for prior in self.priors:
-            prior.take(rows)
-        self.codes, self.log_probs, self.log_likelihoods = (
-            state[rows] for state in (self.codes, self.log_probs, self.log_likelihoods)
-        )
-        self._own = None
-
-
-def same_codes(codebook: Tensor, other: Tensor) -> bool:
-    """Whether they hold the same codes, as far as half precision can tell."""
-    return codebook.shape == other.shape and torch.allclose(codebook, other, rtol=HALF, atol=HALF)
 
 
 def typical_distance(codebook: Tensor) -> float:
     """Root mean square distance of a code to the one nearest to it: the unit that `sigma` can be thought of in."""
     distances = torch.cdist(codebook, codebook).fill_diagonal_(math.inf)
     return distances.amin(dim=1).square().mean().sqrt().item()
-
-
-def _check_codes(codebook: Tensor, sums: CodeSums, priors: tuple[TransformerSteps, ...]) -> None:
-    for network in (prior.network for prior in priors):
-        if not same_codes(network.codebook, codebook):
-            raise InputError(f"{network.name!r} knows other codes than the LQ-VAE; choose a prior of its own codes.")
-    if sums.classes != len(codebook):
-        raise InputError(f"These are sums of {sums.classes} codes, not of {len(codebook)}; make them anew.")
 
 
 class NearPairs(JointPosterior):
@@ -214,10 +128,8 @@ class NearPairs(JointPosterior):
         first, second = (own[row] for own in self.of_priors())
         logits = of_pairs + first
         seconds = second + logits.logsumexp(-1)
-        reached = F.pad(seconds.double().softmax(-1).cumsum(-1), (1, 0))
         chosen = pick(seconds, uniform)[0]
-        left = (uniform * reached[-1] - reached[chosen]) / (reached[chosen + 1] - reached[chosen])
-        own = pick(logits[chosen], left.clamp(0, ALMOST_ONE))[0]
+        own = pick(logits[chosen], chance_left(seconds, chosen, uniform))[0]
         return chosen * self.classes + own, seconds.logsumexp(-1)
 
 
@@ -231,15 +143,17 @@ class LatentIterate(Iterate):
     Args:
         log_probs: of each chain's two streams, `[chains, 2]`, in nats.
         log_likelihoods: of the pairs, `[chains, steps]`.
+        expected: the vectors of both sources' codes, on average over the chains, `[2, steps, code width]`.
     """
 
     log_probs: Tensor
     log_likelihoods: Tensor
+    expected: Tensor
 
 
 @torch.no_grad()
 def latent_posterior(
-    joint: JointPosterior,
+    joint: CodePairs,
     mixture: Tensor,
     *,
     generator: Generator,
@@ -250,8 +164,10 @@ def latent_posterior(
     """Draws the codes of two sources, a chunk of steps at a time, so that the beginning is heard before the end exists.
 
     Args:
-        mixture: the vectors of its codes, `[steps, code width]`; of any length, however short the priors' context is.
-        top_k: how many of the likeliest pairs are drawn from; None: all, the only choice of `NearPairs`.
+        mixture: what pairs are compared with, `[steps, code width]`: of `JointPosterior` the vectors of its codes. Of
+            any length, however short the priors' context is.
+        top_k: how many of the likeliest pairs are drawn from; None: all, the only choice but of
+            `JointPosterior`.
         resample: whether chains that explain the mixture badly are given up for copies of better ones on the way
             (Gordon et al. 1993), so that all are draws from the posterior; else they go their ways, as in the original.
     """
@@ -284,12 +200,13 @@ def resampled(log_weights: Tensor, uniform: float) -> Tensor:
     return torch.searchsorted(reached, places, right=True).clamp_max(len(reached) - 1)
 
 
-def _iterate(joint: JointPosterior, step: int, steps: int) -> LatentIterate:
+def _iterate(joint: CodePairs, step: int, steps: int) -> LatentIterate:
     log_prob = joint.log_probs.sum(dim=1).mean().item() / step
     squared = -2 * joint.sigma**2 * joint.log_likelihoods
     residual = math.sqrt(squared.mean().item() / joint.codebook.shape[1])
     codes = joint.codes
-    return LatentIterate(codes, codes, 0.0, step, steps, log_prob, residual, joint.log_probs, joint.log_likelihoods)
+    shown = joint.log_probs, joint.log_likelihoods, joint.expected()
+    return LatentIterate(codes, codes, 0.0, step, steps, log_prob, residual, *shown)
 
 
 def pair_posterior(log_probs: Tensor, misfits: Tensor, steps: int) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core.errors import InputError
 from core.models.lqvae import LQVAE
-from core.models.lqvae_pieces import decode, encode
+from core.models.lqvae_pieces import decode, decode_vectors, encode, hear
 from core.signal.clip import Clip
 from core.signal.masks import spectrum, waveform_of, wiener_masks
 from core.signal.resampling import resample
@@ -35,6 +35,7 @@ class LatentMixture:
 
     Attributes:
         known: the mixture at the LQ-VAE's rate.
+        latents: what its codes are chosen by, `[steps, code width]`.
         codes: those of what is heard, `[steps]`.
         vectors: the codes themselves, `[steps, code width]`.
     """
@@ -48,12 +49,17 @@ class LatentMixture:
         self.mixture, self.names, self.model, self.shares = mixture, names, model, shares
         self.known = at_rate(mixture, model.sample_rate)
         self.gain = sum(shares) / 2  # the sources' own levels are those of the mixture where both have the same share
-        self.codes = encode(model, self.known.mono().samples[0] * np.float32(self.gain))
+        self.latents = hear(model, self.known.mono().samples[0] * np.float32(self.gain))
+        self.codes = model.codebook().nearest(self.latents)[0]
         self.vectors = model.codebook().k[self.codes]
 
     def said(self, codes: Tensor) -> np.ndarray:
         """What codes `[batch, steps]` say, of the first steps or of all: `[batch, samples]`, as loud as learned."""
         return decode(self.model, codes)[:, : self.known.frames].cpu().numpy()
+
+    def expected(self, vectors: Tensor) -> np.ndarray:
+        """As `said`, of what stands for codes, `[batch, steps, code width]`."""
+        return decode_vectors(self.model, vectors)[:, : self.known.frames].cpu().numpy()
 
     def compressed(self, truths: Sounds) -> Sounds:
         """What the truth's own codes say, by the names of the stems."""

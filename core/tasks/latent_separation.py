@@ -1,21 +1,25 @@
 """Separation among codes: two sources are drawn as codes whose sums are the mixture's (Mancusi et al. 2021).
 
-Each source has a prior over an LQ-VAE's codes. Several chains are drawn, and weighed by what the priors say of them and
-by what they miss of the mixture; the stems are made of all of them, by these weights (`core.tasks.latent_mixture`).
+Each source has a prior over an LQ-VAE's codes. Several chains are drawn; the stems are made of what codes are on
+average over them (`core.tasks.latent_mixture`). Chains are ranked by what the priors say of them and by what they miss
+of the mixture.
 """
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from core.choices import LATENT
 from core.errors import InputError
 from core.generators import mapped
+from core.models.code_parts import CodeParts
 from core.models.code_sums import MEANS, CodeSums
 from core.models.transformer import Transformer
+from core.samplers.code_pairs import CodePairs
 from core.samplers.latent import (
     LatentIterate,
     NearPairs,
@@ -24,9 +28,11 @@ from core.samplers.latent import (
     squared_misfits,
     typical_distance,
 )
+from core.samplers.summed_parts import SummedParts
 from core.signal.clip import Clip
 from core.signal.limits import check_clip
 from core.tasks.blocks import silent
+from core.tasks.code_parts import parts_of_both
 from core.tasks.code_sums import code_sums
 from core.tasks.drawing import TimeLeft, provenance
 from core.tasks.latent_mixture import LatentMixture
@@ -42,6 +48,7 @@ from core.types import Iterate
 
 DEFAULT_PRIORS = ("drums", "bass")
 SAMPLES, MOST_SAMPLES = 8, 256
+TEMPERED = 3.0  # temperature of the priors beside what is known of mixtures: they are surer than their own draws merit
 TIGHTNESS = 1.0  # sigma over the typical distance of a code to the next: the likeliest of held-out pairs of stems
 DECODED, COMPRESSED = "decoded codes", "compressed truth"
 NOTHING_SAID = np.zeros((2, 0), np.float32)
@@ -50,10 +57,24 @@ Said = Callable[[], np.ndarray]
 
 @dataclass(frozen=True)
 class Chains:
-    """How many are drawn, and by which temperature of the priors."""
+    """What is drawn.
 
+    Args:
+        priors: of both sources.
+        parts: what their codes add to mixtures, where that is known.
+        samples: how many chains.
+        temperature: of the priors.
+    """
+
+    priors: Sequence[Transformer]
+    parts: CodeParts | None
     samples: int
     temperature: float
+
+    @property
+    def sums(self) -> CodeSums | None:
+        """Of the codes, where they are kept and nothing better is known."""
+        return None if self.parts else self.priors[0].sums
 
 
 @dataclass(frozen=True)
@@ -92,7 +113,7 @@ def separate_latent(
     priors: Sequence[str] = DEFAULT_PRIORS,
     *,
     samples: int = SAMPLES,
-    temperature: float = 1.0,
+    temperature: float | None = None,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     references: Sequence[Clip] | None = None,
 ) -> Run:
@@ -104,7 +125,8 @@ def separate_latent(
         mixture: heard as the mean of its channels, which share the masks.
         priors: names of two priors of one LQ-VAE's codes; one may serve both sources.
         samples: chains.
-        temperature: of the priors; with an infinite one they say nothing.
+        temperature: of the priors; with an infinite one they say nothing. None: `TEMPERED` where it is known what their
+            codes add to mixtures, else 1.
         settings: nothing but seed and device is looked at.
         references: the truth of each source, in the priors' order, for metrics.
 
@@ -117,16 +139,18 @@ def separate_latent(
             sums in which a source has no share, references that do not fit.
     """
     check_clip("The mixture", mixture)
-    names, chains = _checked(priors, samples, temperature)
+    names = _checked(priors, samples, temperature)
     truths = {} if references is None else matching_references(references, mixture, names)
     model, own = load_code_priors(priors, resolve_devices(settings)[0])
-    heard = LatentMixture(mixture, names, model, own[0].sums.shares if own[0].sums else MEANS)
-    worked, time_left = not silent(heard.known.mono().samples)[0], TimeLeft(1 if own[0].sums else 2)
-    draws = (yield from _drawn(heard, own, chains, settings.seed, time_left)) if worked else None
-    stems = heard.stems(_expected_powers(heard, draws) if draws else heard.powers(NOTHING_SAID))
+    parts = parts_of_both(own)
+    chains = Chains(own, parts, samples, temperature or (TEMPERED if parts else 1.0))
+    heard = LatentMixture(mixture, names, model, chains.sums.shares if chains.sums else MEANS)
+    worked, time_left = not silent(heard.known.mono().samples)[0], TimeLeft(1 if chains.parts or chains.sums else 2)
+    draws = (yield from _drawn(heard, chains, settings.seed, time_left)) if worked else None
+    stems = heard.stems(heard.powers(_on_average(heard, draws.last) if draws else NOTHING_SAID))
     raw = tuple(heard.raw_stems(said) for said in draws.said) if draws else ()
     misses = float(np.abs(sum(stem.samples for stem in stems.values()) - mixture.samples).max())
-    facts = {"method": LATENT, "codec": model.name, **asdict(chains), "misses_mixture_by": misses}
+    facts = {"method": LATENT, "codec": model.name, "samples": samples, "temperature": chains.temperature}
     outcome = Outcome(
         TASK,
         stems,
@@ -134,40 +158,47 @@ def separate_latent(
         provenance(list(priors), LATENT, settings, model.device, 1, time_left.seconds),
         truths=truths,
         baselines=_baselines(heard, raw, truths),
-        facts=facts | {"chains": draws.described(names) if draws else []},
+        facts=facts | {"misses_mixture_by": misses, "chains": draws.described(names) if draws else []},
         notes=() if worked else (SILENT_MIXTURE,),
     )
     shown = {"make_streams": partial(_streams, heard, draws)} if draws else {}
     yield replace(conclude(outcome, separation_metrics()), draws=raw, **shown)
 
 
-def _checked(priors: Sequence[str], samples: int, temperature: float) -> tuple[tuple[str, ...], Chains]:
-    """The stems' names, and what is drawn."""
+def _checked(priors: Sequence[str], samples: int, temperature: float | None) -> tuple[str, ...]:
+    """The stems' names."""
     names = stem_names(priors)
     if len(names) != 2:
         raise InputError(f"The latent method takes two sources apart, not {len(names)}; give two priors of codes.")
     if not 1 <= samples <= MOST_SAMPLES:
         raise InputError(f"The number of samples must lie between 1 and {MOST_SAMPLES}, not {samples}.")
-    if not temperature > 0:
+    if temperature is not None and not temperature > 0:
         raise InputError(f"The temperature must be greater than 0, not {temperature:g}.")
-    return names, Chains(samples, temperature)
+    return names
 
 
-def _drawn(
-    heard: LatentMixture, own: Sequence[Transformer], chains: Chains, seed: int, time_left: TimeLeft
-) -> Generator[Progress, None, Draws]:
+def _drawn(heard: LatentMixture, chains: Chains, seed: int, time_left: TimeLeft) -> Generator[Progress, None, Draws]:
     """All chains of the posterior."""
-    codebook, block = heard.model.codebook().k, time_left.blocks - 1
-    sums = yield from _summed(heard, own[0], time_left)
-    sigma = TIGHTNESS * typical_distance(codebook)
-    priors = tuple(prior.stepwise(chains.samples) for prior in own)
-    joint = NearPairs(priors, codebook, sums, sigma=sigma, temperature=chains.temperature)
-    for iterate in latent_posterior(joint, heard.vectors, generator=torch.Generator().manual_seed(seed)):
-        likeliest = partial(_likeliest, heard, iterate)
-        made = {"make_sounds": partial(_stems, heard, likeliest), "make_chains": partial(_raw_stems, heard, likeliest)}
+    joint, shown = yield from _posterior(heard, chains, time_left)
+    for iterate in latent_posterior(joint, shown, generator=torch.Generator().manual_seed(seed)):
+        make_raw = partial(_raw_stems, heard, partial(_likeliest, heard, iterate))
+        made = {"make_sounds": partial(_stems, heard, partial(_on_average, heard, iterate)), "make_chains": make_raw}
         made["make_streams"] = partial(streams_so_far, heard, iterate)
-        yield Progress(*time_left.update(block, iterate), iterate, **made)
+        yield Progress(*time_left.update(time_left.blocks - 1, iterate), iterate, **made)
     return _ranked(heard, iterate)
+
+
+def _posterior(
+    heard: LatentMixture, chains: Chains, time_left: TimeLeft
+) -> Generator[Progress, None, tuple[CodePairs, Tensor]]:
+    """Of the next pair of codes, and the mixture as it takes it: by what codes add to mixtures, where that is known,
+    else by the codes of their sums."""
+    codebook, priors = heard.model.codebook().k, tuple(own.stepwise(chains.samples) for own in chains.priors)
+    if chains.parts is not None:
+        return SummedParts(priors, codebook, chains.parts, temperature=chains.temperature), heard.latents
+    sums = yield from _summed(heard, chains.priors[0], time_left)
+    sigma = TIGHTNESS * typical_distance(codebook)
+    return NearPairs(priors, codebook, sums, sigma=sigma, temperature=chains.temperature), heard.vectors
 
 
 def _summed(heard: LatentMixture, prior: Transformer, time_left: TimeLeft) -> Generator[Progress, None, CodeSums]:
@@ -183,6 +214,11 @@ def _summed(heard: LatentMixture, prior: Transformer, time_left: TimeLeft) -> Ge
     if time_left.shares:  # they were not kept
         time_left.change_pace()
     return sums
+
+
+def _on_average(heard: LatentMixture, iterate: LatentIterate) -> np.ndarray:
+    """What codes say that are the mean of all chains so far, `[2, samples]`."""
+    return heard.expected(iterate.expected)
 
 
 def _likeliest(heard: LatentMixture, iterate: LatentIterate) -> np.ndarray:
@@ -219,12 +255,6 @@ def _ranked(heard: LatentMixture, iterate: LatentIterate) -> Draws:
 
 def _streams(heard: LatentMixture, draws: Draws) -> CodeStreams:
     return streams_at_the_end(heard, draws.last, draws.as_drawn(draws.weights), draws.as_drawn(draws.said))
-
-
-def _expected_powers(heard: LatentMixture, draws: Draws) -> np.ndarray:
-    """Of both sources, over all chains by their weights."""
-    chains = zip(draws.weights, draws.said, strict=True)
-    return sum(weights[:, None, None] * heard.powers(said) for weights, said in chains)
 
 
 def _baselines(heard: LatentMixture, raw: Sequence[Sounds], truths: Sounds) -> dict[str, Sounds]:

@@ -13,7 +13,7 @@ from core.models.vocoder import Vocoder
 from core.models.vqvae import VQVAE
 from core.priors.codes import CodePrior
 from core.priors.independent import Independent
-from core.samplers.latent import same_codes
+from core.samplers.code_pairs import same_codes
 from core.tasks.settings import Settings, resolve_devices
 from core.types import Prior
 from core.zoo.families import CODE_PRIOR, CODEC, IMAGES, PRIOR

@@ -12,6 +12,7 @@ from typing import Any
 from core.arrays.cone import separator
 from core.models import (
     aliasing,
+    code_parts,
     code_sums,
     content_encoder,
     converter,
@@ -38,7 +39,7 @@ RESTORATION = ("super-resolve", "inpaint", "declip")
 PRIOR, VOCODER, SEPARATOR, DETECTOR, CLASSIFIER = "prior", "vocoder", "separator", "detector", "classifier"
 DECODER, IMAGES = "decoder", "image prior"
 CONTENT_ENCODER, CONVERTER, VOICES = "content encoder", "converter", "voices"
-CODEC, CODE_PRIOR, CODE_SUMS = "codec", "prior of codes", "code sums"
+CODEC, CODE_PRIOR, CODE_SUMS, CODE_PARTS = "codec", "prior of codes", "code sums", "code parts"
 KINDS = {  # in words, as messages have them
     PRIOR: "a prior of sounds",
     VOCODER: "a vocoder, which plays spectrograms",
@@ -121,7 +122,7 @@ def _separator_tasks(config: Mapping) -> tuple[str, ...]:
 
 def _no_tasks(config: Mapping) -> tuple[str, ...]:
     """None that asks for one by name: super-resolution uses the bundled detector, voice conversion the encoder that its
-    converter was trained with, separation the LQ-VAE and the code sums of its priors; classifiers are for evaluations
+    converter was trained with, separation the LQ-VAE and the tables of its priors; classifiers are for evaluations
     alone and never guide what is drawn. Decoders that are told no codes speak from Python
     (`core.models.compiled.wavernn`)."""
     return ()
@@ -156,6 +157,7 @@ FAMILIES: dict[str, Family] = {
     "lqvae": Family(CODEC, lqvae.from_checkpoint, _no_tasks, ("lqvae", read_lqvae)),
     "code-prior": Family(CODE_PRIOR, transformer.from_checkpoint, _code_prior_tasks),
     "code-sums": Family(CODE_SUMS, code_sums.from_checkpoint, _no_tasks),
+    "code-parts": Family(CODE_PARTS, code_parts.from_checkpoint, _no_tasks),
     "cone": Family(SEPARATOR, separator.from_checkpoint, _separator_tasks, ("cone_of_silence", read_cone)),
     "cone-mask": Family(SEPARATOR, partial(separator.from_checkpoint, architecture="cone-mask"), _separator_tasks),
     "aliasing": Family(DETECTOR, aliasing.from_checkpoint, _no_tasks),
