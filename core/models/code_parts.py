@@ -52,7 +52,7 @@ class CodeParts:
 
     @cached_property
     def _products(self) -> Tensor:
-        return self.second @ self.first.t()
+        return 2 * self.second @ self.first.t()
 
     def log_likelihoods(self, heard: Tensor) -> Tensor:
         """Of all pairs, `[second, first]`, up to a constant.
@@ -65,8 +65,9 @@ class CodeParts:
         shown = heard @ self.whiten
         variance = QUIET + (shown - self.centre @ self.whiten).square().mean()
         first, second = ((shown - own).square().sum(dim=1) for own in (self.first, self.second))
-        missing = first + second[:, None] + 2 * self._products - shown.square().sum()  # |shown - first - second|^2
-        return -missing / (2 * variance)
+        second = second[:, None] - shown.square().sum()
+        missing = (self._products + second).add_(first)  # |shown - first - second|^2, in one piece of memory
+        return missing.div_(-2 * variance)
 
 
 class CodePartsFit:

@@ -85,7 +85,7 @@ class SummedParts(CodePairs):
         `[streams, classes]`; and how likely both sources' codes are with any of the other's, up to a factor."""
         if self._kept is None:
             of_pairs = self.of_pairs()[0].double()
-            likelihoods = (of_pairs - of_pairs.amax()).exp().clamp_min(LEAST)
+            likelihoods = of_pairs.sub_(of_pairs.amax()).exp_().clamp_min_(LEAST)  # a copy, in double precision
             first, second = (own.double().exp() for own in self.of_priors())
             self._kept = likelihoods, first, first * (second @ likelihoods), second * (first @ likelihoods.t())
         return self._kept
