@@ -1,7 +1,8 @@
 """A mixture as an LQ-VAE hears it, and what codes of its two sources make of it.
 
-What codes say is compressed, one code for many samples, and does not add up to the mixture. So a stem is the mixture's
-own sound: each bin of its spectrum is shared out by the powers that the sources' codes have there (a Wiener filter).
+What codes say is compressed, one code for many samples, and does not add up to the mixture. What it misses of a bin of
+the mixture's spectrum is shared out by the powers that both sources' codes have there: if errors are as large as what
+is said, up to a factor, that is what is to be expected of Gaussian ones (a Wiener filter of the errors).
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from core.errors import InputError
 from core.models.lqvae import LQVAE
 from core.models.lqvae_pieces import decode, decode_vectors, encode, hear
 from core.signal.clip import Clip
-from core.signal.masks import spectrum, waveform_of, wiener_masks
+from core.signal.masks import NOTHING, spectrum, waveform_of, wiener_masks
 from core.signal.resampling import resample
 from core.tasks.blocks import at_rate
 from core.tasks.progress import Sounds
@@ -64,27 +65,36 @@ class LatentMixture:
     def compressed(self, truths: Sounds) -> Sounds:
         """What the truth's own codes say, by the names of the stems."""
         own = [at_rate(truths[name], self.model.sample_rate).mono().samples[0] for name in self.names]
-        levels = np.array(self.shares, np.float32) / np.float32(self.gain)
-        codes = torch.stack([encode(self.model, w / level) for w, level in zip(own, levels, strict=True)])
+        codes = torch.stack([encode(self.model, w / level) for w, level in zip(own, self._levels, strict=True)])
         return self.raw_stems(self.said(codes))
 
     def raw_stems(self, said: np.ndarray) -> Sounds:
         """What codes of both sources say, `[2, samples]`, as loud as in the mixture, in all its channels."""
-        levels = np.array(self.shares, np.float32)[:, None] / np.float32(self.gain)
-        clips = [self._at_rate(row) for row in self._padded(said * levels)]
+        clips = [self._at_rate(row) for row in self._padded(said * self._levels[:, None])]
         return dict(zip(self.names, clips, strict=True))
 
-    def stems(self, powers: np.ndarray) -> Sounds:
-        """Stems that add up to the mixture, by the powers of both sources `[2, bins, windows]`; where there are none,
-        both have the same share."""
-        spectra = spectrum(self.known.samples) * wiener_masks(powers)[:, None]  # [2, channels, bins, windows]
+    def stems(self, said: np.ndarray) -> Sounds:
+        """Stems that add up to the mixture, of what is said of both sources, `[2, samples]`, as loud as learned; where
+        nothing is, both have the same share.
+
+        What is said goes to every channel as far as the channel is what is heard.
+        """
+        whole, heard = spectrum(self.known.samples), spectrum(self.known.mono().samples)[0]
+        parts = spectrum(self._padded(said * self._levels[:, None]))[:, None]  # [2, 1, bins, windows]
+        alike = (whole * heard.conj()).real.sum(axis=(1, 2)) / max(np.square(np.abs(heard)).sum(), NOTHING)
+        parts = parts * alike[:, None, None]  # [2, channels, bins, windows]
+        spectra = parts + wiener_masks(self.powers(said))[:, None] * (whole - parts.sum(axis=0))
         sources = waveform_of(spectra, self.known.frames).astype(np.float32)
         return stems_of(self.mixture, self.known, self.names, sources)
 
     def powers(self, said: np.ndarray) -> np.ndarray:
-        """Of sources in the mixture `[2, samples]`, as `stems` takes them."""
-        levels = np.array(self.shares, np.float32)[:, None]
-        return np.square(np.abs(spectrum(self._padded(said * levels))))
+        """Of sources in the mixture, of what is said `[2, samples]`: `[2, bins, windows]`."""
+        return np.square(np.abs(spectrum(self._padded(said * self._levels[:, None]))))
+
+    @property
+    def _levels(self) -> np.ndarray:
+        """Of the sources in the mixture, over those that they have as learned, `[2]`."""
+        return np.array(self.shares, np.float32) / np.float32(self.gain)
 
     def _padded(self, said: np.ndarray) -> np.ndarray:
         """As long as the mixture: silent where nothing has been said yet."""

@@ -122,7 +122,7 @@ def separate_latent(
     What the codes of the likeliest chains say, which does not, is a baseline of the result; all chains are its draws.
 
     Args:
-        mixture: heard as the mean of its channels, which share the masks.
+        mixture: heard as the mean of its channels.
         priors: names of two priors of one LQ-VAE's codes; one may serve both sources.
         samples: chains.
         temperature: of the priors; with an infinite one they say nothing. None: `TEMPERED` where it is known what their
@@ -147,7 +147,7 @@ def separate_latent(
     heard = LatentMixture(mixture, names, model, chains.sums.shares if chains.sums else MEANS)
     worked, time_left = not silent(heard.known.mono().samples)[0], TimeLeft(1 if chains.parts or chains.sums else 2)
     draws = (yield from _drawn(heard, chains, settings.seed, time_left)) if worked else None
-    stems = heard.stems(heard.powers(_on_average(heard, draws.last) if draws else NOTHING_SAID))
+    stems = heard.stems(_on_average(heard, draws.last) if draws else NOTHING_SAID)
     raw = tuple(heard.raw_stems(said) for said in draws.said) if draws else ()
     misses = float(np.abs(sum(stem.samples for stem in stems.values()) - mixture.samples).max())
     facts = {"method": LATENT, "codec": model.name, "samples": samples, "temperature": chains.temperature}
@@ -227,7 +227,7 @@ def _likeliest(heard: LatentMixture, iterate: LatentIterate) -> np.ndarray:
 
 
 def _stems(heard: LatentMixture, said: Said) -> Sounds:
-    return heard.stems(heard.powers(said()))
+    return heard.stems(said())
 
 
 def _raw_stems(heard: LatentMixture, said: Said) -> Sounds:

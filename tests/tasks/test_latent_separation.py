@@ -14,6 +14,7 @@ from core.models.code_sums import sum_codes
 from core.models.lqvae_pieces import decode, encode
 from core.samplers.latent import typical_distance
 from core.signal.clip import Clip
+from core.signal.masks import spectrum, waveform_of
 from core.tasks import latent_separation
 from core.tasks.code_sums import keep_code_sums
 from core.tasks.latent_mixture import LatentMixture
@@ -78,15 +79,24 @@ def test_chains_are_weighed_by_priors_and_misfits(tiny_code_priors):
     assert result.report["method"] == "latent" and result.report["codec"] == "tiny-lqvae"
 
 
-def test_masks_give_each_source_its_share_of_the_expected_power(tiny_code_priors):
+def test_what_is_missed_is_shared_out_by_what_is_said(tiny_code_priors):
+    """Each stem is what is said of it, and its share of the rest; where nothing is said, half of the mixture."""
     heard = LatentMixture(noise(0.5), tiny_code_priors, codec(), (0.5, 0.5))
-    loud, quiet = (noise(0.5, seed=seed).samples[0] * level for seed, level in ((1, 3.0), (2, 1.0)))
-    stems = heard.stems(heard.powers(np.stack([loud, quiet])))
-    power = {name: np.square(clip.samples).mean() for name, clip in stems.items()}
-    assert power["tiny-drums"] > 10 * power["tiny-bass"]
-    alike = heard.stems(heard.powers(np.zeros((2, 0), np.float32)))
-    for clip in alike.values():
+    said = np.concatenate([noise(0.5, seed=seed).samples * level for seed, level in ((1, 3.0), (2, 1.0))])
+    parts, whole = spectrum(said), spectrum(heard.mixture.samples)
+    masks = np.square(np.abs(parts)) / np.square(np.abs(parts)).sum(axis=0)
+    expected = waveform_of(parts + masks * (whole - parts.sum(axis=0)), said.shape[1])
+    stems = [clip.samples[0] for clip in heard.stems(said).values()]
+    np.testing.assert_allclose(stems, expected, atol=1e-5)
+    for clip in heard.stems(np.zeros((2, 0), np.float32)).values():
         np.testing.assert_allclose(clip.samples, heard.mixture.samples / 2, atol=1e-6)
+
+
+def test_what_is_said_stays_out_of_silent_channels(tiny_code_priors):
+    mixture = Clip(np.concatenate([noise(0.5).samples, np.zeros((1, 8000))]), RATE)
+    heard = LatentMixture(mixture, tiny_code_priors, codec(), (0.5, 0.5))
+    for clip in heard.stems(np.concatenate([noise(0.5, seed=1).samples, noise(0.5, seed=2).samples])).values():
+        assert np.abs(clip.samples[0]).max() > 0.1 and np.abs(clip.samples[1]).max() < 1e-6
 
 
 def test_partial_stems_can_be_heard_at_any_time(tiny_code_priors):
