@@ -7,7 +7,7 @@ root.insertAdjacentHTML("beforeend", `
   <div class="sketch-bar">
     <button type="button" data-shade="255" aria-pressed="true">Pen</button>
     <button type="button" data-shade="0" aria-pressed="false">Rubber</button>
-    ${props.hides ? '<button type="button" data-shade="hide" aria-pressed="false">Hide</button>' : ""}
+    <button type="button" data-shade="hide" aria-pressed="false" hidden>Hide</button>
     <button type="button" class="sketch-clear">Clear</button>
     <span class="sketch-said" aria-live="polite"></span>
   </div>`);
@@ -132,12 +132,14 @@ function take() {
 function resize() {
   rows = Math.min(props.given ?? Math.floor(height / 2), height); // a hidden component begins without its props
   boxes = props.boxes ?? [];
-  for (const button of shades) if (button.dataset.shade === "hide") button.hidden = !props.boxes;
+  shades.at(-1).hidden = !props.hides;
+  if (shade === null && !props.hides) shades[0].click();
   draw();
 }
 
 watch("value", take);
 watch("given", resize);
 watch("boxes", resize);
+watch("hides", resize);
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 take();

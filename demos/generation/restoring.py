@@ -27,7 +27,7 @@ from demos.generation.digits import digit
 from demos.generation.image_downloads import keep_restored
 from demos.generation.pixelcnn_layout import loaded_prior
 from demos.generation.restored_pictures import KeptImages, RestoredHistory, ending, hidden, moment
-from demos.generation.restoring_layout import INPAINT, SEPARATE, SHARPEN
+from demos.generation.restoring_layout import BOXES, INPAINT, SEPARATE, SHARPEN
 from demos.generation.sketch import LARGEST_SIDE, Sketch, fitted, sketched
 from demos.generation.sketch import payload as sketch_payload
 from demos.page import html, layout
@@ -42,7 +42,6 @@ from demos.page.toasts import warn
 TITLE, SECTION = "Restored images", "generate-restored"
 SENTENCE = "Fills in what is hidden of an image, sharpens it, or takes two overlaid ones apart, out of noise."
 FIRST = JOBS[INPAINT].image_prior
-BOXES = "14:28,0:28"
 NO_FIGURES = "No figures: the truth is not known. Draw what the boxes hide, and it is."
 HOW = r"""
 This is what the other tabs do to sound, with nothing changed but the prior: a PixelCNN that is told how noisy its
@@ -126,7 +125,7 @@ class RestoringPanel(GridPanel):
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
         fast = quiet | {"queue": False}
         ui.kind.change(self._of_kind, [ui.kind, ui.boxes], self._of_kinds, **fast)
-        ui.boxes.change(_typed, [ui.kind, ui.boxes], ui.sketch, trigger_mode="always_last", **fast)
+        ui.boxes.change(_hidden, [ui.kind, ui.boxes], ui.sketch, trigger_mode="always_last", **fast)
         ui.sketch.hide(_dragged, None, ui.boxes, **fast)
         ui.prior.change(layout.about_html, ui.prior, ui.about, **fast)
         for sketch, state, door in (
@@ -190,16 +189,16 @@ class RestoringPanel(GridPanel):
         return {widget: gr.update(visible=visible) for widget, visible in shown.items()} | {
             ui.second_image: gr.update(visible=kind == SEPARATE),
             ui.second_sketch: gr.update(given=LARGEST_SIDE),  # which a hidden component does not have
-            ui.sketch: gr.update(boxes=_boxes(text) if kind == INPAINT else None),
+            ui.sketch: _hidden(kind, text),
         }
 
     def _set(self, example: RestoringExample) -> dict:
         """All that an example says; the widgets that depend on its kind follow it."""
         ui, settings = self.ui, example.settings
         first, second = (Sketch.of(digit(number)) for number in example.digits)
-        boxes = _boxes(settings["boxes"]) if settings["kind"] == INPAINT else None
+        shown = _hidden(settings["kind"], settings["boxes"])
         return {getattr(ui, name): value for name, value in settings.items()} | {
-            ui.sketch: gr.update(value=sketch_payload(first), boxes=boxes),
+            ui.sketch: shown | {"value": sketch_payload(first)},
             ui.drawn: first,
             ui.second_sketch: gr.update(value=sketch_payload(second)),
             ui.second_drawn: second,
@@ -279,16 +278,13 @@ def _image(drawn: Sketch | None, missing: str, prior: str) -> np.ndarray:
     return np.repeat(drawn.image[None], model.network.config.colours if model else 1, axis=0)
 
 
-def _boxes(text: str | None) -> list:
-    """What a text hides; nothing while it is half typed, of which Run says what is wrong."""
+def _hidden(kind: str, text: str | None) -> dict:
+    """What the first image shows of a text: nothing while it is half typed, of which Run says what is wrong."""
     try:
-        return parse_boxes(text or "")
+        boxes = parse_boxes(text or "") if kind == INPAINT else []
     except InputError:
-        return []
-
-
-def _typed(kind: str, text: str):
-    return gr.update(boxes=_boxes(text)) if kind == INPAINT else gr.skip()
+        boxes = []
+    return gr.update(boxes=boxes, hides=kind == INPAINT)
 
 
 def _dragged(event: gr.EventData) -> str:

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import gradio as gr
 
+from core.choices import parse_boxes
 from core.tasks.image_chains import SAMPLERS
+from core.tasks.image_restoration import Box
 from core.zoo.families import IMAGES
 from demos.generation.image_downloads import FILES, RESTORED_FORMATS
 from demos.generation.layout import build_scrubber, build_status
@@ -16,6 +18,7 @@ from demos.page import layout, menus, save_panel
 
 INPAINT, SHARPEN, SEPARATE = "inpaint", "super-resolve", "separate"
 KINDS = [("What is hidden", INPAINT), ("What lies between", SHARPEN), ("Two, overlaid", SEPARATE)]
+BOXES = "14:28,0:28"  # the lower half of a digit
 FACTORS = [("2x", 2), ("4x", 4)]
 PLACEHOLDER = "What the sampler sees will appear here, noise level by noise level."
 SMALL = (
@@ -54,13 +57,14 @@ def build(sentence: str, chips: Sequence[str], how: str, first: str, drawn: Sequ
 
 def _build_input(first: str, drawn: Sequence[Sketch]) -> dict:
     made = {"kind": gr.Radio(KINDS, value=INPAINT, label="What is sought", elem_classes="kinds")}
-    made |= _build_image("", drawn[0], "Open an image", hides=True)
+    made |= _build_image("", drawn[0], "Open an image", parse_boxes(BOXES))
     with gr.Column(visible=False, elem_classes="begun") as made["second_image"]:
         made |= _build_image("second_", drawn[1], "Open the second image")
     gr.HTML(SMALL)
     made["boxes"] = gr.Textbox(
+        BOXES,
         label="Hidden (rows, columns)",
-        placeholder="14:28,0:28; 0:5,0:5",
+        placeholder=f"{BOXES}; 0:5,0:5",
         info="Typed, or dragged over the image with Hide; what is drawn there is the truth to compare with.",
     )
     made["factor"] = gr.Radio(FACTORS, value=2, label="Of every row and column is known one in", visible=False)
@@ -75,9 +79,9 @@ def _build_input(first: str, drawn: Sequence[Sketch]) -> dict:
     return made
 
 
-def _build_image(name: str, drawn: Sketch, label: str, hides: bool = False) -> dict:
+def _build_image(name: str, drawn: Sketch, label: str, hidden: Sequence[Box] | None = None) -> dict:
     return {
-        f"{name}sketch": sketch(drawn, hides=hides),
+        f"{name}sketch": sketch(drawn, hidden=hidden),
         f"{name}drawn": gr.State(drawn, time_to_live=24 * 3600),
         f"{name}open": gr.UploadButton(label, file_types=SUFFIXES, size="sm"),
     }

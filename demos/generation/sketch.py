@@ -1,6 +1,7 @@
 """A small image to draw on: a model goes on from its first rows, or restores it; drawn in by `assets/sketch.js`."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import InputError
+from core.tasks.image_restoration import Box
 from demos.page.toasts import warn
 
 _SCRIPT = (Path(__file__).parents[2] / "assets" / "sketch.js").read_text(encoding="utf-8")
@@ -42,15 +44,15 @@ def fitted(image: np.ndarray, size: tuple[int, int]) -> Sketch:
     return Sketch.of(np.asarray(small, np.float32) / 255)
 
 
-def sketch(drawn: Sketch, rows: int = LARGEST_SIDE, hides: bool = False) -> gr.HTML:
+def sketch(drawn: Sketch, rows: int = LARGEST_SIDE, hidden: Sequence[Box] | None = None) -> gr.HTML:
     """The component; its value is what `payload` makes of a sketch, its prop `given` in how many rows one can draw, its
-    prop `boxes` what of it is hidden, as `core.choices.parse_box` has it, None where nothing can be.
+    prop `boxes` what of it is hidden, as `core.choices.parse_box` has it, and `hides` whether boxes can be dragged.
 
     Its event `sketch` carries `height`, `width` and `pixels`, which `read_sketch` reads; its event `hide` a `box` that
     was dragged.
 
     Args:
-        hides: whether boxes can be dragged.
+        hidden: what of it is, at first; None where boxes cannot be dragged.
     """
     return gr.HTML(
         payload(drawn),
@@ -58,8 +60,8 @@ def sketch(drawn: Sketch, rows: int = LARGEST_SIDE, hides: bool = False) -> gr.H
         js_on_load=_SCRIPT,
         apply_default_css=False,
         given=rows,
-        boxes=[],
-        hides=hides,
+        boxes=list(hidden or ()),
+        hides=hidden is not None,
     )
 
 
