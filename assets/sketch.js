@@ -116,6 +116,7 @@ canvas.onfocus = canvas.onblur = draw;
 for (const button of shades) {
   button.onclick = () => {
     shade = button.dataset.shade === "hide" ? null : +button.dataset.shade;
+    corner = null;
     for (const other of shades) other.setAttribute("aria-pressed", other === button);
   };
 }
