@@ -52,9 +52,9 @@ priors say what each source may go on with, and a pair $a, b$ counts by how well
 $$p(a_t, b_t \mid a_{<t}, b_{<t}, m) \propto p_1(a_t \mid a_{<t})\, p_2(b_t \mid b_{<t})\, p(m_t \mid a_t, b_t).$$
 
 Several samples of this posterior are drawn and ranked. What their codes say is compressed, and does not add up to the
-mixture; so the stems share each bin of the mixture's own spectrum out by the power that the sources have in the
-samples. Where the samples share it out differently, nobody knows better. The **compressed truth**, the true sources
-through their codes, is the best that codes can say.
+mixture; so the stems share each bin of the mixture's own spectrum out by the power of what the sources' codes say on
+average. Where the samples would share it out differently, nobody knows better. The **compressed truth**, the true
+sources through their codes, is the best that codes can say.
 
 The **ratio mask** and the **binary mask** know the truth; no mask can do better. **NMF** factors the spectrogram and is
 told which factor belongs to whom. A mu-law WaveNet cannot separate: its classes are spaced as a logarithm, and classes
