@@ -21,6 +21,7 @@ COPY core core
 COPY demos demos
 COPY assets assets
 COPY checkpoints checkpoints
+COPY docs/lessons docs/lessons
 RUN python -m compileall -q core demos \
     && useradd --uid 10001 --no-create-home resound \
     && install --directory --owner resound /data
