@@ -1,5 +1,7 @@
 """Separation among codes in Chromium: streams grow, samples are chosen, and both methods stand side by side."""
 
+import pytest
+
 from tests.browser.tab import LENGTH, Tab
 from tests.browser.test_accessibility import FAINT, NAMELESS
 from tests.browser.test_links import opened, said
@@ -8,6 +10,7 @@ from tests.browser.test_separation import choose_prior
 
 CHIP = "Drums and bass"
 SAMPLES = "number input for Samples of the posterior"
+pytestmark = pytest.mark.timeout(900)  # of a machine that has much else to do
 
 
 def ready(page, samples: str = "3") -> Tab:
