@@ -50,7 +50,10 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 def run(code: str, server) -> dict:
     """The names that the example defines, with this test's server in the place of the one it names."""
-    known = {"client": client.Client(server.url, verbose=False), "handle_file": client.handle_file}
+    known = {
+        "client": client.Client(server.url, verbose=False, httpx_kwargs={"timeout": 120}),
+        "handle_file": client.handle_file,
+    }
     exec(compile(code.replace(SERVED_AT, server.url), "example", "exec"), known)
     return known
 
@@ -71,6 +74,10 @@ def test_an_example_runs(code, server, folder):
 
 
 def test_every_endpoint_has_an_example(server):
-    endpoints = set(client.Client(server.url, verbose=False).view_api(return_format="dict")["named_endpoints"])
+    endpoints = set(
+        client.Client(server.url, verbose=False, httpx_kwargs={"timeout": 120}).view_api(return_format="dict")[
+            "named_endpoints"
+        ]
+    )
     code = (ROOT / "docs" / "api.md").read_text()
     assert endpoints == set(re.findall(r'api_name="(/\w+)"', code))

@@ -105,7 +105,7 @@ def test_the_page_answers_under_its_own_names_to_its_own_site_and_is_not_framed(
 
 @pytest.mark.parametrize("name", ["../tiny", "checkpoints/piano-16k.safetensors", str(ROOT / "checkpoints")])
 def test_no_endpoint_takes_a_checkpoint_by_its_path(server, name):
-    api = client.Client(server.url, verbose=False)
+    api = client.Client(server.url, verbose=False, httpx_kwargs={"timeout": 120})
     piano = client.handle_file(str(SOUNDS / "piano.flac"))
     with pytest.raises(client.exceptions.AppError, match="no prior named"):
         api.predict(piano, "0.1-0.2", prior=name, api_name="/inpaint")

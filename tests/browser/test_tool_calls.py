@@ -102,7 +102,7 @@ def test_every_endpoint_is_a_tool_that_says_what_it_takes_and_returns(tools):
 
 def test_ranges_are_described_as_they_are_checked(server, tools):
     """Of each a number beyond it is refused with the same range."""
-    api = client.Client(server.url, verbose=False)
+    api = client.Client(server.url, verbose=False, httpx_kwargs={"timeout": 120})
     audio = client.handle_file(str(SOUNDS / "piano.flac"))
     beyond = [
         (tool, name, found)
@@ -205,7 +205,7 @@ def test_runs_end_once_their_program_has_gone(server):
         await opened.call_tool("generate", asked, progress_callback=heard)
 
     in_session(server, go_away)
-    api = client.Client(server.url, verbose=False)
+    api = client.Client(server.url, verbose=False, httpx_kwargs={"timeout": 120})
     while "runs_ahead" in first_answer(api):
         time.sleep(0.2)
 
