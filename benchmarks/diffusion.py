@@ -20,12 +20,12 @@ import numpy as np
 import torch
 
 from core import zoo
-from core.choices import GENERATION_SAMPLERS
+from core.choices import DIGITS, GENERATION_SAMPLERS
 from core.evaluation.generation import TRAINING, Evaluation, evaluate_draw, summarise, ways_of, with_real
 from core.evaluation.judged_sounds import Judged, find_panel, joined
 from core.samplers.generation import generation_plan
 from core.signal.spectrogram_files import MelSpectrogram
-from core.tasks.generation import NUMBERS, Wish, generate
+from core.tasks.generation import Wish, generate
 from core.tasks.settings import Settings, resolve_device
 from core.training.data import PackedData
 from core.zoo.families import VOCODER
@@ -47,7 +47,7 @@ MEMORY_STEPS = 2  # what a step takes, all take
 def measure(settings: Settings, count: int, guidance: float, data: dict[str, PackedData]) -> dict:
     """One row."""
     prior = zoo.load(settings.prior, resolve_device(settings.device))
-    panel = find_panel(prior.labels or NUMBERS, prior.sample_rate)
+    panel = find_panel(prior.labels or DIGITS, prior.sample_rate)
     wish = Wish(seconds=min(1.0, prior.longest_seconds), guidance=guidance)
     way, labels = next(iter(ways_of(None, prior.labels).items()))
     evaluation, real = Evaluation({way: labels}, count, wish, settings, panel), {}

@@ -77,7 +77,7 @@ def measure(classes: int, chains: int, sigma: float, kind: str) -> dict:
 def tables(codebook: Tensor, kind: str) -> CodeParts | CodeSums:
     """What pairs are weighed by."""
     if kind == "summed parts":
-        return CodeParts(codebook / 2, codebook / 2, torch.eye(CODE_WIDTH), torch.zeros(CODE_WIDTH))
+        return CodeParts(codebook / 2, codebook / 2, torch.eye(CODE_WIDTH), torch.zeros(CODE_WIDTH), torch.ones(2, 1))
     return CodeSums(torch.randint(len(codebook), (len(codebook),) * 2, dtype=torch.int32))
 
 

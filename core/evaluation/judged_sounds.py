@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from core import zoo
+from core.choices import DIGITS
 from core.errors import InputError
 from core.evaluation.judges import RATE, Listener, word_listener
 from core.models.sound_classifier import SoundClassifier, prepared
 from core.signal.clip import Clip
 from core.signal.mel_distance import comparable_mels, nearest
 from core.signal.resampling import resample
-from core.tasks.generation import NUMBERS
 from core.zoo.families import CLASSIFIER
 
 AT_ONCE = 256  # sounds that the classifier hears together
@@ -157,7 +157,7 @@ def joined(parts: Sequence[Judged]) -> Judged:
 
 def word_of(label: str) -> str:
     """How a label is said: digits may be figures."""
-    return NUMBERS[int(label)] if label.isdecimal() and int(label) < len(NUMBERS) else label.lower()
+    return DIGITS[int(label)] if label.isdecimal() and int(label) < len(DIGITS) else label.lower()
 
 
 def _parts(mels: Sequence[Tensor]) -> list[Sequence[Tensor]]:

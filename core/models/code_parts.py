@@ -2,7 +2,8 @@
 
 An encoder that was trained for it hears a mixture nearly as the sum of what it hears of the sources (Mancusi et al.
 2021). So its output is, before the nearest code is taken, a vector of the first source's code, one of the second's and
-something else: z = u(a) + v(b) + e, with e Gaussian. That says more of both than the nearest code does.
+something else: z = u(a) + v(b) + e, with e Gaussian. That says more of both than the nearest code does. The mean
+spectra of both kinds of sounds say whose it may be where codes say little.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ RARE = 5.0  # occurrences that a code's vector is drawn to nothing by
 ROUNDS = 30  # of least squares, one source after the other
 RIDGE = 3e-5  # of the covariance, over its mean variance
 QUIET = 0.2  # share of the variance that errors have in silence; they grow with the mixture
-TENSORS = ("first", "second", "whiten", "centre")
+TENSORS = ("first", "second", "whiten", "centre", "spectra")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,7 @@ class CodeParts:
         first, second: of the sources' codes, `[classes, code width]`.
         whiten: what the encoder's output is multiplied by, `[code width, code width]`.
         centre: its mean over mixtures, `[code width]`.
+        spectra: mean power of both kinds of sounds, over its mean over all bins, `[2, bins]`.
         other: the name of the second source's prior; the first one's has these beside it.
     """
 
@@ -34,12 +36,14 @@ class CodeParts:
     second: Tensor
     whiten: Tensor
     centre: Tensor
+    spectra: Tensor
     other: str = ""
 
     @property
     def config(self) -> dict:
         """As checkpoints have it."""
-        return {"classes": len(self.first), "code_width": len(self.centre), "other": self.other}
+        sizes = {"classes": len(self.first), "code_width": len(self.centre), "bins": self.spectra.shape[1]}
+        return sizes | {"other": self.other}
 
     @property
     def state(self) -> dict[str, Tensor]:
@@ -48,7 +52,7 @@ class CodeParts:
 
     def swapped(self) -> "CodeParts":
         """With the sources in the other order."""
-        return replace(self, first=self.second, second=self.first)
+        return replace(self, first=self.second, second=self.first, spectra=self.spectra.flip(0))
 
     @cached_property
     def _products(self) -> Tensor:
@@ -75,26 +79,30 @@ class CodePartsFit:
 
     Args:
         classes, width: of the codebook.
+        bins: of spectra.
     """
 
-    def __init__(self, classes: int, width: int):
+    def __init__(self, classes: int, width: int, bins: int):
         double = {"dtype": torch.float64}
         self.pairs = torch.zeros(classes, classes, **double)
         self.sums = torch.zeros(2, classes, width, **double)
         self.squares = torch.zeros(width, width, **double)
+        self.spectra = torch.zeros(2, bins, **double)
 
-    def add(self, codes: tuple[Tensor, Tensor], heard: Tensor) -> None:
+    def add(self, codes: tuple[Tensor, Tensor], heard: Tensor, spectra: Tensor) -> None:
         """Of some steps.
 
         Args:
             codes: of both sources, `[steps]` each.
             heard: what the encoder makes of their mixture, `[steps, code width]`.
+            spectra: the sources' mean power, `[2, bins]`; every sound counts as much, however loud it is.
         """
         heard = heard.double()
         self.pairs.index_put_(codes, torch.ones(len(heard), dtype=torch.float64), accumulate=True)
         for own, numbers in zip(self.sums, codes, strict=True):
             own.index_add_(0, numbers, heard)
         self.squares += heard.t() @ heard
+        self.spectra += _over_its_mean(spectra.double())
 
     def solve(self, other: str) -> CodeParts:
         """Least squares, and the errors' covariance.
@@ -115,7 +123,7 @@ class CodePartsFit:
             second = (self.sums[1] - self.pairs.t() @ first) / (counts[1] + RARE)
         whiten = self._whitening(first, second, counts, steps)
         centre = self.sums[0].sum(dim=0) / steps
-        made = (first @ whiten, second @ whiten, whiten, centre)
+        made = (first @ whiten, second @ whiten, whiten, centre, _over_its_mean(self.spectra))
         return CodeParts(*(tensor.float() for tensor in made), other)
 
     def _whitening(self, first: Tensor, second: Tensor, counts: tuple[Tensor, Tensor], steps: Tensor) -> Tensor:
@@ -128,6 +136,11 @@ class CodePartsFit:
         return torch.linalg.inv(torch.linalg.cholesky(covariance)).t()
 
 
+def _over_its_mean(spectra: Tensor) -> Tensor:
+    """Nothing stays nothing."""
+    return spectra / spectra.mean(dim=-1, keepdim=True).clamp(min=torch.finfo(spectra.dtype).tiny)
+
+
 def from_checkpoint(name: str, config: Mapping, state: Mapping[str, Tensor], device: torch.device | str) -> CodeParts:
     """Of a checkpoint's configuration and its tables.
 
@@ -135,8 +148,8 @@ def from_checkpoint(name: str, config: Mapping, state: Mapping[str, Tensor], dev
         ValueError: tables of other codes.
     """
     tables = {key: state[key].to(device) for key in TENSORS}
-    table = (config["classes"], config["code_width"])
-    shapes = dict(zip(TENSORS, (table, table, table[1:] * 2, table[1:]), strict=True))
+    table, spectra = (config["classes"], config["code_width"]), (2, config["bins"])
+    shapes = dict(zip(TENSORS, (table, table, table[1:] * 2, table[1:], spectra), strict=True))
     if any(tables[key].shape != shape for key, shape in shapes.items()):
         raise ValueError(f"its parts are not those of {table[0]} codes")
     return CodeParts(**tables, other=config["other"])

@@ -2,7 +2,8 @@
 
 What codes say is compressed, one code for many samples, and does not add up to the mixture. What it misses of a bin of
 the mixture's spectrum is shared out by the powers that both sources' codes have there: if errors are as large as what
-is said, up to a factor, that is what is to be expected of Gaussian ones (a Wiener filter of the errors).
+is said, up to a factor, that is what is to be expected of Gaussian ones (a Wiener filter of the errors). Where
+codes say little of both, what both kinds of sounds are like on average decides.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,10 @@ from core.tasks.blocks import at_rate
 from core.tasks.progress import Sounds
 from core.tasks.stems import stems_of
 
+FLOOR = (
+    0.03  # share of the mixture's mean power that sounds have on average beside what is said: the best of valid songs
+)
+
 
 class LatentMixture:
     """What is heard is the mean of the channels at the LQ-VAE's rate, with the sources in their shares of it: of means,
@@ -30,6 +35,7 @@ class LatentMixture:
         mixture: of any rate and channels.
         names: of the stems.
         shares: of both sources in what is heard, see `CodeSums`.
+        spectra: of both kinds of sounds, see `CodeParts`; None: unknown.
 
     Raises:
         InputError: a share that is not greater than 0.
@@ -41,13 +47,20 @@ class LatentMixture:
         vectors: the codes themselves, `[steps, code width]`.
     """
 
-    def __init__(self, mixture: Clip, names: Sequence[str], model: LQVAE, shares: tuple[float, float]):
+    def __init__(
+        self,
+        mixture: Clip,
+        names: Sequence[str],
+        model: LQVAE,
+        shares: tuple[float, float],
+        spectra: Tensor | None = None,
+    ):
         if min(shares) <= 0:
             raise InputError(
                 f"With the shares {shares[0]:g} and {shares[1]:g} nothing is a mixture of both sources; make other "
                 "sums of the codes with `codebook-sums`."
             )
-        self.mixture, self.names, self.model, self.shares = mixture, names, model, shares
+        self.mixture, self.names, self.model, self.shares, self.spectra = mixture, names, model, shares, spectra
         self.known = at_rate(mixture, model.sample_rate)
         self.gain = sum(shares) / 2  # the sources' own levels are those of the mixture where both have the same share
         self.latents = hear(model, self.known.mono().samples[0] * np.float32(self.gain))
@@ -83,13 +96,22 @@ class LatentMixture:
         parts = spectrum(self._padded(said * self._levels[:, None]))[:, None]  # [2, 1, bins, windows]
         alike = (whole * heard.conj()).real.sum(axis=(1, 2)) / max(np.square(np.abs(heard)).sum(), NOTHING)
         parts = parts * alike[:, None, None]  # [2, channels, bins, windows]
-        spectra = parts + wiener_masks(self.powers(said))[:, None] * (whole - parts.sum(axis=0))
+        powers = self.powers(said) + self._floor(np.square(np.abs(heard)).mean(), len(heard))
+        spectra = parts + wiener_masks(powers)[:, None] * (whole - parts.sum(axis=0))
         sources = waveform_of(spectra, self.known.frames).astype(np.float32)
         return stems_of(self.mixture, self.known, self.names, sources)
 
     def powers(self, said: np.ndarray) -> np.ndarray:
         """Of sources in the mixture, of what is said `[2, samples]`: `[2, bins, windows]`."""
         return np.square(np.abs(spectrum(self._padded(said * self._levels[:, None]))))
+
+    def _floor(self, power: float, bins: int) -> np.ndarray:
+        """What both kinds of sounds have on average in a mixture of that mean power, `[2, bins or 1, 1]`."""
+        if self.spectra is None:
+            return np.zeros((2, 1, 1))
+        spectra = self.spectra.cpu().numpy()
+        nearest = np.linspace(0, spectra.shape[1] - 1, bins).round().astype(int)  # a short clip has fewer
+        return FLOOR * power * spectra[:, nearest, None]
 
     @property
     def _levels(self) -> np.ndarray:

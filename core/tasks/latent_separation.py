@@ -144,7 +144,8 @@ def separate_latent(
     model, own = load_code_priors(priors, resolve_devices(settings)[0])
     parts = parts_of_both(own)
     chains = Chains(own, parts, samples, temperature or (TEMPERED if parts else 1.0))
-    heard = LatentMixture(mixture, names, model, chains.sums.shares if chains.sums else MEANS)
+    shares, spectra = chains.sums.shares if chains.sums else MEANS, parts.spectra if parts else None
+    heard = LatentMixture(mixture, names, model, shares, spectra)
     worked, time_left = not silent(heard.known.mono().samples)[0], TimeLeft(1 if chains.parts or chains.sums else 2)
     draws = (yield from _drawn(heard, chains, settings.seed, time_left)) if worked else None
     stems = heard.stems(_on_average(heard, draws.last) if draws else NOTHING_SAID)

@@ -6,7 +6,9 @@ import torch
 from core.models import code_parts
 from core.models.code_parts import CodeParts, CodePartsFit
 
-CLASSES, WIDTH, STEPS = 7, 3, 20000
+CLASSES, WIDTH, STEPS, BINS = 7, 3, 20000, 2
+
+SPECTRA = torch.tensor([[1.0, 3.0], [0.0, 0.0]])  # the second source is silent
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -26,9 +28,9 @@ def mixtures():
 
 def learned(mixtures, size: int = 999) -> CodeParts:
     first, second, *_, heard = mixtures
-    fit = CodePartsFit(CLASSES, WIDTH)
-    for batch in zip(first.split(size), second.split(size), heard.split(size), strict=True):
-        fit.add(batch[:2], batch[2])
+    fit = CodePartsFit(CLASSES, WIDTH, BINS)
+    for n, batch in enumerate(zip(first.split(size), second.split(size), heard.split(size), strict=True)):
+        fit.add(batch[:2], batch[2], (n + 1) * SPECTRA)
     return fit.solve("bass")
 
 
@@ -44,13 +46,19 @@ def test_what_codes_add_is_recovered(mixtures):
 
 def test_batches_do_not_matter(mixtures):
     whole, pieces = learned(mixtures, STEPS), learned(mixtures, 100)
-    for name in ("first", "second", "whiten", "centre"):
+    for name in code_parts.TENSORS:
         torch.testing.assert_close(getattr(whole, name), getattr(pieces, name), atol=1e-4, rtol=1e-4)
+
+
+def test_every_sound_counts_as_much_in_the_spectra(mixtures):
+    parts = learned(mixtures)
+    torch.testing.assert_close(parts.spectra, torch.tensor([[0.5, 1.5], [0.0, 0.0]]))
+    assert torch.equal(parts.swapped().spectra, parts.spectra[[1, 0]])
 
 
 def test_nothing_cannot_be_learned_from():
     with pytest.raises(ValueError, match="nothing was heard"):
-        CodePartsFit(CLASSES, WIDTH).solve("bass")
+        CodePartsFit(CLASSES, WIDTH, BINS).solve("bass")
 
 
 def test_likelihoods_are_the_gaussian_ones(mixtures):

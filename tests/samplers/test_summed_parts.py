@@ -15,7 +15,7 @@ CLASSES, STEPS = 5, 6
 
 def parts(classes: int = CLASSES, spread: float = 1.0) -> CodeParts:
     first, second = (spread * torch.randn(classes, 2, generator=generator(seed)) for seed in (1, 2))
-    return CodeParts(first, second, torch.tensor([[1.0, 0.3], [0.0, 0.7]]), torch.zeros(2))
+    return CodeParts(first, second, torch.tensor([[1.0, 0.3], [0.0, 0.7]]), torch.zeros(2), torch.ones(2, 1))
 
 
 def joint(streams: int, **settings) -> SummedParts:

@@ -12,7 +12,7 @@ from core.models.code_parts import CodePartsFit
 from core.models.lqvae_pieces import encode, hear
 from core.signal.clip import Clip
 from core.signal.files import write_clip
-from core.tasks.code_parts import keep_code_parts, parts_of_both
+from core.tasks.code_parts import keep_code_parts, mean_spectra, parts_of_both
 from core.tasks.latent_separation import separate_latent
 from core.zoo.families import CODE_PRIOR, CODEC
 from tests.runs import finish
@@ -40,12 +40,14 @@ def test_they_are_learned_of_pairs(tiny_code_priors):
     assert [next(run), next(run)] == [1, 2]
     entry = finished(run)
     assert entry.name == "tiny-drums.mixtures" and entry.data == "noise"
-    fit = CodePartsFit(6, 3)
+    fit = CodePartsFit(6, 3, 513)
     for n in range(2):
         first, second = noise(1.0, 2 * n).samples[0], noise(1.1, 2 * n + 1).samples[0, :RATE]
-        fit.add((encode(model, first), encode(model, second)), hear(model, (first + second) / 2))
+        spectra = mean_spectra(np.stack([first, second]))
+        fit.add((encode(model, first), encode(model, second)), hear(model, (first + second) / 2), spectra)
     parts, expected = parts_of_both(loaded(tiny_code_priors)), fit.solve("tiny-bass")
     torch.testing.assert_close(parts.whiten, expected.whiten, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(parts.spectra, expected.spectra)
     swapped = parts_of_both(loaded(tiny_code_priors[::-1]))
     assert torch.equal(swapped.first, parts.second) and torch.equal(swapped.second, parts.first)
     assert parts_of_both(loaded(tiny_code_priors[:1] * 2)) is None

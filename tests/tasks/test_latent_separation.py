@@ -92,6 +92,20 @@ def test_what_is_missed_is_shared_out_by_what_is_said(tiny_code_priors):
         np.testing.assert_allclose(clip.samples, heard.mixture.samples / 2, atol=1e-6)
 
 
+@pytest.mark.parametrize("seconds", [0.5, 0.02])  # of the latter a window is all there is
+def test_where_nothing_is_said_kinds_of_sounds_share_by_their_spectra(tiny_code_priors, seconds):
+    low = torch.linspace(0, 1, 513).sigmoid()
+    heard = LatentMixture(noise(seconds), tiny_code_priors, codec(), (0.5, 0.5), torch.stack([1 - low, low]))
+    whole = spectrum(heard.mixture.samples[0])
+    shares = np.interp(np.linspace(0, 512, len(whole)), np.arange(513), low.numpy())[:, None]
+    expected = waveform_of(np.stack([1 - shares, shares]) * whole, heard.mixture.frames)
+    stems = [clip.samples[0] for clip in heard.stems(np.zeros((2, 0), np.float32)).values()]
+    np.testing.assert_allclose(stems, expected, atol=2e-3)
+    loud = 100 * np.stack([heard.mixture.samples[0], -heard.mixture.samples[0]])  # then what is said decides
+    both = [clip.samples[0] for clip in heard.stems(loud.astype(np.float32)).values()]
+    np.testing.assert_allclose(both, loud + heard.mixture.samples / 2, atol=1e-2)
+
+
 def test_what_is_said_stays_out_of_silent_channels(tiny_code_priors):
     mixture = Clip(np.concatenate([noise(0.5).samples, np.zeros((1, 8000))]), RATE)
     heard = LatentMixture(mixture, tiny_code_priors, codec(), (0.5, 0.5))
