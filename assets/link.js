@@ -85,7 +85,10 @@ window.resoundLink = (() => {
       begun = true;
       if (current && current !== first) tell(current);
     },
-    ready: (task, known) => { tabs[task] = known; },
+    ready(task, known) { // a visitor may have been quicker here, too
+      tabs[task] = known;
+      if (last[task]) write(task, last[task]);
+    },
     tab(task, holder) {
       sections[holder] = current = task;
       if (begun) tell(task);
