@@ -127,6 +127,7 @@ def test_rows_that_were_drawn_are_finished(visit):
     section.wait("e => e.width === 80 && e.height === 96", canvas)
     section.run.click()
     page.locator(".toast-body", has_text="There is nothing to finish yet").wait_for()
+    canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.2 * box["height"])
     page.mouse.down()
