@@ -23,7 +23,8 @@ def test_an_example_is_looked_into_and_the_noise_changed(visit, artifacts):
 def test_nothing_to_look_at(visit):
     page = visit()
     tab = Tab(page, "Prior inspector")
-    waiting = tab.root.locator(".js-plotly-plot .annotation-text").all_text_contents()
-    assert len(waiting) == 3 and "is drawn here" in " ".join(waiting)
+    waiting = tab.root.locator(".js-plotly-plot .annotation-text")
+    waiting.nth(2).wait_for()
+    assert waiting.count() == 3 and "is drawn here" in " ".join(waiting.all_text_contents())
     tab.root.get_by_role("button", name="Look", exact=True).click()
     page.get_by_text("There is no sound yet").wait_for()
