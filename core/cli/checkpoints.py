@@ -70,17 +70,7 @@ def add_commands(commands) -> None:
     description = "Learns what codes of two priors add to mixtures, for separation, and keeps it beside the first one."
     command = commands.add_parser("code-parts", help=description, description=description)
     command.set_defaults(run=_code_parts)
-    command.add_argument("--prior", nargs=2, default=("drums", "bass"), metavar=("A", "B"), help="(drums bass)")
-    command.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="NAME_drums.wav beside NAME_bass.wav, or folders drums and bass; of a metadata.csv the train split",
-    )
-    command.add_argument(
-        "--parts", nargs=2, default=("drums", "bass"), metavar=("A", "B"), help="what the stems are called (drums bass)"
-    )
+    options.add_stems(command, "train")
 
 
 def _iteration(text: str) -> int | str:

@@ -16,19 +16,7 @@ def add_system(systems) -> None:
     description = "Separation among codes: pairs of stems, mixed at 0 dB and taken apart."
     command = systems.add_parser(NAME, help=description, description=description)
     command.set_defaults(run=_evaluate)
-    command.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="NAME_drums.wav beside NAME_bass.wav, or folders drums and bass; a metadata.csv's tests",
-    )
-    command.add_argument(
-        "--prior", nargs=2, default=("drums", "bass"), metavar=("A", "B"), help="of each source (drums bass)"
-    )
-    command.add_argument(
-        "--parts", nargs=2, default=("drums", "bass"), metavar=("A", "B"), help="what the stems are called (drums bass)"
-    )
+    options.add_stems(command, "test")
     command.add_argument("--samples", type=options.whole(1, 256), default=8, metavar="N", help="chains (8)")
     command.add_argument(
         "--count",

@@ -14,6 +14,7 @@ from core.errors import InputError
 LONGEST_NUMBER, LONGEST_REASON = 64, 400  # characters
 AUDIO_OUTPUTS = (".wav", ".flac", ".ogg")
 LARGEST_SEED = 2**63 - 1
+STEMS = ("drums", "bass")  # as priors of codes and files of stems are called where nothing else is said
 
 
 class Parser(argparse.ArgumentParser):
@@ -112,6 +113,25 @@ def setting(text: str) -> tuple[str, str]:
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is not a setting such as training.batch=4")
     return key, value
+
+
+def add_stems(command: argparse.ArgumentParser, split: str) -> None:
+    """Adds what says which pairs of stems are heard, and by which priors of codes.
+
+    Args:
+        split: of a `metadata.csv`, in words.
+    """
+    command.add_argument("--prior", nargs=2, default=STEMS, metavar=("A", "B"), help="of each source (drums bass)")
+    command.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help=f"NAME_drums.wav beside NAME_bass.wav, or folders drums and bass; of a metadata.csv the {split} split",
+    )
+    command.add_argument(
+        "--parts", nargs=2, default=STEMS, metavar=("A", "B"), help="what the stems are called (drums bass)"
+    )
 
 
 def check_output(path: Path, suffixes: Sequence[str]) -> None:
