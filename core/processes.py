@@ -4,10 +4,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from types import FrameType
 
 LEAVE_SECONDS = 10.0  # for a worker to put away what it was writing
@@ -36,6 +37,21 @@ def leave_in_order() -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, leave)
+
+
+def end_processes(processes: Sequence[BaseProcess]) -> None:
+    """Asks processes to end, and ends by force those that do not.
+
+    `Ended` is lost where a finaliser raises it, and comes late where a compiled loop runs.
+    """
+    for process in processes:
+        process.terminate()
+    waiting, until = {process.sentinel: process for process in processes}, time.monotonic() + LEAVE_SECONDS
+    while waiting and time.monotonic() < until:
+        for sentinel in wait(list(waiting), timeout=until - time.monotonic()):
+            del waiting[sentinel]
+    for process in waiting.values():
+        process.kill()
 
 
 @contextmanager

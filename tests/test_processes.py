@@ -1,17 +1,22 @@
 """Workers end with their parent, however that ends, and signals that ask for an end are heard where they should be."""
 
 import csv
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from core.processes import handling
+from core import processes
+from core.cli import engines
+from core.processes import handling, interrupt
 
 RATE, SLOW_MACHINE = 16000, 400
 LONG = {"prior": "tiny", "steps": "99999"}
@@ -98,3 +103,26 @@ def test_signals_that_are_ignored_stay_so():
         assert heard == [signal.SIGTERM] and signal.getsignal(signal.SIGTERM) == other
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def _deaf(started: str) -> None:
+    """Work that loses what asks it to end, as a finaliser would."""
+    Path(started).touch()
+    while True:
+        with suppress(BaseException):
+            time.sleep(60)
+
+
+def test_a_worker_that_does_not_hear_is_ended_by_force(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "LEAVE_SECONDS", 0.5)
+    running = engines.engine("local", workers=2, address=None)(_deaf, [str(tmp_path / "1"), str(tmp_path / "2")])
+
+    def stop() -> None:
+        while not all((tmp_path / name).exists() for name in "12"):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt), handling(interrupt):
+        next(running)
+    assert not multiprocessing.active_children()

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from core.errors import InputError
-from core.processes import Ended, follow_parent, leave_in_order, undisturbed
+from core.processes import Ended, end_processes, follow_parent, leave_in_order, undisturbed
 
 ENGINES = ("local", "ray")
 LOST = "The process that worked on it was ended twice (out of memory?); give it a shorter or another file."
@@ -119,8 +119,7 @@ def _pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
     except BaseException:
-        for process in multiprocessing.active_children():
-            process.terminate()
+        end_processes(multiprocessing.active_children())
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
