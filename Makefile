@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 7860
+SIDE_BY_SIDE ?= -n 2 --dist loadgroup
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' 2>/dev/null && echo $$p && break; done)
 
@@ -17,10 +18,10 @@ app: $(VENV)/.app-installed
 	HOST=$(HOST) PORT=$(PORT) $(BIN)/python app.py
 
 test: $(VENV)/.dev-installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-fast: $(VENV)/.dev-installed
-	$(BIN)/python -m pytest -m "not (browser or goldens or cli or slow)" $(ARGS)
+	$(BIN)/python -m pytest -m "not (browser or goldens or cli or slow)" $(SIDE_BY_SIDE) $(ARGS)
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -18,9 +18,14 @@ PARITY = ROOT.parent / "shared" / "parity"
 
 
 def pytest_collection_modifyitems(items):
-    """Marks tests by where they stand and by the fixtures that they use."""
+    """Marks tests by where they stand and by the fixtures that they use.
+
+    Side by side (`-n 2 --dist loadgroup`), one process runs a file's tests, and one all those of the page, which share a
+    server and a Chromium.
+    """
     for item in items:
         path = item.path.relative_to(ROOT / "tests")
+        item.add_marker(pytest.mark.xdist_group("browser" if path.parts[0] == "browser" else str(path)))
         if path.parts[0] == "browser":
             item.add_marker("browser")
         if "parity_folder" in item.fixturenames:
