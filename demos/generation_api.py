@@ -113,7 +113,9 @@ def _heard(path: str) -> Clip:
     return read_source(loaded, 0.0, None, None).clip
 
 
-def _generate_images(count=4, label="", prior="", seed=0, temperature=1.0, height=None, width=None) -> Asked:
+def _generate_images(
+    count=4, label="", prior="", seed=0, temperature=1.0, height=None, width=None, guidance=2.0
+) -> Asked:
     """Draws images with a PixelCNN: one file for each, which says in its metadata what it can be made again with.
 
     Args:
@@ -123,6 +125,7 @@ def _generate_images(count=4, label="", prior="", seed=0, temperature=1.0, heigh
         temperature: Number from 0 to 2: under 1 more careful.
         height: Whole number from 1 to 64, in pixels; the prior's own where not given.
         width: Whole number from 1 to 64, in pixels; the prior's own where not given.
+        guidance: Number from 0 to 20, how closely the label is kept to; at 0 the prior is told nothing.
 
     Returns:
         images: PNG files
@@ -135,6 +138,7 @@ def _generate_images(count=4, label="", prior="", seed=0, temperature=1.0, heigh
         temperature=number("temperature", temperature, 1.0, 0.0, HOTTEST),
         height=whole("height", height, None, 1, LARGEST_SIDE),
         width=whole("width", width, None, 1, LARGEST_SIDE),
+        guidance=number("guidance", guidance, ImageWish.guidance, 0.0, STRONGEST),
     )
     settings = Settings(arguments.text("prior", prior) or FIRST, seed=whole("seed", seed, 0, 0, LARGEST_SEED))
     return Asked(TASK, partial(generate_images, wish, settings=settings), image_files)

@@ -20,8 +20,8 @@ PARITY = ROOT.parent / "shared" / "parity"
 def pytest_collection_modifyitems(items):
     """Marks tests by where they stand and by the fixtures that they use.
 
-    Side by side (`-n 2 --dist loadgroup`), one process runs a file's tests, and one all those of the page, which share a
-    server and a Chromium.
+    Side by side (`-n 2 --dist loadgroup`), one process runs all tests of a file, and all those of the page, which share
+    a server and a Chromium.
     """
     for item in items:
         path = item.path.relative_to(ROOT / "tests")

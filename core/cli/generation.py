@@ -8,7 +8,7 @@ from core.cli import options, outputs, running
 from core.errors import InputError
 from core.tasks.report_file import write_report
 
-OF_SOUNDS = ("seconds", "speaker", "guidance", "morph", "sampler", "steps", "prime")  # options
+OF_SOUNDS = ("seconds", "speaker", "morph", "sampler", "steps", "prime")  # options
 OF_IMAGES = ("height", "width", "grid")
 
 
@@ -23,7 +23,9 @@ def add_commands(commands) -> None:
     command.add_argument("--seconds", type=options.duration, metavar="S", help="length of each")
     command.add_argument("--label", metavar="L", help="what is said, or seen; drawn by each seed unless given")
     command.add_argument("--speaker", metavar="NAME", help="who is to say it; anybody unless given")
-    command.add_argument("--guidance", type=options.number, metavar="G", help="over 1: plainer; 0: tells nothing (3)")
+    command.add_argument(
+        "--guidance", type=options.number, metavar="G", help="over 1: plainer; 0: tells nothing (3; images 2)"
+    )
     way = "lead from one seed's sound to another's"
     command.add_argument("--morph", type=options.written(parse_seeds), metavar="SEED,SEED", help=way)
     ways = (*GENERATION_SAMPLERS, ANCESTRAL)
@@ -62,7 +64,9 @@ def _generate_images(arguments) -> int:
     from core.tasks.image_generation import ImageWish, generate_images, image_origin_of
     from core.tasks.settings import Settings
 
-    asked = {name: getattr(arguments, name) for name in ("count", "label", "height", "width", "temperature")}
+    asked = {
+        name: getattr(arguments, name) for name in ("count", "label", "guidance", "height", "width", "temperature")
+    }
     wish = ImageWish(**{name: value for name, value in asked.items() if value is not None})
     settings = Settings(prior=arguments.prior, seed=arguments.seed, device=arguments.device, batch=arguments.batch)
     result = running.follow(generate_images(wish, settings=settings))

@@ -246,14 +246,23 @@ def _number(name: str | None, known: Sequence[str]) -> int:
     return 0 if name is None else 1 + known.index(name)
 
 
+def check_guidance(guidance: float) -> None:
+    """Refuses one that no prior can follow.
+
+    Raises:
+        InputError: see above.
+    """
+    if not 0 <= guidance <= STRONGEST:
+        raise InputError(f"The guidance must lie between 0 and {STRONGEST:g}, not {guidance:g}.")
+
+
 def _check_numbers(wish: Wish, settings: Settings) -> None:
     """Refuses, before any work, what makes no sense for any prior."""
     if not 1 <= wish.count <= MOST_SOUNDS:
         raise InputError(f"The number of sounds must lie between 1 and {MOST_SOUNDS}, not {wish.count}.")
     if wish.seconds is not None and not SHORTEST_SECONDS <= wish.seconds <= LIMITS.seconds:
         raise InputError(f"Sounds can last {SHORTEST_SECONDS:g} to {LIMITS.seconds:g} s, not {wish.seconds:g} s.")
-    if not 0 <= wish.guidance <= STRONGEST:
-        raise InputError(f"The guidance must lie between 0 and {STRONGEST:g}, not {wish.guidance:g}.")
+    check_guidance(wish.guidance)
     if settings.batch is not None and not 1 <= settings.batch <= MOST_SOUNDS:
         raise InputError(f"Between 1 and {MOST_SOUNDS} sounds can be drawn at once, not {settings.batch}.")
     if wish.morph is not None and wish.count < 2:

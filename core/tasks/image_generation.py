@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
+from core.models.guided import Guided
+from core.models.stepwise import StepwiseModel
 from core.priors.pixelcnn import PixelCNNPrior
 from core.samplers.ancestral import ancestral
 from core.tasks.drawing import TimeLeft
-from core.tasks.generation import TASK, known_name, label_of
+from core.tasks.generation import TASK, check_guidance, known_name, label_of
 from core.tasks.image_runs import MOST_IMAGE_PIXELS, ImageProgress, ImageResult, ImageRun, named_images
 from core.tasks.loading import load_image_prior
 from core.tasks.settings import Settings
@@ -33,6 +35,7 @@ class ImageWish:
     Args:
         count: of images.
         label: what they show, a name that the prior lists; None: one that each image's seed draws.
+        guidance: how plainly they show it; 1 follows the data, more is clearer and less varied. With 0 nothing is told.
         height, width: in pixels; None: as what the prior was trained on.
         temperature: over 1 more daring, under 1 more careful.
         begun: an image's first rows, which all go on from, in [0, 1], `[colours, rows, width]`.
@@ -40,6 +43,7 @@ class ImageWish:
 
     count: int = 4
     label: str | None = None
+    guidance: float = 2.0
     height: int | None = None
     width: int | None = None
     temperature: float = 1.0
@@ -80,7 +84,8 @@ def image_origins(wish: ImageWish, prior: PixelCNNPrior, settings: Settings) -> 
 
 def image_origin_of(report: Mapping, name: str) -> dict:
     """All that one image can be made again with, of the report of its run."""
-    shared = {key: report[key] for key in ("prior", "sampler", "height", "width", "temperature")}
+    names = ("prior", "sampler", "height", "width", "temperature", "guidance")
+    shared = {key: report[key] for key in names if key in report}
     return shared | report["images"][name]
 
 
@@ -89,18 +94,19 @@ def _draw(
 ) -> Iterator[tuple[Iterate, np.ndarray, np.ndarray]]:
     """The images of a part after every row, `[images, colours, height, width]`, and the bits that each pixel cost, NaN
     where none is drawn yet."""
-    model = prior.stepwise(len(origins), wish.height, wish.width)
-    classes, log_probs = torch.zeros(len(origins), model.steps), torch.full((len(origins), model.steps), torch.nan)
+    model, per_row = _model(prior, wish, len(origins)), wish.width * prior.network.config.colours
+    steps = wish.height * per_row
+    classes, log_probs = torch.zeros(len(origins), steps), torch.full((len(origins), steps), torch.nan)
     begun, labels = _begun(prior, wish), [origin.get("label") for origin in origins]
     initial = None if begun is None else begun.expand(len(origins), -1)
-    first, per_row = 0 if begun is None else begun.shape[1], model.steps // wish.height
+    first = 0 if begun is None else begun.shape[1]
     told = torch.tensor([-1 if label is None else prior.labels.index(label) for label in labels])
     run = ancestral(
         model,
-        steps=model.steps - first,
+        steps=steps - first,
         seeds=[origin["seed"] for origin in origins],
         temperature=wish.temperature,
-        condition=told if prior.labels else None,
+        condition=told if prior.labels and wish.guidance else None,
         initial=initial,
         chunk=per_row,
     )
@@ -114,6 +120,14 @@ def _draw(
         yield iterate, drawn.permute(0, 3, 1, 2).numpy(), -costs.sum(dim=-1).numpy() / math.log(2)
 
 
+def _model(prior: PixelCNNPrior, wish: ImageWish, streams: int) -> StepwiseModel:
+    """What draws the images: the network, or two of them between which guidance stands."""
+    model = prior.stepwise(streams, wish.height, wish.width)
+    if not prior.labels or wish.guidance in (0, 1):
+        return model
+    return Guided(model, prior.stepwise(streams, wish.height, wish.width), wish.guidance)
+
+
 def _begun(prior: PixelCNNPrior, wish: ImageWish) -> Tensor | None:
     """The classes of the rows that are there already, `[1, steps]`."""
     if wish.begun is None:
@@ -123,7 +137,8 @@ def _begun(prior: PixelCNNPrior, wish: ImageWish) -> Tensor | None:
 
 def _origin(wish: ImageWish, prior: PixelCNNPrior, seed: int) -> dict:
     """What tells an image from the others."""
-    label = wish.label or (label_of(seed, prior.labels) if prior.labels else None)
+    told = prior.labels and wish.guidance > 0
+    label = wish.label or (label_of(seed, prior.labels) if told else None)
     return {"seed": seed} if label is None else {"seed": seed, "label": label}
 
 
@@ -131,6 +146,7 @@ def _report(wish: ImageWish, prior: PixelCNNPrior, settings: Settings, origins: 
     size = {"height": wish.height, "width": wish.width}
     made = {"task": TASK, "prior": prior.name, "sampler": "ancestral", "seed": settings.seed, **size}
     chosen = {"device": str(prior.device), "count": wish.count, "label": wish.label, "temperature": wish.temperature}
+    chosen |= {"guidance": wish.guidance} if prior.labels else {}
     return made | chosen | {"images": dict(zip(named_images(np.empty(wish.count)), origins, strict=True))}
 
 
@@ -152,5 +168,6 @@ def _for_prior(wish: ImageWish, prior: PixelCNNPrior) -> ImageWish:
         raise InputError(f"The rows that are there must be {width} pixels wide, in the prior's colours.")
     if wish.begun is not None and not wish.begun.shape[1] < height:
         raise InputError(f"The image begins with {wish.begun.shape[1]} rows of {height}; leave some to be drawn.")
+    check_guidance(wish.guidance)
     label = known_name(wish.label, prior.labels, prior, "label")
     return replace(wish, height=height, width=width, label=label)

@@ -60,9 +60,13 @@ class PictureExample:
     @property
     def settings(self) -> dict[str, Any]:
         """What the chip sets, by name."""
-        return {"kind": NEW, "label": "", "count": 16, "seed": 0, "temperature": 1} | self.choices
+        usual = {"guidance": ImageWish.guidance, "temperature": ImageWish.temperature}
+        return {"kind": NEW, "label": "", "count": 16, "seed": 0} | usual | self.choices
 
 
+ASKED = (
+    "kind", "prior", "label", "drawn", "rows", "count", "seed", "guidance", "temperature", "height", "width",
+)  # fmt: skip
 EXAMPLES = (
     PictureExample("Digits of all kinds", {"count": 20}),
     PictureExample("Nothing but sevens", {"label": "7"}),
@@ -128,7 +132,19 @@ class PixelCNNPanel(GridPanel):
             chip.click(self._setter(example), None, self._chosen, **quiet)
             for chip, example in zip(ui.chips, EXAMPLES, strict=True)
         ]
-        names = ("kind", "prior", "label", "drawn", "rows", "count", "seed", "temperature", "height", "width")
+        names = (
+            "kind",
+            "prior",
+            "label",
+            "drawn",
+            "rows",
+            "count",
+            "seed",
+            "guidance",
+            "temperature",
+            "height",
+            "width",
+        )
         self._asked = {name: getattr(ui, name) for name in names}
         self.wire_run(set(self._asked.values()), [chip.then for chip in chosen])
 
@@ -142,7 +158,8 @@ class PixelCNNPanel(GridPanel):
     def _chosen(self) -> set[Component]:
         """What an example sets."""
         ui = self.ui
-        return {ui.kind, ui.prior, ui.label, ui.count, ui.seed, ui.temperature, ui.sketch, ui.drawn, ui.begun, ui.rows}
+        asked = {getattr(ui, name) for name in ASKED if name not in ("height", "width")}
+        return asked | {ui.sketch, ui.begun}
 
     @property
     def shared(self) -> Shared:
@@ -244,6 +261,7 @@ def read_wish(asked: Mapping[str, Any]) -> tuple[ImageWish, Settings]:
         label=asked["label"] or None,
         height=height,
         width=width,
+        guidance=float(asked["guidance"]),
         temperature=float(asked["temperature"]),
         begun=begun,
     )

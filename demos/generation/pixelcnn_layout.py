@@ -10,6 +10,7 @@ from core import zoo
 from core.errors import InputError
 from core.priors.pixelcnn import PixelCNNPrior
 from core.tasks.generation import TASK
+from core.tasks.image_generation import ImageWish
 from core.tasks.sample_by_sample import HOTTEST
 from core.zoo.families import IMAGES
 from demos.generation.image_downloads import FILES, FORMATS
@@ -77,6 +78,7 @@ def _build_input(first: str) -> dict:
     made["seed"] = gr.Number(0, label="Seed", precision=0, min_width=96)
     made |= layout.build_actions()
     with gr.Accordion("Advanced", open=False, elem_classes="advanced"):
+        made["guidance"] = gr.Slider(0, 6, value=ImageWish.guidance, step=0.5, label="Guidance (over 1: plainer)")
         made["temperature"] = gr.Slider(0, HOTTEST, value=1, step=0.05, label="Temperature (under 1: more careful)")
         with gr.Row():
             made["height"] = gr.Number(0, label="Height (0: the model's)", precision=0, min_width=128)

@@ -68,6 +68,18 @@ def test_labels_are_drawn_where_none_is_asked_for():
     assert [origin["label"] for origin in told.report["images"].values()] == ["ring", "ring"]
 
 
+def test_guidance_tells_more_plainly_and_with_none_nothing_is_told():
+    def images(**wish) -> np.ndarray:
+        return np.stack(list(drawn(count=3, **wish)[1].images.values()))
+
+    told, plain = images(label="ring", guidance=1.0), images(label="bar", guidance=1.0)
+    assert (told != plain).any() and (images(label="ring", guidance=8.0) != told).any()
+    np.testing.assert_array_equal(images(label="ring", guidance=0.0), images(label="bar", guidance=0.0))
+    _, untold = drawn(count=2, guidance=0.0)
+    assert not any("label" in origin for origin in untold.report["images"].values())
+    assert untold.report["guidance"] == 0
+
+
 def test_what_is_begun_is_gone_on_from():
     begun = np.ones((1, 2, SIZE[1]), np.float32)
     moments, result = drawn(count=2, begun=begun)
@@ -82,6 +94,7 @@ def test_other_sizes_can_be_asked_for_and_too_much_is_refused():
         ({"count": 4096, "height": 100, "width": 100}, "4 megapixels"),
         ({"label": "square"}, "knows no label 'square'; choose one of ring, bar"),
         ({"temperature": -1.0}, "temperature"),
+        ({"guidance": 21.0}, "guidance must lie between 0 and 20"),
         ({"begun": np.ones((1, 6, 5), np.float32)}, "leave some"),
         ({"begun": np.ones((1, 2, 4), np.float32)}, "5 pixels wide"),
     ):

@@ -28,6 +28,7 @@ CHOSEN = {
     "rows": 3,
     "count": 2,
     "seed": 4,
+    "guidance": 2.0,
     "temperature": 1.0,
     "height": 0,
     "width": 0,
