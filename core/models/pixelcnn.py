@@ -36,6 +36,10 @@ class PixelCNNConfig:
         blind_first: whether the output layer of the first block is of type A, too, as the original's: the horizontal
             stack then sees nothing through a colour's own group there. Of one colour nothing at all would be left.
         legacy: blocks of the original's earlier version, whose horizontal stack never sees a pixel's lower colours.
+        vertical_residual: whether blocks of the vertical stack, too, read the row itself and add it to what they make
+            of it. The original's do not: each looks a row further up, and rows near by pass through few of them.
+        rows: of the images that it learns, for a network that is told which of them a pixel stands in; 0 for one that
+            is not, which knows the upper edge alone, and only where it sees that far.
     """
 
     levels: int = 4
@@ -47,6 +51,8 @@ class PixelCNNConfig:
     noise_conditional: bool = False
     blind_first: bool = False
     legacy: bool = False
+    vertical_residual: bool = False
+    rows: int = 0
 
 
 def colour_mask(outputs: int, inputs: int, kernel_size: int, colours: int, centre: Centre) -> Tensor:
@@ -103,33 +109,52 @@ class Block(nn.Module):
         super().__init__()
         kernel, inputs = (FIRST_KERNEL, config.colours) if first else (KERNEL, config.width)
         gates, centre = 2 * config.width, "A" if first else "B"
-        self.residual, self.reach = not first, kernel // 2 + 1  # rows above
-        self.vertical = nn.Conv2d(inputs, gates, (self.reach, kernel), padding=(0, kernel // 2))
+        self.residual, self.vertical_residual = not first, not first and config.vertical_residual
+        self.reach = kernel // 2 + (not self.vertical_residual)  # rows above its own
+        self.vertical = nn.Conv2d(inputs, gates, (kernel // 2 + 1, kernel), padding=(0, kernel // 2))
         self.mix = nn.Conv2d(gates, gates, 1) if config.legacy else None
         self.link = nn.Conv2d(gates, gates, 1, groups=1 if config.legacy else 2)  # tanh's from tanh's alone
-        sees = (2 * self.reach + 1, config.colours, "none") if config.legacy else (kernel, config.colours, centre)
+        sees = (kernel + 2, config.colours, "none") if config.legacy else (kernel, config.colours, centre)
         self.horizontal = MaskedConv2d(inputs, gates, *sees, parts=2)
         blind = first and config.blind_first
         self.output = MaskedConv2d(config.width, config.width, 1, config.colours, "A" if blind else "B")
         self.label = LabelTable(config.labels, gates) if config.labels else None
         self.noise = nn.Linear(EMBEDDING, gates, bias=False) if config.noise_conditional else None
+        self.row = nn.Embedding(config.rows, gates) if config.rows else None
+        if self.row is not None:
+            nn.init.zeros_(self.row.weight)
 
-    def forward(self, v: Tensor, h: Tensor, label: Tensor | None, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, v: Tensor, h: Tensor, label: Tensor | None, noise: Tensor | None = None, top: int = 0
+    ) -> tuple[Tensor, Tensor]:
         """Both stacks `[batch, channels, height, width]` -> the same of the next block."""
-        v, told = self.look_up(F.pad(v, (0, 0, self.reach, -1)), label, noise)
+        above = F.pad(v, (0, 0, self.reach, 0 if self.vertical_residual else -1))
+        v, told = self.look_up(above, label, noise, top)
         return v, self.look_left(h, told)
 
-    def look_up(self, above: Tensor, label: Tensor | None, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def look_up(
+        self, above: Tensor, label: Tensor | None, noise: Tensor | None = None, top: int = 0
+    ) -> tuple[Tensor, Tensor]:
         """v `[batch, width, rows, columns]`, and what its rows, label and noise level add to h's gates.
 
         Args:
-            above: what v is computed from, from `reach` rows above the first to one above the last.
+            above: what v is computed from, from `reach` rows above the first to one above the last, with a
+                `vertical_residual` to the last.
             noise: an embedding of the noise level, `[batch, EMBEDDING]`, for a network that is told one.
+            top: which row of the image the first one is.
         """
         raw = self.vertical(above)
         told = 0 if self.label is None else self.label(label)[..., None, None]
         told = told if self.noise is None else told + self.noise(noise)[..., None, None]
-        return gated((raw if self.mix is None else self.mix(raw)) + told), self.link(raw) + told
+        told = told if self.row is None else told + self._row_bias(top, raw.shape[2])
+        v = gated((raw if self.mix is None else self.mix(raw)) + told)
+        v = v + above[:, :, self.reach :] if self.vertical_residual else v
+        return v, self.link(raw) + told
+
+    def _row_bias(self, top: int, count: int) -> Tensor:
+        """Of so many rows, `[1, 2 * width, count, 1]`; those below the images' last are like it."""
+        rows = torch.arange(top, top + count, device=self.row.weight.device).clamp(max=self.row.num_embeddings - 1)
+        return self.row(rows).t()[None, ..., None]
 
     def look_left(self, h: Tensor, told: Tensor) -> Tensor:
         """The next h, where its gates are `told` this of the rows above."""
@@ -148,18 +173,19 @@ class PixelCNN(nn.Module):
         self.head = MaskedConv2d(config.width, config.head, 1, config.colours, "B")
         self.logits = MaskedConv2d(config.head, config.levels * config.colours, 1, config.colours, "B")
 
-    def forward(self, x: Tensor, label: Tensor | None = None, sigma: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, label: Tensor | None = None, sigma: Tensor | None = None, top: int = 0) -> Tensor:
         """Logits `[batch, levels, colours, height, width]`.
 
         Args:
             x: classes / (levels - 1), `[batch, colours, height, width]`.
             label: `[batch]`, for a network with labels; see `LabelTable`.
             sigma: noise level of x in classes, `[batch]`, for a network that is told it; none is no noise.
+            top: which row of the image is x's first.
         """
         noise = self.noise_of(sigma, len(x))
         v = h = x if noise is None or sigma is None else x * self._quietened(sigma)
         for block in self.blocks:
-            v, h = block(v, h, label, noise)
+            v, h = block(v, h, label, noise, top)
         logits = self.logits(F.relu(self.head(F.relu(h))))
         return logits.unflatten(1, (self.config.levels, self.config.colours))
 

@@ -58,11 +58,11 @@ class PixelCNNPrior(Prior):
         gradients, log_probs = zip(*scores, strict=True)
         return Score(torch.cat(gradients), torch.cat(log_probs).flatten(1).sum(dim=1))
 
-    def _score(self, x: Tensor, label: Tensor | None, level: float) -> tuple[Tensor, Tensor]:
-        """Gradient and value of every pixel, both of x's shape, of as many images as fit."""
+    def _score(self, x: Tensor, label: Tensor | None, level: float, top: int = 0) -> tuple[Tensor, Tensor]:
+        """Gradient and value of every pixel, both of x's shape, of as many images as fit; `top` as the network's."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            logits = self.network(self.network.scaled(x), label, x.new_full((len(x),), level))
+            logits = self.network(self.network.scaled(x), label, x.new_full((len(x),), level), top)
             log_prob = smoothed_log_prob(logits.movedim(1, -1).flatten(1, 3), x.flatten(1), level)[0]
             (gradient,) = torch.autograd.grad(log_prob.sum(), x)
         return gradient, log_prob.detach().view_as(x)
@@ -74,7 +74,8 @@ class PixelCNNPrior(Prior):
         """
         gradient, log_prob = torch.empty_like(x), torch.empty_like(x)
         for tile in tiles(*x.shape[2:], TILE, 2 * self.network.reach):
-            for whole, part in zip((gradient, log_prob), self._score(x[:, :, *tile.seen], label, level), strict=True):
+            made = self._score(x[:, :, *tile.seen], label, level, top=tile.seen[0].start)
+            for whole, part in zip((gradient, log_prob), made, strict=True):
                 whole[:, :, *tile.own] = part[:, :, *tile.inner]
         return gradient, log_prob
 

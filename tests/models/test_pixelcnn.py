@@ -16,6 +16,7 @@ KINDS = {
     "legacy": {"colours": 3, "blind_first": True, "legacy": True},
     "noise-told": {"colours": 1, "noise_conditional": True},
     "untold": {"colours": 1, "labels": 0},
+    "residual, rows told": {"colours": 3, "vertical_residual": True, "rows": 4},
 }
 HEIGHT, WIDTH, IMAGES = 5, 6, 2
 
@@ -23,7 +24,11 @@ HEIGHT, WIDTH, IMAGES = 5, 6, 2
 @pytest.fixture(params=KINDS)
 def network(request) -> PixelCNN:
     torch.manual_seed(0)
-    return PixelCNN(PixelCNNConfig(**SIZES | KINDS[request.param])).requires_grad_(False)
+    network = PixelCNN(PixelCNNConfig(**SIZES | KINDS[request.param])).requires_grad_(False)
+    for block in network.blocks:
+        if block.row is not None:  # which is 0 before it has learnt
+            block.row.weight.normal_()
+    return network
 
 
 def seen_by_gradient(network, row: int, column: int, colour: int) -> torch.Tensor:
@@ -45,8 +50,9 @@ def test_nothing_depends_on_what_is_not_yet_drawn(network):
 def test_there_is_no_blind_spot():
     """With blocks enough, the last pixel sees all others; the original's first block hides a colour's own left."""
     torch.manual_seed(0)
-    for colours in (1, 3):
-        network = PixelCNN(PixelCNNConfig(colours=colours, width=12, blocks=5)).requires_grad_(False)
+    for colours, residual in itertools.product((1, 3), (False, True)):
+        config = PixelCNNConfig(colours=colours, width=12, blocks=5, vertical_residual=residual)
+        network = PixelCNN(config).requires_grad_(False)
         assert seen_by_gradient(network, HEIGHT - 1, WIDTH - 1, colours - 1)[:-1].all()
 
 

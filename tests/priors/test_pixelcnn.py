@@ -45,7 +45,14 @@ def test_images_are_scored_alike_some_at_a_time(prior, monkeypatch):
     torch.testing.assert_close(parts.log_prob, whole.log_prob)
 
 
-def test_a_large_image_is_scored_in_tiles_as_in_one_piece(prior, monkeypatch):
+@pytest.mark.parametrize("others", [{}, {"vertical_residual": True, "rows": 29}])
+def test_a_large_image_is_scored_in_tiles_as_in_one_piece(others, monkeypatch):
+    torch.manual_seed(0)
+    network = PixelCNN(PixelCNNConfig(**CONFIG | others)).double().requires_grad_(False)
+    for block in network.blocks:
+        if block.row is not None:
+            block.row.weight.normal_()
+    prior = PixelCNNPrior("pixels", network)
     x = torch.rand(2, 1, 31, 23, dtype=torch.float64) * 4
     whole = prior.score(x, 1.0)
     monkeypatch.setattr(pixelcnn, "AT_ONCE", 100)
@@ -55,9 +62,11 @@ def test_a_large_image_is_scored_in_tiles_as_in_one_piece(prior, monkeypatch):
     torch.testing.assert_close(parts.log_prob, whole.log_prob)
 
 
-def test_nothing_is_seen_from_beyond_the_networks_reach():
+@pytest.mark.parametrize("residual", [False, True])
+def test_nothing_is_seen_from_beyond_the_networks_reach(residual):
     torch.manual_seed(0)
-    network = PixelCNN(PixelCNNConfig(levels=3, width=4, blocks=2, head=4, labels=0)).double()
+    config = PixelCNNConfig(levels=3, width=4, blocks=2, head=4, labels=0, vertical_residual=residual)
+    network = PixelCNN(config).double()
     x, at = torch.rand(1, 1, 30, 30, dtype=torch.float64, requires_grad=True), 20
     (gradient,) = torch.autograd.grad(network(x)[..., at, at].sum(), x)
     rows, columns = (gradient[0, 0].abs().amax(dim=dim).nonzero().flatten() for dim in (1, 0))

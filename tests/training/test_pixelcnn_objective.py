@@ -92,7 +92,10 @@ def test_training_goes_on_from_a_chainer_snapshot(tmp_path, capsys):
     settings = [part for setting in chosen for part in ("--set", setting)]
     assert main([*command, *settings]) == 2
     assert "set blind_first=true" in capsys.readouterr().err
-    assert main([*command, *settings, "--set", "blind_first=true"]) == 0
+    settings += ["--set", "blind_first=true"]
+    assert main([*command, *settings]) == 2
+    assert "set vertical_residual=false" in capsys.readouterr().err
+    assert main([*command, *settings, "--set", "vertical_residual=false"]) == 0
     before, after = load_checkpoint(old), load_checkpoint(new)
     assert after.config["blind_first"] and after.config["names"] == ["0", "1", "2"]
     for name, weight in before.state.items():

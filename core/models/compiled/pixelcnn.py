@@ -132,7 +132,8 @@ class PixelCNNSteps(StepwiseModel):
         """The vertical stack's next row, and what it, the label and the biases add to the horizontal gates."""
         self._v, told, clean = [], [], self._model.noise_of(None, self.streams)
         for block, above in zip(self._model.blocks, self._above, strict=True):
-            v, added = block.look_up(above, self._label, clean)
+            above = torch.cat([above, self._v[-1]], dim=2) if block.vertical_residual else above
+            v, added = block.look_up(above, self._label, clean, self._step // self._per_row)
             self._v.append(v)
             told.append((added + block.horizontal.bias[:, None, None])[:, :, 0].transpose(1, 2))
         self._row = self._row._replace(told=contiguous(_of_gates(torch.stack(told, dim=1), self._colours)))

@@ -28,6 +28,7 @@ class PixelCNNObjective(Objective):
 
     Args:
         told: share of the examples whose label is told, of a network that is told labels; 0 for one that is not.
+        rows_told: whether it is told which row a pixel stands in, of images as high as these.
         drawn: of two levels, whether white is drawn with a pixel's own brightness, anew every time; else both are cut
             at a half.
         noise_free: share of the examples without noise.
@@ -40,12 +41,13 @@ class PixelCNNObjective(Objective):
     def __init__(
         self,
         told: float = 0.9,
+        rows_told: bool = True,
         drawn: bool = False,
         noise_free: float = 0.2,
         loudest: float = 1.0,
         validation_levels: Sequence[float] = (0.1, 0.5),
     ):
-        self.told, self.drawn, self.noise_free = told, drawn, noise_free
+        self.told, self.rows_told, self.drawn, self.noise_free = told, rows_told, drawn, noise_free
         self.loudest, self.validation_levels = loudest, validation_levels
         self.names, self.size = (), (0, 0)
 
@@ -70,22 +72,26 @@ class PixelCNNObjective(Objective):
             raise InputError(f"A PixelCNN has 2 to {MOST_LEVELS} levels and 1 or 3 colours; set them so.")
         if config["blocks"] < 1 or min(config["width"], config["head"]) < config["colours"]:
             raise InputError("A PixelCNN has at least one block, and as many channels as colours; set them so.")
-        sizes = {**config, "labels": len(self.names) if self.told else 0}
-        config |= {"labels": sizes["labels"], "names": list(self.names) if self.told else [], "size": list(self.size)}
+        names = list(self.names) if self.told else []
+        known = {"labels": len(names), "rows": self.size[0] if self.rows_told else 0}
+        network = PixelCNN(PixelCNNConfig(**config | known))
+        config |= {**known, "names": names, "size": list(self.size)}
         config |= {"loudest": self.loudest} if config["noise_conditional"] else {}
-        return PixelCNN(PixelCNNConfig(**sizes))
+        return network
 
     def initial_state(self, checkpoint: Checkpoint, model: PixelCNN, config: dict) -> dict[str, Tensor]:
-        """Refuses weights of a network that sees other pixels through weights of the same shapes.
+        """Weights that begin as a network which was told no rows, where this one is.
 
         Raises:
-            InputError: see above.
+            InputError: weights of a network that sees other pixels through weights of the same shapes.
         """
-        known = checkpoint.config.get("blind_first", False)
-        if known != config["blind_first"]:
-            said = str(known).lower()
-            raise InputError(f"The first block of the checkpoint's network sees other pixels; set blind_first={said}.")
-        return checkpoint.state
+        for name in ("blind_first", "vertical_residual"):
+            known = checkpoint.config.get(name, False)
+            if known != config[name]:
+                said = str(known).lower()
+                raise InputError(f"The blocks of the checkpoint's network see other pixels; set {name}={said}.")
+        fresh = {key: weight for key, weight in model.state_dict().items() if ".row." in key}  # 0: says nothing yet
+        return fresh | dict(checkpoint.state)
 
     def loss(self, model: PixelCNN, examples: Images, generator: Generator) -> tuple[Tensor, dict[str, float]]:
         """Mean cross-entropy in nats, and the same in bits per dimension to log."""
