@@ -1,6 +1,6 @@
 """A prior of images in figures: how near restored ones come to the truth, and what those that it draws are like.
 
-Lower halves are filled in, every second pixel made from the others, and pairs, overlaid, taken apart; a judge that
+Lower halves are filled in, pixels made from every second or fourth one, and pairs, overlaid, taken apart; a judge that
 nobody here trained, a multilayer perceptron of scikit-learn in its own recipe, says what it sees in the parts. Of
 images that are drawn it says whether they show the label that was asked for; how far each is from the nearest training
 image says whether it was made up or remembered.
@@ -25,7 +25,7 @@ from core.tasks.image_separation import separate_images
 from core.tasks.loading import load_image_prior
 from core.tasks.settings import Settings
 
-HALF, TWICE, OVERLAID = "lower half", "2x", "two overlaid"  # what is asked
+HALF, FACTORS, OVERLAID = "lower half", (2, 4), "two overlaid"  # what is asked
 TRAINING_MEAN = "training mean"
 PSNR, RECOGNISED = "psnr_db", "recognised"
 TITLES = {PSNR: "PSNR, dB", RECOGNISED: "both recognised"}
@@ -107,14 +107,17 @@ def evaluate_pair(truths: np.ndarray, labels: Sequence[int], evaluation: Evaluat
     half, (height, width) = truth.shape[1] // 2, truth.shape[1:]
     filled = _last(inpaint_image(truth, [(half, height, 0, width)], settings=settings, reference=truth))
     mean = psnr_db(truth[:, half:], evaluation.mean[:, half:])
-    thinned = _last(super_resolve_image(truth, 2, degrade=True, settings=settings))
+    thinned = {
+        f"{factor}x": _figures(_last(super_resolve_image(truth, factor, degrade=True, settings=settings)))
+        for factor in FACTORS
+    }
     priors = [settings.prior] * 2
     apart = _last(separate_images(truths[0] + truths[1], priors, settings=settings, truths=list(truths)))
     overlaid = _figures(apart)
     if evaluation.judge is not None:
         said = evaluation.judge.predict(_flat(np.stack(list(apart.images.values()))))
         overlaid[RESULT][RECOGNISED] = float(sorted(said) == sorted(labels))
-    return {HALF: _figures(filled) | {TRAINING_MEAN: {PSNR: mean}}, TWICE: _figures(thinned), OVERLAID: overlaid}
+    return {HALF: _figures(filled) | {TRAINING_MEAN: {PSNR: mean}}, **thinned, OVERLAID: overlaid}
 
 
 def evaluate_drawn(settings: Settings, count: int, training: Known, held: Known, judge: Judge | None) -> dict:
@@ -134,6 +137,7 @@ def evaluate_drawn(settings: Settings, count: int, training: Known, held: Known,
     distances = {"distance": np.median(nearest(own, known)), "held-out distance": np.median(nearest(others, known))}
     figures = {name: float(value) for name, value in distances.items()}
     figures |= {"ratio": figures["distance"] / max(figures["held-out distance"], 1e-9), "images": len(drawn)}
+    figures |= {"guidance": ImageWish.guidance} if prior.labels else {}
     if judge is not None and prior.labels and set(prior.labels) <= set(training.names):
         asked = np.repeat([training.names.index(label) for label in prior.labels], each)
         figures["agreement"] = float(np.mean(judge.predict(_flat(drawn)) == asked))
@@ -185,7 +189,8 @@ def drawn_note(name: str, figures: Mapping[str, Any]) -> str:
     said = f"{name} drew {figures['images']} images; their median distance to the nearest training image is "
     said += f"{figures['ratio']:.2f} of that of held-out images."
     if "agreement" in figures:
-        said += f" The judge sees the label that was asked for in {figures['agreement']:.0%}."
+        said += f" The judge sees the label that was asked for in {figures['agreement']:.0%}"
+        said += f" (guidance {figures['guidance']:g})."
     return said
 
 

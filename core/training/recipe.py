@@ -3,9 +3,10 @@
 `architecture` names the objective and `sample_rate` is in Hz; `[model]` and `[objective]` are the objective's own
 settings, `[training]` overrides DEFAULTS. There `keep_every` is of updates whose states are all kept (0: the last one
 alone), `resume` whether `train` goes on from a state that it finds beside the checkpoint unless told otherwise,
-`eight_bits` whether checkpoints hold matrices as whole numbers of eight bits (`core/zoo/eight_bits.py`),
-`listen_to` a file with a spectrogram that the log gets what the network makes of, and `wandb` a project of
-Weights & Biases to log to as well (none by default; needs its package).
+`compile` whether the network is compiled first (faster, after half a minute; needs a C++ compiler), `eight_bits`
+whether checkpoints hold matrices as whole numbers of eight bits (`core/zoo/eight_bits.py`), `listen_to` a file with a
+spectrogram that the log gets what the network makes of, and `wandb` a project of Weights & Biases to log to as well
+(none by default; needs its package).
 """
 
 import tomllib
@@ -31,6 +32,7 @@ DEFAULTS = {
     "save_every_seconds": 40.0,
     "keep_every": 0,
     "resume": False,
+    "compile": False,
     "eight_bits": False,
     "listen_to": "",
     "wandb": "",

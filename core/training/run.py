@@ -24,6 +24,7 @@ from core.errors import InputError
 from core.signal.mel_conversion import convert
 from core.signal.spectrogram_files import SUFFIXES, read_spectrogram
 from core.signal.tensor_files import load_tensors
+from core.training.compilation import compile_in_place
 from core.training.data import PackedData
 from core.training.layer_statistics import LayerStatistics
 from core.training.muon import Muon
@@ -161,6 +162,8 @@ class _Run:
         self.step, self.clock, self.history = 0, TrainingClock(), []
         if resume:
             self._restore(_state_path(out, kept))
+        if self.training["compile"]:
+            compile_in_place(self.model)
         self.wrapped, self.optimizer = self.accelerator.prepare(_LossModule(self.model, self.objective), self.optimizer)
         device = self.accelerator.device
         self.average = {name: p.to(device) for name, p in self.average.items()}

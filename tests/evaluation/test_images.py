@@ -31,6 +31,7 @@ def test_every_question_has_its_baselines(data, tmp_path, capsys):
     assert list(found["figures"]) == [
         *("lower half: result", "lower half: mean", "lower half: training mean"),
         *("2x: result", "2x: nearest", "2x: cubic"),
+        *("4x: result", "4x: nearest", "4x: cubic"),
         *("two overlaid: result", "two overlaid: equal shares"),
     ]
     assert 0 <= found["figures"]["two overlaid: result"]["recognised"] <= 1
