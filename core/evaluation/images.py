@@ -19,7 +19,7 @@ from torch import Generator
 from core.evaluation.likelihood import ImageSplit
 from core.signal.images import PixelLevels, coloured
 from core.tasks.image_generation import ImageWish, generate_images
-from core.tasks.image_restoration import inpaint_image, super_resolve_image
+from core.tasks.image_restoration import SPLINE_DEGREE, inpaint_image, super_resolve_image
 from core.tasks.image_runs import RESULT, ImageResult
 from core.tasks.image_separation import separate_images
 from core.tasks.loading import load_image_prior
@@ -110,6 +110,7 @@ def evaluate_pair(truths: np.ndarray, labels: Sequence[int], evaluation: Evaluat
     thinned = {
         f"{factor}x": _figures(_last(super_resolve_image(truth, factor, degrade=True, settings=settings)))
         for factor in FACTORS
+        if min(height, width) // factor > SPLINE_DEGREE
     }
     priors = [settings.prior] * 2
     apart = _last(separate_images(truths[0] + truths[1], priors, settings=settings, truths=list(truths)))
@@ -129,7 +130,7 @@ def evaluate_drawn(settings: Settings, count: int, training: Known, held: Known,
     """
     prior = load_image_prior("generate", settings)
     each, (height, width) = max(count // max(len(prior.labels), 1), 1), training.images.shape[2:]
-    wishes = [ImageWish(each, label, height, width) for label in prior.labels or (None,)]
+    wishes = [ImageWish(each, label, height=height, width=width) for label in prior.labels or (None,)]
     made = [np.stack(list(_last(generate_images(wish, settings=settings)).images.values())) for wish in wishes]
     drawn = np.concatenate(made)
     levels = prior.network.config.levels
