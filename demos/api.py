@@ -31,6 +31,7 @@ from demos.answering import Asked, endpoint, number_argument, number_or_word, te
 from demos.arguments import as_sent
 from demos.array.array_recording import from_file, load_recording
 from demos.array.layout import FIRST_ARRAY
+from demos.page import zero_gpu
 from demos.page.downloads import restored_file, stem_files
 from demos.page.source import load, read_source
 from demos.page.tab import RestorationTab
@@ -206,7 +207,7 @@ def _convert_voice(
     def begin() -> Run:
         clip = read_source(load(path, mixes=True), *part, None).clip
         recording = None if own is None else offer.take_recording(own)
-        return convert_voice(clip, speaker=named, voice=recording, manner=manner, settings=settings)
+        return zero_gpu.run(convert_voice, clip, speaker=named, voice=recording, manner=manner, settings=settings)
 
     return Asked(voice_conversion.TASK, begin, lambda result: restored_file(result.clip, path, voice_conversion.TASK))
 
@@ -240,8 +241,9 @@ def _separate(
     def begin() -> Run:
         mixture = read_source(load(path), *part, None).clip
         if latent:
-            return separate_latent(mixture, names, samples=chains or latent_separation.SAMPLES, settings=settings)
-        return separate(mixture, names, settings=settings, form=bound)
+            asked = {"samples": chains or latent_separation.SAMPLES, "settings": settings}
+            return zero_gpu.run(separate_latent, mixture, names, **asked)
+        return zero_gpu.run(separate, mixture, names, settings=settings, form=bound)
 
     return Asked(separation.TASK, begin, lambda result: stem_files(result.sounds, path))
 
@@ -275,7 +277,7 @@ def _localize(
 
     def begin() -> Run:
         recording = from_file(load_recording(path, around, picked, None), around, picked, *part)
-        run = localization.localize(recording.clip, recording.array, **found)
+        run = zero_gpu.run(localization.localize, recording.clip, recording.array, **found)
         return mapped(run, lambda item: _with_notes(item, recording.notes))
 
     return Asked(localization.TASK, begin, lambda result: stem_files(result.sounds, path))

@@ -20,6 +20,7 @@ from demos.arguments import as_sent
 from demos.generation.image_downloads import image_files
 from demos.generation.pixelcnn import FIRST
 from demos.generation.pixelcnn_layout import LARGEST_SIDE
+from demos.page import zero_gpu
 from demos.page.downloads import generated_files
 from demos.page.sampling_panel import LARGEST_SEED
 from demos.page.source import load, read_source
@@ -101,7 +102,8 @@ def _generate(
     )
 
     def begin() -> Run:
-        return generate(replace(wish, prime=None if path is None else _heard(path)), settings=settings)
+        heard = replace(wish, prime=None if path is None else _heard(path))
+        return zero_gpu.run(generate, heard, settings=settings)
 
     return Asked(TASK, begin, generated_files)
 
@@ -141,4 +143,4 @@ def _generate_images(
         guidance=number("guidance", guidance, ImageWish.guidance, 0.0, STRONGEST),
     )
     settings = Settings(arguments.text("prior", prior) or FIRST, seed=whole("seed", seed, 0, 0, LARGEST_SEED))
-    return Asked(TASK, partial(generate_images, wish, settings=settings), image_files)
+    return Asked(TASK, partial(zero_gpu.run, generate_images, wish, settings=settings), image_files)

@@ -19,6 +19,7 @@ from demos.answering import Asked, endpoint, number_argument, text_argument
 from demos.arguments import as_sent
 from demos.generation.image_downloads import restored_files
 from demos.generation.sketch import LARGEST_SIDE
+from demos.page import zero_gpu
 
 INPAINT, SHARPEN, SEPARATE = "inpaint", "super-resolve", "separate"
 LARGEST_FACTOR = 16
@@ -60,7 +61,8 @@ def _inpaint_image(image, boxes="", prior="", quality="draft", seed=0, reference
 
     def begin() -> ImageRun:
         known = None if truth is None else _read(truth, INPAINT, settings)
-        return inpaint_image(_read(path, INPAINT, settings), hidden, settings=settings, reference=known)
+        given = _read(path, INPAINT, settings)
+        return zero_gpu.run(inpaint_image, given, hidden, settings=settings, reference=known)
 
     return Asked(INPAINT, begin, _first_file)
 
@@ -83,7 +85,7 @@ def _super_resolve_image(image, factor=2, degrade=True, prior="", quality="draft
 
     def begin() -> ImageRun:
         given = _read(path, SHARPEN, settings, LARGEST_SIDE if thinned else LARGEST_SIDE // times)
-        return super_resolve_image(given, times, degrade=thinned, settings=settings)
+        return zero_gpu.run(super_resolve_image, given, times, degrade=thinned, settings=settings)
 
     return Asked(SHARPEN, begin, _first_file)
 
@@ -106,11 +108,12 @@ def _separate_images(image, other=None, prior="", quality="draft", seed=0) -> As
 
     def begin() -> ImageRun:
         if second is None:
-            return separate_images(_small(read_sum(Path(path), len(priors))), priors, settings=settings)
+            overlaid = _small(read_sum(Path(path), len(priors)))
+            return zero_gpu.run(separate_images, overlaid, priors, settings=settings)
         truths = [_read(own, SEPARATE, settings) for own in (path, second)]
         if truths[0].shape != truths[1].shape:
             raise InputError("The images are of two sizes and do not overlay; bring them to one.")
-        return separate_images(sum(truths), priors, settings=settings, truths=truths)
+        return zero_gpu.run(separate_images, sum(truths), priors, settings=settings, truths=truths)
 
     return Asked(SEPARATE, begin, restored_files)
 

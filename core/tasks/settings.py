@@ -1,6 +1,7 @@
 """The choices that tasks share, and where they run."""
 
 import math
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ PNF_WINDOW = 20000  # samples
 LARGEST_STEPS = 100_000
 SHORTEST_WINDOW_SECONDS = 0.1
 MOST_WORKERS = 64
+DEVICE_VARIABLE = "RESOUND_DEVICE"  # of the environment: what "auto" stands for
 
 Quality = Literal["draft", "standard", "fine"]
 
@@ -92,11 +94,13 @@ def resolve_devices(settings: Settings) -> list[str]:
 
 
 def resolve_device(name: str) -> str:
-    """The device that "auto" stands for is the first GPU where there is one.
+    """The device that "auto" stands for is the one that RESOUND_DEVICE names, else the first GPU where there is one.
 
     Raises:
         InputError: a device that this machine does not have.
     """
+    if name == "auto":
+        name = os.environ.get(DEVICE_VARIABLE) or name
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     count = torch.cuda.device_count()

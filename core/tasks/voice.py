@@ -4,7 +4,7 @@ A voice is what a converter looks up: of a recording all of it, so nothing is fi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -90,11 +90,12 @@ def speaker_voice(name: str, speech: Speech) -> Voice:
 
 
 def voices_named(names: Sequence[str], own: Voice | None, speech: Speech) -> list[Voice]:
-    """Speakers by their names, and a voice beside them by its own.
+    """Speakers by their names, and a voice beside them, of any device, by its own.
 
     Raises:
         InputError: see `speaker_voice`.
     """
+    own = own and replace(own, reference=own.reference.to(speech.converter.device))
     return [own if own and name == own.name else speaker_voice(name, speech) for name in names]
 
 

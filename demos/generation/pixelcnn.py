@@ -24,7 +24,7 @@ from demos.generation.pictures import PicturesView, called, columns_of, payload
 from demos.generation.pixelcnn_layout import FINISH, LARGEST_SIDE, NEW, USUAL_SIZE, facts_html, loaded_prior
 from demos.generation.sketch import Sketch, fitted, sketched
 from demos.generation.sketch import payload as sketch_payload
-from demos.page import html, layout, menus
+from demos.page import html, layout, menus, zero_gpu
 from demos.page.grid_panel import GridPanel
 from demos.page.history import Histories, RunHistory
 from demos.page.links import Shared
@@ -195,7 +195,7 @@ class PixelCNNPanel(GridPanel):
         model = loaded_prior(settings.prior)
         origins = image_origins(wish, model, settings) if model else ()  # the run says what is wrong with the model
         history = PicturesHistory(uuid.uuid4().hex, None, keep=DrawnRows.of, origins=origins)
-        return generate_images(wish, settings=settings), history, settings
+        return zero_gpu.run(generate_images, wish, settings=settings), history, settings
 
     # ---- what is shown -----------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from demos.generation.restored_pictures import KeptImages, RestoredHistory, endi
 from demos.generation.restoring_layout import BOXES, INPAINT, SEPARATE, SHARPEN
 from demos.generation.sketch import LARGEST_SIDE, Sketch, fitted, sketched
 from demos.generation.sketch import payload as sketch_payload
-from demos.page import html, layout
+from demos.page import html, layout, zero_gpu
 from demos.page.figures import METRICS
 from demos.page.grid_panel import GridPanel
 from demos.page.history import Histories
@@ -210,7 +210,7 @@ class RestoringPanel(GridPanel):
         question = read_question(asked, values[self.ui.drawn], values[self.ui.second_drawn])
         made = {"given": question.given, "truths": question.truths}
         history = RestoredHistory(uuid.uuid4().hex, None, keep=KeptImages.of, **made)
-        return question.begin(settings=settings), history, asked["kind"]
+        return zero_gpu.run(question.begin, settings=settings), history, asked["kind"]
 
     # ---- what is shown -----------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from core.tasks.settings import Settings
 from demos.generation import surprise, wavenet_layout
 from demos.generation.layout import names_menu
 from demos.generation.wavenet_layout import LONGEST_SECONDS, names_of
-from demos.page import html, layout, menus
+from demos.page import html, layout, menus, zero_gpu
 from demos.page.downloads import keep_generated
 from demos.page.examples import SOUNDS
 from demos.page.history import DrawnIterate, Histories, RunHistory
@@ -186,7 +186,7 @@ class WaveNetPanel(SamplingPanel):
         history = StreamHistory(uuid.uuid4().hex, None, keep=DrawnIterate.of, prime=loaded.name if loaded else "")
         history.origin = {"prior": prior, "seed": settings.seed, "temperature": wish.temperature}
         history.origin |= {"label": wish.label} if wish.label else {}
-        return generate(wish, settings=settings), history, prime
+        return zero_gpu.run(generate, wish, settings=settings), history, prime
 
     # ---- what is shown -----------------------------------------------------------------------------------------
 

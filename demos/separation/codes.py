@@ -14,7 +14,7 @@ from core.tasks.latent_separation import COMPRESSED, SAMPLES, separate_latent
 from core.tasks.progress import CodeStreams, Progress, Result, Run
 from core.tasks.settings import Settings
 from core.types import Iterate
-from demos.page import html, menus
+from demos.page import html, menus, zero_gpu
 from demos.page.history import DrawnIterate
 from demos.page.kept import KeptResult
 from demos.page.scope import Track
@@ -63,7 +63,8 @@ def begin(ui: SimpleNamespace, values: Mapping, mixture: Clip, truths: Sequence[
     if not all(priors):
         raise InputError("There are no priors of codes here: train or import two, then reload the page.")
     samples = int(values[ui.samples] or SAMPLES)
-    return separate_latent(mixture, priors, samples=samples, settings=Settings(seed=seed), references=truths)
+    asked = {"samples": samples, "settings": Settings(seed=seed), "references": truths}
+    return zero_gpu.run(separate_latent, mixture, priors, **asked)
 
 
 def moment(ui: SimpleNamespace, progress: Progress, history: CodesHistory) -> dict:

@@ -7,6 +7,7 @@ import gradio as gr
 from core.tasks.declipping import declip
 from core.tasks.progress import Run
 from core.tasks.settings import Settings
+from demos.page import zero_gpu
 from demos.page.examples import Example
 from demos.page.restoration_panel import RestorationPanel
 from demos.page.source import Excerpt
@@ -46,4 +47,5 @@ class DeclippingPanel(RestorationPanel):
 
     @staticmethod
     def begin(source: Excerpt, settings: Settings, chosen: Mapping) -> Run:
-        return declip(source.clip, chosen["threshold"] or None, settings=settings, reference=source.reference)
+        threshold = chosen["threshold"] or None
+        return zero_gpu.run(declip, source.clip, threshold, settings=settings, reference=source.reference)

@@ -26,7 +26,7 @@ from core.tasks.generation import (
 from core.tasks.loading import load_prior
 from core.tasks.progress import Mels, Progress, Result, Run, Sounds
 from core.tasks.settings import Settings
-from demos.page import html, menus, recordings
+from demos.page import html, menus, recordings, zero_gpu
 from demos.page.downloads import Made, keep_generated
 from demos.page.grid_panel import GridPanel
 from demos.page.history import DrawnIterate, Histories, RunHistory
@@ -96,8 +96,8 @@ class Drawing:
 
     def begin(self) -> Run:
         if self.kind == STEPS:
-            return generate_at_steps(COMPARED_STEPS, self.wish, settings=self.settings)
-        return generate(self.wish, settings=self.settings)
+            return zero_gpu.run(generate_at_steps, COMPARED_STEPS, self.wish, settings=self.settings)
+        return zero_gpu.run(generate, self.wish, settings=self.settings)
 
     @cached_property
     def origins(self) -> list[dict]:

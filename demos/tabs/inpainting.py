@@ -9,7 +9,7 @@ from core.errors import InputError
 from core.tasks.inpainting import inpaint
 from core.tasks.progress import Run
 from core.tasks.settings import Settings
-from demos.page import html
+from demos.page import html, zero_gpu
 from demos.page.examples import Example
 from demos.page.history import Histories
 from demos.page.restoration_panel import RestorationPanel
@@ -114,4 +114,4 @@ class InpaintingPanel(RestorationPanel):
         if source.start:
             gaps = [_in_part(gap, source) for gap in gaps]
         reference = source.clip if source.reference is None and chosen["intact"] else source.reference
-        return inpaint(source.clip, gaps, settings=settings, reference=reference)
+        return zero_gpu.run(inpaint, source.clip, gaps, settings=settings, reference=reference)

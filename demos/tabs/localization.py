@@ -21,7 +21,7 @@ from demos.array.live_panel import LivePanel
 from demos.array.live_routes import LiveRoutes
 from demos.array.relay_routes import RelayRoutes
 from demos.array.results import comparison_view, numbered_voices, stems_view, voice_metrics_html
-from demos.page import html, layout
+from demos.page import html, layout, zero_gpu
 from demos.page.downloads import keep
 from demos.page.links import Shared
 from demos.page.runner import Runner
@@ -107,7 +107,8 @@ class LocalizationPanel(Runner):
         ui = self.ui
         recording, looks, key = self._input.recording(values, session, None), [], uuid.uuid4().hex
         count = _chosen(values[ui.count])
-        run = localize(
+        run = zero_gpu.run(
+            localize,
             recording.clip,
             recording.array,
             settings=Settings(_chosen(values[ui.prior])),

@@ -14,7 +14,7 @@ from core.signal.clip import Clip
 from core.tasks.mixing import mix
 from core.tasks.progress import Progress, Result, Run, Sounds
 from core.tasks.separation import TASK, separate
-from demos.page import html, plots
+from demos.page import html, plots, zero_gpu
 from demos.page.downloads import keep, keep_so_far
 from demos.page.history import DrawnIterate, Histories, KeptIterate
 from demos.page.layout import chosen_part
@@ -260,7 +260,7 @@ class SeparationPanel(Panel):
             raise InputError(f"Two sounds are mixed, but {count} priors are chosen; choose one for each sound.")
         levels = [0.0, float(values[ui.level])] if truths else None
         asked = {"settings": self.settings(values, None), "form": values[ui.form] or None}
-        return separate(mixture, priors, levels_db=levels, references=truths, **asked)
+        return zero_gpu.run(separate, mixture, priors, levels_db=levels, references=truths, **asked)
 
     @property
     def further(self) -> set[Component]:

@@ -12,7 +12,7 @@ from core.tasks.settings import Settings
 from core.tasks.super_resolution import super_resolve
 from core.tasks.thinned import Thinned, thinned_as_found
 from core.zoo.manifest import find
-from demos.page import menus
+from demos.page import menus, zero_gpu
 from demos.page.examples import Example
 from demos.page.history import Histories
 from demos.page.restoration_panel import RestorationPanel
@@ -151,7 +151,8 @@ class SuperResolutionPanel(RestorationPanel):
     @staticmethod
     def begin(source: Excerpt, settings: Settings, chosen: Mapping) -> Run:
         degrade = None if chosen["input"] == RESTORE else chosen["input"]
-        return super_resolve(
+        return zero_gpu.run(
+            super_resolve,
             source.clip,
             chosen["factor"],
             degrade=degrade,

@@ -27,7 +27,7 @@ from core.tasks.vocoding import (
     wanted_spectrogram,
 )
 from core.zoo.families import VOCODER
-from demos.page import html, menus, plots
+from demos.page import html, menus, plots, zero_gpu
 from demos.page.downloads import spectrogram_file
 from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
@@ -144,7 +144,8 @@ class VocodingPanel(RestorationPanel):
 
     @staticmethod
     def begin(source: Excerpt, settings: Settings, chosen: Mapping) -> Run:
-        return vocode(source.clip, settings=settings, reference=source.reference, **_changes(chosen))
+        changes = _changes(chosen)
+        return zero_gpu.run(vocode, source.clip, settings=settings, reference=source.reference, **changes)
 
     @property
     def further(self) -> set:
@@ -173,7 +174,8 @@ class VocodingPanel(RestorationPanel):
         history = MelHistory(uuid.uuid4().hex, None, **part, front_end=front_end)
         path = values[ui.reference]
         reference = read_clip(path, start=start, length=length).clip if path else None
-        return vocode(spectrogram, settings=settings, reference=reference, **changes), history, (loaded, None)
+        run = zero_gpu.run(vocode, spectrogram, settings=settings, reference=reference, **changes)
+        return run, history, (loaded, None)
 
     def _open(self, path: str | None, prior: str, request: gr.Request) -> dict:
         """A spectrogram file, checked for the prior that is chosen."""

@@ -19,7 +19,7 @@ from core.tasks.settings import Settings
 from core.tasks.utterance import Heard, Speech, hear, load_speech, understand
 from core.tasks.voice import Voice, voices_named
 from core.tasks.voice_conversion import TASK, Manner, convert_to_each
-from demos.page import html
+from demos.page import html, zero_gpu
 from demos.page.downloads import keep, keep_so_far
 from demos.page.examples import Example
 from demos.page.history import Histories, RunHistory
@@ -222,7 +222,7 @@ class VoiceConversionPanel(RestorationPanel):
     def begin(source: Excerpt, settings: Settings, chosen: Mapping) -> Run:
         """chosen: with the visitor's own voice, too."""
         wanted = {"own": chosen["own"], "manner": _manner(chosen), "settings": settings}
-        return convert_to_each(source.clip, offer.names_in(chosen["targets"]), **wanted)
+        return zero_gpu.run(convert_to_each, source.clip, offer.names_in(chosen["targets"]), **wanted)
 
     def updates(self, values: dict, session: str) -> Iterator[dict]:
         return super().updates(values | {OWN: self._own.get(session)}, session)

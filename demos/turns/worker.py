@@ -12,10 +12,14 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from demos.turns.durations import Durations, Kind
+from demos.turns.durations import FIRST_GUESS_SECONDS, Durations, Kind
 from demos.turns.line import Line, Place
 
 T = TypeVar("T")
+expected_seconds: contextvars.ContextVar[float] = contextvars.ContextVar(
+    "expected_seconds", default=FIRST_GUESS_SECONDS
+)
+"""How long the run that is under way should take, for who asks in its thread."""
 RUNS_AT_ONCE, WAITING_AT_MOST, RUNS_OF_ONE = 2, 32, 8
 TELLING_SECONDS = 2.0  # between two words to who waits; whoever has gone is noticed then
 END = object()
@@ -75,7 +79,9 @@ class Background:
         except BaseException:
             leave()
             raise
-        async with aclosing(in_thread(noting_its_end(), leave)) as made:
+        context = contextvars.copy_context()
+        context.run(expected_seconds.set, expected)
+        async with aclosing(in_thread(noting_its_end(), leave, context)) as made:
             async for item in made:
                 yield item
                 if self._line.step_aside(turn):
@@ -98,15 +104,18 @@ def counts() -> tuple[int, int]:
     return _line.counts()
 
 
-async def in_thread(items: Iterator[T], afterwards: Callable[[], None] = lambda: None) -> AsyncIterator[T]:
+async def in_thread(
+    items: Iterator[T], afterwards: Callable[[], None] = lambda: None, context: contextvars.Context | None = None
+) -> AsyncIterator[T]:
     """The items of a generator that runs in a thread of its own, each made when it is asked for.
 
     Cancelling returns at once; the step under way ends by itself and then the generator is closed.
 
     Args:
         afterwards: called in that thread once the generator is closed.
+        context: that it runs in; None for a copy of the caller's.
     """
-    context = contextvars.copy_context()
+    context = context or contextvars.copy_context()
     loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, thread_name_prefix="run")
     try:
         while (item := await loop.run_in_executor(thread, context.run, next, items, END)) is not END:
