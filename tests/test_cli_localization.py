@@ -1,7 +1,6 @@
-"""`localize` and `evaluate cone` from outside: files, reports, scenes with their truth, refusals in one sentence."""
+"""`localize` from outside: files, reports, scenes with their truth, refusals in one sentence."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +8,8 @@ import pytest
 import soundfile
 
 from core.arrays.geometry import read_array
-from core.arrays.scenes import speech
-from core.arrays.scenes.files import RecordedScene, SourceImage, read_scene, write_scene
-from tests.arrays.example_scenes import voices
-from tests.arrays.sounds import RATE, babble
+from tests.arrays.example_scenes import voices, write_scenes
+from tests.arrays.sounds import RATE
 from tests.commands import refused, run
 
 pytestmark = pytest.mark.usefixtures("no_bundled_separator")
@@ -36,16 +33,7 @@ def recording(images, tmp_path) -> Path:
 @pytest.fixture
 def scenes(images, tmp_path) -> Path:
     """Two scenes of two voices, and one of a single voice, as folders."""
-    parent = tmp_path / "scenes"
-    parent.mkdir()
-    angles = np.deg2rad(ANGLES)
-    sources = [
-        SourceImage(f"voice{k:02d}", image, ((np.cos(angle), np.sin(angle)),))
-        for k, (image, angle) in enumerate(zip(images, angles, strict=True))
-    ]
-    for number, own in enumerate([sources, sources, sources[:1]]):
-        write_scene(parent / f"{number:05d}", RecordedScene(tuple(own), RATE))
-    return parent
+    return write_scenes(tmp_path / "scenes", [(images, ANGLES), (images, ANGLES), (images[:1], ANGLES[:1])])
 
 
 def test_a_file_for_each_voice_and_a_report(recording, images, tmp_path, capsys):
@@ -153,9 +141,7 @@ def test_a_line_of_microphones_names_both_sides(tmp_path, capsys):
     line, report = tmp_path / "line.json", tmp_path / "report.json"
     line.write_text(json.dumps({"name": "line", "positions": [[0.05 * k - 0.075, 0] for k in range(4)]}))
     images = voices(240, seconds=2.0, array=read_array(line))
-    source = SourceImage("voice00", images[0], ((np.cos(np.deg2rad(240)), np.sin(np.deg2rad(240))),))
-    (tmp_path / "scenes").mkdir()
-    write_scene(tmp_path / "scenes" / "00000", RecordedScene((source,), RATE))
+    write_scenes(tmp_path / "scenes", [(images, (240,))])
     options = ("--array", line, "--method", "srp-phat")
     assert run("localize", tmp_path / "scenes" / "00000", tmp_path / "out", *options, "--report", report) == 0
     written, out = json.loads(report.read_text()), capsys.readouterr().out
@@ -183,113 +169,3 @@ def test_channels_that_are_no_microphones(recording, tmp_path, capsys):
     soundfile.write(stream, np.concatenate([processed, heard], axis=1), RATE, subtype="FLOAT")
     assert run("localize", stream, tmp_path / "more", "--array", "respeaker-4") == 0
     assert "1, 2, 3, 4 contradict the array respeaker-4, and those of 2, 3, 4, 5 fit it" in capsys.readouterr().out
-
-
-def test_evaluate_goes_on_where_it_was(scenes, tmp_path, capsys, monkeypatch):
-    from core.evaluation import localization
-
-    asked, evaluate = [], localization.evaluate_scene
-    monkeypatch.setattr(localization, "evaluate_scene", lambda *a: asked.append(a) or evaluate(*a))
-    command = ("evaluate", "cone", "--method", "srp-phat", "--data", scenes, "-o", tmp_path / "out")
-    assert run(*command, "--voices", "1..2", "--count", 1) == 0 and len(asked) == 2
-    assert run(*command, "--voices", "1..2", "--count", 2) == 0 and len(asked) == 3
-    written = json.loads((tmp_path / "out" / "cone.json").read_text())["figures"]["SRP-PHAT and beamformer"]
-    assert written["2"]["scenes"] == 2 and written["2"]["recall"] == written["2"]["precision"] == 1
-    assert written["2"]["si_sdr_improvement_db"] > 3 and written["2"]["angular_error_degrees"] < 5
-    table = (tmp_path / "out" / "cone.md").read_text()
-    assert "Cone of Silence as published" in table and "| 13.9 |" in table and "ratio mask (oracle)" in table
-    assert "SRP-PHAT and beamformer" in capsys.readouterr().out
-    assert "other settings" in refused(capsys, *command, "--voices", "2", "--oracle-position")
-    assert len(asked) == 3
-
-
-def test_evaluate_at_known_angles(scenes, tmp_path):
-    command = ("evaluate", "cone", "--method", "srp-phat", "--data", scenes, "--voices", 2, "--oracle-position")
-    assert run(*command, "-o", tmp_path / "out") == 0
-    (own,) = json.loads((tmp_path / "out" / "cone.json").read_text())["figures"]["SRP-PHAT and beamformer"].values()
-    assert own["angular_error_degrees"] == 0 and own["precision"] is None and own["si_sdr_improvement_db"] > 3
-
-
-def test_evaluate_renders_scenes_of_its_own(tmp_path):
-    speech = tmp_path / "speech"
-    speech.mkdir()
-    for k in range(2):
-        soundfile.write(speech / f"person{k}_.wav", 3 * babble(k), RATE)
-    command = ("evaluate", "cone", "--method", "srp-phat", "--speech", speech, "--voices", 2, "-o", tmp_path / "out")
-    assert run(*command, "--count", 1) == 0
-    scene = tmp_path / "out" / "rendered" / "2" / "00000" / "mic00_mixed.wav"
-    made = scene.stat().st_mtime_ns
-    assert run(*command, "--count", 2) == 0 and scene.stat().st_mtime_ns == made
-    assert sorted(path.name for path in (tmp_path / "out" / "scenes" / "2").iterdir()) == ["00000.json", "00001.json"]
-
-
-def test_evaluate_with_a_separator(scenes, tmp_path, register_separator):
-    register_separator("mine", "respeaker-4")
-    assert run("evaluate", "cone", "--data", scenes, "--voices", 1, "-o", tmp_path / "out") == 0
-    figures = json.loads((tmp_path / "out" / "cone.json").read_text())
-    assert figures["settings"]["prior"] == "mine" and {"Cone search", "SRP-PHAT and beamformer"} <= set(
-        figures["figures"]
-    )
-
-
-def test_figures_of_another_separator_or_folder_are_not_mixed(scenes, tmp_path, capsys, register_separator):
-    register_separator("mine", "respeaker-4")
-    command = ("evaluate", "cone", "--voices", 1, "-o", tmp_path / "out")
-    assert run(*command, "--data", scenes) == 0 and run(*command, "--data", scenes) == 0
-    capsys.readouterr()
-    moved = tmp_path / "elsewhere" / scenes.name
-    shutil.copytree(scenes, moved)
-    assert "other settings" in refused(capsys, *command, "--data", moved)
-    register_separator("mine", "respeaker-4", seed=1)
-    assert "other settings" in refused(capsys, *command, "--data", scenes)
-
-
-def test_evaluate_renders_scenes_of_the_example_voices(tmp_path, capsys, monkeypatch):
-    from core.evaluation import localization
-
-    record = {"voices": 5, "methods": {}}
-    monkeypatch.setattr(localization, "evaluate_scene", lambda folder, _: record)
-    command = ("evaluate", "cone", "--method", "srp-phat", "--voices", 5, "--count", 1, "-o", tmp_path / "out")
-    assert run(*command) == 0
-    note = json.loads((tmp_path / "out" / "cone.json").read_text())["notes"][0]
-    assert "four example voices" in note and note in (tmp_path / "out" / "cone.md").read_text()
-    assert f"Note: {note}" in capsys.readouterr().out
-    scene = read_scene(tmp_path / "out" / "rendered" / "5" / "00000")
-    assert len(scene.voices) == 5 and len({voice.speaker for voice in scene.voices}) == 4
-    assert "have no splits" in refused(capsys, *command, "--split", "test")
-
-
-def test_example_voices_are_heard_again_at_other_places():
-    """Every sample of what is spoken belongs to one utterance."""
-    rng = np.random.default_rng(0)
-    whole, parts = speech.bundled_speech(4), speech.bundled_speech(5)
-    assert len(whole) == 4 and len(parts) == 8 and len({own.speaker for own in parts}) == 4
-    for own in whole:
-        halves = [speech.read_speech(own.path, 10**6, RATE, rng, u.part) for u in parts if u.path == own.path]
-        assert np.array_equal(np.concatenate(halves), speech.read_speech(own.path, 10**6, RATE, rng))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        (["--voices", "3"], "no scenes of 3 voices"),
-        (["--voices", "2..9"], "from 1 to 8"),
-        (["--method", "cone"], "no separator"),
-        (["--data", "NOWHERE"], "no scenes"),
-        (["--array", "ghost"], "no array"),
-        (["--prior", "mine"], "leave out --prior"),
-        (["--speech", "NOWHERE"], "not allowed with"),
-    ],
-)
-def test_evaluate_refuses(scenes, tmp_path, capsys, arguments, word):
-    command = ("evaluate", "cone", "--method", "srp-phat", "--data", scenes, "-o", tmp_path / "out")
-    assert word in refused(capsys, *command, *(tmp_path / "none" if a == "NOWHERE" else a for a in arguments))
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_scene_that_fails_does_not_stop_the_others(scenes, tmp_path, capsys):
-    (scenes / "00001" / "mic00_voice00.wav").write_text("broken")
-    command = ("evaluate", "cone", "--method", "srp-phat", "--data", scenes, "--voices", 2, "-o", tmp_path / "out")
-    assert run(*command) == 2
-    out, err = capsys.readouterr()
-    assert "Scenes evaluated: 1; see" in out and "00001" in err

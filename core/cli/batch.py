@@ -74,10 +74,8 @@ def add_commands(commands) -> None:
     command.set_defaults(run=_batch)
     command.add_argument("jobs", type=Path, metavar="JOBS.csv", help="columns task, input, output and options by name")
     command.add_argument("folder", type=Path, metavar="OUTDIR", help="where outputs and status.csv go")
-    command.add_argument("--engine", choices=engines.ENGINES, default="local", help="where the jobs run")
-    command.add_argument("--workers", type=options.whole(1, 1024), default=1, metavar="N", help="jobs at once")
+    engines.add_options(command, "jobs")
     command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda, cuda:K or all")
-    command.add_argument("--address", metavar="URL", help="of a Ray cluster; else one is started on this machine")
 
 
 def _batch(arguments) -> int:

@@ -4,6 +4,7 @@ A process may be ended from outside, or by a library that crashes. That is never
 were being worked on are begun once more, each alone, so that the guilty one is known.
 """
 
+import argparse
 import atexit
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
+from core.cli import options
 from core.errors import InputError
 from core.processes import Ended, end_processes, follow_parent, leave_in_order, undisturbed
 
@@ -37,6 +39,17 @@ class Lost(Generic[Job]):
 Engine = Callable[[Callable[[Job], Result], Sequence[Job]], Iterator[Result | Lost[Job]]]
 
 
+def add_options(command: argparse.ArgumentParser, jobs: str) -> None:
+    """Adds `--engine`, `--workers` and `--address` to a command.
+
+    Args:
+        jobs: what they are called, in the plural.
+    """
+    command.add_argument("--engine", choices=ENGINES, default="local", help=f"where {jobs} are worked on")
+    command.add_argument("--workers", type=options.whole(1, 1024), default=1, metavar="N", help=f"{jobs} at once")
+    command.add_argument("--address", metavar="URL", help="of a Ray cluster; else one is started on this machine")
+
+
 def engine(name: str, workers: int, address: str | None) -> Engine:
     """A function that does the work on every job and yields what came of each as it ends.
 
@@ -48,11 +61,13 @@ def engine(name: str, workers: int, address: str | None) -> Engine:
         InputError: Ray is asked for and not installed, or cannot be reached.
     """
     if name == "ray":
-        return partial(_on_ray, ray=_connected(workers, address))
-    return _here if workers == 1 else partial(_in_processes, workers=workers)
+        _connected(workers, address)  # what cannot be reached is refused before anything is written
+        return partial(_on_ray, workers=workers, address=address)
+    return here if workers == 1 else partial(_in_processes, workers=workers)
 
 
-def _here(work: Callable, jobs: Sequence) -> Iterator:
+def here(work: Callable, jobs: Sequence) -> Iterator:
+    """An engine: one after the other, in this very process."""
     yield from map(work, jobs)
 
 
@@ -140,8 +155,11 @@ def _in_order(work: Callable, job):
         os._exit(1)
 
 
-def _on_ray(work: Callable, jobs: Sequence, ray) -> Iterator:
+def _on_ray(work: Callable, jobs: Sequence, workers: int, address: str | None) -> Iterator:
     """A process that ends takes one job with it, which is begun again when the others are done."""
+    if not jobs:
+        return
+    ray = _connected(workers, address)
 
     def run(job):
         _prepare(1)
@@ -176,10 +194,13 @@ def _prepare(threads: int) -> None:
 
 
 def _connected(workers: int, address: str | None):
+    """Ray, connected to a cluster, as it may be already."""
     try:
         import ray
     except ImportError:
         raise InputError("Ray is not installed; install resound[cluster], or leave out --engine ray.") from None
+    if ray.is_initialized():
+        return ray
     settings = {
         "log_to_driver": False,
         "logging_level": "ERROR",
@@ -189,7 +210,7 @@ def _connected(workers: int, address: str | None):
     if address:
         settings = {"address": address, "log_to_driver": False}
     else:
-        settings |= {"num_cpus": workers}
+        settings |= {"address": "local", "num_cpus": workers}  # never one that others have started here
     try:
         ray.init(**settings)
     except (ConnectionError, RuntimeError, ValueError) as error:

@@ -46,17 +46,20 @@ def whole_or_auto(smallest: int) -> Callable[[str], int | Literal["auto"]]:
     return lambda text: "auto" if text == "auto" else number(text)
 
 
-def span(smallest: int, largest: int) -> Callable[[str], range]:
-    """The type of an option that is a whole number, or several as A..B."""
+def spans(smallest: int, largest: int) -> Callable[[str], tuple[int, ...]]:
+    """The type of an option that is whole numbers: A, A..B, or several of these with commas between them."""
 
-    def parse(text: str) -> range:
-        match = re.fullmatch(r"(\d{1,9})(?:\.\.(\d{1,9}))?", text)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
-        if not smallest <= first <= last <= largest:
-            raise argparse.ArgumentTypeError(
-                f"{text[:SHOWN]!r} is not A..B, whole numbers from {smallest} to {largest}"
-            )
-        return range(first, last + 1)
+    def parse(text: str) -> tuple[int, ...]:
+        numbers: set[int] = set()
+        for part in text.split(","):
+            match = re.fullmatch(r"(\d{1,9})(?:\.\.(\d{1,9}))?", part)
+            first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+            if not smallest <= first <= last <= largest:
+                raise argparse.ArgumentTypeError(
+                    f"{text[:SHOWN]!r} is not A..B or A,B,C, whole numbers from {smallest} to {largest}"
+                )
+            numbers.update(range(first, last + 1))
+        return tuple(sorted(numbers))
 
     return parse
 

@@ -12,6 +12,7 @@ from core.errors import InputError
 from core.signal.limits import LIMITS
 
 MOST_SCENES = 100_000
+ROOMS = ("realistic", "original")
 SETTINGS = "scenes.json"
 
 
@@ -26,9 +27,7 @@ def add_commands(commands) -> None:
     command.add_argument("--count", type=options.whole(1, MOST_SCENES), default=1000, metavar="N", help="scenes")
     command.add_argument("--array", default="respeaker-4", metavar="NAME|FILE.json", help="the microphone array")
     command.add_argument("--background", type=Path, metavar="FILE|FOLDER", help="noise to be heard behind the voices")
-    command.add_argument(
-        "--rooms", choices=("realistic", "original"), default="realistic", help="which rooms are drawn"
-    )
+    command.add_argument("--rooms", choices=ROOMS, default=ROOMS[0], help="which rooms are drawn")
     command.add_argument("--moving", action="store_true", help="voices walk around the array")
     command.add_argument("--split", choices=("train", "valid", "test"), help="of SPEECH_DIR's metadata.csv")
     command.add_argument(
@@ -40,9 +39,7 @@ def add_commands(commands) -> None:
     command.add_argument("--seconds", type=options.duration, default=3.0, metavar="S", help="of a scene")
     command.add_argument("--sample-rate", type=options.whole(4000, 192_000), default=16_000, metavar="HZ")
     command.add_argument("--seed", type=options.whole(0), default=0, metavar="N", help="of all random choices")
-    command.add_argument("--engine", choices=engines.ENGINES, default="local", help="where scenes are rendered")
-    command.add_argument("--workers", type=options.whole(1, 1024), default=1, metavar="N", help="scenes at once")
-    command.add_argument("--address", metavar="URL", help="of a Ray cluster; else one is started on this machine")
+    engines.add_options(command, "scenes")
 
 
 def _render(arguments) -> int:
@@ -57,7 +54,7 @@ def _render(arguments) -> int:
     todo = [k for k in range(arguments.count) if not scene_folder(arguments.out, k).exists()]
     requests = list(scene_requests(settings, todo, arguments.out, sources, backgrounds))
     before = arguments.count - len(todo)
-    failed = _run(engine, requests, before)
+    failed = make_scenes(engine, requests, before)
     again = f", {before} of them before" if before else ""
     print(f"{arguments.count - failed} of {arguments.count} scenes are in {arguments.out}{again}")
     return 2 if failed else 0
@@ -116,8 +113,12 @@ def _described(settings, arguments) -> dict:
     return json.loads(json.dumps(asdict(settings) | names | {"split": arguments.split}))
 
 
-def _run(engine, requests: list, before: int) -> int:
-    """Makes the scenes; returns how many failed."""
+def make_scenes(engine: engines.Engine, requests: list, before: int) -> int:
+    """Makes the scenes of requests; returns how many failed.
+
+    Args:
+        before: how many there are already.
+    """
     from tqdm import tqdm
 
     from core.arrays.scenes.scene_set import SceneOutcome, save_scene

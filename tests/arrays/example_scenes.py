@@ -1,8 +1,12 @@
 """Simulated rooms that the tests of localization share."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 
 from core.arrays.geometry import ArrayGeometry
+from core.arrays.scenes.files import RecordedScene, SourceImage, write_scene
 from core.arrays.scenes.random_scene import shoebox
 from core.arrays.scenes.scene import Scene, SoundSource, render
 from tests.arrays.sounds import RATE, RESPEAKER, babble
@@ -18,6 +22,18 @@ def voices(*degrees: float | range, seconds: float = 3.0, array: ArrayGeometry =
     ]
     scene = Scene(array, tuple(sources), int(seconds * RATE), RATE)
     return render(scene, [babble(k + 1, seconds) for k in range(len(paths))])
+
+
+def write_scenes(parent: Path, scenes: Sequence[tuple[np.ndarray, Sequence[float]]]) -> Path:
+    """A folder for each scene, of voices [voices, mics, frames] at angles in degrees; returns their parent."""
+    parent.mkdir()
+    for number, (images, degrees) in enumerate(scenes):
+        sources = [
+            SourceImage(f"voice{k:02d}", image, ((np.cos(angle), np.sin(angle)),))
+            for k, (image, angle) in enumerate(zip(images, np.deg2rad(degrees), strict=True))
+        ]
+        write_scene(parent / f"{number:05d}", RecordedScene(tuple(sources), RATE))
+    return parent
 
 
 def _place(degrees: float) -> tuple[float, float, float]:
