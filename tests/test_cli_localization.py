@@ -50,7 +50,7 @@ def test_a_file_for_each_voice_and_a_report(recording, images, tmp_path, capsys)
     assert written["task"] == "localize" and written["array"] == "respeaker-4" and written["method"] == "srp-phat"
     assert written["duration_seconds"] == 2.0 and written["sample_rate"] == RATE and written["seconds"] > 0
     for voice, name in zip(written["voices"], ("voice-1.wav", "voice-2.wav"), strict=True):
-        assert set(voice) == {"angle_degrees", "energy", "file"} and voice["file"] == str(folder / name)
+        assert set(voice) == {"angle_degrees", "energy", "confidence", "file"} and voice["file"] == str(folder / name)
         assert soundfile.info(voice["file"]).frames == 2 * RATE
     assert sorted(voice["angle_degrees"] for voice in written["voices"]) == pytest.approx(ANGLES, abs=5)
     assert written["voices"][0]["energy"] > written["voices"][1]["energy"]

@@ -8,6 +8,7 @@ from typing import Literal
 from core import zoo
 from core.arrays.cone.finder import ConeFinder
 from core.arrays.cone.separator import ConeSeparator
+from core.arrays.doa.counting import SURE
 from core.arrays.doa.map_finder import MapFinder
 from core.arrays.finding import Finder
 from core.arrays.geometry import ArrayGeometry, channels_of, microphones_of
@@ -18,7 +19,7 @@ from core.signal.clip import Clip
 from core.signal.limits import ARRAY_LIMITS, check_clip
 from core.tasks.array_notes import notes_on_channels, notes_on_voices
 from core.tasks.localization_outcome import BASELINE, Search, conclude, fit_truth
-from core.tasks.progress import Run
+from core.tasks.progress import Run, Voice
 from core.tasks.settings import Settings, resolve_devices
 from core.tasks.voice_search import Microphones, Request, find_voices
 from core.tasks.voices import Truth
@@ -76,9 +77,11 @@ def localize(
     known = fit_truth(truth, everything, heard, channels) if truth else None
     started = time.monotonic()
     found = yield from find_voices(heard, means.finder, means.sample_rate, request)
+    sure, doubtful = _by_confidence(found, request)
     seconds, baselines = time.monotonic() - started, {}
     if known and means.method == "cone":
-        baselines[BASELINE] = finished(find_voices(live, MapFinder(CLASSICAL), geometry.sample_rate, request))
+        classical = finished(find_voices(live, MapFinder(CLASSICAL), geometry.sample_rate, request))
+        baselines[BASELINE], _ = _by_confidence(classical, request)
     provenance = {
         "array": geometry.name,
         "method": means.method,
@@ -92,9 +95,18 @@ def localize(
     notes = (
         *means.notes,
         *notes_on_channels(clip, channels_of(clip.channels, geometry, channels), everything, live),
-        *notes_on_voices(len(found), voices, everything, heard),
+        *notes_on_voices(len(sure), voices, everything, heard),
     )
-    yield conclude(Search(TASK, found, heard.first, provenance, notes, live.geometry.axis), known, baselines)
+    search = Search(TASK, sure, heard.first, provenance, notes, live.geometry.axis, doubtful)
+    yield conclude(search, known, baselines)
+
+
+def _by_confidence(found: tuple[Voice, ...], request: Request) -> tuple[tuple[Voice, ...], tuple[Voice, ...]]:
+    """What counts as a voice, and what is doubtful; all count where it is known how many there are."""
+    told = request.voices is not None or request.angles is not None
+    least = 0.0 if told else SURE
+    sure = tuple(voice for voice in found if voice.confidence >= least)
+    return sure, tuple(voice for voice in found if voice.confidence < least)
 
 
 @dataclass(frozen=True)

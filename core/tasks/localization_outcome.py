@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from core.arrays.angles import angular_distance, fold
+from core.arrays.doa.counting import count_probabilities
 from core.arrays.doa.matching import TOLERANCE, Matching, match_distances
 from core.arrays.geometry import microphones_of
 from core.arrays.oracles import ideal_ratio_mask, multichannel_wiener_filter
@@ -53,6 +54,7 @@ class Search:
         provenance: what the report says of how they were found.
         notes: plain sentences a user should read.
         axis: of an array that cannot tell mirror images apart, see `ArrayGeometry`: a voice at either is right.
+        doubtful: what is less likely a voice than not, from loud to quiet.
     """
 
     task: str
@@ -61,6 +63,13 @@ class Search:
     provenance: Mapping
     notes: tuple[str, ...] = ()
     axis: float | None = None
+    doubtful: tuple[Voice, ...] = ()
+
+    @property
+    def count_confidence(self) -> float:
+        """How likely there are as many voices as were found."""
+        confidences = [voice.confidence for voice in (*self.voices, *self.doubtful)]
+        return float(count_probabilities(confidences)[len(self.voices)])
 
 
 def conclude(search: Search, known: Known | None, baselines: Mapping[str, tuple[Voice, ...]]) -> Result:
@@ -77,7 +86,12 @@ def conclude(search: Search, known: Known | None, baselines: Mapping[str, tuple[
         measured |= {name: (mean_figures(_numbered(own)), own) for name, own in oracles.items()}
     means, of_voices = ({name: pair[k] for name, pair in measured.items()} for k in (0, 1))
     sounds = {name: voice.clip for name, voice in _numbered(search.voices).items()}
-    facts = {"voices": [_described(voice, axis) for voice in search.voices], "true_voices": rows}
+    facts = {
+        "voices": [_described(voice, axis) for voice in search.voices],
+        "doubtful_voices": [_described(voice, axis) for voice in search.doubtful],
+        "count_confidence": round(search.count_confidence, 3),
+        "true_voices": rows,
+    }
     outcome = Outcome(search.task, sounds, mixture, search.provenance, facts=facts, notes=search.notes)
     return Result(
         sounds,
@@ -86,6 +100,7 @@ def conclude(search: Search, known: Known | None, baselines: Mapping[str, tuple[
         figures=_numbered(rows),
         baseline_figures={name: _numbered(own) for name, own in of_voices.items()},
         voices=search.voices,
+        doubtful=search.doubtful,
         notes=search.notes,
     )
 
@@ -124,7 +139,11 @@ def _image(reference: Clip, whole: Microphones, heard: Microphones, channels: Se
 
 def _described(voice: Voice, axis: float | None) -> dict:
     """What a report says of a voice, angles in degrees; with its mirror image where that sounds alike."""
-    described = {"angle_degrees": _degrees(voice.angle), "energy": float(f"{voice.energy:.4g}")}
+    described = {
+        "angle_degrees": _degrees(voice.angle),
+        "energy": float(f"{voice.energy:.4g}"),
+        "confidence": round(voice.confidence, 3),
+    }
     if axis is not None:
         described["mirror_degrees"] = _degrees(2 * axis - voice.angle)
     if voice.track:

@@ -141,12 +141,14 @@ class Voice:
         energy: its level, the mean over frames of their root mean square.
         clip: what microphone 0 hears of it, mono, at the recording's rate.
         track: (seconds, angle) of every chunk in which it was heard; empty where voices stay.
+        confidence: how likely there is a voice, 0 to 1.
     """
 
     angle: float
     energy: float
     clip: Clip
     track: tuple[tuple[float, float], ...] = ()
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ class Result:
             is no truth.
         baseline_figures: method -> the same.
         voices: of a localization, from loud to quiet, in the order of the sounds.
+        doubtful: of a localization, what is less likely a voice than not, from loud to quiet; none of the sounds.
         notes: plain sentences a user should read (the file ended early, the input was silent...).
         observed_figures: of the input itself against the truth, of a task that makes one sound from one that can be
             compared with it.
@@ -179,6 +182,7 @@ class Result:
     figures: Mapping[str, Figures] = field(default_factory=dict)
     baseline_figures: Mapping[str, Mapping[str, Figures]] = field(default_factory=dict)
     voices: tuple[Voice, ...] = ()
+    doubtful: tuple[Voice, ...] = ()
     notes: tuple[str, ...] = ()
     observed_figures: Figures = field(default_factory=dict)
     draws: tuple[Sounds, ...] = ()

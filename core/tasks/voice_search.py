@@ -141,7 +141,8 @@ def _voice(track: VoiceTrack, heard: Chunked, clip: Clip, moving: bool) -> Voice
         signal = np.zeros((1, last - first), dtype=np.float32) if detected is None else detected.signal
         join(waveform, signal, first, overlap_of(heard.spans, number))
     own = resample(Clip(waveform, heard.sample_rate), clip.sample_rate, frames=clip.frames)
-    return Voice(track.angle, track.energy / len(heard), own, _path(track, heard) if moving else ())
+    path = _path(track, heard) if moving else ()
+    return Voice(track.angle, track.energy / len(heard), own, path, track.confidence)
 
 
 def _path(track: VoiceTrack, heard: Chunked) -> tuple[tuple[float, float], ...]:

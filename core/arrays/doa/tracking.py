@@ -20,11 +20,13 @@ class Detection:
         angle: in radians, counter-clockwise from +x.
         energy: level, as `mean_rms` gives it.
         signal: its image, `[mics, frames]`.
+        confidence: how likely it is a voice, 0 to 1; 1 where nothing doubts it.
     """
 
     angle: float
     energy: float
     signal: np.ndarray
+    confidence: float = 1.0
 
 
 @dataclass
@@ -36,9 +38,13 @@ class VoiceTrack:
     @property
     def angle(self) -> float:
         """Mean direction in [0, 2 pi), weighted by energy."""
-        angles, energies = zip(*((found.angle, found.energy) for found in self.detections.values()), strict=True)
-        weights = np.array(energies) if any(energies) else np.ones(len(energies))
-        return float(np.angle(np.sum(weights * np.exp(1j * np.array(angles)))) % (2 * math.pi))
+        directions = self._mean(np.exp(1j * np.array([found.angle for found in self.detections.values()])))
+        return float(np.angle(directions) % (2 * math.pi))
+
+    @property
+    def confidence(self) -> float:
+        """How likely it is a voice, 0 to 1: the mean over its detections, weighted by energy."""
+        return float(self._mean(np.array([found.confidence for found in self.detections.values()])))
 
     @property
     def last_angle(self) -> float:
@@ -49,6 +55,11 @@ class VoiceTrack:
     def energy(self) -> float:
         """Sum over chunks."""
         return sum(found.energy for found in self.detections.values())
+
+    def _mean(self, values: np.ndarray):
+        """Of the values of all detections, weighted by energy."""
+        energies = np.array([found.energy for found in self.detections.values()])
+        return np.average(values, weights=energies if energies.any() else None)
 
 
 def link(found: Sequence[Sequence[Detection]], moving: bool = False) -> list[VoiceTrack]:

@@ -39,3 +39,8 @@ def test_loud_voices_come_first():
     tracks = link([[*found(10, energy=0.1), *found(100, energy=2.0)], found(200, energy=0.5)])
     assert [track.energy for track in tracks] == [2.0, 0.5, 0.1]
     assert link([[], []]) == []
+
+
+def test_the_confidence_of_a_track_is_that_of_its_loud_moments():
+    (track,) = link([[Detection(0.0, 3.0, np.zeros((1, 4)), 1.0)], [Detection(0.1, 1.0, np.zeros((1, 4)), 0.2)]])
+    assert track.confidence == pytest.approx(0.8)
