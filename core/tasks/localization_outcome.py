@@ -71,6 +71,12 @@ class Search:
         confidences = [voice.confidence for voice in (*self.voices, *self.doubtful)]
         return float(count_probabilities(confidences)[len(self.voices)])
 
+    def at(self, least: float) -> "Search":
+        """The same where what is at least so sure, 0 to 1, counts as a voice; nothing is looked for anew."""
+        found = sorted((*self.voices, *self.doubtful), key=lambda voice: -voice.energy)
+        sure, doubtful = ([v for v in found if (v.confidence >= least) == counts] for counts in (True, False))
+        return replace(self, voices=tuple(sure), doubtful=tuple(doubtful))
+
 
 def conclude(search: Search, known: Known | None, baselines: Mapping[str, tuple[Voice, ...]]) -> Result:
     """Measures voices, baselines and oracles against the truth, where there is one, and writes the report.
@@ -79,11 +85,21 @@ def conclude(search: Search, known: Known | None, baselines: Mapping[str, tuple[
         baselines: method -> the voices that it found.
     """
     mixture, axis = search.mixture, search.axis
-    metrics, rows = measure(search.voices, known.truth if known else Truth(), mixture, axis)
     measured = {name: measure(own, known.truth, mixture, axis) for name, own in baselines.items()}
     if known and known.images is not None:
         oracles = measure_oracles(known.images, mixture)
         measured |= {name: (mean_figures(_numbered(own)), own) for name, own in oracles.items()}
+    return _result(search, known.truth if known else Truth(), measured)
+
+
+def _result(search: Search, truth: Truth, measured: Mapping[str, tuple[Figures, tuple[Figures, ...]]]) -> Result:
+    """The result of a search.
+
+    Args:
+        measured: method -> its figures as `measure` gives them.
+    """
+    mixture, axis = search.mixture, search.axis
+    metrics, rows = measure(search.voices, truth, mixture, axis)
     means, of_voices = ({name: pair[k] for name, pair in measured.items()} for k in (0, 1))
     sounds = {name: voice.clip for name, voice in _numbered(search.voices).items()}
     facts = {
@@ -102,6 +118,7 @@ def conclude(search: Search, known: Known | None, baselines: Mapping[str, tuple[
         voices=search.voices,
         doubtful=search.doubtful,
         notes=search.notes,
+        at_confidence=lambda least: _result(search.at(least), truth, measured),
     )
 
 

@@ -172,6 +172,8 @@ class Result:
         draws: of a posterior, as the sampler drew them, before they were made to agree with the evidence; the likeliest
             ones first.
         make_streams: makes the code streams of a separation among codes.
+        at_confidence: of a localization, makes the result as it is where what is at least so sure, 0 to 1, counts as a
+            voice; nothing is looked for anew.
     """
 
     sounds: Sounds
@@ -187,6 +189,7 @@ class Result:
     observed_figures: Figures = field(default_factory=dict)
     draws: tuple[Sounds, ...] = ()
     make_streams: Callable[[], CodeStreams | None] = _no_streams
+    at_confidence: Callable[[float], "Result"] | None = None
 
     @cached_property
     def streams(self) -> CodeStreams | None:
