@@ -20,7 +20,8 @@ PARITY = ROOT.parent / "shared" / "parity"
 def pytest_collection_modifyitems(items):
     """Marks tests by where they stand and by the fixtures that they use.
 
-    Side by side (`-n 2 --dist loadgroup`), one process runs all tests of a file, and all those of the page, which share
+    What opens the page or starts processes may fail on a machine that is busy elsewhere, and is given a second try (which
+    the summary says). Side by side (`-n 2 --dist loadgroup`), one process runs all tests of a file, and all those of the page, which share
     a server and a Chromium.
     """
     for item in items:
@@ -32,6 +33,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker("goldens")
         if path.name.startswith(("test_cli", "test_workers")) or "start_process" in item.fixturenames:
             item.add_marker("cli")
+        if item.get_closest_marker("browser") or "start_process" in item.fixturenames:
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(autouse=True, scope="session")
