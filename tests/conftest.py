@@ -20,9 +20,9 @@ PARITY = ROOT.parent / "shared" / "parity"
 def pytest_collection_modifyitems(items):
     """Marks tests by where they stand and by the fixtures that they use.
 
-    What opens the page or starts processes may fail on a machine that is busy elsewhere, and is given a second try (which
-    the summary says). Side by side (`-n 2 --dist loadgroup`), one process runs all tests of a file, and all those of the page, which share
-    a server and a Chromium.
+    What opens the page or starts processes may fail where a machine is busy elsewhere, and is tried once more (as the
+    summary says). Side by side (`-n 2 --dist loadgroup`), one process runs all tests of a file, and all those of the
+    page, which share a server and a Chromium.
     """
     for item in items:
         path = item.path.relative_to(ROOT / "tests")
