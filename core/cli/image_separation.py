@@ -43,7 +43,9 @@ def separate(arguments, mixture_path: Path | None, sources: Sequence[Path], fold
         write_report(arguments.report, mixture_path or sources[0], folder, {**report, **files}, result.notes)
     for path in written.values():
         print(f"{path}: {report['width']} x {report['height']} pixels")
-    print(f"{report['score_evaluations']} score evaluations, {report['seconds']:.1f} s")
+    drawn = "particles" in report
+    work = f"{report['particles']} particles" if drawn else f"{report['score_evaluations']} score evaluations"
+    print(f"{work}, {report['seconds']:.1f} s")
     print_figures({"result": report["metrics"], **report["baselines"]})
     return 0
 

@@ -18,13 +18,13 @@ from core.models.categorical import pick
 from core.models.code_sums import CodeSums
 from core.models.transformer import TransformerSteps
 from core.samplers.code_pairs import CodePairs, chance_left
+from core.samplers.particles import FEW, effective_share, resampled
 from core.types import Iterate
 
 CHUNK = 64  # codes between two iterates: a fifth of a second at 22.05 kHz
 NEAREST = 8  # codes whose pairs are looked at first
 AT_ONCE = 2**22  # near pairs of all chains together
 FEW_PAIRS = 1 / 8  # share of all pairs up to which some are looked for
-FEW = 0.5  # effective share of the chains at which they are resampled
 
 
 class JointPosterior(CodePairs):
@@ -185,19 +185,6 @@ def latent_posterior(
             weights = torch.zeros_like(weights)
         if step % chunk == 0 or step == len(mixture):
             yield _iterate(joint, step, len(mixture))
-
-
-def effective_share(log_weights: Tensor) -> float:
-    """Of how many equal weights there would be as much variance, over their number."""
-    shares = log_weights.double().softmax(0)
-    return 1 / (len(shares) * shares.square().sum().item())
-
-
-def resampled(log_weights: Tensor, uniform: float) -> Tensor:
-    """Rows in proportion to their weights, from one random number in [0, 1) (systematic resampling, Kitagawa 1996)."""
-    reached = log_weights.double().softmax(0).cumsum(0)
-    places = (torch.arange(len(reached), device=reached.device) + uniform) / len(reached) * reached[-1]
-    return torch.searchsorted(reached, places, right=True).clamp_max(len(reached) - 1)
 
 
 def _iterate(joint: CodePairs, step: int, steps: int) -> LatentIterate:

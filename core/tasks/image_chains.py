@@ -5,7 +5,7 @@ noisy than it is told; annealed Langevin dynamics, as PnF has them, put them int
 diffusion are averaged: what they share is evidence, what differs is guesswork.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -23,14 +23,18 @@ DRAWS = {"draft": 4, "standard": 8, "fine": 16}
 QUIETEST, CROWDING = 0.03, 3.0  # the last level, as a share of white; how densely the quiet end is climbed
 
 
-def check(settings: Settings) -> None:
+def check(settings: Settings, samplers: Sequence[str] = SAMPLERS) -> None:
     """Refuses what no chain can be asked for.
+
+    Args:
+        samplers: that the task knows.
 
     Raises:
         InputError: another sampler, quality or number of steps than there is.
     """
-    if settings.sampler not in (None, *SAMPLERS):
-        raise InputError(f"Images are restored by the samplers {' and '.join(SAMPLERS)}, not {settings.sampler}.")
+    if settings.sampler not in (None, *samplers):
+        known = f"{', '.join(samplers[:-1])} and {samplers[-1]}"
+        raise InputError(f"Images are restored by the samplers {known}, not {settings.sampler}.")
     if settings.quality not in STEPS:
         raise InputError(f"There is no quality {settings.quality:.40}; choose one of {', '.join(STEPS)}.")
     if settings.steps is not None and not 1 <= settings.steps <= LARGEST_STEPS:

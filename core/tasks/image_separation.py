@@ -1,11 +1,13 @@
-"""Overlaid images taken apart by PnF (Jayaram & Thickstun 2021): they add up to x0 + x1, and a pixel prior knows each.
+"""Overlaid images taken apart: they add up to x0 + x1, and a pixel prior knows each.
 
-The same observations and samplers as for sounds. What is shown adds up to the mixture wherever pixels stay in [0, 1].
+Two are drawn pixel by pixel, by particles that both priors and the sum steer. More, very large ones, and any by choice
+come out of noise as PnF has it (Jayaram & Thickstun 2021), by the observations and samplers of sounds. What is shown
+adds up to the mixture wherever pixels stay in [0, 1].
 """
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +17,19 @@ from torch import Tensor
 from core.errors import InputError
 from core.observations.mixture import Mixture, SharedSum
 from core.priors.independent import Independent
+from core.samplers.pixel_pairs import pixel_pairs
 from core.tasks.drawing import TimeLeft
-from core.tasks.image_chains import LANGEVIN, check, facts_of, start_chain
+from core.tasks.image_chains import LANGEVIN, SAMPLERS, check, facts_of, start_chain
 from core.tasks.image_runs import MOST_IMAGE_PIXELS, ImageProgress, ImageResult, ImageRun
 from core.tasks.loading import load_image_prior
 from core.tasks.settings import Settings
 from core.tasks.stems import stem_names
+from core.types import Iterate
 
 TASK = "separate"
+PARTICLES = "particles"  # the sampler that draws pixel by pixel
+COUNTS = {"draft": 16, "standard": 64, "fine": 256}  # of particles
+MOST_DRAWN = 2**16  # pixels of a mixture that are drawn one after the other: two minutes, at standard quality
 STRENGTH = 1.0  # PnF's of images: an update moves two sources onto their sum
 DOUBT = math.inf  # equal shares say little of either: as much noise as the prior knows
 
@@ -45,23 +52,73 @@ def separate_images(
     """
     prior = _sources(priors, settings)
     _check(mixture, prior, settings)
-    observed, names = torch.from_numpy(mixture.astype(np.float32))[None], stem_names(priors)
-    kind = Mixture if settings.sampler == LANGEVIN else SharedSum
-    evidence, time_left = kind(observed, (1.0,) * len(priors), prior.domain, STRENGTH), TimeLeft(1)
-    start = evidence.initialise(torch.Generator())
-    for iterate in start_chain(prior, evidence, start, settings, doubt=DOUBT, channels=1, averaged=False):
-        images = _adding_up(prior.domain.decode(iterate.denoised), observed[0])
-        seen, chains = (
-            dict(zip(names, drawn, strict=True)) for drawn in (images, prior.domain.decode(iterate.x).numpy())
+    settings = _with_sampler(settings, mixture, priors)
+    observed, names, time_left = torch.from_numpy(mixture.astype(np.float32)), stem_names(priors), TimeLeft(1)
+    drawn = settings.sampler == PARTICLES
+    for iterate in (_drawn if drawn else _out_of_noise)(prior, observed, priors, settings):
+        made, chain = (prior.domain.decode(x) for x in (iterate.denoised, iterate.x))
+        images, chains = _adding_up(made, observed), {} if drawn else dict(zip(names, chain.numpy(), strict=True))
+        yield ImageProgress(
+            *time_left.update(0, iterate), iterate, dict(zip(names, images, strict=True)), chains=chains
         )
-        yield ImageProgress(*time_left.update(0, iterate), iterate, seen, chains=chains)
     shares = np.repeat(mixture[None] / len(priors), len(priors), axis=0).clip(0, 1).astype(np.float32)
     figures = {"result": _figures(images, truths, priors), "equal shares": _figures(shares, truths, priors)}
-    report = {"task": TASK, "prior": list(priors), **facts_of(settings, averaged=False), "device": str(prior.device)}
+    report = {"task": TASK, "prior": list(priors), **_facts(settings), "device": str(prior.device)}
     report |= {"seconds": time_left.seconds, "height": mixture.shape[1], "width": mixture.shape[2]}
     report |= {"metrics": figures.pop("result"), "baselines": figures}
     baselines = {"equal shares": dict(zip(names, shares, strict=True))}
     yield ImageResult(dict(zip(names, images, strict=True)), report, baselines)
+
+
+def _with_sampler(settings: Settings, mixture: np.ndarray, priors: Sequence[str]) -> Settings:
+    """The settings with a sampler; who asks for steps asks for a chain.
+
+    Raises:
+        InputError: one that does not take this mixture apart.
+    """
+    drawable = len(priors) == 2 and mixture[0].size <= MOST_DRAWN
+    if settings.sampler == PARTICLES and not drawable:
+        raise InputError(f"Particles draw two images of at most {MOST_DRAWN} pixels; choose the sampler diffusion.")
+    if settings.sampler == PARTICLES and settings.steps is not None:
+        raise InputError("Particles take a step for each pixel; leave the number of steps out.")
+    if settings.sampler is None and settings.steps is None and drawable:
+        return replace(settings, sampler=PARTICLES)
+    return settings
+
+
+def _drawn(prior: Independent, observed: Tensor, priors: Sequence[str], settings: Settings) -> Iterator[Iterate]:
+    """Both images row by row, `[2, colours, height, width]` in the prior's classes; equal shares of what is to come."""
+    colours, height, width = observed.shape
+    models = tuple(own.stepwise(COUNTS[settings.quality], height, width) for own in prior.priors)
+    for own, model in zip(prior.priors, models, strict=True):
+        model.begin(torch.full((model.streams,), -1) if own.labels else None)
+    shares = (observed / 2 * prior.domain.unit).expand(2, -1, -1, -1)
+
+    def image(classes: Tensor) -> Tensor:
+        flat = shares.permute(0, 2, 3, 1).flatten(1).clone()
+        flat[:, : classes.shape[1]] = classes
+        return flat.unflatten(1, (height, width, colours)).permute(0, 3, 1, 2)
+
+    chosen = {"levels": prior.domain.levels, "alike": priors[0] == priors[1], "chunk": width * colours}
+    generator = torch.Generator().manual_seed(settings.seed)
+    for iterate in pixel_pairs(models, observed.permute(1, 2, 0).flatten(), generator=generator, **chosen):
+        yield replace(iterate, x=image(iterate.x), denoised=image(iterate.denoised))
+
+
+def _out_of_noise(prior: Independent, observed: Tensor, priors: Sequence[str], settings: Settings) -> Iterator[Iterate]:
+    """Images at every noise level, `[images, colours, height, width]` in the prior's classes."""
+    kind = Mixture if settings.sampler == LANGEVIN else SharedSum
+    evidence = kind(observed[None], (1.0,) * len(priors), prior.domain, STRENGTH)
+    start = evidence.initialise(torch.Generator())
+    return start_chain(prior, evidence, start, settings, doubt=DOUBT, channels=1, averaged=False)
+
+
+def _facts(settings: Settings) -> dict:
+    """What the report says of how the images were drawn."""
+    if settings.sampler != PARTICLES:
+        return dict(facts_of(settings, averaged=False))
+    chosen = {"sampler": PARTICLES, "quality": settings.quality, "seed": settings.seed}
+    return chosen | {"particles": COUNTS[settings.quality]}
 
 
 def _sources(names: Sequence[str], settings: Settings) -> Independent:
@@ -74,7 +131,7 @@ def _sources(names: Sequence[str], settings: Settings) -> Independent:
 
 
 def _check(mixture: np.ndarray, prior: Independent, settings: Settings) -> None:
-    check(settings)
+    check(settings, (PARTICLES, *SAMPLERS))
     colours, count = prior.priors[0].network.config.colours, len(prior.priors)
     if mixture.ndim != 3 or len(mixture) != colours or not mixture.size:
         raise InputError(f"{prior.priors[0].name} knows images of {colours} colours, not a mixture of this shape.")

@@ -200,13 +200,10 @@ class PixelCNNPanel(GridPanel):
     # ---- what is shown -----------------------------------------------------------------------------------------
 
     def progress_status(self, progress: ImageProgress) -> str:
-        total = progress.seconds + progress.seconds_left
-        left = f"<span>{html.seconds_text(progress.seconds_left)} left</span>"
-        return html.status_html("running", f"<b>Drawing</b>{left}", progress.seconds / total if total else 0.0)
+        return html.pixels_html(progress)
 
     def past_status(self, iterate: DrawnRows) -> str:
-        share = iterate.step / iterate.total_steps
-        return html.status_html("done", f"<b>{iterate.step} of {iterate.total_steps} pixels</b>", share)
+        return html.past_pixels_html(iterate.step, iterate.total_steps)
 
     def moment(self, progress: ImageProgress, history: PicturesHistory) -> dict:
         return self._shown(progress.images, progress.surprises, history)

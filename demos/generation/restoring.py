@@ -56,6 +56,8 @@ estimate** is $\hat w$, the mean of several chains.
 * What is hidden: the pixels outside of the boxes are known, $m \odot w = y$.
 * What lies between: every $k$-th pixel of every $k$-th row is known. The baselines repeat these, or draw a spline.
 * Two, overlaid: both images add up, $w_1 + w_2 = y$, and nothing more is known. White over white is twice as bright.
+  They are drawn otherwise, unless *Sampler* names one: pixel by pixel, by many **particles**, each a pair of images
+  that add up. Where what a particle drew makes the sum's next pixels unlikely, another one takes its place.
 
 What nothing tells is guessed, so another seed fills a box in another way; several chains averaged are nearer to the
 truth than one, and softer.
@@ -213,6 +215,14 @@ class RestoringPanel(GridPanel):
         return zero_gpu.run(question.begin, settings=settings), history, asked["kind"]
 
     # ---- what is shown -----------------------------------------------------------------------------------------
+
+    def progress_status(self, progress: ImageProgress) -> str:
+        """Without noise the images are drawn pixel by pixel."""
+        return super().progress_status(progress) if progress.iterate.level else html.pixels_html(progress)
+
+    def past_status(self, iterate: KeptImages) -> str:
+        shown = (iterate.step, iterate.total_steps)
+        return super().past_status(iterate) if iterate.level else html.past_pixels_html(*shown)
 
     def moment(self, progress: ImageProgress, history: RestoredHistory) -> dict:
         return {self.ui.grid: moment(progress.images, progress.chains, history)}

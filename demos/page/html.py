@@ -6,6 +6,7 @@ from html import escape
 
 from core.choices import ONE_PASS
 from core.signal.clip import Clip
+from core.tasks.image_runs import ImageProgress
 from core.tasks.progress import Figures, Progress, Result
 from core.zoo import Entry
 from demos.page import menus
@@ -58,6 +59,18 @@ def _step_html(step: int, total_steps: int, level: float) -> str:
     return f"<b>Step {step} of {total_steps}</b><span>noise {level:.3g}</span>" if step else "<b>First estimate</b>"
 
 
+def pixels_html(progress: ImageProgress) -> str:
+    """The status line while images are drawn pixel by pixel."""
+    total = progress.seconds + progress.seconds_left
+    left = f"<span>{seconds_text(progress.seconds_left)} left</span>"
+    return status_html("running", f"<b>Drawing</b>{left}", progress.seconds / total if total else 0.0)
+
+
+def past_pixels_html(step: int, total_steps: int) -> str:
+    """The status line while a part of them is on show."""
+    return status_html("done", f"<b>{step} of {total_steps} pixels</b>", step / total_steps)
+
+
 def _counted(count: int, thing: str) -> str:
     """`1 evaluation`, `2 evaluations`."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
@@ -80,8 +93,9 @@ def result_html(result: Result, onward: str = "") -> str:
     if report.get("sampler") == ONE_PASS:
         facts.append(f"<span>{ONE_PASS}</span>")
     else:
-        facts.append(f"<span>{_counted(report['score_evaluations'], 'evaluation')}</span>")
-        facts.append(f"<span>seed {report['seed']}</span>")
+        thing = "particle" if "particles" in report else "evaluation"
+        work = _counted(report["particles" if "particles" in report else "score_evaluations"], thing)
+        facts += [f"<span>{work}</span>", f"<span>seed {report['seed']}</span>"]
     return status_html("done", "".join([*facts, onward]), 1.0)
 
 

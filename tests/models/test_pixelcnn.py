@@ -121,3 +121,19 @@ def test_images_end():
     steps = PixelCNNSteps(network, 1, 2, 2)
     with pytest.raises(ValueError, match="4 steps 4 are left, not 5"):
         steps.draw(torch.rand(1, 5))
+
+
+def test_streams_go_on_from_the_pasts_of_others():
+    """In the middle of a row, some of them several times."""
+    torch.manual_seed(0)
+    config = PixelCNNConfig(**SIZES, vertical_residual=True, rows=HEIGHT)
+    steps, places = PixelCNNSteps(PixelCNN(config).requires_grad_(False), 3, HEIGHT, WIDTH), WIDTH + 3
+    label, x = torch.tensor([0, 1, 2]), torch.randint(0, 3, (3, HEIGHT * WIDTH))
+    steps.begin(label)
+    steps.force(x[:, :places])
+    rows = torch.tensor([2, 0, 2])
+    steps.take(rows)
+    after = steps.force(x[:, places:])
+    steps.begin(label[rows])
+    steps.force(x[rows, :places])
+    torch.testing.assert_close(after, steps.force(x[:, places:]))

@@ -15,11 +15,9 @@ from core.samplers.ancestral import ancestral
 from core.samplers.latent import (
     JointPosterior,
     NearPairs,
-    effective_share,
     latent_posterior,
     noise_variance,
     pair_posterior,
-    resampled,
     squared_misfits,
 )
 
@@ -207,18 +205,6 @@ def test_chunks_do_not_change_the_draw():
     assert all(torch.equal(part.x, whole.x[..., : part.step]) for part in parts)
     other = last(latent_posterior(joint(3), mixture(10), generator=generator(1)))
     assert not torch.equal(other.x, whole.x)
-
-
-def test_rows_are_resampled_in_proportion():
-    weights = torch.tensor([0.5, 0.25, 0.25, 0.0]).log()
-    assert resampled(weights, 0.5).tolist() == [0, 0, 1, 2]
-    counts = sum(resampled(torch.tensor([0.3, 0.7]).log(), u / 100).bincount(minlength=2) for u in range(100))
-    assert counts.tolist() == pytest.approx([60, 140], abs=2)
-    assert effective_share(torch.zeros(8)) == pytest.approx(1)
-    assert effective_share(torch.tensor([0.0, -1e3])) == pytest.approx(0.5)
-
-
-# ---- which chains ----------------------------------------------------------------------------------------------------
 
 
 def test_pairs_of_chains_are_weighed_by_priors_and_misfits():

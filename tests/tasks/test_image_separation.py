@@ -45,6 +45,25 @@ def test_sources_add_up_where_none_is_clipped(images, priors):
     assert turned.report["metrics"] == result.report["metrics"], "of one prior, in any order"
 
 
+def test_two_are_drawn_row_by_row_where_nothing_else_is_asked_for(images, priors):
+    """They add up, and what is still to come has equal shares; particles are for two, and take no steps."""
+    moments, result = separated(sum(images), priors, images, steps=None)
+    assert len(moments) == HEIGHT and result.report["sampler"] == "particles" and result.report["particles"] == 64
+    half = moments[2].images["pixels"]
+    np.testing.assert_allclose(half[:, 3:], sum(images)[:, 3:] / 2, atol=1e-5)
+    last = np.stack(list(result.images.values()))
+    inside = ((last > 0) & (last < 1)).all(axis=0)
+    np.testing.assert_allclose(last.sum(axis=0)[inside], sum(images)[inside], atol=1e-5)
+    three = [*images, images[0]]
+    assert separated(sum(three), [*priors, "pixels"], three)[1].report["sampler"] == "diffusion"
+    for names, changes, sentence in (
+        ([*priors, "pixels"], {"steps": None}, "Particles draw two images"),
+        (priors, {}, "leave the number of steps out"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            separated(sum(images), names, sampler="particles", **changes)
+
+
 def test_the_same_seed_gives_the_same_images(images, priors):
     first, again, other = (separated(sum(images), priors, seed=seed)[1].images["pixels"] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)

@@ -99,6 +99,13 @@ class PixelCNNSteps(StepwiseModel):
             self._advance(part)
         return torch.from_numpy(drawn), torch.from_numpy(log_probs)
 
+    def take(self, rows: Tensor) -> None:
+        """Goes on with these streams, `[streams]`, some of them perhaps several times."""
+        self._above, self._v = ([own[rows] for own in kept] for kept in (self._above, self._v))
+        self._row = Row(*(own[rows.numpy()] for own in self._row))
+        self._label = None if self._label is None else self._label[rows]
+        self._logits = None if self._logits is None else self._logits[rows.numpy()]
+
     def _scaled(self, classes: Tensor) -> np.ndarray:
         return np.ascontiguousarray(classes.cpu().numpy(), dtype=np.float32) / np.float32(self._levels - 1)
 
