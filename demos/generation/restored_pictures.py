@@ -57,8 +57,9 @@ def hidden(image: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def moment(images: Images, chains: Images, history: RestoredHistory, over: bool = False) -> dict:
-    """The payload of what is seen at a noise level."""
-    noisy = {f"{name}, noisy" if len(chains) > 1 else "The chain": x for name, x in _named(chains, "").items()}
+    """The payload of what is seen at a noise level, or where images are drawn pixel by pixel, without any chain."""
+    own = _named(chains, "") if chains else {}
+    noisy = {f"{name}, noisy" if len(own) > 1 else "The chain": x for name, x in own.items()}
     return _payload(_beside(_named(images, "Estimate"), history.given) | noisy, over)
 
 

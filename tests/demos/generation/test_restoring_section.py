@@ -91,6 +91,11 @@ def test_digits_differ_and_keep_clear_of_the_edge():
             ["First", "Second", "The sum", "First, noisy", "Second, noisy"],
             ["First", "Second", "The sum", "First, truth", "Second, truth"],
         ),
+        (
+            {"kind": SEPARATE, "steps": 0},
+            ["First", "Second", "The sum"],
+            ["First", "Second", "The sum", "First, truth", "Second, truth"],
+        ),
     ],
 )
 def test_a_run_shows_what_there_is_to_compare(panel, changes, while_it_runs, in_the_end):
