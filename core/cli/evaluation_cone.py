@@ -153,12 +153,12 @@ def _render(arguments, array, recordings: Mapping[int, list], parent: Path, engi
 def _write(arguments, described: Mapping, summary: Mapping, notes: Sequence[str]) -> None:
     """The tables, the figures for programs and spreadsheets, and the chart; of the scenes' place the name alone."""
     from core.evaluation.localization_chart import chart_png
-    from core.evaluation.localization_summary import format_csv, format_tables
+    from core.evaluation.localization_summary import format_csv, format_tables, published
 
     prior, array = described["settings"]["prior"] or arguments.method, described["array"]["name"]
     title = f"Localization with {prior}, array {array}"
     source = described["scenes"] and Path(described["scenes"]).name
-    content = {**described, "scenes": source, "figures": summary, "notes": list(notes)}
+    content = {**described, "scenes": source, "figures": summary, "published": published(), "notes": list(notes)}
     outputs.write_json(arguments.out / f"{NAME}.json", content)
     outputs.write_text(arguments.out / f"{NAME}.csv", format_csv(summary))
     outputs.write_text(arguments.out / f"{NAME}.md", format_tables(summary, arguments.voices, title, notes))

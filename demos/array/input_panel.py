@@ -105,7 +105,7 @@ class ArrayPanel:
     def shared(self) -> Shared:
         """What of the tab stands in links."""
         ui, given = self.ui, ("kind", "t60", "noise", "array", "start", "length", "channels")
-        names = (*given, "count", "method", "prior", "beamformer", "moving")
+        names = (*given, "count", "method", "prior", "beamformer", "moving", "least")
         settings = {name: getattr(ui, name) for name in names}
         examples = {example.label: example.settings for example in EXAMPLES}
         shows = self._chosen | self._shown | self._groups

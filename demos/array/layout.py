@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import gradio as gr
 
+from core.arrays.doa.counting import SURE
 from core.arrays.geometry import ARRAYS
 from core.tasks.localization import TASK
-from demos.array import connecting
+from demos.array import connecting, evaluation_charts
 from demos.array.live_sources import EVERYWHERE, SIMULATED
 from demos.array.polar import polar
 from demos.array.room import FIRST_VOICES, NOISE, T60
@@ -47,14 +48,15 @@ def build(sentence: str, chips: list[str], how: str, about: str) -> SimpleNamesp
             layout.build_heading("Directions")
             made["status"] = gr.HTML(html.status_html("idle", "Ready"), elem_classes="status-line")
             made["polar"] = polar(ARRAYS[FIRST_ARRAY])
+            made |= _build_certainty()
             waiting = "Click a direction in the circle: what comes from there is heard and seen here."
             made["beam"] = scope(placeholder=waiting, size="small", elem_classes="beam")
     made |= _build_results()
-    made["about"] = layout.build_folds(how, about)
+    made["about"] = layout.build_folds(how, about, lambda: made.update(_build_charts()))
     ui = SimpleNamespace(**made)
     given = {ui.kind, ui.voices, ui.t60, ui.noise, ui.loaded, ui.source, ui.array, ui.own}
     ui.sound_inputs = given | {ui.start, ui.length, ui.channels}
-    ui.inputs = ui.sound_inputs | {ui.count, ui.method, ui.prior, ui.moving}
+    ui.inputs = ui.sound_inputs | {ui.count, ui.method, ui.prior, ui.moving, ui.least}
     return ui
 
 
@@ -135,6 +137,40 @@ def _build_check() -> dict:
             made["check_order"] = gr.Button("Check order", min_width=96)
         made["checked"] = gr.HTML()
     return made
+
+
+def _build_certainty() -> dict:
+    """How sure it must be that something is a voice, and what that comes to."""
+    with gr.Column(elem_classes="certainty"):
+        least = gr.Slider(
+            0,
+            100,
+            value=round(100 * SURE),
+            step=1,
+            label="How sure it must be (%)",
+            info="More gives fewer voices, and fewer that are none.",
+            buttons=[],
+        )
+        return {"found": gr.State(None, time_to_live=24 * 3600), "least": least, "certainty": gr.HTML()}
+
+
+def _build_charts() -> dict:
+    """What was measured with the array."""
+    array = ARRAYS[FIRST_ARRAY]
+    measured = gr.HTML(evaluation_charts.caption_html(array))
+    with gr.Row(elem_classes="charts", visible=evaluation_charts.is_measured(array)) as row:
+        charts = {
+            figure: gr.Plot(
+                evaluation_charts.chart(array, figure),
+                label=title,
+                show_label=False,
+                container=False,
+                min_width=240,
+                elem_classes="ladder",
+            )
+            for figure, title in evaluation_charts.PANELS.items()
+        }
+    return {"measured": measured, "charts_row": row, "charts": charts}
 
 
 def _build_results() -> dict:

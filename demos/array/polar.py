@@ -1,6 +1,7 @@
 """The polar view: directions around an array, live or during a run, on one canvas.
 
-`assets/polar.js` draws it and sends clicked directions; `assets/live.js` keeps the connection of a live view.
+`assets/polar_drawing.js` draws it, `assets/polar.js` sends clicked directions; `assets/live.js` keeps the connection of
+a live view.
 Angles are in degrees here, counter-clockwise from +x; microphones as `demos.array.live_session.array_message` has them.
 """
 
@@ -23,21 +24,24 @@ FAINTEST_DB = -40.0  # of windows, relative to the loudest one of their stage
 MOST_LOOKS = 200  # steps that can be replayed after a run
 SILENCE = 1e-6
 
+_SCRIPTS = ("live.js", "polar_drawing.js", "polar.js")
 _ASSETS = Path(__file__).parents[2] / "assets"
-_SCRIPT = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in ("live.js", "polar.js"))
+_SCRIPT = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 _TEMPLATE = '<div class="polar" data-updates="0" data-looks="0"></div>'
 
 
 def polar(array: ArrayGeometry) -> gr.HTML:
     """The component; its value is made by the functions below.
 
-    Its events: `listen`, the button for a live view; `select` with `angle`, a direction that was clicked.
+    Its events: `listen`, the button for a live view; `select` with `angle`, a direction that was clicked. Its prop
+    `least` is set with `gr.update`: voices of less confidence, 0 to 1, are drawn faintly.
     """
     return gr.HTML(
         html_template=_TEMPLATE,
         js_on_load=_SCRIPT,
         apply_default_css=False,
         value=rest_view(array),
+        least=0.0,
     )
 
 
@@ -72,7 +76,7 @@ def result_view(
     """The result of a run.
 
     Args:
-        voices: by number; numbers determine colours.
+        voices: all that may be voices by number; numbers determine colours.
         looks: the run's steps, for replay.
         truth: true angles in radians, if they are known.
     """
@@ -87,6 +91,7 @@ def result_view(
                 "angle": _degrees(voice.angle),
                 "level": round(level_db(voice.clip), 1),
                 "track": [_degrees(angle) for _, angle in voice.track],
+                "confidence": round(voice.confidence, 3),
             }
             for number, voice in voices.items()
         ],

@@ -1,6 +1,6 @@
 """Where the widgets of a tab stand. What they do is in `demos/page/restoration_panel.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -105,11 +105,17 @@ def build_heading(text: str) -> None:
     gr.HTML(f"<h2>{escape(text)}</h2>", elem_classes="unseen")
 
 
-def build_folds(how: str, about: str) -> gr.HTML:
-    """The folds at the end; returns the model's card."""
+def build_folds(how: str, about: str, build_figures: Callable[[], None] | None = None) -> gr.HTML:
+    """The folds at the end; returns the model's card.
+
+    Args:
+        build_figures: makes what stands under the words on how it works.
+    """
     with gr.Row(elem_classes="folds"):
         with gr.Accordion("How it works", open=False):
             gr.Markdown(how, latex_delimiters=FORMULAS, elem_classes="how")
+            if build_figures:
+                build_figures()
         with gr.Accordion("About this model", open=False):
             return gr.HTML(about)
 

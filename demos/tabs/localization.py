@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 import gradio as gr
 from gradio.components import Component
@@ -12,7 +13,7 @@ from core.errors import InputError
 from core.tasks.localization import TASK, choose_separator, localize
 from core.tasks.progress import Progress, Result
 from core.tasks.settings import Settings
-from demos.array import polar
+from demos.array import evaluation_charts, polar
 from demos.array.array_recording import ArrayRecording
 from demos.array.channel_panel import ChannelPanel
 from demos.array.input_panel import EXAMPLES, QUIET, ArrayPanel
@@ -20,7 +21,14 @@ from demos.array.layout import AUTOMATIC, FIRST_ARRAY, build
 from demos.array.live_panel import LivePanel
 from demos.array.live_routes import LiveRoutes
 from demos.array.relay_routes import RelayRoutes
-from demos.array.results import comparison_view, numbered_voices, stems_view, voice_metrics_html
+from demos.array.results import (
+    Found,
+    certainty_html,
+    comparison_view,
+    numbered_voices,
+    stems_view,
+    voice_metrics_html,
+)
 from demos.page import html, layout, zero_gpu
 from demos.page.downloads import keep
 from demos.page.links import Shared
@@ -54,6 +62,10 @@ little as it can, $w = R^{-1} a / (a^H R^{-1} a)$.
 
 The **ratio mask** and the **Wiener filter** know the truth, and bound what can be reached.
 
+**How sure** it is that something is a voice is a probability between 0 and 1. Those of all directions together say how
+likely every number of voices is. What is less sure than the slider asks for is drawn faintly, and comes back without
+another search: who asks for less finds more of the voices that are there (recall), and more that are none (precision).
+
 T. Jenrungrot, V. Jayaram, S. Seitz, I. Kemelmacher-Shlizerman: *The Cone of Silence: Speech Separation by
 Localization*, NeurIPS 2020. J. DiBiase: *A high-accuracy, low-latency technique for talker localization*, 2000.
 H. Sawada et al.: *Multichannel extensions of non-negative matrix factorization with complex-valued data*, 2013.
@@ -76,6 +88,10 @@ class LocalizationPanel(Runner):
         ChannelPanel(ui, self._input, live)
         described = [ui.prior.change, ui.array.change]
         gr.on(described, self._describe, {ui.prior, ui.array, ui.own}, ui.about, **QUIET)
+        charts = {ui.measured, ui.charts_row, *ui.charts.values()}
+        ui.array.change(self._show_measured, {ui.array, ui.own}, charts, **QUIET)
+        judged = self.results | {ui.status}
+        ui.least.input(self._judge, {ui.found, ui.least}, judged, trigger_mode="always_last", **QUIET)
         self.wire_buttons(ui.inputs)
 
     @property
@@ -86,7 +102,7 @@ class LocalizationPanel(Runner):
     @property
     def results(self) -> set[Component]:
         ui = self.ui
-        return {ui.polar, ui.beam, ui.stems, ui.compare, ui.metrics, ui.notes, ui.made}
+        return {ui.polar, ui.found, ui.certainty, ui.beam, ui.stems, ui.compare, ui.metrics, ui.notes, ui.made}
 
     @property
     def subject(self) -> Sequence[Component]:
@@ -96,8 +112,8 @@ class LocalizationPanel(Runner):
     def emptied(self) -> dict:
         """Of the polar view whoever chooses another input decides: it may be live."""
         ui = self.ui
-        nothing = dict.fromkeys((ui.beam, ui.stems, ui.compare, ui.made))
-        return nothing | dict.fromkeys((ui.metrics, ui.notes), "")
+        nothing = dict.fromkeys((ui.found, ui.beam, ui.stems, ui.compare, ui.made))
+        return nothing | dict.fromkeys((ui.certainty, ui.metrics, ui.notes), "")
 
     def forget(self, visitor: str) -> None:
         """Ends the live view and the relay of a visitor who has left."""
@@ -123,22 +139,54 @@ class LocalizationPanel(Runner):
                     shown = polar.progress_view(recording.array, item.look, key)
                     yield {ui.status: html.looking_html(item), ui.polar: shown, ui.stems: None, ui.compare: None}
                 else:
-                    yield self.buttons(running=False) | self._conclude(item, recording, looks, key)
+                    found = self._found(item, recording, bool(count), looks, key)
+                    yield self.buttons(running=False) | self._shown(found, values[ui.least])
 
-    def _conclude(self, result: Result, recording: ArrayRecording, looks: list, key: str) -> dict:
-        ui, voices = self.ui, numbered_voices(result, recording.truth, recording.array.axis)
+    def _found(self, result: Result, recording: ArrayRecording, told: bool, looks: list, key: str) -> Found:
+        numbers = numbered_voices(result, recording.truth, recording.array.axis)
+        return Found(result, recording, numbers, told, looks, key)
+
+    def _judge(self, values: dict) -> dict:
+        """What the page shows where the slider of certainty stands now; players stay where the voices do."""
+        ui = self.ui
+        found: Found | None = values[ui.found]
+        if found is None:
+            return {ui.certainty: gr.skip()}
+        result, voices = found.at(values[ui.least] / 100)
+        if tuple(voices) == found.counting:
+            return {ui.polar: gr.update(least=self._least(found, values[ui.least]))}
+        return self._shown(found, values[ui.least])
+
+    def _least(self, found: Found, percent: float) -> float:
+        """Under which confidence what was found is drawn faintly."""
+        return 0.0 if found.told else percent / 100
+
+    def _shown(self, found: Found, percent: float) -> dict:
+        """All that there is to see of a run where voices must be so sure."""
+        ui, recording = self.ui, found.recording
+        result, voices = found.at(percent / 100)
         truth = [path[0] for path in recording.truth.paths] if recording.truth else []
         stems = {f"voice-{number}": voice.clip for number, voice in voices.items()}
         notes = list(dict.fromkeys((*recording.notes, *result.notes)))
+        directions = polar.result_view(recording.array, found.numbers, found.looks, truth, found.key)
         return {
             ui.status: html.found_html(result, html.compare_link(self.task) if voices else ""),
-            ui.polar: polar.result_view(recording.array, voices, looks, truth, key),
-            ui.stems: payload(stems_view(voices, recording, key)) if voices else None,
-            ui.compare: payload(comparison_view(voices, recording, key)),
+            ui.polar: gr.update(value=directions, least=self._least(found, percent)),
+            ui.found: replace(found, counting=tuple(voices)),
+            ui.certainty: certainty_html(found, result),
+            ui.stems: payload(stems_view(voices, recording, found.key)) if voices else None,
+            ui.compare: payload(comparison_view(voices, recording, found.key)),
             ui.metrics: html.localization_html(result) + voice_metrics_html(result, recording.truth_names),
             ui.notes: html.notes_html(notes),
             ui.made: keep(stems, recording.name, "voices", result.report, notes) if voices else None,
         }
+
+    def _show_measured(self, values: dict) -> dict:
+        """The charts of what was measured with the chosen array."""
+        ui, array = self.ui, self._input.array(values)
+        charts = {plot: evaluation_charts.chart(array, figure) for figure, plot in ui.charts.items()}
+        shown = {ui.charts_row: gr.Row(visible=evaluation_charts.is_measured(array))}
+        return {ui.measured: evaluation_charts.caption_html(array)} | shown | charts
 
     def _describe(self, values: dict) -> str:
         return _about(values[self.ui.prior], self._input.array(values))

@@ -12,6 +12,7 @@ import soundfile
 from core.arrays.geometry import circular
 from core.signal.clip import Clip
 from core.signal.limits import ARRAY_LIMITS
+from core.tasks import localization
 from core.tasks.progress import Result, Voice
 from core.tasks.voices import Truth
 from demos.array import array_recording, live_sources
@@ -64,10 +65,10 @@ def values(panel, **chosen) -> dict:
 
 def test_a_room_is_looked_into_and_its_voices_are_measured(panel, said):
     ui, updates = panel.ui, list(panel._perform(values(panel, method="srp-phat"), "anna"))
-    kinds = [update[ui.polar]["kind"] for update in updates if ui.polar in update]
-    assert kinds[0] == "look" and kinds[-1] == "found" and said == []
+    kinds = [update[ui.polar]["kind"] for update in updates[:-1] if ui.polar in update]
     last = updates[-1]
-    shown = last[ui.polar]
+    shown = last[ui.polar]["value"]
+    assert set(kinds) == {"look"} and shown["kind"] == "found" and said == []
     assert [voice["number"] for voice in shown["voices"]] == [1, 2] and shown["looks"]
     assert [voice["angle"] for voice in shown["voices"]] == pytest.approx([45, 209.7], abs=8)
     assert shown["truth"] == pytest.approx([45, 209.7], abs=0.2)
@@ -82,7 +83,7 @@ def test_a_room_is_looked_into_and_its_voices_are_measured(panel, said):
 def test_the_cone_narrows_window_by_window(panel, register_separator):
     register_separator("cones", "respeaker-4")
     updates = list(panel._perform(values(panel, count="2", prior="cones"), "anna"))
-    looks = updates[-1][panel.ui.polar]["looks"]
+    looks = updates[-1][panel.ui.polar]["value"]["looks"]
     widths = [look["stage"]["width"] for look in looks if look["chunk"] == 0]
     assert widths[-6:] == [90, 45, 22.5, 11.25, 5.625, 5.625], "where nothing was loud enough it begins anew"
     assert len(looks[0]["stage"]["windows"]) == 4 and looks[0]["power"] is None
@@ -113,8 +114,8 @@ def test_examples_and_choices_are_there():
     assert "Living room" in T60 and "Faint" in NOISE
 
 
-def voice(degrees: float) -> Voice:
-    return Voice(float(np.deg2rad(degrees)), 0.1, Clip(np.full((1, 100), 0.1), 16000))
+def voice(degrees: float, confidence: float = 1.0) -> Voice:
+    return Voice(float(np.deg2rad(degrees)), 0.1, Clip(np.full((1, 100), 0.1), 16000), confidence=confidence)
 
 
 def test_voices_have_the_numbers_of_the_true_ones_beside_them():
@@ -125,7 +126,68 @@ def test_voices_have_the_numbers_of_the_true_ones_beside_them():
         list(numbered_voices(result, None)) == [1, 2, 3] and numbered_voices(result, None)[1].angle == voice(200).angle
     )
     shown = result_view(RESPEAKER, numbered_voices(result, truth), [], [], "key")
-    assert shown["voices"][1] == {"number": 2, "angle": 200.0, "level": -20.0, "track": []}
+    assert shown["voices"][1] == {"number": 2, "angle": 200.0, "level": -20.0, "track": [], "confidence": 1.0}
+
+
+@pytest.fixture
+def doubted(monkeypatch) -> list[float]:
+    """How sure it is of each voice that is found, from loud to quiet; to be changed by a test."""
+    confidences, find = [0.9, 0.3], localization.find_voices
+
+    def find_with_doubts(*arguments):
+        found = yield from find(*arguments)
+        return tuple(replace(own, confidence=sure) for own, sure in zip(found, confidences, strict=True))
+
+    monkeypatch.setattr(localization, "find_voices", find_with_doubts)
+    return confidences
+
+
+def test_voices_come_and_go_as_they_must_be_more_or_less_sure(panel, doubted):
+    """Without another search: the players are made anew only where other voices count."""
+    ui = panel.ui
+    *_, last = panel._perform(values(panel, method="srp-phat"), "anna")
+    found, shown = last[ui.found], last[ui.polar]
+    assert sorted(own["confidence"] for own in shown["value"]["voices"]) == doubted[::-1] and shown["least"] == 0.5
+    assert len(last[ui.stems]["tracks"]) == 1 and "1 voice in" in last[ui.status]
+    assert "One voice is sure enough, and it is 66% likely" in last[ui.certainty], "0.9 * 0.7 + 0.1 * 0.3"
+    assert "One more direction is doubtful" in last[ui.certainty]
+    assert "Precision: 1 of 1 right within 10°. Recall: 1 of 2 found." in last[ui.certainty]
+
+    same = panel._judge({ui.found: found, ui.least: 40})
+    assert same == {ui.polar: gr.update(least=0.4)}
+    both = panel._judge({ui.found: found, ui.least: 30})
+    assert len(both[ui.stems]["tracks"]) == 2 and "2 voices in" in both[ui.status]
+    assert (
+        "2 voices are sure enough, and it is 27% likely" in both[ui.certainty] and "doubtful" not in both[ui.certainty]
+    )
+    assert "Recall: 2 of 2 found." in both[ui.certainty] and both[ui.found].counting == (1, 2)
+    assert both[ui.made].written(FLOAT)[0].endswith("-voices.zip")
+    none = panel._judge({ui.found: both[ui.found], ui.least: 95})
+    assert none[ui.stems] is None and none[ui.made] is None and "No voice is sure enough" in none[ui.certainty]
+    assert "2 more directions are doubtful" in none[ui.certainty] and "Recall: 0 of 2" in none[ui.certainty]
+    assert panel._judge({ui.found: None, ui.least: 10}) == {ui.certainty: gr.skip()}, "before a run"
+
+
+def test_all_count_where_it_was_said_how_many_there_are(panel, doubted):
+    ui = panel.ui
+    *_, last = panel._perform(values(panel, method="srp-phat", count="2"), "anna")
+    assert len(last[ui.stems]["tracks"]) == 2 and "it was said how many" in last[ui.certainty]
+    assert panel._judge({ui.found: last[ui.found], ui.least: 100}) == {ui.polar: gr.update(least=0.0)}
+
+
+def test_nothing_is_doubted_by_a_method_that_knows_no_doubt(panel, doubted):
+    doubted[:] = [1.0, 1.0]
+    *_, last = panel._perform(values(panel, method="srp-phat", least=100), "anna")
+    assert "nothing is doubted" in last[panel.ui.certainty] and len(last[panel.ui.stems]["tracks"]) == 2
+
+
+def test_an_array_of_one_s_own_has_no_charts(panel):
+    own = circular("mine", 5, 0.05)
+    shown = panel._show_measured({panel.ui.array: "mine", panel.ui.own: own})
+    assert (
+        not shown[panel.ui.charts_row].visible
+        and "Nothing was measured with the array mine" in shown[panel.ui.measured]
+    )
 
 
 def test_a_map_is_drawn_from_its_lowest_to_its_highest():
