@@ -15,7 +15,7 @@ import soundfile
 from core.arrays.geometry import ARRAYS
 from core.arrays.live.relay_client import RelayClient
 from core.arrays.live.sources import RecordingSource
-from tests.browser.tab import LENGTH, Tab
+from tests.browser.tab import LENGTH, Tab, seen
 
 ROOM, RECORDING = "Two voices in a room", "A four-channel recording"
 BESIDE = 12  # degrees that a followed voice may be off
@@ -147,11 +147,10 @@ def test_voices_are_added_and_taken_away(visit):
 def test_a_direction_is_heard_when_it_is_clicked(visit):
     page = visit()
     tab = Around(page)
-    tab.choose(RECORDING)
-    tab.wait("e => e.classList.contains('playing')", tab.input)
+    seen(tab.input, "e.classList.contains('playing')", lambda: tab.choose(RECORDING))
     box = tab.dial.bounding_box()
-    tab.dial.click(position={"x": 0.5 * box["width"], "y": 0.2 * box["height"]})
-    tab.wait("e => e.classList.contains('playing')", tab.beam)
+    place = {"x": 0.5 * box["width"], "y": 0.2 * box["height"]}
+    seen(tab.beam, "e.classList.contains('playing')", lambda: tab.dial.click(position=place))
     assert tab.polar.get_attribute("data-beam") == "90"
     assert tab.beam.locator(".scope-tracks button").all_text_contents() == ["90°", "Microphone 0"]
     tab.dial.press("ArrowLeft")

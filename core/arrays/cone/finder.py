@@ -6,18 +6,21 @@ import numpy as np
 import torch
 
 from core.arrays.cone.refinement import refine
-from core.arrays.cone.search import Extractor, SearchSettings, search
+from core.arrays.cone.search import MOVING_LEVELS, Extractor, SearchSettings, search
 from core.arrays.cone.selection import select
+from core.arrays.cone.walking import refine_tracks
 from core.arrays.doa.spatial_spectra import SteeredResponse
-from core.arrays.doa.tracking import Detection, link
+from core.arrays.doa.tracking import Detection, VoiceTrack, link
 from core.arrays.energy import rms
 from core.arrays.finding import Chunked, SearchStep, Stage, TrackSearch, detection, holds_sound, tracks_of_still_voices
+from core.arrays.spectra import stft
 from core.arrays.steering import PreShift, Steering
 from core.choices import MOST_VOICES
 from core.generators import mapped
 
 SCENE_LEVEL = 0.05  # root mean square of the Cone of Silence's scenes, which its cutoffs assume
 CUTOFFS = (0.005, 1e-6)  # of the energy, those of its evaluation: the second where the first finds too few voices
+AIM = np.deg2rad(30)  # largest error of the direction of a voice that moves, before refinement
 SEARCH_SHARE = 0.6  # of the time of a chunk; the rest goes to selection and refinement
 
 
@@ -43,7 +46,10 @@ class ConeFinder:
             tracks = link(found, moving)
             if len(tracks) >= (voices or 0):
                 break
-        return tuple(tracks[: voices or MOST_VOICES])
+        tracks = tracks[: voices or MOST_VOICES]
+        if moving and self.refined:
+            tracks = yield from self._follow(recording, tracks, gain)
+        return tuple(tracks)
 
     def separate_at(self, recording: Chunked, angles: Sequence[float]) -> TrackSearch:
         """As `Finder`, with the narrowest window around each angle."""
@@ -57,6 +63,25 @@ class ConeFinder:
             found.append([detection(angle, image) for angle, image in zip(angles, images, strict=True)])
             yield SearchStep(number, (number + 1) / len(recording))
         return tuple(tracks_of_still_voices(found))
+
+    def _follow(
+        self, recording: Chunked, tracks: Sequence[VoiceTrack], gain: np.float32
+    ) -> Generator[SearchStep, None, list[VoiceTrack]]:
+        """Returns refined tracks of voices that move."""
+        steering = Steering(recording.geometry, recording.sample_rate, self.pre_shift)
+        response = SteeredResponse(recording.geometry, recording.sample_rate)
+
+        def separate(chunk: np.ndarray, angles: Sequence[float]) -> np.ndarray:
+            voices = self.extractor.encode(torch.from_numpy(chunk * gain), steering)(angles, MOVING_LEVELS - 1)
+            return steering.back(voices, angles).numpy() / gain
+
+        def aim(image: np.ndarray, angle: float) -> float:
+            return response.direction_near(stft(image), angle, AIM) if holds_sound(image) else angle
+
+        def step(number: int) -> SearchStep:
+            return SearchStep(number, SEARCH_SHARE + (1 - SEARCH_SHARE) * (number + 1) / len(recording))
+
+        return (yield from mapped(refine_tracks(recording, tracks, separate, aim), step))
 
     def _search(
         self, recording: Chunked, gain: np.float32, settings: SearchSettings, voices: int | None
@@ -76,11 +101,13 @@ class ConeFinder:
         self, recording: Chunked, number: int, chunk: np.ndarray, gain: np.float32, settings: SearchSettings
     ) -> Generator[SearchStep, None, list[Detection]]:
         """Returns the detections of the search in one chunk."""
-        share = SEARCH_SHARE if self.refined and not settings.moving else 1
+        whole, each = 1.0, 1.0  # of the work of the recording, and of that of a chunk
+        if self.refined:
+            whole, each = (SEARCH_SHARE, 1.0) if settings.moving else (1.0, SEARCH_SHARE)
 
         def step(stage: Stage) -> SearchStep:
-            done = share * (stage.level + 1) / stage.levels
-            return SearchStep(number, (number + done) / len(recording), stage=stage)
+            done = each * (stage.level + 1) / stage.levels
+            return SearchStep(number, whole * (number + done) / len(recording), stage=stage)
 
         if not holds_sound(chunk):
             return []

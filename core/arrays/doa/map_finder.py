@@ -6,7 +6,7 @@ import numpy as np
 
 from core.arrays.beamforming import delay_and_sum, directional_mvdr
 from core.arrays.doa.spatial_spectra import STEP_DEGREES, SteeredResponse, find_peaks, grid, music
-from core.arrays.doa.tracking import Detection, link
+from core.arrays.doa.tracking import Detection, link, smoothed
 from core.arrays.energy import rms
 from core.arrays.finding import Chunked, SearchStep, TrackSearch, detection, holds_sound, tracks_of_still_voices
 from core.arrays.geometry import ArrayGeometry
@@ -43,7 +43,7 @@ class MapFinder:
             angles = find_peaks(power, voices or MOST_VOICES, floor=floor, axis=recording.geometry.axis)
             found.append(_beamformed(chunk, recording, angles))
             yield SearchStep(number, 0.5 + (number + 1) / (2 * len(recording)), power=power)
-        tracks = link(found, moving=True) if moving else tracks_of_still_voices(found)
+        tracks = [*map(smoothed, link(found, moving=True))] if moving else tracks_of_still_voices(found)
         return tuple(tracks[: voices or MOST_VOICES])
 
     def separate_at(self, recording: Chunked, angles: Sequence[float]) -> TrackSearch:

@@ -95,6 +95,15 @@ class SteeredResponse:
         total = sum(self.turns(spectra), np.zeros(len(self.angles)))
         return total / max(total.max(), SILENCE)
 
+    def direction_near(self, spectra: np.ndarray, angle: float, reach: float) -> float:
+        """Where the map of one voice is highest within `reach` of an angle, in radians.
+
+        Args:
+            spectra: [mics, bins, times].
+        """
+        near = angular_distance(self.angles, angle) < reach
+        return fold(float(self.angles[np.where(near, self.power_of_turns(spectra), -np.inf).argmax()]), self.axis)
+
     def turns(self, spectra: np.ndarray, least: float = 0.0) -> Iterator[np.ndarray]:
         """Yields a map for every short block, sqrt(level) P^8 where P > least, else 0; the maps may be added up.
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from core.arrays.doa.matching import match_angles
 
 GATE = math.pi / 12  # largest distance of a detection to a track's mean angle, in radians
 MOVING_GATE = math.pi / 4  # largest movement from one chunk to the next, in radians
+SMOOTHED = 2  # chunks to either side that say where a voice that walks is
+SILENCE = 1e-12  # energy that weighs next to nothing
 
 
 @dataclass(frozen=True)
@@ -84,3 +86,23 @@ def link(found: Sequence[Sequence[Detection]], moving: bool = False) -> list[Voi
                 tracks.append(known[j])
             known[j].detections[chunk] = detected
     return sorted(tracks, key=lambda track: -track.energy)
+
+
+def smoothed(track: VoiceTrack) -> VoiceTrack:
+    """A track with smoother directions: people walk on, and of where they are a loud chunk knows most.
+
+    Each direction is that of a line, fitted by least squares weighted by energy, to the detections at most `SMOOTHED`
+    chunks away; where they are fewer than three it stays.
+    """
+    numbers = np.array(sorted(track.detections))
+    found = [track.detections[number] for number in numbers]
+    angles = np.unwrap([own.angle for own in found])
+    weights = np.sqrt([max(own.energy, SILENCE) for own in found])  # of residuals
+    lines = {}
+    for number, own, angle in zip(numbers, found, angles, strict=True):
+        near = np.abs(numbers - number) <= SMOOTHED
+        if near.sum() >= 3:
+            design = np.stack([np.ones(near.sum()), numbers[near] - number], axis=1) * weights[near, None]
+            angle = np.linalg.lstsq(design, angles[near] * weights[near])[0][0]
+        lines[int(number)] = replace(own, angle=float(angle))
+    return VoiceTrack(lines)

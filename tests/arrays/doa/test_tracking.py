@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.arrays.doa.tracking import Detection, link
+from core.arrays.doa.tracking import Detection, link, smoothed
 
 
 def found(*degrees: float, energy: float = 1.0) -> list[Detection]:
@@ -44,3 +44,27 @@ def test_loud_voices_come_first():
 def test_the_confidence_of_a_track_is_that_of_its_loud_moments():
     (track,) = link([[Detection(0.0, 3.0, np.zeros((1, 4)), 1.0)], [Detection(0.1, 1.0, np.zeros((1, 4)), 0.2)]])
     assert track.confidence == pytest.approx(0.8)
+
+
+def degrees_of(track) -> list[float]:
+    return [float(np.rad2deg(track.detections[number].angle)) for number in sorted(track.detections)]
+
+
+def test_who_walks_on_at_one_pace_is_where_he_was_found():
+    """Around the circle, through a pause, and whatever the energies."""
+    (track,) = link([found(330), found(345, energy=5.0), found(0), found(), found(30), found(45)], moving=True)
+    assert degrees_of(smoothed(track)) == pytest.approx([330, 345, 360, 390, 405])
+
+
+def test_a_direction_that_errs_is_drawn_to_the_line_of_the_others():
+    (track,) = link([found(0), found(10), found(32), found(30), found(40)], moving=True)
+    middle = degrees_of(smoothed(track))[2]
+    assert middle == pytest.approx(22.4), "12 degrees off among five, so 2.4"
+    faint = link([found(0), found(10), found(32, energy=1e-6), found(30), found(40)], moving=True)
+    assert degrees_of(smoothed(faint[0]))[2] == pytest.approx(20, abs=0.01)
+
+
+def test_two_directions_are_no_walk():
+    (track,) = link([found(0, energy=0.0), found(10)], moving=True)
+    assert degrees_of(smoothed(track)) == [0, 10]
+    assert smoothed(track).detections[1].signal is track.detections[1].signal
