@@ -161,6 +161,37 @@ def test_a_direction_is_heard_when_it_is_clicked(visit):
     assert page.faults == []
 
 
+def test_how_sure_it_must_be_is_asked_of_what_was_found(visit):
+    """The slider is moved by keys; SRP-PHAT doubts nothing, so all voices stay, and so do their players."""
+    page = visit()
+    tab = Around(page)
+    tab.choose(ROOM)
+    tab.pick("Method", "SRP-PHAT")
+    tab.separate.click()
+    certainty = tab.root.locator(".certainty")
+    certainty.get_by_text("nothing is doubted here").wait_for()
+    assert "Precision: 2 of 2 right within 10°. Recall: 2 of 2 found." in certainty.inner_text()
+    tab.wait("e => e.classList.contains('filled')", tab.stems)
+    sure = certainty.locator("input[type=range]")
+    sure.press("End")
+    tab.wait("e => +e.value === 100", sure)
+    assert tab.polar.get_attribute("data-counting") == "1,2"
+    assert tab.stems.locator(".scope-strip").count() == 2 and page.faults == []
+
+
+def test_charts_are_of_the_chosen_array(visit, artifacts):
+    page = visit()
+    tab = Around(page)
+    tab.root.get_by_role("button", name="How it works").click()
+    tab.root.get_by_text("Measured with respeaker-4").wait_for()
+    assert tab.root.locator(".chart-keys li").first.inner_text() == "Cone search"
+    tab.pick("Array", "Ring of 6 mics")
+    tab.root.get_by_text("Measured with circle-6").wait_for()
+    tab.root.locator(".charts .js-plotly-plot .scatterlayer").nth(3).wait_for()
+    page.screenshot(path=artifacts / "localization-charts.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0 and page.faults == []
+
+
 def test_an_uploaded_stream_of_six_is_recognised_and_wrong_files_get_a_sentence(visit):
     page = visit()
     tab = Around(page)
