@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,8 +119,13 @@ def _result(search: Search, truth: Truth, measured: Mapping[str, tuple[Figures, 
         voices=search.voices,
         doubtful=search.doubtful,
         notes=search.notes,
-        at_confidence=lambda least: _result(search.at(least), truth, measured),
+        at_confidence=partial(_result_at, search, truth, measured),
     )
+
+
+def _result_at(search: Search, truth: Truth, measured: Mapping, least: float) -> Result:
+    """As `Result.at_confidence`; a function of its own, since results are pickled."""
+    return _result(search.at(least), truth, measured)
 
 
 def _numbered(of_voices: Sequence) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What a localization comes to where voices must be more or less sure."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,12 @@ def test_it_is_as_if_it_had_been_asked_for_at_once(images, voices):
         assert moved.metrics["recall"] == pytest.approx(len(counting) / 3, abs=1e-3)
         assert moved.metrics["precision"] == (1 if counting else None)
         assert moved.at_confidence(0.5).report == result.report
+
+
+def test_it_can_be_asked_of_a_result_that_another_process_made(images, voices):
+    result = concluded(images, voices)
+    sent = pickle.loads(pickle.dumps(result))
+    assert sent.at_confidence(0.7).report == result.at_confidence(0.7).report
 
 
 def test_bounds_are_not_measured_again(images, voices, monkeypatch):
