@@ -143,6 +143,7 @@ function refresh() {
   root.dataset.kind = value.kind;
   root.dataset.live = live ? "yes" : "no";
   root.dataset.beam = beam ?? "";
+  root.dataset.least = props.least;
   root.dataset.counting = entries().filter((voice) => !doubtful(voice)).map(({ number }) => number).join();
   find("listen").textContent = live ? "Stop listening" : "Listen live";
   find("listen").setAttribute("aria-pressed", !!live);

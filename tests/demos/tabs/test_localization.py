@@ -131,11 +131,11 @@ def test_voices_have_the_numbers_of_the_true_ones_beside_them():
 
 @pytest.fixture
 def doubted(monkeypatch) -> list[float]:
-    """How sure it is of each voice that is found, from loud to quiet; to be changed by a test."""
+    """How sure it is of each of two voices that are found, from loud to quiet; to be changed by a test."""
     confidences, find = [0.9, 0.3], localization.find_voices
 
-    def find_with_doubts(*arguments):
-        found = yield from find(*arguments)
+    def find_with_doubts(heard, finder, sample_rate, request):
+        found = yield from find(heard, finder, sample_rate, replace(request, voices=2))
         return tuple(replace(own, confidence=sure) for own, sure in zip(found, confidences, strict=True))
 
     monkeypatch.setattr(localization, "find_voices", find_with_doubts)
