@@ -3,13 +3,24 @@
 import io
 from collections.abc import Mapping, Sequence
 
-from core.evaluation.localization_summary import ERROR, GAIN, PAPER, PRECISION, RECALL, TITLES, Summary, published
+from core.evaluation.localization_summary import (
+    ERROR,
+    GAIN,
+    PAPER,
+    PRECISION,
+    RECALL,
+    TITLES,
+    Figures,
+    Summary,
+    published,
+)
 from core.tasks.localization_outcome import BASELINE
 
 PANELS = (GAIN, ERROR, PRECISION, RECALL)
 AMBER, STEEL, GREY, INK = "#d07f1e", "#5f7f9f", "#b3b3b3", "#444444"
 INCHES, DOTS_PER_INCH = (10, 7), 120
-APART = 0.06  # voices, between the intervals of two methods
+APART, MARGIN = 0.06, 0.5  # voices, between the intervals of two methods, and beside the first and the last
+SHARES_TOP = 1.05  # of an axis
 
 
 def chart_png(summary: Summary, voices: Sequence[int], title: str) -> bytes:
@@ -28,7 +39,8 @@ def chart_png(summary: Summary, voices: Sequence[int], title: str) -> bytes:
         axes.set_title(TITLES[figure], loc="left", fontsize=10)
         axes.set_xlabel("voices")
         axes.set_xticks(voices)
-        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        axes.set_xlim(min(voices) - MARGIN, max(voices) + MARGIN)
+        axes.set_ylim(min(0, axes.get_ylim()[0]), SHARES_TOP if figure in (PRECISION, RECALL) else None)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     drawing.suptitle(title, x=0.01, ha="left", fontsize=12)
@@ -41,7 +53,7 @@ def chart_png(summary: Summary, voices: Sequence[int], title: str) -> bytes:
     return file.getvalue()
 
 
-def _draw(axes, figure: str, order: int, name: str, by_voices: Summary | Mapping) -> None:
+def _draw(axes, figure: str, order: int, name: str, by_voices: Mapping[int, Figures]) -> None:
     """A line of one method; nothing where it has no such figure."""
     own = {n: figures for n, figures in by_voices.items() if figures.get(figure) is not None}
     if not own:

@@ -28,7 +28,7 @@ PAPER = "As published"
 LINES = (("solid", AMBER), ("solid", STEEL), ("dot", STEEL), ("dashdot", STEEL))  # of the search, and of others
 PAPERS_LINE = ("dash", STEEL)
 DASHES = {"solid": "", "dot": "2 3", "dashdot": "6 3 2 3", "dash": "6 4"}  # in pixels, of the legend
-APART = 0.05  # voices, between the intervals of two methods
+APART, MARGIN = 0.05, 0.5  # voices, between the intervals of two methods, and beside the first and the last
 
 
 def caption_html(array: ArrayGeometry) -> str:
@@ -65,7 +65,8 @@ def chart(array: ArrayGeometry, figure: str) -> go.Figure:
         own = {n: row for n, row in sorted(own.items()) if n in _voices(content)}
         if own:
             drawn.add_scatter(**_line(own, figure, name, order), line={"color": color, "width": 1.6, "dash": dash})
-    drawn.update_xaxes(tickvals=_voices(content), fixedrange=True)
+    voices = _voices(content)
+    drawn.update_xaxes(tickvals=voices, range=[voices[0] - MARGIN, voices[-1] + MARGIN], fixedrange=True)
     drawn.update_yaxes(rangemode="tozero", fixedrange=True)
     if figure in SHARES:
         drawn.update_yaxes(range=[0, 1.05])
