@@ -2,8 +2,6 @@
 
 import csv
 import json
-import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -129,25 +127,6 @@ def test_engines_give_the_same_audio(house, capsys):
     for file in ("a.wav", "gaps/b.flac", "c/tiny.wav"):
         sounds = [soundfile.read(house / name / file)[0] for name in ways]
         assert np.abs(sounds[0] - sounds[1]).max() < 1e-4 and np.abs(sounds[0] - sounds[2]).max() < 1e-4
-
-
-def dangerous(job: tuple[str, Path]) -> str:
-    """Ends its process the first time, every time, or never."""
-    kind, mark = job
-    if kind == "always" or (kind == "once" and not mark.exists()):
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return kind
-
-
-@pytest.mark.timeout(SLOW_MACHINE)
-@pytest.mark.parametrize("name", engines.ENGINES)
-def test_a_job_that_ends_its_process_twice_is_lost_and_no_other(name, tmp_path):
-    if name == "ray":
-        pytest.importorskip("ray", reason="Ray is not installed")
-    jobs = [(kind, tmp_path / kind) for kind in ("once", "never", "always")]
-    came = list(engines.engine(name, 2, None)(dangerous, jobs))
-    assert len(came) == 3 and {"once", "never", engines.Lost(jobs[2])} == set(came)
 
 
 def test_a_lost_job_fails_its_own_row_alone(house, capsys, monkeypatch):

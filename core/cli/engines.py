@@ -9,10 +9,10 @@ import atexit
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -22,6 +22,7 @@ from core.errors import InputError
 from core.processes import Ended, end_processes, follow_parent, leave_in_order, undisturbed
 
 ENGINES = ("local", "ray")
+OURS = "RESOUND_"  # what the names of our variables begin with
 LOST = "The process that worked on it was ended twice (out of memory?); give it a shorter or another file."
 UNREACHABLE = "The Ray cluster can no longer be reached. What is done is kept: start again."
 
@@ -48,6 +49,11 @@ def add_options(command: argparse.ArgumentParser, jobs: str) -> None:
     command.add_argument("--engine", choices=ENGINES, default="local", help=f"where {jobs} are worked on")
     command.add_argument("--workers", type=options.whole(1, 1024), default=1, metavar="N", help=f"{jobs} at once")
     command.add_argument("--address", metavar="URL", help="of a Ray cluster; else one is started on this machine")
+
+
+def chosen(arguments: argparse.Namespace) -> Engine:
+    """The engine that these options ask for, see `engine`."""
+    return engine(arguments.engine, arguments.workers, arguments.address)
 
 
 def engine(name: str, workers: int, address: str | None) -> Engine:
@@ -156,28 +162,29 @@ def _in_order(work: Callable, job):
 
 
 def _on_ray(work: Callable, jobs: Sequence, workers: int, address: str | None) -> Iterator:
-    """A process that ends takes one job with it, which is begun again when the others are done."""
+    """A process or a machine that ends takes its jobs with it, which are begun again when the others are done."""
     if not jobs:
         return
-    ray = _connected(workers, address)
+    ray, surroundings = _connected(workers, address), _Surroundings.of_this_process()
 
-    def run(job):
+    def run(work, job):
+        surroundings.enter()
         _prepare(1)
         return work(job)
 
-    begin = ray.remote(num_cpus=1, max_retries=0)(run).remote
-    waiting, again = {begin(job): job for job in jobs}, []
     try:
+        begin = partial(ray.remote(num_cpus=1, max_retries=0)(run).remote, ray.put(work))
+        waiting, again = {begin(job): job for job in jobs}, []
         while waiting:
             (ended,), _ = ray.wait(list(waiting))
             job = waiting.pop(ended)
             try:
-                yield ray.get(ended)
+                yield _result(ray, ended)
             except ray.exceptions.RayError:
                 again.append(job)
         for job in again:
             try:
-                yield ray.get(begin(job))
+                yield _result(ray, begin(job))
             except ray.exceptions.RayError:
                 yield Lost(job)
     except (ray.exceptions.RayError, ConnectionError):
@@ -193,6 +200,47 @@ def _prepare(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def _result(ray, reference):
+    """What came of a job on a cluster.
+
+    Raises:
+        RayError: its process ended, or its machine.
+        InputError: its machine does not know what is to be done.
+    """
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        cause = error.cause
+    if isinstance(cause, ray.exceptions.RaySystemError):  # the work cannot be unpickled there
+        reason = str(cause).splitlines()[0].removeprefix("System error: ")
+        raise InputError(
+            f"A machine of the Ray cluster cannot take the work ({reason}); install the same Resound on all of them."
+        )
+    raise cause
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """What a command was begun in: workers on other machines find the same files by the same names.
+
+    Args:
+        folder: that relative paths start from.
+        variables: of the environment that are ours, such as the folder of the user's own checkpoints.
+    """
+
+    folder: str
+    variables: Mapping[str, str]
+
+    @classmethod
+    def of_this_process(cls) -> "_Surroundings":
+        return cls(os.getcwd(), {name: value for name, value in os.environ.items() if name.startswith(OURS)})
+
+    def enter(self) -> None:
+        os.environ.update(self.variables)
+        with suppress(OSError):  # a folder that is not shared matters only where a job needs it, and says so
+            os.chdir(self.folder)
+
+
 def _connected(workers: int, address: str | None):
     """Ray, connected to a cluster, as it may be already."""
     try:
@@ -201,18 +249,10 @@ def _connected(workers: int, address: str | None):
         raise InputError("Ray is not installed; install resound[cluster], or leave out --engine ray.") from None
     if ray.is_initialized():
         return ray
-    settings = {
-        "log_to_driver": False,
-        "logging_level": "ERROR",
-        "include_dashboard": False,
-        "configure_logging": False,
-    }
-    if address:
-        settings = {"address": address, "log_to_driver": False}
-    else:
-        settings |= {"address": "local", "num_cpus": workers}  # never one that others have started here
+    own = {"address": "local", "num_cpus": workers, "include_dashboard": False}  # never one that others started here
+    place = {"address": address} if address else own
     try:
-        ray.init(**settings)
+        ray.init(**place, log_to_driver=False, logging_level="ERROR", configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise InputError(f"The Ray cluster cannot be reached ({str(error).splitlines()[0]}).") from None
     return ray

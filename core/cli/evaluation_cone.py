@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.choices import METHODS, MOST_VOICES
 from core.cli import engines, options, outputs
+from core.cli.figures import figures_of_each
 from core.cli.reporting import print_table
 from core.cli.scenes import MOST_SCENES, ROOMS, make_scenes
 from core.errors import InputError
@@ -64,11 +65,11 @@ def _evaluate(arguments) -> int:
     _check_sources(arguments)
     evaluation = _evaluation(arguments)
     described = _described(arguments, evaluation)
-    engine = engines.engine(arguments.engine, arguments.workers, arguments.address)
+    engine = engines.chosen(arguments)
     parent, scenes = _claim_with_scenes(arguments, evaluation.array, described, engine)
     folders = [folder for own in scenes.values() for folder in own]
     places = {folder: arguments.out / SCENES / f"{folder.relative_to(parent)}.json" for folder in folders}
-    records, failed = outputs.figures_of_each(places, partial(evaluate_scene, evaluation=evaluation), engine)
+    records, failed = figures_of_each(places, partial(evaluate_scene, evaluation=evaluation), engine)
     summary = summarise(records)
     notes = [] if arguments.data or arguments.speech else [OF_EXAMPLES]
     _write(arguments, described, summary, notes)

@@ -1,11 +1,13 @@
 """evaluate conversion: recordings of others said with the bundled voices, judged for voice and words."""
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
-from core.cli import options, outputs
+from core.cli import engines, options, outputs
 from core.cli.evaluation_super_resolution import MOST_RECORDINGS, SETTINGS
+from core.cli.figures import figures_of_each
 from core.cli.reporting import print_table
 from core.errors import InputError
 
@@ -38,6 +40,7 @@ def add_system(systems) -> None:
     command.add_argument("--count", type=whole, default=30, metavar="N", help="sources of digits, and of speech (30)")
     command.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help=f"gets {NAME}.md and .json")
     command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
+    engines.add_options(command, "files")
 
 
 def _evaluate(arguments) -> int:
@@ -46,14 +49,15 @@ def _evaluate(arguments) -> int:
 
     described = _described(arguments)
     evaluation, pairs = _pairs(arguments)
+    engine = engines.chosen(arguments)
     outputs.claim_folder(arguments.out, SETTINGS, described, "figures")
-    places = {name: arguments.out / FILES / f"{name}.json" for name in pairs}
-    records, failed = outputs.figures_of_each(places, lambda name: evaluate_pair(*pairs[name], evaluation))
+    places = {pair: arguments.out / FILES / f"{pair}.json" for pair in pairs}
+    records, failed = figures_of_each(places, partial(evaluate_pair, evaluation=evaluation), engine)
     if not records:
         raise InputError("None of the recordings could be evaluated; choose others.")
     summary = summarise(records)
     for name in summary.keys() & evaluation.converters.keys():
-        used = perplexity((source for source, _ in pairs.values()), name, arguments.device)
+        used = perplexity((pair.source for pair in pairs), name, arguments.device)
         summary[name]["perplexity"] = round(used)
     notes = [
         f"Files: {len(records)}; targets: {len(evaluation.targets)}, told from {len(evaluation.voices)} voices. All of "
@@ -85,8 +89,15 @@ def _described(arguments) -> dict:
 
 
 def _pairs(arguments):
-    """What is evaluated, and by the name of each file its source and target; targets take turns."""
-    from core.evaluation.conversion import Evaluation, digit_strings, embeddings_of, example_sources, spoken_sources
+    """What is evaluated, and of what with whose voice; targets take turns."""
+    from core.evaluation.conversion import (
+        Evaluation,
+        Pair,
+        digit_strings,
+        embeddings_of,
+        example_sources,
+        spoken_sources,
+    )
     from core.signal.folders import recordings_by_speaker
     from core.tasks.settings import Settings
     from core.tasks.utterance import load_speech
@@ -102,7 +113,7 @@ def _pairs(arguments):
     sources = spoken_sources(held_out, arguments.count, SECONDS) if arguments.data else example_sources(SECONDS)
     sources += digit_strings(arguments.digits, arguments.count) if arguments.digits else []
     known = embeddings_of({name: recordings[name] for name in [*targets, *held_out] if name in recordings})
-    pairs = {source.name: (source, target) for source, target in zip(sources, cycle(targets), strict=False)}
+    pairs = [Pair(source, target) for source, target in zip(sources, cycle(targets), strict=False)]
     return Evaluation(converters, known, targets, arguments.device), pairs
 
 

@@ -1,11 +1,13 @@
 """evaluate generation: sounds that are drawn, beside real ones, by figures of the papers and by judges."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 from core.choices import GENERATION_SAMPLERS
-from core.cli import options, outputs
+from core.cli import engines, options, outputs
+from core.cli.figures import figures_of_each
 from core.cli.reporting import print_table
 from core.errors import InputError
 
@@ -34,6 +36,7 @@ def add_system(systems) -> None:
     command.add_argument("--seed", type=options.whole(0), default=0, metavar="N", help="of the first sound (0)")
     command.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help=f"gets {NAME}.md and .json")
     command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
+    engines.add_options(command, "batches of sounds")
 
 
 def _evaluate(arguments) -> int:
@@ -43,20 +46,19 @@ def _evaluate(arguments) -> int:
     evaluation = _evaluation(arguments)
     described = _described(arguments, evaluation)
     check(evaluation)
+    engine = engines.chosen(arguments)
     outputs.claim_folder(arguments.out, SETTINGS, described, "figures")
     real = {}
     if arguments.data:
         evaluation, real = with_real(evaluation, _opened(arguments))
-    drawn, seconds = {}, 0.0
-    for way in evaluation.ways:
-        names = ((draw, f"{way.replace(' ', '-')}-{n:04d}.json") for n, draw in enumerate(evaluation.draws(way)))
-        places = {draw: arguments.out / SOUNDS / name for draw, name in names}
-        records, failed = outputs.figures_of_each(places, lambda draw: evaluate_draw(draw, evaluation))
-        if failed:
-            return 2
-        drawn[way] = joined([Judged.from_record(record) for record in records])
-        seconds += sum(record["seconds"] for record in records)
-    count = arguments.count * len(drawn)
+    draws = {way: evaluation.draws(way) for way in evaluation.ways}
+    places = _places(arguments.out / SOUNDS, draws)
+    records, failed = figures_of_each(places, partial(evaluate_draw, evaluation=evaluation), engine)
+    if failed:
+        return 2
+    rest = iter(records)
+    drawn = {way: joined([Judged.from_record(next(rest)) for _ in own]) for way, own in draws.items()}
+    count, seconds = arguments.count * len(drawn), sum(record["seconds"] for record in records)
     summary, notes = summarise(drawn | real, evaluation.panel), _notes(evaluation, seconds / count, bool(real))
     title = f"Generation with {evaluation.settings.prior}, {arguments.count} sounds a row"
     outputs.write_json(arguments.out / f"{NAME}.json", {**described, "figures": summary, "notes": notes})
@@ -65,6 +67,15 @@ def _evaluate(arguments) -> int:
     print("\n".join(f"Note: {note}" for note in notes))
     print(f"Sounds drawn: {count}; see {arguments.out / f'{NAME}.md'}")
     return 0
+
+
+def _places(folder: Path, draws: Mapping[str, Sequence]) -> dict:
+    """The file of the figures of every draw, by the way that it is one of."""
+    return {
+        draw: folder / f"{way.replace(' ', '-')}-{number:04d}.json"
+        for way, own in draws.items()
+        for number, draw in enumerate(own)
+    }
 
 
 def _evaluation(arguments):

@@ -1,9 +1,11 @@
 """evaluate images: held-out images restored and taken apart by a prior, and what it draws, in figures."""
 
+from functools import partial
 from pathlib import Path
 
 from core.choices import QUALITIES
-from core.cli import options, outputs
+from core.cli import engines, options, outputs
+from core.cli.figures import figures_of_each
 from core.cli.reporting import print_table
 from core.errors import InputError
 
@@ -27,6 +29,7 @@ def add_system(systems) -> None:
     command.add_argument("--seed", type=options.whole(0), default=0, metavar="N", help="of images and draws (0)")
     command.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help=f"gets {NAME}.md and .json")
     command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
+    engines.add_options(command, "images")
 
 
 def _evaluate(arguments) -> int:
@@ -37,11 +40,12 @@ def _evaluate(arguments) -> int:
     splits = _splits(arguments)
     training = Known.of(splits["train"], len(splits["train"]), colours)
     held = Known.of(splits[arguments.split], max(2 * arguments.count, arguments.draws), colours, arguments.seed)
+    engine = engines.chosen(arguments)
     outputs.claim_folder(arguments.out, SETTINGS, described, "figures")
     judge = train_judge(training)
     rows, drawn, failed, notes = {}, None, 0, []
     if "inpaint" in entry.task:
-        records, failed = _restored(arguments, settings, training, held, judge)
+        records, failed = _restored(arguments, engine, settings, training, held, judge)
         rows = summarise(records)
         notes.append(f"Means of {len(records)} images of the {arguments.split} split, and of as many pairs of them.")
     if judge is not None:
@@ -57,19 +61,15 @@ def _evaluate(arguments) -> int:
     return 2 if failed else 0
 
 
-def _restored(arguments, settings, training, held, judge) -> tuple[list, int]:
+def _restored(arguments, engine, settings, training, held, judge) -> tuple[list, int]:
     """Figures of every image and the one that is laid over it, and how many could not be evaluated."""
-    from core.evaluation.images import Evaluation, evaluate_pair
+    from core.evaluation.images import Evaluation, Overlaid, evaluate_pair
 
     count = min(arguments.count, len(held.images) // 2)
     evaluation = Evaluation(settings, training.images.mean(axis=0), judge)
-
-    def evaluate(number: int):
-        both = [number, count + number]
-        return evaluate_pair(held.images[both], held.labels[both].tolist(), evaluation)
-
-    places = {number: arguments.out / PAIRS / f"{number:05d}.json" for number in range(count)}
-    records, failed = outputs.figures_of_each(places, evaluate)
+    pairs = [Overlaid.of(held, number, count + number) for number in range(count)]
+    places = {pair: arguments.out / PAIRS / f"{number:05d}.json" for number, pair in enumerate(pairs)}
+    records, failed = figures_of_each(places, partial(evaluate_pair, evaluation=evaluation), engine)
     if not records:
         raise InputError("None of the images could be restored; choose others.")
     return records, failed

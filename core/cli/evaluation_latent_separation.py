@@ -1,10 +1,12 @@
 """evaluate latent-separation: held-out pairs of stems, mixed and taken apart among codes, beside other methods."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from core.cli import options, outputs
+from core.cli import engines, options, outputs
 from core.cli.evaluation_super_resolution import MOST_RECORDINGS, SETTINGS
+from core.cli.figures import figures_of_each
 from core.cli.reporting import print_table
 
 NAME, EXCERPTS = "latent-separation", "excerpts"
@@ -27,6 +29,7 @@ def add_system(systems) -> None:
     )
     command.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help=f"gets {NAME}.md and .json")
     command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
+    engines.add_options(command, "excerpts")
 
 
 def _evaluate(arguments) -> int:
@@ -35,12 +38,12 @@ def _evaluate(arguments) -> int:
 
     described = _described(arguments)
     pairs = find_pairs(arguments.data, arguments.parts, "test")
-    found = find_excerpts(pairs, arguments.count, described["sample_rate"])
-    excerpts = {f"{own.paths[0].stem}-{own.start}": own for own in found}
+    excerpts = find_excerpts(pairs, arguments.count, described["sample_rate"])
+    engine = engines.chosen(arguments)
     outputs.claim_folder(arguments.out, SETTINGS, described, "figures")
     evaluation = _evaluation(arguments, described["sample_rate"])
-    places = {name: arguments.out / EXCERPTS / f"{name}.json" for name in excerpts}
-    records, failed = outputs.figures_of_each(places, lambda name: evaluate_excerpt(excerpts[name], evaluation))
+    places = {excerpt: arguments.out / EXCERPTS / f"{excerpt}.json" for excerpt in excerpts}
+    records, failed = figures_of_each(places, partial(evaluate_excerpt, evaluation=evaluation), engine)
     if not records:
         raise InputError("None of the excerpts could be evaluated; choose other stems.")
     summary, parts = summarise(records), arguments.parts

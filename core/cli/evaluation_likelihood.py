@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from core.cli import options, outputs
+from core.cli.figures import figures_of_each
 from core.cli.reporting import print_table
 from core.errors import InputError
 
@@ -39,7 +40,7 @@ def _evaluate(arguments) -> int:
     evaluate = partial(evaluate_images, data=ImageData(held.folder, "test")) if of_images else evaluate_sounds
     outputs.claim_folder(arguments.out, SETTINGS, described, "figures")
     places = {name: arguments.out / PRIORS / f"{name}.json" for name in priors}
-    records, failed = outputs.figures_of_each(places, lambda name: {name: evaluate(priors[name], held=held)})
+    records, failed = figures_of_each(places, lambda name: {name: evaluate(priors[name], held=held)})
     if not records:
         raise InputError("None of the priors could be evaluated on these data; choose others.")
     figures = {name: own for record in records for name, own in record.items()}

@@ -1,10 +1,12 @@
 """evaluate super-resolution: restored recordings against their originals, beside what resampling alone makes."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from core.choices import EVIDENCE, EXTENDER, SAMPLERS
-from core.cli import options, outputs
+from core.cli import engines, options, outputs
+from core.cli.figures import figures_of_each
 from core.cli.reporting import print_table
 from core.errors import InputError
 
@@ -28,6 +30,7 @@ def add_system(systems) -> None:
     command.add_argument("--count", type=options.whole(1, MOST_RECORDINGS), default=8, metavar="N", help="recordings")
     command.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help=f"gets {NAME}.md and .json")
     command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
+    engines.add_options(command, "recordings")
 
 
 def _evaluate(arguments) -> int:
@@ -37,9 +40,10 @@ def _evaluate(arguments) -> int:
 
     evaluation, described = _evaluation(arguments)
     recordings = find_recordings(arguments.data, arguments.count)
+    engine = engines.chosen(arguments)
     outputs.claim_folder(arguments.out, SETTINGS, described, "figures")
     places = {path: arguments.out / RECORDINGS / f"{number:04d}.json" for number, path in enumerate(recordings)}
-    records, failed = outputs.figures_of_each(places, lambda path: evaluate_recording(path, evaluation))
+    records, failed = figures_of_each(places, partial(evaluate_recording, evaluation=evaluation), engine)
     if not records:
         raise InputError("None of the recordings could be evaluated; choose others.")
     summary = summarise(records)

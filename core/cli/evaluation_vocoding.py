@@ -1,10 +1,12 @@
 """evaluate vocoding: spectrograms of recordings played by vocoders and priors, beside Griffin-Lim."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from core.cli import options, outputs
+from core.cli import engines, options, outputs
 from core.cli.evaluation_super_resolution import MOST_RECORDINGS, RECORDINGS, SETTINGS
+from core.cli.figures import figures_of_each
 from core.cli.reporting import print_table
 from core.errors import InputError
 
@@ -28,6 +30,7 @@ def add_system(systems) -> None:
     command.add_argument("--seconds", type=options.duration, default=4.0, metavar="S", help="of every recording (4)")
     command.add_argument("-o", "--out", type=Path, required=True, metavar="OUTDIR", help=f"gets {NAME}.md and .json")
     command.add_argument("--device", type=options.device, default="auto", help="auto, cpu, cuda or cuda:K")
+    engines.add_options(command, "recordings")
 
 
 def _evaluate(arguments) -> int:
@@ -36,9 +39,10 @@ def _evaluate(arguments) -> int:
 
     evaluation, described = _evaluation(arguments)
     recordings = _recordings(arguments)
+    engine = engines.chosen(arguments)
     outputs.claim_folder(arguments.out, SETTINGS, described, "figures")
     places = {path: arguments.out / RECORDINGS / f"{number:04d}.json" for number, path in enumerate(recordings)}
-    records, failed = outputs.figures_of_each(places, lambda path: evaluate_recording(path, evaluation))
+    records, failed = figures_of_each(places, partial(evaluate_recording, evaluation=evaluation), engine)
     if not records:
         raise InputError("None of the recordings could be evaluated; choose others.")
     summary = summarise(records)

@@ -1,17 +1,12 @@
 """Folders that commands write into: several sounds at once or none, and sets that grow from run to run."""
 
-import contextlib
 import json
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-from core.cli import engines
 from core.errors import InputError
 from core.signal.output import replacing
 
@@ -69,51 +64,6 @@ def write_bytes(path: Path, content: bytes) -> None:
     """As `write_text`."""
     with replacing(path) as file:
         file.write(content)
-
-
-@dataclass(frozen=True)
-class _Attempt:
-    """figures: of an example; None where it could not be evaluated, which the refusal says why."""
-
-    example: Any
-    figures: Mapping | None
-    refusal: str = ""
-
-
-def figures_of_each(
-    places: Mapping[Any, Path], evaluate: Callable[[Any], Mapping], engine: engines.Engine = engines.here
-) -> tuple[list[Mapping], int]:
-    """The figures of every example that could be evaluated, and how many could not; what is there is not done again.
-
-    Args:
-        places: example -> the file of its figures, which is written as soon as they are known.
-        evaluate: makes an example's figures; like the examples it is sent to where the engine works.
-    """
-    from tqdm import tqdm
-
-    from core.signal.json_files import read_json
-
-    todo, failed = [example for example, path in places.items() if not path.exists()], 0
-    bar = tqdm(total=len(places), initial=len(places) - len(todo), leave=False, disable=hidden())
-    with bar, contextlib.closing(engine(partial(_attempt, evaluate), todo)) as attempts:
-        for attempt in attempts:
-            if isinstance(attempt, engines.Lost):
-                attempt = _Attempt(attempt.job, None, engines.LOST)
-            if attempt.figures is None:
-                bar.write(f"{attempt.example}: {attempt.refusal}", file=sys.stderr)
-                failed += 1
-            else:
-                places[attempt.example].parent.mkdir(parents=True, exist_ok=True)
-                write_json(places[attempt.example], attempt.figures)
-            bar.update()
-    return [read_json(path) for path in places.values() if path.exists()], failed
-
-
-def _attempt(evaluate: Callable[[Any], Mapping], example: Any) -> _Attempt:
-    try:
-        return _Attempt(example, evaluate(example))
-    except InputError as error:
-        return _Attempt(example, None, str(error))
 
 
 def hidden() -> bool:

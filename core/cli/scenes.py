@@ -49,7 +49,7 @@ def _render(arguments) -> int:
     settings = _settings(arguments)
     sources = _sources(arguments)
     backgrounds = _backgrounds(arguments)
-    engine = engines.engine(arguments.engine, arguments.workers, arguments.address)
+    engine = engines.chosen(arguments)
     outputs.claim_folder(arguments.out, SETTINGS, _described(settings, arguments), "scenes")
     todo = [k for k in range(arguments.count) if not scene_folder(arguments.out, k).exists()]
     requests = list(scene_requests(settings, todo, arguments.out, sources, backgrounds))

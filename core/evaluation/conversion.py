@@ -77,6 +77,17 @@ class Source:
     words: tuple[tuple[str, int, int], ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A source, and the speaker whose voice is to say it."""
+
+    source: Source
+    target: str
+
+    def __str__(self) -> str:
+        return self.source.name
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What is evaluated.
@@ -105,8 +116,9 @@ class Evaluation:
         return [name for name, known in self.converters.items() if speaker in known]
 
 
-def evaluate_pair(source: Source, target: str, evaluation: Evaluation) -> dict[str, Figures]:
+def evaluate_pair(pair: Pair, evaluation: Evaluation) -> dict[str, Figures]:
     """Figures of every method for one source and one target; of a converter where it knows the target."""
+    source, target = pair.source, pair.target
     speech, clip = load_speech(evaluation.settings(evaluation.first)), Clip(source.waveform[None], RATE)
     beside = copies(clip, hear(clip, speech), speaker_voice(target, speech), speech)
     copied = {VOCODED: beside[VOCODED], **_in_own_voice(source, clip, evaluation, speech)}

@@ -85,6 +85,9 @@ class Draw:
     seed: int
     count: int
 
+    def __str__(self) -> str:
+        return f"{self.count} sounds from seed {self.seed} on{f' of {self.label}' if self.label else ''}"
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -65,6 +65,29 @@ class Known:
         return cls(pixels.numpy().astype(np.float32) / 255, labels.numpy(), split.names)
 
 
+@dataclass(frozen=True, eq=False)
+class Overlaid:
+    """An image, and another one that is laid over it.
+
+    Args:
+        numbers: of both.
+        truths: both, `[2, colours, height, width]` in [0, 1].
+        labels: their numbers.
+    """
+
+    numbers: tuple[int, int]
+    truths: np.ndarray
+    labels: Sequence[int]
+
+    @classmethod
+    def of(cls, known: Known, *numbers: int) -> "Overlaid":
+        both = list(numbers)
+        return cls(numbers, known.images[both], known.labels[both].tolist())
+
+    def __str__(self) -> str:
+        return "image {} under image {}".format(*self.numbers)
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What images are restored by and judged with.
@@ -96,14 +119,10 @@ def train_judge(known: Known) -> Judge | None:
     return judge
 
 
-def evaluate_pair(truths: np.ndarray, labels: Sequence[int], evaluation: Evaluation) -> Record:
-    """Figures of one image, and of it with another one over it.
-
-    Args:
-        truths: both, `[2, colours, height, width]` in [0, 1].
-        labels: their numbers.
-    """
-    truth, settings = truths[0], evaluation.settings
+def evaluate_pair(pair: Overlaid, evaluation: Evaluation) -> Record:
+    """Figures of one image, and of it with another one over it."""
+    truths, settings = pair.truths, evaluation.settings
+    truth = truths[0]
     half, (height, width) = truth.shape[1] // 2, truth.shape[1:]
     filled = _last(inpaint_image(truth, [(half, height, 0, width)], settings=settings, reference=truth))
     mean = psnr_db(truth[:, half:], evaluation.mean[:, half:])
@@ -117,7 +136,7 @@ def evaluate_pair(truths: np.ndarray, labels: Sequence[int], evaluation: Evaluat
     overlaid = _figures(apart)
     if evaluation.judge is not None:
         said = evaluation.judge.predict(_flat(np.stack(list(apart.images.values()))))
-        overlaid[RESULT][RECOGNISED] = float(sorted(said) == sorted(labels))
+        overlaid[RESULT][RECOGNISED] = float(sorted(said) == sorted(pair.labels))
     return {HALF: _figures(filled) | {TRAINING_MEAN: {PSNR: mean}}, **thinned, OVERLAID: overlaid}
 
 

@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
@@ -77,18 +78,17 @@ def word_listener(words: Sequence[str]) -> Listener | None:
 
     A sound is heard alike whatever was heard before it. None where it is not installed, or does not know a word.
     """
-    if not find_spec(RECOGNISER):
-        return None
-    from pocketsphinx import Config, Decoder
+    return WordListener(tuple(words)) if find_spec(RECOGNISER) and _decoder(tuple(words)) else None
 
-    decoder = Decoder(Config(lm=None, samprate=RATE, loglevel="FATAL"))
-    if not all(word.isalpha() and decoder.lookup_word(word) for word in words):
-        return None
-    decoder.add_jsgf_string("words", f"#JSGF V1.0; grammar words; public <words> = {' | '.join(words)};")
-    decoder.activate_search("words")
 
-    def listen(waveform: np.ndarray) -> str:
-        padded = np.pad(waveform, round(PAUSE_SECONDS * RATE))
+@dataclass(frozen=True)
+class WordListener:
+    """See `word_listener`; what is sent to another process listens there."""
+
+    words: tuple[str, ...]
+
+    def __call__(self, waveform: np.ndarray) -> str:
+        decoder, padded = _decoder(self.words), np.pad(waveform, round(PAUSE_SECONDS * RATE))
         scaled = padded * (LOUDEST * 32767 / max(float(np.abs(padded).max()), 1e-6))
         decoder.reinit_feat()  # forgets the mean of the last sound
         decoder.start_utt()
@@ -97,7 +97,18 @@ def word_listener(words: Sequence[str]) -> Listener | None:
         found = decoder.hyp()
         return found.hypstr if found else ""
 
-    return listen
+
+@cache
+def _decoder(words: tuple[str, ...]):
+    """What hears these words; None where it does not know one."""
+    from pocketsphinx import Config, Decoder
+
+    decoder = Decoder(Config(lm=None, samprate=RATE, loglevel="FATAL"))
+    if not all(word.isalpha() and decoder.lookup_word(word) for word in words):
+        return None
+    decoder.add_jsgf_string("words", f"#JSGF V1.0; grammar words; public <words> = {' | '.join(words)};")
+    decoder.activate_search("words")
+    return decoder
 
 
 @cache

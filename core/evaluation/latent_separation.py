@@ -47,6 +47,9 @@ class Excerpt:
     paths: tuple[Path, Path]
     start: int
 
+    def __str__(self) -> str:
+        return f"{self.paths[0].stem}-{self.start}"
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -70,7 +70,9 @@ def evaluate(out, *arguments):
     return main(["evaluate", "conversion", "-o", str(out), "--count", "2", *map(str, arguments)])
 
 
-def test_every_method_is_judged_for_voice_and_words(tmp_path, tiny_converter, tiny_voices, data, digits, judges):
+def test_every_method_is_judged_for_voice_and_words(
+    tmp_path, tiny_converter, tiny_voices, data, digits, judges, sent_elsewhere
+):
     out = tmp_path / "out"
     assert evaluate(out, "--data", data, "--digits", digits, "--prior", tiny_converter) == 0
     content = json.loads((out / "conversion.json").read_text())

@@ -36,9 +36,13 @@ def classifier(own_home, tmp_path) -> str:
     return "tiny-classifier"
 
 
+def hears_seven(_waveform) -> str:
+    return "seven"
+
+
 @pytest.fixture
 def prior(tiny_mel_prior, classifier, monkeypatch) -> tuple[str, ...]:
-    monkeypatch.setattr(judged_sounds, "word_listener", lambda words: lambda waveform: "seven")
+    monkeypatch.setattr(judged_sounds, "word_listener", lambda words: hears_seven)
     return ("--prior", tiny_mel_prior)
 
 
@@ -141,7 +145,7 @@ def test_digits_are_said_as_words():
 
 
 @pytest.mark.slow
-def test_sounds_stand_beside_recordings_and_what_is_done_is_kept(prior, tmp_path, capsys):
+def test_sounds_stand_beside_recordings_and_what_is_done_is_kept(prior, tmp_path, capsys, sent_elsewhere):
     recordings, out = write_recordings(tmp_path / "recordings"), tmp_path / "out"
     command = ("evaluate", "generation", *prior, "--data", recordings, *QUICK, "-o", out)
     assert run(*command) == 0

@@ -22,7 +22,7 @@ def data(own_home, tmp_path):
     return write_idx(tmp_path / "data", 30, split="t10k", size=SIZE)
 
 
-def test_every_question_has_its_baselines(data, tmp_path, capsys):
+def test_every_question_has_its_baselines(data, tmp_path, capsys, sent_elsewhere):
     pytest.importorskip("sklearn")
     asked = ("evaluate", "images", "--data", data, "--prior", "pixels", "--count", "3", "--draws", "6")
     asked = (*asked, "--quality", "draft", "-o", tmp_path / "out")

@@ -55,7 +55,7 @@ def evaluate(out, data, *arguments):
     return main(["evaluate", "latent-separation", *own, *map(str, arguments)])
 
 
-def test_every_method_stands_beside_the_stems(tmp_path, tiny_code_priors, data, short_excerpts, capsys):
+def test_every_method_stands_beside_the_stems(tmp_path, tiny_code_priors, data, short_excerpts, capsys, sent_elsewhere):
     out = tmp_path / "out"
     assert evaluate(out, data) == 0
     content = json.loads((out / "latent-separation.json").read_text())

@@ -37,7 +37,9 @@ def test_speakers_of_the_test_split_take_turns(recordings):
     assert [path.name for path in find_recordings(recordings, 3)] == ["1.wav", "3.wav", "2.wav"]
 
 
-def test_every_method_is_measured_by_every_way_of_thinning(recordings, tmp_path, extending_prior, monkeypatch):
+def test_every_method_is_measured_by_every_way_of_thinning(
+    recordings, tmp_path, extending_prior, monkeypatch, sent_elsewhere
+):
     monkeypatch.setattr(super_resolution, "installed_judges", lambda: {"pesq": lambda reference, estimate: 4.5})
     out = tmp_path / "out"
     assert evaluate(recordings, out, extending_prior, "--sampler", "extender") == 0

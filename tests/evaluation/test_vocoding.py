@@ -24,7 +24,9 @@ def one_judge(monkeypatch):
     monkeypatch.setattr(vocoding, "installed_judges", lambda: judges)
 
 
-def test_everything_that_plays_stands_beside_its_griffin_lim(tmp_path, tiny_vocoder, tiny_prior, one_judge):
+def test_everything_that_plays_stands_beside_its_griffin_lim(
+    tmp_path, tiny_vocoder, tiny_prior, one_judge, sent_elsewhere
+):
     out = tmp_path / "out"
     assert evaluate(out, "--prior", tiny_vocoder, tiny_prior) == 0
     content = json.loads((out / "vocoding.json").read_text())
