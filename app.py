@@ -25,6 +25,7 @@ from demos.server.documents import DocumentsMiddleware
 from demos.server.files import claim_folder, keep_bounded
 from demos.server.gate import Gate, GateMiddleware
 from demos.server.health import HEALTH
+from demos.server.sessions import begin_sessions_empty
 from demos.server.tool_calls import ToolCallsMiddleware, serve_tools
 from demos.tabs import (
     declipping,
@@ -105,6 +106,7 @@ def launch(page: gr.Blocks, **options) -> tuple:
     torch.set_flush_denormal(True)
     fetch_nothing()
     serve_tools()
+    begin_sessions_empty()
     gate = Gate.from_environment(options.get("server_name", "127.0.0.1"))
     settings = {
         "theme": theme.build(),
@@ -133,12 +135,19 @@ def launch(page: gr.Blocks, **options) -> tuple:
     return page.launch(**settings | options)
 
 
+def warm_up() -> None:
+    """Loads and compiles what is needed first in some seconds, before somebody waits for it."""
+    import matplotlib.pyplot  # noqa: F401 (Gradio does at the first event, while nobody is answered)
+
+    griffin_lim.warm_up()
+
+
 def main() -> None:
     host = os.environ.get("HOST") or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")  # a Space sets the latter
     keep_bounded(claim_folder())
     page = build()
     launch(page, server_name=host, server_port=int(os.environ.get("PORT", "7860")), prevent_thread_lock=True)
-    threading.Thread(target=griffin_lim.warm_up, name="warm-up", daemon=True).start()  # it would make the start longer
+    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()  # it would make the start longer
     page.block_thread()
 
 

@@ -1,12 +1,12 @@
 """Many clients at once: does each get the result of its own input, how long does it wait, what does it cost the server?
 
     python -m benchmarks.load --clients 20
-    python -m benchmarks.load --clients 4 --sessions 200
+    python -m benchmarks.load --clients 4 --sessions 1000
 
 Every client sends noise of its own to /inpaint and compares what comes back outside the gap, bit for bit. Meanwhile the
-page is opened again and again. With --sessions, so many further sessions come and go after each other, and the server's
-memory is taken along; it and the files that the server keeps are measured where it runs on this machine. Prints a table
-and, last, one JSON line.
+page is opened again and again. With --sessions, so many further sessions come and go after each other, each with 0.1 s
+of sound, and the server's memory is taken along; it and the files that the server keeps are measured where it runs on
+this machine. Prints a table and, last, one JSON line.
 """
 
 import argparse
@@ -35,6 +35,8 @@ PAGE_SECONDS = 0.5  # between two visits
 LOOK_SECONDS = 0.05  # between two looks at what a client was told
 MEGABYTE = 2**20
 MEMORY_POINTS = 10
+SESSION_SECONDS = 0.1  # of sound that each of the sessions after each other sends
+PATIENCE = {"timeout": 600.0}  # no client gives up by itself
 
 
 @dataclass
@@ -56,6 +58,11 @@ class Visit:
     ended: float = 0.0
     error: str = ""
     own: bool = False
+
+
+def opened_client(url: str) -> Client:
+    """A client of the page, who waits as long as it takes."""
+    return Client(url, verbose=False, httpx_kwargs=PATIENCE)
 
 
 def visit(client: Client, sound: Path, seconds: float) -> Visit:
@@ -147,19 +154,19 @@ def kept_megabytes(server: psutil.Process | None) -> float | None:
 def crowd(url: str, clients: int, seconds: float, folder: Path) -> tuple[list[Visit], list[float]]:
     """So many at once; what became of them, and how long the page took to come meanwhile."""
     with ThreadPoolExecutor(clients) as threads:
-        opened = list(threads.map(lambda _: Client(url, verbose=False), range(clients)))
+        opened = list(threads.map(lambda _: opened_client(url), range(clients)))
         sounds = [noise(folder, number, seconds) for number in range(clients)]
         with page_times(url) as pages:
             visits = list(threads.map(lambda one: visit(*one, seconds), zip(opened, sounds, strict=True)))
     return visits, pages
 
 
-def come_and_go(url: str, sessions: int, seconds: float, folder: Path, server: psutil.Process | None) -> dict:
+def come_and_go(url: str, sessions: int, folder: Path, server: psutil.Process | None) -> dict:
     """Sessions after each other; the memory on the way, and its slope per session over the second half."""
     points, errors = [(0, megabytes(server))], Counter()
     for number in range(1, sessions + 1):
-        client = Client(url, verbose=False)
-        made = visit(client, noise(folder, number, seconds), seconds)
+        client = opened_client(url)
+        made = visit(client, noise(folder, number, SESSION_SECONDS), SESSION_SECONDS)
         client.close()
         if not made.own:
             errors[made.error or "not its own input"] += 1
@@ -210,7 +217,7 @@ def main() -> None:
         visits, pages = crowd(asked.url, asked.clients, asked.seconds, Path(folder))
         found |= summary(visits, pages) | {"memory_mb_after": megabytes(server)}
         if asked.sessions:
-            found["coming_and_going"] = come_and_go(asked.url, asked.sessions, asked.seconds, Path(folder), server)
+            found["coming_and_going"] = come_and_go(asked.url, asked.sessions, Path(folder), server)
         found["kept_files_mb"] = kept_megabytes(server)
     for made in visits if asked.details else []:
         print(asdict(made))
