@@ -181,6 +181,20 @@ def test_nothing_is_doubted_by_a_method_that_knows_no_doubt(panel, doubted):
     assert "nothing is doubted" in last[panel.ui.certainty] and len(last[panel.ui.stems]["tracks"]) == 2
 
 
+@pytest.mark.parametrize("name", ["respeaker-4", "circle-6"])
+def test_charts_show_what_was_measured_with_the_array(panel, name):
+    ui = panel.ui
+    shown = panel._show_measured({ui.array: name, ui.own: None})
+    assert shown[ui.charts_row].visible and f"Measured with {name}" in shown[ui.measured]
+    assert "Cone search" in shown[ui.measured] and "As published" in shown[ui.measured]
+    for plot in ui.charts.values():
+        lines = {line.name: line for line in shown[plot].data}
+        assert {"Cone search", "SRP-PHAT and beamformer", "As published"} <= set(lines)
+        drawn = lines["Cone search"]
+        assert len(drawn.y) == len(shown[plot].layout.xaxis.tickvals) >= 4
+        assert all(length >= 0 for length in (*drawn.error_y.array, *drawn.error_y.arrayminus))
+
+
 def test_an_array_of_one_s_own_has_no_charts(panel):
     own = circular("mine", 5, 0.05)
     shown = panel._show_measured({panel.ui.array: "mine", panel.ui.own: own})
