@@ -102,9 +102,9 @@ class Finder(Protocol):
         ...
 
 
-def detection(angle: float, image: np.ndarray) -> Detection:
+def detection(angle: float, image: np.ndarray, confidence: float = 1.0) -> Detection:
     """A detection from a voice's image at the microphones, [mics, frames]; its signal is that of the first one."""
-    return Detection(float(angle), float(mean_rms(image)), image[REFERENCE][None].astype(np.float32))
+    return Detection(float(angle), float(mean_rms(image)), image[REFERENCE][None].astype(np.float32), confidence)
 
 
 def tracks_of_still_voices(found: Sequence[Sequence[Detection]]) -> list[VoiceTrack]:

@@ -1,6 +1,6 @@
 """A finder with a separation network: the cone search in every chunk, then selection and refinement of the voices."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from core.arrays.cone.refinement import refine
 from core.arrays.cone.search import MOVING_LEVELS, Extractor, SearchSettings, search
 from core.arrays.cone.selection import select
 from core.arrays.cone.walking import refine_tracks
-from core.arrays.doa.spatial_spectra import SteeredResponse
+from core.arrays.doa.spatial_spectra import WIDE_BAND_HZ, SteeredResponse
 from core.arrays.doa.tracking import Detection, VoiceTrack, link
 from core.arrays.energy import rms
 from core.arrays.finding import Chunked, SearchStep, Stage, TrackSearch, detection, holds_sound, tracks_of_still_voices
@@ -53,12 +53,9 @@ class ConeFinder:
 
     def separate_at(self, recording: Chunked, angles: Sequence[float]) -> TrackSearch:
         """As `Finder`, with the narrowest window around each angle."""
-        steering, found = Steering(recording.geometry, recording.sample_rate, self.pre_shift), []
-        gain = _gain(recording.samples)
+        found, gain = [], _gain(recording.samples)
         for number, chunk in enumerate(recording):
-            mixture = torch.from_numpy(chunk * gain)
-            voices = self.extractor.encode(mixture, steering)(angles, self.extractor.levels - 1)
-            images = steering.back(voices, angles).numpy() / gain
+            images = self._listener(recording, chunk, gain)(angles)
             images = refine(chunk, images, recording.sample_rate) if self.refined else images
             found.append([detection(angle, image) for angle, image in zip(angles, images, strict=True)])
             yield SearchStep(number, (number + 1) / len(recording))
@@ -87,15 +84,30 @@ class ConeFinder:
         self, recording: Chunked, gain: np.float32, settings: SearchSettings, voices: int | None
     ) -> Generator[SearchStep, None, list[list[Detection]]]:
         """Returns the detections of every chunk: the loudest, or those that are selected, at most `voices`."""
-        found, refined = [], self.refined and not settings.moving
-        response = SteeredResponse(recording.geometry, recording.sample_rate) if refined else None
+        found, rate = [], recording.sample_rate
+        selects = self.refined and not settings.moving
+        response = SteeredResponse(recording.geometry, rate, band_hz=WIDE_BAND_HZ) if selects else None
         for number, chunk in enumerate(recording):
             detections = yield from self._search_chunk(recording, number, chunk, gain, settings)
             rough = [(voice.angle, voice.signal / gain) for voice in detections[:MOST_VOICES]]
             if response:
-                rough = select(chunk, rough, response, recording.sample_rate, voices)
-            found.append([detection(angle, image) for angle, image in rough[:voices]])
+                selected = select(chunk, rough, self._listener(recording, chunk, gain), response, rate, voices)
+                found.append([detection(voice.angle, voice.image, voice.confidence) for voice in selected])
+            else:
+                found.append([detection(angle, image) for angle, image in rough[:voices]])
         return found
+
+    def _listener(
+        self, recording: Chunked, chunk: np.ndarray, gain: np.float32
+    ) -> Callable[[Sequence[float]], np.ndarray]:
+        """What comes from inside the narrowest windows around angles: their images, [angles, mics, frames]."""
+        steering = Steering(recording.geometry, recording.sample_rate, self.pre_shift)
+        separate = self.extractor.encode(torch.from_numpy(chunk * gain), steering)
+
+        def listen(angles: Sequence[float]) -> np.ndarray:
+            return steering.back(separate(angles, self.extractor.levels - 1), angles).numpy() / gain
+
+        return listen
 
     def _search_chunk(
         self, recording: Chunked, number: int, chunk: np.ndarray, gain: np.float32, settings: SearchSettings

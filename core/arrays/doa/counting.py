@@ -1,10 +1,34 @@
 """How many voices there are, from how likely each is one."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 SURE = 0.5  # confidence from which something counts as a voice where it is not known how many there are
+DOUBTFUL = 0.05  # least confidence of what may be one
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How likely a direction of a map holds a voice, by logistic regression on rooms whose voices are known.
+
+    Args:
+        threshold_db: strength that is a voice as likely as not, of an array without side lobes.
+        diffuse_db: by how much it is higher for each unit of the array's `SteeredResponse.diffuse`: small arrays have
+            high side lobes.
+        spread_db: strength over the threshold that makes a voice e times as likely as none.
+    """
+
+    threshold_db: float
+    diffuse_db: float
+    spread_db: float
+
+    def __call__(self, strength_db: float, diffuse: float) -> float:
+        """Of a direction, 0 to 1."""
+        over = (strength_db - self.threshold_db - self.diffuse_db * diffuse) / self.spread_db
+        return float(expit(over))
 
 
 def count_probabilities(confidences: Iterable[float]) -> np.ndarray:

@@ -5,7 +5,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from core.arrays.beamforming import delay_and_sum, directional_mvdr
-from core.arrays.doa.spatial_spectra import STEP_DEGREES, SteeredResponse, find_peaks, grid, music
+from core.arrays.doa.counting import DOUBTFUL, SURE, Calibration
+from core.arrays.doa.spatial_spectra import (
+    APART,
+    SEPARATION,
+    STEP_DEGREES,
+    WIDE_BAND_HZ,
+    SteeredResponse,
+    find_peaks,
+    grid,
+    height_at,
+    music,
+)
 from core.arrays.doa.tracking import Detection, link, smoothed
 from core.arrays.energy import rms
 from core.arrays.finding import Chunked, SearchStep, TrackSearch, detection, holds_sound, tracks_of_still_voices
@@ -13,8 +24,12 @@ from core.arrays.geometry import ArrayGeometry
 from core.arrays.spectra import stft
 from core.choices import MOST_VOICES
 
-PEAK_FLOORS = {"srp-phat": 0.05, "music": 0.4}  # least heights of voices' peaks, if their number is unknown
+HEIGHT_DB, LOWEST = 5.0, 1e-5  # strength of a peak per factor of ten in its height; a floor of it
+CONFIDENCES = {"srp-phat": Calibration(-13.8, 35.0, 2.4), "music": Calibration(-2.0, 0.0, 0.3)}
+SEPARATIONS = {"srp-phat": APART, "music": SEPARATION}
 SILENT_MAP = np.zeros(len(grid(STEP_DEGREES)))
+
+Peak = tuple[float, float]  # an angle in radians, and how likely it is a voice's
 
 
 class MapFinder:
@@ -29,7 +44,8 @@ class MapFinder:
 
     def find(self, recording: Chunked, voices: int | None, moving: bool) -> TrackSearch:
         """As `Finder`. For voices that do not move, the maps of all chunks are averaged."""
-        power_of, maps = self._power(recording, voices), []
+        power_of, diffuse = self._power(recording, voices)
+        maps = []
         for number, chunk in enumerate(recording):
             maps.append(np.sqrt(rms(chunk)) * power_of(stft(chunk)) if holds_sound(chunk) else SILENT_MAP)
             yield SearchStep(
@@ -37,11 +53,10 @@ class MapFinder:
             )
         if not moving:
             maps = [np.mean(maps, axis=0)] * len(maps)
-        floor = 0.0 if voices else PEAK_FLOORS[self.method]
         found = []
         for number, (chunk, power) in enumerate(zip(recording, maps, strict=True)):
-            angles = find_peaks(power, voices or MOST_VOICES, floor=floor, axis=recording.geometry.axis)
-            found.append(_beamformed(chunk, recording, angles))
+            peaks = self._peaks(power, voices, recording.geometry.axis, diffuse)
+            found.append(_separated(chunk, recording, peaks, told=voices is not None))
             yield SearchStep(number, 0.5 + (number + 1) / (2 * len(recording)), power=power)
         tracks = [*map(smoothed, link(found, moving=True))] if moving else tracks_of_still_voices(found)
         return tuple(tracks[: voices or MOST_VOICES])
@@ -50,26 +65,47 @@ class MapFinder:
         """As `Finder`."""
         found = []
         for number, chunk in enumerate(recording):
-            found.append(_beamformed(chunk, recording, angles))
+            found.append(_beamformed(chunk, recording, [(angle, 1.0) for angle in angles]))
             yield SearchStep(number, (number + 1) / len(recording))
         return tuple(tracks_of_still_voices(found))
 
-    def _power(self, recording: Chunked, voices: int | None) -> Callable[[np.ndarray], np.ndarray]:
-        """The function from spectra [mics, bins, times] to a map."""
+    def _power(self, recording: Chunked, voices: int | None) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
+        """The function from spectra [mics, bins, times] to a map, and the array's `SteeredResponse.diffuse`."""
         geometry, sample_rate = recording.geometry, recording.sample_rate
         if self.method == "srp-phat":
-            return SteeredResponse(geometry, sample_rate).power_of_turns
+            response = SteeredResponse(geometry, sample_rate, band_hz=WIDE_BAND_HZ)
+            return response.power_of_turns, response.diffuse
         count = voices or geometry.count // 2
-        return lambda spectra: music(spectra, geometry, sample_rate, count=count, normalised=True)
+        return lambda spectra: music(spectra, geometry, sample_rate, count=count, normalised=True), 0.0
+
+    def _peaks(self, power: np.ndarray, voices: int | None, axis: float | None, diffuse: float) -> list[Peak]:
+        """The highest ones of a map, as many as there are voices, or all that may be one."""
+        angles = find_peaks(power, voices or MOST_VOICES, SEPARATIONS[self.method], axis=axis)
+        lowest, extent = power.min(), np.ptp(power)
+        heights = [(height_at(power, angle) - lowest) / extent for angle in angles]
+        strengths = HEIGHT_DB * np.log10(np.array(heights) + LOWEST)
+        confidences = [CONFIDENCES[self.method](strength, diffuse) for strength in strengths]
+        likely = zip(angles, confidences, strict=True)
+        return [(float(angle), sure) for angle, sure in likely if voices or sure >= DOUBTFUL]
 
 
-def _beamformed(chunk: np.ndarray, recording: Chunked, angles: Sequence[float]) -> list[Detection]:
-    """A detection at each of the angles: by MVDR with direction masks, or delay and sum for a single one."""
-    if not len(angles):
+def _separated(chunk: np.ndarray, recording: Chunked, peaks: Sequence[Peak], told: bool) -> list[Detection]:
+    """A detection for each of the peaks; voices are not kept apart from what is doubtful."""
+    sure = [peak for peak in peaks if told or peak[1] >= SURE]
+    voices = _beamformed(chunk, recording, sure)
+    return voices + _beamformed(chunk, recording, peaks)[len(sure) :] if len(sure) < len(peaks) else voices
+
+
+def _beamformed(chunk: np.ndarray, recording: Chunked, peaks: Sequence[Peak]) -> list[Detection]:
+    """A detection for each of the peaks: by MVDR with direction masks, or delay and sum for a single one."""
+    if not peaks:
         return []
+    angles = [angle for angle, _ in peaks]
     beamform = directional_mvdr if len(angles) > 1 else _delay_and_sum
     signals = beamform(chunk, recording.geometry, angles, recording.sample_rate)
-    return [detection(angle, signal[None]) for angle, signal in zip(angles, signals, strict=True)]
+    return [
+        detection(angle, signal[None], confidence) for (angle, confidence), signal in zip(peaks, signals, strict=True)
+    ]
 
 
 def _delay_and_sum(chunk: np.ndarray, geometry: ArrayGeometry, angles: Sequence[float], sample_rate: int) -> np.ndarray:

@@ -16,7 +16,8 @@ from core.arrays.spectra import N_FFT, bin_frequencies, steering_vectors
 
 STEP_DEGREES = 1.0
 BAND_HZ = (300.0, 4500.0)  # below, small arrays cannot resolve directions; above, they alias
-SEPARATION = np.pi / 9  # radians between two peaks
+WIDE_BAND_HZ = (300.0, 7900.0)  # of whole recordings: peaks half as wide tell voices apart that are near each other
+SEPARATION, APART = np.pi / 9, np.deg2rad(5)  # radians between two peaks; the same in a map of the wide band
 SILENCE = 1e-12
 TURN, CLARITY = 2, 8  # times of a block, and the exponent of its powers
 
@@ -181,6 +182,11 @@ def find_peaks(
         if all(angular_distance(angle, other) >= separation for other in chosen):
             chosen.append(angle)
     return np.array(chosen[:count])
+
+
+def height_at(power: np.ndarray, angle: float) -> float:
+    """The value of a map [angles], at the angle of it that is nearest to one in radians."""
+    return float(power[round(angle * len(power) / (2 * np.pi)) % len(power)])
 
 
 def grid(step_degrees: float) -> np.ndarray:

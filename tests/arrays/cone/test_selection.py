@@ -1,11 +1,14 @@
-"""Selection: leakage is dropped, voices are kept, and their images improve."""
+"""Selection: leakage is doubted, voices are kept, also those that a search did not find, and their images improve."""
+
+from functools import partial
 
 import numpy as np
 import pytest
 
 from core.arrays.angles import angular_distance
-from core.arrays.cone.selection import DirectionCandidate, keep, select
-from core.arrays.doa.spatial_spectra import SteeredResponse
+from core.arrays.cone.selection import DirectionCandidate, propose, rate, select
+from core.arrays.doa.counting import SURE
+from core.arrays.doa.spatial_spectra import WIDE_BAND_HZ, SteeredResponse
 from core.signal.metrics import si_sdr_db
 from tests.arrays.example_scenes import voices
 from tests.arrays.sounds import RATE, RESPEAKER
@@ -20,75 +23,83 @@ def pair() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def response() -> SteeredResponse:
-    return SteeredResponse(RESPEAKER, RATE)
+    return SteeredResponse(RESPEAKER, RATE, band_hz=WIDE_BAND_HZ)
 
 
-def leaking(images: np.ndarray) -> list[tuple[float, np.ndarray]]:
-    """Voices with half of each other in them, seen 10 degrees off; and two echoes of the first from elsewhere."""
-    mixed = [images[0] + images[1] / 2, images[1] + images[0] / 2]
-    seen = [(angle + np.deg2rad(10), image) for angle, image in zip(TRUE, mixed, strict=True)]
-    rng = np.random.default_rng(0)
-    echoes = [0.3 * mixed[0] + 0.01 * rng.standard_normal(mixed[0].shape) for _ in range(2)]
-    return [*seen, (np.deg2rad(110), echoes[0]), (np.deg2rad(300), echoes[1])]
+def leaky(images: np.ndarray, angles: np.ndarray, asked) -> np.ndarray:
+    """What a network that leaks hears: the voice that is nearest to each angle, with half of the others in it.
+
+    Farther than 20 degrees from all, a tenth of the mixture.
+    """
+    heard = []
+    for angle in asked:
+        distances = angular_distance(angles, angle)
+        near = images[distances.argmin()] + 0.5 * np.delete(images, distances.argmin(), axis=0).sum(axis=0)
+        heard.append(near if distances.min() < np.deg2rad(20) else 0.1 * images.sum(axis=0))
+    return np.array(heard)
+
+
+def chosen(images: np.ndarray, degrees, response: SteeredResponse, count: int | None = None, found=(0,)):
+    """What is selected of true voices at these angles, where a search found only some of them."""
+    angles = np.deg2rad(np.array(degrees, dtype=float))
+    listen = partial(leaky, images, angles)
+    detections = [(angles[k], listen([angles[k]])[0]) for k in found]
+    return select(images.sum(axis=0), detections, listen, response, RATE, count)
 
 
 @pytest.mark.parametrize("count", [None, 2])
-def test_leaks_are_given_up_and_voices_refined(pair, response, count):
-    mixture, found = pair.sum(axis=0), leaking(pair)
-    selected = select(mixture, found, response, RATE, count)
+@pytest.mark.parametrize("found", [(0, 1), (0,)])
+def test_voices_are_kept_and_refined_whether_the_search_found_both_or_one(pair, response, count, found):
+    selected = [voice for voice in chosen(pair, [40, 200], response, count, found) if count or voice.confidence >= SURE]
     assert len(selected) == 2
-    for angle, truth, rough, (found_at, image) in zip(TRUE, pair, found, selected, strict=False):
-        assert angular_distance(angle, found_at) < np.deg2rad(3)
-        assert image.shape == mixture.shape
-        assert si_sdr_db(truth[0], image[0]) > si_sdr_db(truth[0], rough[1][0]) + 3
+    for angle, truth, rough in zip(TRUE, pair, leaky(pair, TRUE, TRUE), strict=True):
+        voice = min(selected, key=lambda voice: angular_distance(voice.angle, angle))
+        assert angular_distance(voice.angle, angle) < np.deg2rad(3)
+        assert voice.image.shape == truth.shape
+        assert si_sdr_db(truth[0], voice.image[0]) > si_sdr_db(truth[0], rough[0]) + 3
 
 
-def test_where_there_is_one_voice_its_leaks_are_none(pair, response):
-    selected = select(pair[0], [(TRUE[0], pair[0]), (TRUE[1], 0.2 * pair[0])], response, RATE)
-    assert [round(np.rad2deg(angle)) for angle, _ in selected] == pytest.approx([40], abs=3)
+def test_where_there_is_one_voice_its_leaks_are_doubted(pair, response):
+    listen = partial(leaky, pair[:1], TRUE[:1])
+    leaks = [(TRUE[0], pair[0]), (TRUE[1], 0.05 * pair[0])]
+    selected = select(pair[0], leaks, listen, response, RATE)
+    assert [round(np.rad2deg(v.angle)) for v in selected if v.confidence >= SURE] == pytest.approx([40], abs=3)
 
 
-def test_nothing_and_silence(pair, response):
-    assert select(pair[0], [], response, RATE) == []
-    (angle, image), *_ = select(pair[0], [(0.5, np.zeros_like(pair[0]))], response, RATE)
-    assert angle == 0.5 and not image.any()
+@pytest.mark.parametrize("apart", [30, 50])
+def test_voices_that_stand_near_each_other_stay_two(response, apart):
+    images = voices(40, 40 + apart)
+    sure = [voice for voice in chosen(images, [40, 40 + apart], response) if voice.confidence >= SURE]
+    assert sorted(np.rad2deg([voice.angle for voice in sure])) == pytest.approx([40, 40 + apart], abs=4)
+
+
+def test_a_search_that_found_nothing_and_silence(pair, response):
+    assert select(pair[0], [], partial(leaky, pair, TRUE), response, RATE) == []
+    silence = np.zeros_like(pair[0])
+    (voice,) = select(silence, [(0.5, silence)], partial(leaky, pair, TRUE), response, RATE, 1)
+    assert voice.angle == 0.5 and not voice.image.any()
 
 
 def test_the_level_does_not_matter(pair, response):
-    found = [(angle, 1e-7 * image) for angle, image in leaking(pair)]
-    selected = select(1e-7 * pair.sum(axis=0), found, response, RATE)
-    assert [round(np.rad2deg(angle)) for angle, _ in selected] == pytest.approx([40, 200], abs=3)
+    quiet = chosen(1e-7 * pair, [40, 200], response, 2)
+    assert sorted(np.rad2deg([voice.angle for voice in quiet])) == pytest.approx([40, 200], abs=3)
+    assert [v.confidence for v in quiet] == pytest.approx([v.confidence for v in chosen(pair, [40, 200], response, 2)])
 
 
-def candidates(*levels: float, peak: float = 0.5, apart: float = 1.0) -> list[DirectionCandidate]:
-    return [DirectionCandidate(n, n * apart, level, peak) for n, level in enumerate(levels)]
+def test_detections_beside_a_peak_are_the_peak_s_and_others_are_kept(pair, response):
+    listen = partial(leaky, pair, TRUE)
+    found = [(TRUE[0] + np.deg2rad(6), pair[0]), (np.deg2rad(110), 0.3 * pair[0])]
+    angles = np.rad2deg([candidate.angle for candidate in propose(pair.sum(axis=0), found, listen, response)])
+    assert sum(abs(angle - 40) < 12 for angle in angles) == 1
+    assert any(abs(angle - 110) < 12 for angle in angles)
 
 
-def test_of_two_at_one_place_the_louder_stays():
-    assert keep(candidates(-5, -3, apart=0.1), None) == [1]
-    assert keep(candidates(-5, -3, apart=0.1), 2) == [1]
+def test_the_louder_and_the_higher_the_likelier():
+    def confidence(level: float, peak: float, diffuse: float = 0.1) -> float:
+        beside = DirectionCandidate(0.0, np.ones((2, 8)), 1.0), DirectionCandidate(1.0, np.full((2, 8), level), peak)
+        return rate(beside, diffuse)[-1].confidence
 
-
-def test_the_weaker_half_of_the_weak_is_given_up():
-    assert keep(candidates(0, -19, -4, -25, -24), None) == [0, 1, 2]
-    assert keep(candidates(0, -19, -4), None) == [0, 2]
-    assert keep(candidates(0, -4, -8), None) == [0, 1, 2]
-
-
-def test_beside_a_stronger_one_voices_are_not_that_weak():
-    assert keep(candidates(0, -14, apart=1.0), None) == [0, 1]
-    assert keep(candidates(0, -14, apart=0.5), None) == [0]
-    assert keep(candidates(0, -8, apart=0.5), None) == keep(candidates(0, -14, apart=0.5), 2) == [0, 1]
-
-
-def test_what_has_no_peak_is_weaker():
-    loud, without = DirectionCandidate(0, 0.0, 0.0, 1.0), DirectionCandidate(1, 2.0, -6.0, 0.0)
-    assert keep([loud, without], None) == [0]
-    assert keep([loud, without], 2) == keep([loud, DirectionCandidate(1, 2.0, -6.0, 0.1)], None) == [0, 1]
-
-
-def test_as_many_as_there_are_stay_but_for_hopeless_ones():
-    assert keep(candidates(0, -12, -4, -13, -14), 2) == [0, 1, 2]
-    assert keep(candidates(0, -12, -4), 2) == [0, 2]
-    assert keep(candidates(0, -12, -30), 3) == [0, 1]
-    assert keep(candidates(-50), 1) == [0]
+    assert confidence(0.5, 0.5) > SURE > confidence(0.5, 1e-4) > 0
+    assert confidence(0.5, 0.02) > confidence(0.1, 0.02) > confidence(0.01, 0.02)
+    assert confidence(0.5, 0.02, diffuse=0.1) > confidence(0.5, 0.02, diffuse=0.3), "side lobes"
+    assert rate([], 0.1) == []
