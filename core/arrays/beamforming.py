@@ -83,6 +83,23 @@ def directional_mvdr(
     return istft(np.stack([_filtered(spectra, w) for w in weights]), signals.shape[-1])
 
 
+def directional_images(
+    signals: np.ndarray, geometry: ArrayGeometry, angles: Sequence[float], sample_rate: int
+) -> np.ndarray:
+    """The recording shared out by `direction_masks`: what all microphones hear from each angle, roughly.
+
+    Args:
+        signals: [mics, frames].
+        angles: in radians.
+
+    Returns:
+        float32 [angles, mics, frames]; they add up to the recording.
+    """
+    spectra = stft(signals)
+    masks = direction_masks(spectra, geometry, angles, sample_rate)
+    return np.stack([istft(spectra * mask, signals.shape[-1]) for mask in masks])
+
+
 def direction_masks(
     spectra: np.ndarray, geometry: ArrayGeometry, angles: Sequence[float], sample_rate: int
 ) -> np.ndarray:

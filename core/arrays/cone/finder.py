@@ -1,13 +1,12 @@
 """A finder with a separation network: the cone search in every chunk, then selection and refinement of the voices."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 import torch
 
-from core.arrays.cone.refinement import refine
 from core.arrays.cone.search import MOVING_LEVELS, Extractor, SearchSettings, search
-from core.arrays.cone.selection import select
+from core.arrays.cone.selection import Heard, select
 from core.arrays.cone.walking import refine_tracks
 from core.arrays.doa.spatial_spectra import WIDE_BAND_HZ, SteeredResponse
 from core.arrays.doa.tracking import Detection, VoiceTrack, link
@@ -55,8 +54,9 @@ class ConeFinder:
         """As `Finder`, with the narrowest window around each angle."""
         found, gain = [], _gain(recording.samples)
         for number, chunk in enumerate(recording):
-            images = self._listener(recording, chunk, gain)(angles)
-            images = refine(chunk, images, recording.sample_rate) if self.refined else images
+            heard = self._heard(recording, chunk, gain)
+            images = heard.listen(angles)
+            images = heard.refined(angles, images) if self.refined else images
             found.append([detection(angle, image) for angle, image in zip(angles, images, strict=True)])
             yield SearchStep(number, (number + 1) / len(recording))
         return tuple(tracks_of_still_voices(found))
@@ -65,12 +65,10 @@ class ConeFinder:
         self, recording: Chunked, tracks: Sequence[VoiceTrack], gain: np.float32
     ) -> Generator[SearchStep, None, list[VoiceTrack]]:
         """Returns refined tracks of voices that move."""
-        steering = Steering(recording.geometry, recording.sample_rate, self.pre_shift)
         response = SteeredResponse(recording.geometry, recording.sample_rate)
 
         def separate(chunk: np.ndarray, angles: Sequence[float]) -> np.ndarray:
-            voices = self.extractor.encode(torch.from_numpy(chunk * gain), steering)(angles, MOVING_LEVELS - 1)
-            return steering.back(voices, angles).numpy() / gain
+            return self._heard(recording, chunk, gain, MOVING_LEVELS).listen(angles)
 
         def aim(image: np.ndarray, angle: float) -> float:
             return response.direction_near(stft(image), angle, AIM) if holds_sound(image) else angle
@@ -84,30 +82,29 @@ class ConeFinder:
         self, recording: Chunked, gain: np.float32, settings: SearchSettings, voices: int | None
     ) -> Generator[SearchStep, None, list[list[Detection]]]:
         """Returns the detections of every chunk: the loudest, or those that are selected, at most `voices`."""
-        found, rate = [], recording.sample_rate
+        found = []
         selects = self.refined and not settings.moving
-        response = SteeredResponse(recording.geometry, rate, band_hz=WIDE_BAND_HZ) if selects else None
+        response = SteeredResponse(recording.geometry, recording.sample_rate, band_hz=WIDE_BAND_HZ) if selects else None
         for number, chunk in enumerate(recording):
             detections = yield from self._search_chunk(recording, number, chunk, gain, settings)
             rough = [(voice.angle, voice.signal / gain) for voice in detections[:MOST_VOICES]]
             if response:
-                selected = select(chunk, rough, self._listener(recording, chunk, gain), response, rate, voices)
+                selected = select(self._heard(recording, chunk, gain), rough, response, voices)
                 found.append([detection(voice.angle, voice.image, voice.confidence) for voice in selected])
             else:
                 found.append([detection(angle, image) for angle, image in rough[:voices]])
         return found
 
-    def _listener(
-        self, recording: Chunked, chunk: np.ndarray, gain: np.float32
-    ) -> Callable[[Sequence[float]], np.ndarray]:
-        """What comes from inside the narrowest windows around angles: their images, [angles, mics, frames]."""
+    def _heard(self, recording: Chunked, chunk: np.ndarray, gain: np.float32, levels: int | None = None) -> Heard:
+        """A chunk, and what comes from inside windows around angles: those of the last of so many widths, or of all."""
         steering = Steering(recording.geometry, recording.sample_rate, self.pre_shift)
-        separate = self.extractor.encode(torch.from_numpy(chunk * gain), steering)
+        level = (levels or self.extractor.levels) - 1
 
         def listen(angles: Sequence[float]) -> np.ndarray:
-            return steering.back(separate(angles, self.extractor.levels - 1), angles).numpy() / gain
+            separate = self.extractor.encode(torch.from_numpy(chunk * gain), steering)
+            return steering.back(separate(angles, level), angles).numpy() / gain
 
-        return listen
+        return Heard(chunk, recording.sample_rate, recording.geometry, listen)
 
     def _search_chunk(
         self, recording: Chunked, number: int, chunk: np.ndarray, gain: np.float32, settings: SearchSettings

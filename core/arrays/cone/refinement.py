@@ -4,7 +4,8 @@ Local Gaussian model (Duong, Vincent & Gribonval 2010): in every bin, source j i
 covariance v_j R_j. Its power v_j [bins, times] is free, its spatial covariance R_j [bins, mics, mics], of full rank,
 is constant for sources that do not move, and includes the room's echoes. Both are initialised from rough estimates of
 the sources; majorisation and minimisation raises the likelihood (Sawada et al. 2013, eq. 41 to 47, with free powers).
-A multichannel Wiener filter then estimates the sources, which add up to the mixture.
+A multichannel Wiener filter then estimates the sources, which add up to the mixture. Which maximum is reached depends
+on the estimates, so of several sets of them the one that leads to the highest likelihood is taken.
 
 Hermitian matrices of many bins and times are kept as mics^2 real planes: the diagonal, then root two times the real and
 the imaginary parts above it. The trace of a product of two is the inner product of their planes, so that all sums over
@@ -13,6 +14,7 @@ matrices, bins and times are products of real matrices.
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,32 +22,47 @@ from core.arrays.energy import rms
 from core.arrays.spectra import istft, stft
 
 WINDOW_SECONDS = 0.256  # about the length of early echoes
+CROWD, CROWD_SECONDS = 3, 0.128  # from so many sources on: there are more unknowns in a bin, so it needs more times
 FEWEST_WINDOWS = 4  # side by side in a signal; short signals get shorter windows
-ITERATIONS = 20
+ITERATIONS, TRIAL = 20, 6  # rounds, and those after which starts are compared
 LOADING = 1e-3  # of covariances, relative to their mean
 ROOT = np.float32(math.sqrt(2))  # of planes off the diagonal, which count twice in a trace
+SMALLEST = np.float32(1e-37)  # pivot whose logarithm is taken
 FAINTEST = 1e-7  # power of a source in a bin, relative to the mixture's mean
 
 
-def refine(signals: np.ndarray, images: np.ndarray, sample_rate: int, iterations: int = ITERATIONS) -> np.ndarray:
+def refine(
+    signals: np.ndarray,
+    images: np.ndarray,
+    sample_rate: int,
+    iterations: int = ITERATIONS,
+    others: Sequence[np.ndarray] = (),
+) -> np.ndarray:
     """Refined images of the sources.
 
     Args:
         signals: the mixture, [mics, frames].
         images: an estimate of every source's, [sources, mics, frames].
         sample_rate: in Hz.
+        others: further estimates of the same sources; the likeliest after `TRIAL` rounds are refined.
 
     Returns:
         float32 [sources, mics, frames]; `images` unchanged where there is one source or silence.
     """
     if len(images) < 2 or not np.any(signals):
         return images.astype(np.float32)
-    seconds = min(WINDOW_SECONDS, signals.shape[-1] / sample_rate / FEWEST_WINDOWS)
+    longest = CROWD_SECONDS if len(images) >= CROWD else WINDOW_SECONDS
+    seconds = min(longest, signals.shape[-1] / sample_rate / FEWEST_WINDOWS)
     n_fft = 2 ** round(np.log2(seconds * sample_rate))
     scale = rms(signals)
-    mixture, *guesses = (_spectra(sound / scale, n_fft) for sound in (signals, *images))
-    model = _Model(mixture, guesses)
-    for _ in range(iterations):
+    mixture = _spectra(signals / scale, n_fft)
+    models = [_Model(mixture, [_spectra(image / scale, n_fft) for image in start]) for start in (images, *others)]
+    trial = min(TRIAL, iterations) if others else 0
+    for model in models:
+        for _ in range(trial):
+            model.improve()
+    model = max(models, key=_Model.log_likelihood) if others else models[0]
+    for _ in range(iterations - trial):
         model.improve()
     return istft(model.sources() * scale, signals.shape[-1], n_fft)
 
@@ -65,7 +82,7 @@ class _Model:
 
     def improve(self) -> None:
         """One round of updates; none lowers the likelihood."""
-        inverse, whitened = self._whitened()
+        inverse, _, whitened = self._whitened()
         outer = _outer(whitened)
         planes = _planes(self.covariances).swapaxes(0, 1)  # [bins, sources, mics^2]
         explained, expected = planes @ outer, planes @ inverse
@@ -79,17 +96,25 @@ class _Model:
         gain = np.sqrt(np.maximum(explained, 0) / np.maximum(expected, 1e-30))
         self.powers = np.maximum(self.powers * gain * levels.T[..., None], self.floor)
 
+    def log_likelihood(self) -> float:
+        """Of the mixture, mean over bins and times, but for a constant."""
+        _, log_determinant, whitened = self._whitened()
+        explained = np.sum((self.mixture.conj() * whitened).real, axis=1)  # [bins, times]
+        return -float(np.mean(explained + log_determinant, dtype=np.float64))
+
     def sources(self) -> np.ndarray:
         """Images of the sources by the multichannel Wiener filter, [sources, mics, bins, times]."""
-        _, whitened = self._whitened()
+        _, _, whitened = self._whitened()
         images = (self.covariances @ whitened) * self.powers.swapaxes(0, 1)[:, :, None]
         return images.swapaxes(1, 2)
 
-    def _whitened(self) -> tuple[np.ndarray, np.ndarray]:
-        """The inverse of the mixture's covariance, planes [bins, mics^2, times], and its product with the mixture."""
+    def _whitened(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of the mixture's covariance the inverse, planes [bins, mics^2, times], and the logarithm of the determinant,
+        [bins, times]; and the inverse's product with the mixture.
+        """
         planes = np.moveaxis(_planes(self.covariances), 0, 2)  # [bins, mics^2, sources]
-        inverse = _inverse(planes @ self.powers)
-        return inverse, _times(inverse, self.mixture)
+        inverse, log_determinant = _inverse(planes @ self.powers)
+        return inverse, log_determinant, _times(inverse, self.mixture)
 
 
 def _spectra(signals: np.ndarray, n_fft: int) -> np.ndarray:
@@ -157,14 +182,16 @@ def _times(planes: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return product
 
 
-def _inverse(planes: np.ndarray) -> np.ndarray:
-    """Of positive matrices, as planes [bins, mics^2, times], by the sweep operator (Goodnight 1979).
+def _inverse(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inverses of positive matrices, as planes [bins, mics^2, times], and the logarithms of their determinants,
+    [bins, times], by the sweep operator (Goodnight 1979).
 
     Ten times faster than inverting them one by one; intermediate matrices are Hermitian, so half of each is enough.
     """
     diagonal, above = _entries(planes)
-    mics = len(diagonal)
+    mics, log_determinant = len(diagonal), 0.0
     for k in range(mics):
+        log_determinant = log_determinant + np.log(np.maximum(diagonal[k], SMALLEST))
         pivot = 1 / diagonal[k]
         column = [above[i, k] if i < k else above[k, i].conj() if i > k else None for i in range(mics)]
         scaled = [None if entry is None else entry * pivot for entry in column]
@@ -177,7 +204,7 @@ def _inverse(planes: np.ndarray) -> np.ndarray:
             above[min(i, k), max(i, k)] = scaled[i] if i < k else scaled[i].conj()
         diagonal[k] = -pivot
     entries = -ROOT * np.stack(list(above.values()), axis=1)
-    return np.concatenate([-np.stack(diagonal, axis=1), entries.real, entries.imag], axis=1)
+    return np.concatenate([-np.stack(diagonal, axis=1), entries.real, entries.imag], axis=1), log_determinant
 
 
 def _entries(planes: np.ndarray) -> tuple[list[np.ndarray], dict[tuple[int, int], np.ndarray]]:

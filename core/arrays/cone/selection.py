@@ -12,18 +12,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.arrays.angles import angular_distance, fold
+from core.arrays.beamforming import directional_images
 from core.arrays.cone.refinement import ITERATIONS, refine
 from core.arrays.doa.counting import DOUBTFUL, SURE, Calibration
 from core.arrays.doa.spatial_spectra import APART, SteeredResponse, find_peaks, height_at
 from core.arrays.energy import rms
+from core.arrays.geometry import ArrayGeometry
 from core.arrays.spectra import stft
 from core.choices import MOST_VOICES
 
 NEAR = np.deg2rad(10)  # a detection so near to a peak is the peak's
 MOST_PEAKS, LEAST_PEAK = 12, 1e-4  # of the map that are listened to; height, relative to the highest
 PEAK_WEIGHT_DB, LOWEST = 5.0, 1e-5  # per factor of ten in the height of a peak; a floor of it
-CONFIDENCE = Calibration(-20.4, 30.3, 3.4)  # of 1,000 directions in 126 rooms, noisy ones among them
-ROUNDS = 8  # of refinement with what is doubtful; the others go on without it
+CONFIDENCE = Calibration(-20.4, 30.3, 3.4)  # of 430 directions in 112 rooms, noisy ones among them
+ROUNDS = 8  # of refinement with what is doubtful
 SILENCE = 1e-6  # level, relative to the loudest
 
 Guess = tuple[float, np.ndarray]  # an angle in radians, and the image of the sound from there, [mics, frames]
@@ -46,22 +48,39 @@ class DirectionCandidate:
     confidence: float = 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What is looked into.
+
+    Args:
+        signals: the recording, [mics, frames].
+        sample_rate: of the signals, in Hz.
+        geometry: of the array.
+        listen: angles in radians -> what the network hears from each, images [angles, mics, frames].
+    """
+
+    signals: np.ndarray
+    sample_rate: int
+    geometry: ArrayGeometry
+    listen: Callable[[Sequence[float]], np.ndarray]
+
+    def refined(self, angles: Sequence[float], images: np.ndarray, rounds: int = ITERATIONS) -> np.ndarray:
+        """Images of voices, [voices, mics, frames], refined from them or from the recording shared out by direction.
+
+        The network's ones are the better start in small rooms with long echoes, the others in wide rooms and in crowds.
+        """
+        shared = directional_images(self.signals, self.geometry, angles, self.sample_rate)
+        return refine(self.signals, np.asarray(images), self.sample_rate, rounds, [shared])
+
+
 def select(
-    signals: np.ndarray,
-    found: Sequence[Guess],
-    listen: Callable[[Sequence[float]], np.ndarray],
-    response: SteeredResponse,
-    sample_rate: int,
-    voices: int | None = None,
+    heard: Heard, found: Sequence[Guess], response: SteeredResponse, voices: int | None = None
 ) -> list[DirectionCandidate]:
     """The voices of a recording, refined.
 
     Args:
-        signals: the recording, [mics, frames].
         found: the detections of a search.
-        listen: angles in radians -> the image of the sound from each, [angles, mics, frames].
         response: of the array.
-        sample_rate: of the signals, in Hz.
         voices: how many there are; None if that is unknown.
 
     Returns:
@@ -70,30 +89,23 @@ def select(
     """
     if not found:
         return []
-    candidates = rate(propose(signals, found, listen, response), response.diffuse)
+    candidates = rate(propose(heard, found, response), response.diffuse)
     if voices is not None:
-        return _refined(signals, candidates[:voices], sample_rate, ITERATIONS)
+        return _refined(heard, candidates[:voices])
     candidates = [candidate for candidate in candidates if candidate.confidence >= DOUBTFUL][:MOST_VOICES]
-    sure = sum(candidate.confidence >= SURE for candidate in candidates)
-    if sure == len(candidates):
-        return _refined(signals, candidates, sample_rate, ITERATIONS)
-    candidates = _refined(signals, candidates, sample_rate, ROUNDS)
-    return _refined(signals, candidates[:sure], sample_rate, ITERATIONS - ROUNDS) + candidates[sure:]
+    sure = [candidate for candidate in candidates if candidate.confidence >= SURE]
+    doubtful = candidates[len(sure) :]
+    return _refined(heard, sure) + (_refined(heard, candidates, ROUNDS)[len(sure) :] if doubtful else [])
 
 
-def propose(
-    signals: np.ndarray,
-    found: Sequence[Guess],
-    listen: Callable[[Sequence[float]], np.ndarray],
-    response: SteeredResponse,
-) -> list[DirectionCandidate]:
+def propose(heard: Heard, found: Sequence[Guess], response: SteeredResponse) -> list[DirectionCandidate]:
     """The peaks of the map, and the detections where it has none; arguments as `select`."""
-    power = response.power_of_turns(stft(signals))
+    power = response.power_of_turns(stft(heard.signals))
     peaks = find_peaks(power, MOST_PEAKS, APART, axis=response.axis)
     peaks = [float(peak) for peak in peaks if height_at(power, peak) >= LEAST_PEAK]
     others = [(fold(angle, response.axis), image) for angle, image in found]
     others = [(angle, image) for angle, image in others if not _is_near(angle, peaks)]
-    images = listen(peaks) if peaks else []
+    images = heard.listen(peaks) if peaks else []
     return [
         DirectionCandidate(angle, image, height_at(power, angle))
         for angle, image in (*zip(peaks, images, strict=True), *others)
@@ -121,11 +133,11 @@ def _strength_db(level: float, peak: float) -> float:
 
 
 def _refined(
-    signals: np.ndarray, candidates: Sequence[DirectionCandidate], sample_rate: int, rounds: int
+    heard: Heard, candidates: Sequence[DirectionCandidate], rounds: int = ITERATIONS
 ) -> list[DirectionCandidate]:
     if not candidates:
         return []
-    images = refine(signals, np.stack([candidate.image for candidate in candidates]), sample_rate, rounds)
+    images = heard.refined([voice.angle for voice in candidates], [voice.image for voice in candidates], rounds)
     return [replace(candidate, image=image) for candidate, image in zip(candidates, images, strict=True)]
 
 

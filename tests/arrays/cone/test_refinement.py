@@ -37,19 +37,25 @@ def test_guesses_become_sources_and_add_up_to_the_mixture():
     assert score(images, refined) > score(images, guesses(images)) + 3
 
 
+def test_of_several_starts_the_likelier_one_is_taken():
+    images = sources()
+    mixture, poor = images.sum(axis=0), np.stack([images[0] + images[1], images[0] + images[1]]) / 2
+    good = refine(mixture, guesses(images), RATE)
+    for first, second in ((poor, guesses(images)), (guesses(images), poor)):
+        np.testing.assert_allclose(refine(mixture, first, RATE, others=[second]), good, atol=1e-4)
+
+
 def test_no_round_lowers_the_likelihood():
     images = sources(1)
     model = _Model(_spectra(images.sum(axis=0), 1024), [_spectra(guess, 1024) for guess in guesses(images)])
 
-    def likelihood() -> float:
-        total = np.einsum("fjt,jfmn->ftmn", model.powers, model.covariances)
-        explained = np.einsum("fmt,ftmn,fnt->ft", model.mixture.conj(), np.linalg.inv(total), model.mixture)
-        return float(-(explained.real + np.linalg.slogdet(total)[1]).mean())
-
-    values = [likelihood()]
+    total = np.einsum("fjt,jfmn->ftmn", model.powers, model.covariances)
+    explained = np.einsum("fmt,ftmn,fnt->ft", model.mixture.conj(), np.linalg.inv(total), model.mixture)
+    values = [model.log_likelihood()]
+    assert values[0] == pytest.approx(float(-(explained.real + np.linalg.slogdet(total)[1]).mean()), rel=1e-3)
     for _ in range(6):
         model.improve()
-        values.append(likelihood())
+        values.append(model.log_likelihood())
     assert np.all(np.diff(values) > -1e-3), "but for the loading"
     assert values[-1] > values[0] + 0.5
 
@@ -88,7 +94,9 @@ def test_planes_are_the_matrices_and_their_inner_products_the_traces():
 def test_inverses_products_and_outer_products_of_planes():
     a = positive(3, 5)  # [bins, times]
     planes = np.moveaxis(_planes(a), 2, 1)
-    inverse = _matrices(np.moveaxis(_inverse(planes), 1, 2))
+    inverse, log_determinant = _inverse(planes)
+    np.testing.assert_allclose(log_determinant, np.linalg.slogdet(a)[1], rtol=1e-4)
+    inverse = _matrices(np.moveaxis(inverse, 1, 2))
     np.testing.assert_allclose(inverse @ a, np.broadcast_to(np.eye(MICS), a.shape), atol=1e-4)
     x = np.random.default_rng(1).standard_normal((3, MICS, 5, 2)) @ [1, 1j]
     np.testing.assert_allclose(_times(planes, x), np.einsum("ftmn,fnt->fmt", a, x), rtol=1e-5, atol=1e-5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.arrays.angles import angular_distance
-from core.arrays.cone.selection import DirectionCandidate, propose, rate, select
+from core.arrays.cone.selection import DirectionCandidate, Heard, propose, rate, select
 from core.arrays.doa.counting import SURE
 from core.arrays.doa.spatial_spectra import WIDE_BAND_HZ, SteeredResponse
 from core.signal.metrics import si_sdr_db
@@ -44,7 +44,7 @@ def chosen(images: np.ndarray, degrees, response: SteeredResponse, count: int | 
     angles = np.deg2rad(np.array(degrees, dtype=float))
     listen = partial(leaky, images, angles)
     detections = [(angles[k], listen([angles[k]])[0]) for k in found]
-    return select(images.sum(axis=0), detections, listen, response, RATE, count)
+    return select(Heard(images.sum(axis=0), RATE, RESPEAKER, listen), detections, response, count)
 
 
 @pytest.mark.parametrize("count", [None, 2])
@@ -62,7 +62,7 @@ def test_voices_are_kept_and_refined_whether_the_search_found_both_or_one(pair, 
 def test_where_there_is_one_voice_its_leaks_are_doubted(pair, response):
     listen = partial(leaky, pair[:1], TRUE[:1])
     leaks = [(TRUE[0], pair[0]), (TRUE[1], 0.05 * pair[0])]
-    selected = select(pair[0], leaks, listen, response, RATE)
+    selected = select(Heard(pair[0], RATE, RESPEAKER, listen), leaks, response)
     assert [round(np.rad2deg(v.angle)) for v in selected if v.confidence >= SURE] == pytest.approx([40], abs=3)
 
 
@@ -74,9 +74,9 @@ def test_voices_that_stand_near_each_other_stay_two(response, apart):
 
 
 def test_a_search_that_found_nothing_and_silence(pair, response):
-    assert select(pair[0], [], partial(leaky, pair, TRUE), response, RATE) == []
-    silence = np.zeros_like(pair[0])
-    (voice,) = select(silence, [(0.5, silence)], partial(leaky, pair, TRUE), response, RATE, 1)
+    listen, silence = partial(leaky, pair, TRUE), np.zeros_like(pair[0])
+    assert select(Heard(pair[0], RATE, RESPEAKER, listen), [], response) == []
+    (voice,) = select(Heard(silence, RATE, RESPEAKER, listen), [(0.5, silence)], response, 1)
     assert voice.angle == 0.5 and not voice.image.any()
 
 
@@ -87,9 +87,9 @@ def test_the_level_does_not_matter(pair, response):
 
 
 def test_detections_beside_a_peak_are_the_peak_s_and_others_are_kept(pair, response):
-    listen = partial(leaky, pair, TRUE)
+    heard = Heard(pair.sum(axis=0), RATE, RESPEAKER, partial(leaky, pair, TRUE))
     found = [(TRUE[0] + np.deg2rad(6), pair[0]), (np.deg2rad(110), 0.3 * pair[0])]
-    angles = np.rad2deg([candidate.angle for candidate in propose(pair.sum(axis=0), found, listen, response)])
+    angles = np.rad2deg([candidate.angle for candidate in propose(heard, found, response)])
     assert sum(abs(angle - 40) < 12 for angle in angles) == 1
     assert any(abs(angle - 110) < 12 for angle in angles)
 
