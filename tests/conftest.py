@@ -17,6 +17,7 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # on a busy machine torch, in t
 PARITY = ROOT.parent / "shared" / "parity"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist asks for groups
 def pytest_collection_modifyitems(items):
     """Marks tests by where they stand and by the fixtures that they use.
 
