@@ -17,17 +17,14 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # on a busy machine torch, in t
 PARITY = ROOT.parent / "shared" / "parity"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist asks for groups
 def pytest_collection_modifyitems(items):
     """Marks tests by where they stand and by the fixtures that they use.
 
     What opens the page or starts processes may fail where a machine is busy elsewhere, and is tried once more (as the
-    summary says). Side by side (`-n 2 --dist loadgroup`), one process runs all tests of a file, and all those of the
-    page, which share a server and a Chromium.
+    summary says).
     """
     for item in items:
         path = item.path.relative_to(ROOT / "tests")
-        item.add_marker(pytest.mark.xdist_group("browser" if path.parts[0] == "browser" else str(path)))
         if path.parts[0] == "browser":
             item.add_marker("browser")
         if "parity_folder" in item.fixturenames:
@@ -36,6 +33,20 @@ def pytest_collection_modifyitems(items):
             item.add_marker("cli")
         if item.get_closest_marker("browser") or "start_process" in item.fixturenames:
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Side by side (`-n 2`), one process runs all tests of a file, and one all of the page, which share a server and a
+    Chromium."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "browser" if path.startswith("tests/browser/") else path
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-SURE = 0.4  # confidence from which something counts as a voice where nobody says how many there are: most are right then
+SURE = 0.4  # confidence from which something counts as a voice where it is not known how many there are
 DOUBTFUL = 0.05  # least confidence of what may be one
 
 
