@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from core.arrays.doa.counting import SURE
 from core.arrays.geometry import circular
 from core.signal.clip import Clip
 from core.signal.limits import ARRAY_LIMITS
@@ -148,14 +149,14 @@ def test_voices_come_and_go_as_they_must_be_more_or_less_sure(panel, doubted):
     ui = panel.ui
     *_, last = panel._perform(values(panel, method="srp-phat"), "anna")
     found, shown = last[ui.found], last[ui.polar]
-    assert sorted(own["confidence"] for own in shown["value"]["voices"]) == doubted[::-1] and shown["least"] == 0.5
+    assert sorted(own["confidence"] for own in shown["value"]["voices"]) == doubted[::-1] and shown["least"] == SURE
     assert len(last[ui.stems]["tracks"]) == 1 and "1 voice in" in last[ui.status]
     assert "One voice is sure enough, and it is 66% likely" in last[ui.certainty], "0.9 * 0.7 + 0.1 * 0.3"
     assert "One more direction is doubtful" in last[ui.certainty]
     assert "Precision: 1 of 1 right within 10°. Recall: 1 of 2 found." in last[ui.certainty]
 
-    same = panel._judge({ui.found: found, ui.least: 40})
-    assert same == {ui.polar: gr.update(least=0.4)}
+    same = panel._judge({ui.found: found, ui.least: 50})
+    assert same == {ui.polar: gr.update(least=0.5)}
     both = panel._judge({ui.found: found, ui.least: 30})
     assert len(both[ui.stems]["tracks"]) == 2 and "2 voices in" in both[ui.status]
     assert (
