@@ -1,10 +1,11 @@
 """Stands for the package `spaces` where GPUs are lent: a decorated generator works in another process."""
 
 import multiprocessing
-import pickle
 from collections.abc import Callable, Iterator
 from functools import wraps
 from types import ModuleType
+
+from tests.crossing import crossed
 
 END = None
 
@@ -14,8 +15,8 @@ def pickled(task: Callable[..., Iterator]) -> Callable[..., Iterator]:
 
     @wraps(task)
     def sent(*given) -> Iterator:
-        for item in task(*pickle.loads(pickle.dumps(given))):
-            yield pickle.loads(pickle.dumps(item))
+        for item in task(*crossed(given)):
+            yield crossed(item)
 
     return sent
 

@@ -39,6 +39,14 @@ def can_mount() -> bool:
     return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
 
 
+@pytest.fixture(params=engines.ENGINES)
+def name(request) -> str:
+    """Of an engine."""
+    if request.param == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed")
+    return request.param
+
+
 def dangerous(job: tuple[str, Path]) -> str:
     """Ends its process the first time, every time, or never."""
     kind, mark = job
@@ -49,10 +57,7 @@ def dangerous(job: tuple[str, Path]) -> str:
 
 
 @pytest.mark.timeout(SLOW_MACHINE)
-@pytest.mark.parametrize("name", engines.ENGINES)
 def test_a_job_that_ends_its_process_twice_is_lost_and_no_other(name, tmp_path):
-    if name == "ray":
-        pytest.importorskip("ray", reason="Ray is not installed")
     jobs = [(kind, tmp_path / kind) for kind in ("once", "never", "always")]
     came = list(engines.engine(name, 2, None)(dangerous, jobs))
     assert len(came) == 3 and {"once", "never", engines.Lost(jobs[2])} == set(came)
@@ -74,10 +79,7 @@ def patient(job: tuple[str, Path]) -> str:
 
 
 @pytest.mark.timeout(SLOW_MACHINE)
-@pytest.mark.parametrize("name", engines.ENGINES)
 def test_nothing_waits_behind_a_slow_worker(name, tmp_path):
-    if name == "ray":
-        pytest.importorskip("ray", reason="Ray is not installed")
     jobs = [("slow", tmp_path), *((str(number), tmp_path) for number in range(6))]
     came = list(engines.engine(name, 2, None)(patient, jobs))
     assert came[-1] == "slow" and sorted(came[:-1]) == [str(number) for number in range(6)]

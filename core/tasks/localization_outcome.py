@@ -55,7 +55,7 @@ class Search:
         provenance: what the report says of how they were found.
         notes: plain sentences a user should read.
         axis: of an array that cannot tell mirror images apart, see `ArrayGeometry`: a voice at either is right.
-        doubtful: what is less likely a voice than not, from loud to quiet.
+        doubtful: what may be a voice and does not count as one, from loud to quiet.
     """
 
     task: str

@@ -165,7 +165,8 @@ class Result:
             is no truth.
         baseline_figures: method -> the same.
         voices: of a localization, from loud to quiet, in the order of the sounds.
-        doubtful: of a localization, what is less likely a voice than not, from loud to quiet; none of the sounds.
+        doubtful: of a localization, what may be a voice and does not count as one, from loud to quiet; none of the
+            sounds.
         notes: plain sentences a user should read (the file ended early, the input was silent...).
         observed_figures: of the input itself against the truth, of a task that makes one sound from one that can be
             compared with it.

@@ -40,7 +40,7 @@ from demos.page.sampling_panel import chosen_settings
 from demos.page.toasts import warn
 
 TITLE, SECTION = "Restored images", "generate-restored"
-SENTENCE = "Fills in what is hidden of an image, sharpens it, or takes two overlaid ones apart, out of noise."
+SENTENCE = "Fills in what is hidden of an image, sharpens it, or takes two overlaid ones apart, step by step."
 FIRST = JOBS[INPAINT].image_prior
 NO_FIGURES = "No figures: the truth is not known. Draw what the boxes hide, and it is."
 HOW = r"""

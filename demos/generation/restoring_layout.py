@@ -20,7 +20,7 @@ INPAINT, SHARPEN, SEPARATE = "inpaint", "super-resolve", "separate"
 KINDS = [("What is hidden", INPAINT), ("What lies between", SHARPEN), ("Two, overlaid", SEPARATE)]
 BOXES = "14:28,0:28"  # the lower half of a digit
 FACTORS = [("2x", 2), ("4x", 4)]
-PLACEHOLDER = "What the sampler sees will appear here, noise level by noise level."
+PLACEHOLDER = "What the sampler sees will appear here, step by step."
 SMALL = (
     f'<p class="quiet">Images have up to {LARGEST_SIDE} pixels a side here; larger ones are made smaller, and grey.</p>'
 )
@@ -46,7 +46,7 @@ def build(sentence: str, chips: Sequence[str], how: str, first: str, drawn: Sequ
             layout.build_heading(layout.OUTPUT)
             made["status"] = build_status()
             made["grid"] = pictures(PLACEHOLDER)
-            made["scrubber"] = build_scrubber("Noise levels so far")
+            made["scrubber"] = build_scrubber("Steps so far")
             made["metrics"] = gr.HTML(elem_classes="figures")
             made["notes"] = gr.HTML()
             with gr.Column(elem_classes="taken"):

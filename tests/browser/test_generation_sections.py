@@ -179,7 +179,7 @@ def test_a_box_is_dragged_and_what_it_hides_restored(visit):
     section.root.locator("table.metrics th", has_text="PSNR").wait_for()
     path, name = section.take("Download PNG")
     assert name == "image-inpaint.png" and Image.open(path).size == (28, 28)
-    section.root.get_by_label("Noise levels so far").first.fill("1")
+    section.root.get_by_label("Steps so far").first.fill("1")
     section.root.locator(".pictures li b", has_text="The chain").wait_for()
     boxes.fill("0:99,0:5")
     boxes.press("Tab")

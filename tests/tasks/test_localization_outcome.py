@@ -1,7 +1,5 @@
 """What a localization comes to where voices must be more or less sure."""
 
-import pickle
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ from core.signal.clip import Clip
 from core.tasks.localization_outcome import RATIO, Known, Search, conclude
 from core.tasks.progress import Voice
 from core.tasks.voices import Truth
+from tests.crossing import crossed
 
 RATE = 16000
 DEGREES, CONFIDENCES, ENERGIES = (10, 100, 200), (0.9, 0.3, 0.6), (0.1, 0.3, 0.2)
@@ -58,7 +57,7 @@ def test_it_is_as_if_it_had_been_asked_for_at_once(images, voices):
 
 def test_it_can_be_asked_of_a_result_that_another_process_made(images, voices):
     result = concluded(images, voices)
-    sent = pickle.loads(pickle.dumps(result))
+    sent = crossed(result)
     assert sent.at_confidence(0.7).report == result.at_confidence(0.7).report
 
 

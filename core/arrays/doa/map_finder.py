@@ -25,7 +25,10 @@ from core.arrays.spectra import stft
 from core.choices import MOST_VOICES
 
 HEIGHT_DB, LOWEST = 5.0, 1e-5  # strength of a peak per factor of ten in its height; a floor of it
-CONFIDENCES = {"srp-phat": Calibration(-13.8, 35.0, 2.4), "music": Calibration(-2.0, 0.0, 0.3)}
+CONFIDENCES = {
+    "srp-phat": Calibration(-13.8, 35.0, 2.4),
+    "music": Calibration(-2.0, 0.0, 0.3),  # set by hand, where its peaks were cut before
+}
 SEPARATIONS = {"srp-phat": APART, "music": SEPARATION}
 SILENT_MAP = np.zeros(len(grid(STEP_DEGREES)))
 
