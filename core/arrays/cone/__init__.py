@@ -1,1 +1,1 @@
-"""The cone search (Jenrungrot et al. 2020): search, separator, suppression, selection, refinement, training pairs."""
+"""The cone search (Jenrungrot et al. 2020): search, separator, suppression, selection, tracks, training pairs."""

@@ -13,11 +13,11 @@ import numpy as np
 
 from core.arrays.angles import angular_distance, fold
 from core.arrays.beamforming import directional_images
-from core.arrays.cone.refinement import ITERATIONS, refine
 from core.arrays.doa.counting import DOUBTFUL, SURE, Calibration
 from core.arrays.doa.spatial_spectra import APART, SteeredResponse, find_peaks, height_at
 from core.arrays.energy import rms
 from core.arrays.geometry import ArrayGeometry
+from core.arrays.refinement import ITERATIONS, refine
 from core.arrays.spectra import stft
 from core.choices import MOST_VOICES
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.arrays.cone.refinement import refine
 from core.arrays.doa.tracking import Detection, VoiceTrack, smoothed
 from core.arrays.finding import Chunked, detection, holds_sound
+from core.arrays.refinement import refine
 
 Separate = Callable[[np.ndarray, Sequence[float]], np.ndarray]  # a chunk and angles -> images [angles, mics, frames]
 Aim = Callable[[np.ndarray, float], float]  # an image [mics, frames] and its angle -> a better angle

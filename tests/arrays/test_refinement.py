@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.arrays.cone.refinement import _inverse, _matrices, _Model, _outer, _planes, _riccati, _spectra, _times, refine
+from core.arrays.refinement import _inverse, _matrices, _Model, _outer, _planes, _riccati, _spectra, _times, refine
 from core.signal.metrics import si_sdr_db
 
 RATE, FRAMES, MICS = 16000, 32000, 4
