@@ -30,6 +30,11 @@ def add_commands(commands) -> None:
     )
     command.add_argument("--chunk-seconds", type=options.duration, metavar="S", help="3, and 1.5 with --moving")
     command.add_argument(
+        "--refine",
+        choices=("yes", "no"),
+        help="voices of srp-phat and music: takes ten times as long, done anyway up to a minute of sound",
+    )
+    command.add_argument(
         "--reference",
         action="append",
         type=Path,
@@ -58,6 +63,7 @@ def _localize(arguments) -> int:
         moving=arguments.moving,
         chunk_seconds=arguments.chunk_seconds,
         channels=arguments.channels,
+        refine=None if arguments.refine is None else arguments.refine == "yes",
         truth=truth,
     )
     result = running.follow(run)

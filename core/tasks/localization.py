@@ -29,6 +29,11 @@ CLASSICAL = "srp-phat"  # where no separator fits, and beside the cone search
 CHUNK_SECONDS = {False: 3.0, True: 1.5}  # of voices that stay, and of those that move
 SHORTEST_CHUNK, LONGEST_CHUNK = 0.5, 60.0
 SHORTEST_SECONDS = 0.25
+REFINED_SECONDS = 60.0  # of sound whose voices are refined without being asked; of maps, which are fast otherwise
+TOO_LONG = (
+    f"The recording is longer than {REFINED_SECONDS:g} s, so its voices were separated by beamformers alone, which is "
+    "fast. They come out better from a shorter part, or, on the command line, with --refine yes."
+)
 
 Method = Literal["cone", "srp-phat", "music"]
 
@@ -44,6 +49,7 @@ def localize(
     chunk_seconds: float | None = None,
     channels: Sequence[int] | None = None,
     angles: Sequence[float] | None = None,
+    refine: bool | None = None,
     truth: Truth | None = None,
 ) -> Run:
     """Finds the voices around an array, and separates them.
@@ -53,13 +59,15 @@ def localize(
     Args:
         clip: with a channel for each microphone, or the array's whole stream.
         settings: of these the prior (a separator), the seed and the device.
-        method: "cone", the search with a separator, "srp-phat" or "music", a map and a beamformer; None takes the
+        method: "cone", the search with a separator, "srp-phat" or "music", a map; None takes the
             search where a separator fits the array, else SRP-PHAT.
         voices: how many there are, 1 to 8; None where nobody knows.
         moving: whether they walk.
         chunk_seconds: None takes 3 s, and 1.5 s where voices move.
         channels: which channel of the clip each microphone is, counted from 0; None as `microphones_of`.
         angles: where the voices are known to be, in radians; they are not looked for then.
+        refine: whether the voices of a map are refined, where they stay; None does up to `REFINED_SECONDS` of sound.
+            Those of the search are in any case.
         truth: for metrics.
 
     Yields:
@@ -69,10 +77,10 @@ def localize(
         InputError: a recording that is not this array's, a separator for another one, a choice out of range.
     """
     check_clip("The recording", clip, ARRAY_LIMITS)
-    request = _checked(clip, voices, moving, chunk_seconds, angles)
+    request = _checked(clip, voices, moving, chunk_seconds, angles, refine)
     everything = Microphones(Clip(microphones_of(clip.samples, geometry, channels), clip.sample_rate), geometry)
     live = everything.live()
-    means = _choose(method, everything, live, settings)
+    means = _choose(method, everything, live, settings, request)
     heard = everything if means.method == "cone" else live
     known = fit_truth(truth, everything, heard, channels) if truth else None
     started = time.monotonic()
@@ -80,12 +88,14 @@ def localize(
     sure, doubtful = _by_confidence(found, request)
     seconds, baselines = time.monotonic() - started, {}
     if known and means.method == "cone":
-        classical = finished(find_voices(live, MapFinder(CLASSICAL), geometry.sample_rate, request))
+        beamformer = MapFinder(CLASSICAL, refined=False)
+        classical = finished(find_voices(live, beamformer, geometry.sample_rate, request))
         baselines[BASELINE], _ = _by_confidence(classical, request)
     provenance = {
         "array": geometry.name,
         "method": means.method,
         "prior": means.prior,
+        "refined": means.refined,
         "moving": moving,
         "chunk_seconds": request.chunk_seconds,
         "seed": settings.seed,
@@ -96,6 +106,7 @@ def localize(
         *means.notes,
         *notes_on_channels(clip, channels_of(clip.channels, geometry, channels), everything, live),
         *notes_on_voices(len(sure), voices, everything, heard),
+        *([TOO_LONG] if refine is None and len(sure) > 1 and not (means.refined or moving) else []),
     )
     search = Search(TASK, sure, heard.first, provenance, notes, live.geometry.axis, doubtful)
     yield conclude(search, known, baselines)
@@ -116,6 +127,7 @@ class _Means:
     method: str
     finder: Finder
     sample_rate: int
+    refined: bool
     prior: str | None = None
     device: str = "cpu"
     notes: tuple[str, ...] = ()
@@ -146,7 +158,12 @@ def _fits(separator: ConeSeparator, geometry: ArrayGeometry) -> bool:
 
 
 def _checked(
-    clip: Clip, voices: int | None, moving: bool, chunk_seconds: float | None, angles: Sequence[float] | None
+    clip: Clip,
+    voices: int | None,
+    moving: bool,
+    chunk_seconds: float | None,
+    angles: Sequence[float] | None,
+    refine: bool | None,
 ) -> Request:
     if clip.seconds < SHORTEST_SECONDS:
         raise InputError(f"The recording lasts {clip.seconds:.3f} s; give at least {SHORTEST_SECONDS:g} s of it.")
@@ -156,10 +173,12 @@ def _checked(
     seconds = CHUNK_SECONDS[moving] if chunk_seconds is None else chunk_seconds
     if not SHORTEST_CHUNK <= seconds <= LONGEST_CHUNK:
         raise InputError(f"Chunks must last {SHORTEST_CHUNK:g} to {LONGEST_CHUNK:g} s, not {seconds:g} s.")
-    return Request(voices, moving, seconds, None if angles is None else tuple(angles))
+    return Request(voices, moving, seconds, None if angles is None else tuple(angles), refine)
 
 
-def _choose(method: str | None, everything: Microphones, live: Microphones, settings: Settings) -> _Means:
+def _choose(
+    method: str | None, everything: Microphones, live: Microphones, settings: Settings, request: Request
+) -> _Means:
     """The finder that is asked for, or the best one there is."""
     if method not in (None, *METHODS):
         raise InputError(f"There is no method {method:.40}; choose one of {', '.join(METHODS)}.")
@@ -169,12 +188,23 @@ def _choose(method: str | None, everything: Microphones, live: Microphones, sett
     if method == "cone" or settings.prior or (method is None and live is everything):
         separator = choose_separator(geometry, settings.prior, device)
         if separator:
+            if request.refine is False:
+                raise InputError(f"The cone search refines its voices in any case; choose the method {CLASSICAL}.")
             finder = ConeFinder(separator, separator.pre_shift)
-            return _Means("cone", finder, separator.sample_rate, separator.name, device)
+            return _Means("cone", finder, separator.sample_rate, True, separator.name, device)
         if method == "cone":
             raise InputError(
                 f"There is no separator for the array {geometry.name} of {geometry.count} microphones; import or train "
                 f"one, or choose the method {CLASSICAL}."
             )
-    notes = () if method else (f"No separator fits, so {CLASSICAL} and a beamformer found the voices.",)
-    return _Means(method or CLASSICAL, MapFinder(method or CLASSICAL), geometry.sample_rate, notes=notes)
+    notes = () if method else (f"No separator fits, so {CLASSICAL} found the voices.",)
+    chosen, refined = method or CLASSICAL, _refines_map(request, everything.clip.seconds)
+    return _Means(chosen, MapFinder(chosen, refined), geometry.sample_rate, refined, notes=notes)
+
+
+def _refines_map(request: Request, seconds: float) -> bool:
+    """Whether the voices of a map are refined."""
+    walks = request.moving and request.angles is None
+    if walks and request.refine:
+        raise InputError("Only the cone search refines voices that walk; do not ask for it where they are on a map.")
+    return not walks and (seconds <= REFINED_SECONDS if request.refine is None else request.refine)

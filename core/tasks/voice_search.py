@@ -1,5 +1,6 @@
 """What a microphone array heard, and the voices that a finder follows through it."""
 
+import math
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ class Request:
     moving: bool
     chunk_seconds: float
     angles: tuple[float, ...] | None
+    refine: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +110,7 @@ def find_voices(
     clip = at_rate(microphones.clip, sample_rate)
     if silent(clip.samples).all():
         return ()
-    spans = _spans(clip.frames, round(request.chunk_seconds * sample_rate), OVERLAPS[request.moving])
+    spans = split_chunks(clip.frames, round(request.chunk_seconds * sample_rate), OVERLAPS[request.moving])
     heard = Chunked(clip.samples, sample_rate, microphones.geometry, spans)
     if request.angles is None:
         steps = finder.find(heard, request.voices, request.moving)
@@ -126,11 +128,20 @@ def find_voices(
     return tuple(_voice(track, heard, microphones.clip, request.moving) for track in tracks)
 
 
-def _spans(frames: int, length: int, overlap: float) -> tuple[tuple[int, int], ...]:
-    """Chunks of one length that overlap by at least that share of it; a shorter one where there is no more."""
-    last = max(frames - length, 0)
-    starts = [*range(0, last, length - round(overlap * length)), last]
-    return tuple((start, min(start + length, frames)) for start in starts)
+def split_chunks(frames: int, longest: int, overlap: float) -> tuple[tuple[int, int], ...]:
+    """As few chunks as possible of one length, all of which overlap by the same share of it; one where it can hold all.
+
+    Args:
+        longest: most frames of a chunk.
+        overlap: of neighbours, as a share of their length, under 1.
+
+    Returns:
+        (first, last + 1) frames of each, in order of time.
+    """
+    others = max(math.ceil((frames / longest - 1) / (1 - overlap)), 0)  # after the first
+    length = math.ceil(frames / (1 + others * (1 - overlap)))
+    starts = np.linspace(0, frames - length, others + 1).round().astype(int).tolist()
+    return tuple((start, start + length) for start in starts)
 
 
 def _voice(track: VoiceTrack, heard: Chunked, clip: Clip, moving: bool) -> Voice:

@@ -21,8 +21,8 @@ KINDS = [("Simulated room", ROOM), ("Recording", RECORDING), ("Live", LIVE)]
 METHODS = [
     Choice(AUTOMATIC, "Automatic", "The cone search, where a separator fits the array."),
     Choice("cone", "Cone search", "Finds voices and takes them apart with a network; the best."),
-    Choice("srp-phat", "SRP-PHAT", "Fast, for any array; a beamformer keeps the voices apart."),
-    Choice("music", "MUSIC", "Fast, for any array; sharp where there is little echo."),
+    Choice("srp-phat", "SRP-PHAT", "For any array: voices are the peaks of a map, and are refined."),
+    Choice("music", "MUSIC", "The same with a map that is sharp where there is little echo."),
 ]
 MVDR, SUM = "mvdr", "sum"
 BEAMS = [

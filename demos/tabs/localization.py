@@ -56,9 +56,10 @@ sure a voice is follows from its level and from the peak that SRP-PHAT's map has
 $$P(\theta) = \sum_{i<j} \sum_f
 \mathrm{Re}\left[\frac{X_i X_j^*}{|X_i X_j^*|}\, e^{-2 \pi \mathrm{i} f (\tau_i - \tau_j)}\right],$$
 
-and its peaks are voices; the live view adds such maps up twelve times a second. A beamformer $y = w^H x$ then keeps
-one direction: **delay and sum** aligns and adds, **MVDR** lets $\theta$ pass unchanged and everything else as
-little as it can, $w = R^{-1} a / (a^H R^{-1} a)$.
+and its peaks are voices, refined in the same way; the live view adds such maps up twelve times a second. Of a
+clicked direction, and of recordings that are longer than a minute, a beamformer $y = w^H x$ keeps one direction:
+**delay and sum** aligns and adds, **MVDR** lets $\theta$ pass unchanged and everything else as little as it can,
+$w = R^{-1} a / (a^H R^{-1} a)$.
 
 The **ratio mask** and the **Wiener filter** know the truth, and bound what can be reached.
 
@@ -205,6 +206,6 @@ def _about(prior: str | None, array: ArrayGeometry) -> str:
     except InputError as error:
         return html.notes_html([str(error)])
     if separator is None:
-        means = "SRP-PHAT finds the voices and a beamformer keeps them apart"
+        means = "SRP-PHAT finds the voices, and they are refined"
         return html.notes_html([f"No separator was trained for the array {array.name}, so {means}."])
     return layout.about_html(separator.name)

@@ -17,7 +17,7 @@ from core.arrays.doa.counting import DOUBTFUL, SURE, Calibration
 from core.arrays.doa.spatial_spectra import APART, SteeredResponse, find_peaks, height_at
 from core.arrays.energy import rms
 from core.arrays.geometry import ArrayGeometry
-from core.arrays.refinement import ITERATIONS, refine
+from core.arrays.refinement import ITERATIONS, ROUNDS, refine
 from core.arrays.spectra import stft
 from core.choices import MOST_VOICES
 
@@ -25,7 +25,6 @@ NEAR = np.deg2rad(10)  # a detection so near to a peak is the peak's
 MOST_PEAKS, LEAST_PEAK = 12, 1e-4  # of the map that are listened to; height, relative to the highest
 PEAK_WEIGHT_DB, LOWEST = 5.0, 1e-5  # per factor of ten in the height of a peak; a floor of it
 CONFIDENCE = Calibration(-20.4, 30.3, 3.4)  # of 430 directions in 112 rooms, noisy ones among them
-ROUNDS = 8  # of refinement with what is doubtful
 SILENCE = 1e-6  # level, relative to the loudest
 
 Guess = tuple[float, np.ndarray]  # an angle in radians, and the image of the sound from there, [mics, frames]

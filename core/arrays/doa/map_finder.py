@@ -1,10 +1,10 @@
-"""A finder without a network: peaks of a map of powers, and a beamformer for each."""
+"""A finder without a network: peaks of a map of powers, and a beamformer for each, or refinement of all together."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from core.arrays.beamforming import delay_and_sum, directional_mvdr
+from core.arrays.beamforming import delay_and_sum, directional_images, directional_mvdr
 from core.arrays.doa.counting import DOUBTFUL, SURE, Calibration
 from core.arrays.doa.spatial_spectra import (
     APART,
@@ -20,7 +20,7 @@ from core.arrays.doa.spatial_spectra import (
 from core.arrays.doa.tracking import Detection, link, smoothed
 from core.arrays.energy import rms
 from core.arrays.finding import Chunked, SearchStep, TrackSearch, detection, holds_sound, tracks_of_still_voices
-from core.arrays.geometry import ArrayGeometry
+from core.arrays.refinement import ITERATIONS, ROUNDS, refine
 from core.arrays.spectra import stft
 from core.choices import MOST_VOICES
 
@@ -30,45 +30,50 @@ CONFIDENCES = {
     "music": Calibration(-2.0, 0.0, 0.3),  # set by hand, where its peaks were cut before
 }
 SEPARATIONS = {"srp-phat": APART, "music": SEPARATION}
+MAP_SHARE = {True: 0.1, False: 0.5}  # of the work that goes into the map: with refinement, and without
 SILENT_MAP = np.zeros(len(grid(STEP_DEGREES)))
 
 Peak = tuple[float, float]  # an angle in radians, and how likely it is a voice's
 
 
 class MapFinder:
-    """The peaks of a map of powers, and a beamformer for each.
+    """The peaks of a map of powers, and what comes from each.
+
+    Several voices that stay are separated by refinement (see `refine`) of the recording shared out by direction, or by
+    an MVDR beamformer for each; a single one, and those that move, by beamformers.
 
     Args:
         method: "srp-phat" (see `SteeredResponse.power_of_turns`) or "music" (normalised).
+        refined: False leaves out refinement, which takes ten times as long as all the rest.
     """
 
-    def __init__(self, method: str):
-        self.method = method
+    def __init__(self, method: str, refined: bool = True):
+        self.method, self.refined = method, refined
 
     def find(self, recording: Chunked, voices: int | None, moving: bool) -> TrackSearch:
         """As `Finder`. For voices that do not move, the maps of all chunks are averaged."""
         power_of, diffuse = self._power(recording, voices)
-        maps = []
+        refined = self.refined and not moving
+        maps, share = [], MAP_SHARE[refined]
         for number, chunk in enumerate(recording):
             maps.append(np.sqrt(rms(chunk)) * power_of(stft(chunk)) if holds_sound(chunk) else SILENT_MAP)
-            yield SearchStep(
-                number, (number + 1) / (2 * len(recording)), power=maps[-1] if moving else np.mean(maps, axis=0)
-            )
+            done = share * (number + 1) / len(recording)
+            yield SearchStep(number, done, power=maps[-1] if moving else np.mean(maps, axis=0))
         if not moving:
             maps = [np.mean(maps, axis=0)] * len(maps)
         found = []
         for number, (chunk, power) in enumerate(zip(recording, maps, strict=True)):
             peaks = self._peaks(power, voices, recording.geometry.axis, diffuse)
-            found.append(_separated(chunk, recording, peaks, told=voices is not None))
-            yield SearchStep(number, 0.5 + (number + 1) / (2 * len(recording)), power=power)
+            found.append(_separated(chunk, recording, peaks, voices is not None, refined))
+            yield SearchStep(number, share + (1 - share) * (number + 1) / len(recording), power=power)
         tracks = [*map(smoothed, link(found, moving=True))] if moving else tracks_of_still_voices(found)
         return tuple(tracks[: voices or MOST_VOICES])
 
     def separate_at(self, recording: Chunked, angles: Sequence[float]) -> TrackSearch:
         """As `Finder`."""
-        found = []
+        found, rounds = [], ITERATIONS if self.refined else 0
         for number, chunk in enumerate(recording):
-            found.append(_beamformed(chunk, recording, [(angle, 1.0) for angle in angles]))
+            found.append(_detections(chunk, recording, [(angle, 1.0) for angle in angles], rounds))
             yield SearchStep(number, (number + 1) / len(recording))
         return tuple(tracks_of_still_voices(found))
 
@@ -92,25 +97,32 @@ class MapFinder:
         return [(float(angle), sure) for angle, sure in likely if voices or sure >= DOUBTFUL]
 
 
-def _separated(chunk: np.ndarray, recording: Chunked, peaks: Sequence[Peak], told: bool) -> list[Detection]:
+def _separated(
+    chunk: np.ndarray, recording: Chunked, peaks: Sequence[Peak], told: bool, refined: bool
+) -> list[Detection]:
     """A detection for each of the peaks; voices are not kept apart from what is doubtful."""
     sure = [peak for peak in peaks if told or peak[1] >= SURE]
-    voices = _beamformed(chunk, recording, sure)
-    return voices + _beamformed(chunk, recording, peaks)[len(sure) :] if len(sure) < len(peaks) else voices
+    voices = _detections(chunk, recording, sure, ITERATIONS if refined else 0)
+    if len(sure) == len(peaks):
+        return voices
+    return voices + _detections(chunk, recording, peaks, ROUNDS if refined else 0)[len(sure) :]
 
 
-def _beamformed(chunk: np.ndarray, recording: Chunked, peaks: Sequence[Peak]) -> list[Detection]:
-    """A detection for each of the peaks: by MVDR with direction masks, or delay and sum for a single one."""
+def _detections(chunk: np.ndarray, recording: Chunked, peaks: Sequence[Peak], rounds: int) -> list[Detection]:
+    """A detection for each of the peaks, after so many rounds of refinement."""
     if not peaks:
         return []
-    angles = [angle for angle, _ in peaks]
-    beamform = directional_mvdr if len(angles) > 1 else _delay_and_sum
-    signals = beamform(chunk, recording.geometry, angles, recording.sample_rate)
-    return [
-        detection(angle, signal[None], confidence) for (angle, confidence), signal in zip(peaks, signals, strict=True)
-    ]
+    images = _images(chunk, recording, [angle for angle, _ in peaks], rounds)
+    return [detection(angle, image, confidence) for (angle, confidence), image in zip(peaks, images, strict=True)]
 
 
-def _delay_and_sum(chunk: np.ndarray, geometry: ArrayGeometry, angles: Sequence[float], sample_rate: int) -> np.ndarray:
-    """[angles, frames]."""
-    return np.stack([delay_and_sum(chunk, geometry, angle, sample_rate) for angle in angles])
+def _images(chunk: np.ndarray, recording: Chunked, angles: Sequence[float], rounds: int) -> np.ndarray:
+    """What comes from each angle, refined [angles, mics, frames]; or at the first microphone alone [angles, 1, frames],
+    by delay and sum of a single angle, and by MVDR with direction masks without a round.
+    """
+    geometry, sample_rate = recording.geometry, recording.sample_rate
+    if len(angles) == 1:
+        return delay_and_sum(chunk, geometry, angles[0], sample_rate)[None, None]
+    if not rounds:
+        return directional_mvdr(chunk, geometry, angles, sample_rate)[:, None]
+    return refine(chunk, directional_images(chunk, geometry, angles, sample_rate), sample_rate, rounds)
