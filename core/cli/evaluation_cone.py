@@ -41,7 +41,9 @@ def add_system(systems) -> None:
         "-o", "--out", type=Path, required=True, metavar="OUTDIR", help=f"gets {NAME}.md, .json, .csv and .png"
     )
     command.add_argument("--array", default="respeaker-4", metavar="NAME|FILE.json", help="of the scenes")
-    command.add_argument("--method", choices=METHODS, default="cone", help="srp-phat stands beside it in any case")
+    command.add_argument(
+        "--method", choices=METHODS, default="cone", help="srp-phat stands beside it in any case, refined and not"
+    )
     command.add_argument("--prior", metavar="NAME", help="the separator; the first one that fits the array")
     command.add_argument(
         "--voices",

@@ -1,7 +1,7 @@
 """Localization of many scenes: what a run that is told how many voices there are separates, what one that is not finds.
 
-Beside the method stand SRP-PHAT with a beamformer, asked the same, and the oracles. What the scenes' figures come to is
-in `core.evaluation.localization_summary`.
+Beside the method stand SRP-PHAT, asked the same, with refinement and with a beamformer, and the oracles. What the
+figures of scenes come to is in `core.evaluation.localization_summary`.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,8 @@ from core.tasks.progress import Result
 from core.tasks.settings import Settings
 from core.tasks.voices import Truth, truth_of
 
-NAMES = {"cone": "Cone search", CLASSICAL: BASELINE, "music": "MUSIC and beamformer"}
+REFINED = {"cone": "Cone search", CLASSICAL: "SRP-PHAT, refined", "music": "MUSIC, refined"}
+BEAMFORMED = {CLASSICAL: BASELINE, "music": "MUSIC and beamformer"}
 PER_VOICE = ("si_sdr_improvement_db", "angular_error_degrees")
 COUNTS = ("right", "misses", "false_alarms")
 
@@ -66,21 +67,22 @@ def evaluate_scene(folder: Path, evaluation: Evaluation) -> dict:
     scene = read_scene(folder)
     if not 1 <= len(scene.voices) <= MOST_VOICES:
         raise InputError(f"{folder} has {len(scene.voices)} voices; scenes of 1 to {MOST_VOICES} can be evaluated.")
-    truth = truth_of(scene)
-    known = _localized(scene, evaluation, evaluation.method, truth, count_known=True)
-    rows = {NAMES[evaluation.method]: known.figures, **known.baseline_figures}
+    truth, asked = truth_of(scene), dict.fromkeys((evaluation.method, CLASSICAL))
+    told = {method: _localized(scene, evaluation, method, truth, count_known=True) for method in asked}
+    rows = {_name(result): result.figures for result in told.values()} | told[evaluation.method].baseline_figures
     methods = {name: {key: [row.get(key) for row in own.values()] for key in PER_VOICE} for name, own in rows.items()}
     if not evaluation.oracle_position:
-        for method in dict.fromkeys((evaluation.method, CLASSICAL)):
-            free = _localized(scene, evaluation, method, None, count_known=False)
-            methods.setdefault(NAMES[method], {}).update(_counts(free, truth, evaluation.array))
+        for method in asked:
+            counts = _counts(_localized(scene, evaluation, method, None, count_known=False), truth, evaluation.array)
+            for name in {_name(told[method]), *([BASELINE] if method == CLASSICAL else [])}:
+                methods.setdefault(name, {}).update(counts)
     return {"voices": truth.count, "methods": methods}
 
 
 def _localized(
     scene: RecordedScene, evaluation: Evaluation, method: str, truth: Truth | None, count_known: bool
 ) -> Result:
-    """A run that knows how many voices there are, or also where, or nothing at all."""
+    """A run that knows how many voices there are, or also where, or nothing at all, of which directions alone count."""
     paths = truth_of(scene).paths
     places = tuple(path[0] for path in paths) if count_known and evaluation.oracle_position else None
     settings = evaluation.settings if method == evaluation.method else Settings(device=evaluation.settings.device)
@@ -92,9 +94,15 @@ def _localized(
         voices=len(paths) if count_known else None,
         moving=any(len(path) > 1 for path in paths),
         angles=places,
+        refine=None if count_known or method == "cone" else False,
         truth=truth,
     )
     return result
+
+
+def _name(result: Result) -> str:
+    """Of the method, as tables have it."""
+    return (REFINED if result.report["refined"] else BEAMFORMED)[result.report["method"]]
 
 
 def _counts(result: Result, truth: Truth, array: ArrayGeometry) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 
+from core.evaluation.localization import REFINED
 from core.evaluation.localization_summary import (
     ERROR,
     GAIN,
@@ -14,6 +15,7 @@ from core.evaluation.localization_summary import (
     Summary,
     published,
 )
+from core.tasks.localization import CLASSICAL
 from core.tasks.localization_outcome import BASELINE
 
 PANELS = (GAIN, ERROR, PRECISION, RECALL)
@@ -71,6 +73,6 @@ def _style(order: int, name: str) -> tuple[str, str]:
     """Colour and line: of the method amber, of the classical one steel, of oracles grey, of the paper dashed."""
     if name == PAPER:
         return INK, "--"
-    if name == BASELINE:
-        return STEEL, "-"
+    if name in (BASELINE, REFINED[CLASSICAL]):
+        return STEEL, ":" if name == BASELINE else "-"
     return (AMBER, "-") if order == 0 else (GREY, ":" if "mask" in name else "-.")

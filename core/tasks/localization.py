@@ -87,7 +87,7 @@ def localize(
     found = yield from find_voices(heard, means.finder, means.sample_rate, request)
     sure, doubtful = _by_confidence(found, request)
     seconds, baselines = time.monotonic() - started, {}
-    if known and means.method == "cone":
+    if known and means.refined:
         beamformer = MapFinder(CLASSICAL, refined=False)
         classical = finished(find_voices(live, beamformer, geometry.sample_rate, request))
         baselines[BASELINE], _ = _by_confidence(classical, request)

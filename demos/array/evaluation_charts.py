@@ -28,9 +28,16 @@ SHARES = ("precision", "recall")  # from 0 to 1
 ROOM_ABOVE = 2.0  # of the highest median angle: intervals of few scenes may reach far beyond
 ROOMS = {"original": "the wide, flat rooms of the paper", "realistic": "living rooms and offices"}
 PAPER = "As published"
-LINES = (("solid", AMBER), ("solid", STEEL), ("dot", STEEL), ("dashdot", STEEL))  # of the search, and of others
+# of the search, of SRP-PHAT refined and beamformed, of the oracles
+LINES = (("solid", AMBER), ("solid", STEEL), ("longdash", STEEL), ("dot", STEEL), ("dashdot", STEEL))
 PAPERS_LINE = ("dash", STEEL)
-DASHES = {"solid": "", "dot": "2 3", "dashdot": "6 3 2 3", "dash": "6 4"}  # in pixels, of the legend
+DASHES = {
+    "solid": "",
+    "dot": "2 3",
+    "dashdot": "6 3 2 3",
+    "dash": "6 4",
+    "longdash": "10 3",
+}  # in pixels, of the legend
 APART, MARGIN = 0.05, 0.5  # voices, between the intervals of two methods, and beside the first and the last
 
 
