@@ -15,6 +15,7 @@ from core.arrays.scenes.files import RecordedScene, SourceImage, find_scenes, re
 from core.arrays.steering import Steering
 from core.errors import InputError
 from core.training.data import PackedData, pack_data
+from core.training.objectives import cone_examples
 from core.training.objectives.cone import FLOOR, ConeObjective, ConeOfSilenceObjective
 from core.training.objectives.cone_examples import VOICE_LEVEL, Window, draw_scene, draw_window, inside, target, vary
 from core.training.recipe import load_recipe
@@ -177,14 +178,14 @@ def test_mixtures_without_voices_are_refused():
         ConeObjective(voices=0).build(SMALL)
 
 
-@pytest.mark.parametrize("recipe", ["cone", "cone-original"])
-def test_recipes_fit_their_objectives(recipe):
+@pytest.mark.parametrize(("recipe", "microphones"), [("cone", 4), ("cone-crowd", 6), ("cone-original", 4)])
+def test_recipes_fit_their_objectives(recipe, microphones):
     settings = load_recipe(recipe)
     objective = {"cone-mask": ConeObjective, "cone": ConeOfSilenceObjective}[settings["architecture"]]
     with torch.device("meta"):
         network = objective(**settings["objective"]).build(settings["model"])
-    assert network.config.microphones == 4
-    assert recipe != "cone" or 2e5 < sum(weight.numel() for weight in network.parameters()) < 5e5
+    assert network.config.microphones == microphones
+    assert recipe == "cone-original" or 2e5 < sum(weight.numel() for weight in network.parameters()) < 5e5
 
 
 @pytest.fixture
@@ -223,6 +224,41 @@ def test_a_trained_network_is_loaded_as_a_separator_and_starts_one_for_another_a
     assert all(torch.equal(old[name], new[name]) for name in same)
     with pytest.raises(InputError, match="other sizes"):
         train("cone", pack, 0.005, tmp_path / "x.safetensors", init=out, overrides=TRAINING | {"model.channels": "16"})
+
+
+def test_a_crowd_is_learned_from_and_gone_on_with(pack, tmp_path):
+    """Up to eight voices, in rooms of both kinds, with a recorded background."""
+    out, small = tmp_path / "crowd.safetensors", TRAINING | {"objective.background_share": "1"}
+    steps = []
+    for epochs in (3, 6):
+        train("cone-crowd", pack, None, out, epochs=epochs, resume=bool(steps), overrides=small, others=[pack])
+        steps.append(torch.load(out.with_suffix(".state"), weights_only=True)["step"])
+    assert 0 < steps[0] < steps[1]
+    checkpoint = load_checkpoint(out)
+    assert checkpoint.config["array"] == "circle-6"
+    assert all(weight.isfinite().all() for weight in checkpoint.state.values())
+
+
+def test_crowds_are_of_two_to_eight_voices_apart():
+    objective = ConeObjective(voices=8, alone_share=0.0)
+    counts = {len(objective._some(voices(8, 10), generator(seed))) for seed in range(80)}
+    assert counts == set(range(2, 9))
+    drawn = scene(8)
+    distances = [angular_distance(a, b) for n, a in enumerate(drawn.directions) for b in drawn.directions[:n]]
+    assert min(distances) >= math.radians(15)
+
+
+def test_scenes_are_in_rooms_of_the_kind_that_is_asked_for(monkeypatch):
+    """A share of none leaves every draw as it is."""
+    kinds = []
+    for kind, draw in (("wide", "draw_wide_room"), ("living", "draw_room")):
+        whole = getattr(cone_examples, draw)
+        monkeypatch.setattr(cone_examples, draw, lambda drawn, k=kind, own=whole: kinds.append(k) or own(drawn))
+    for share, expected in ((0.0, {"living"}), (1.0, {"wide"}), (0.5, {"wide", "living"})):
+        kinds.clear()
+        drawn = [scene(2, seed, wide_share=share) for seed in range(12)]
+        assert set(kinds) == expected and all(own.images.isfinite().all() for own in drawn)
+    assert torch.equal(scene(2, wide_share=0.0).images, scene(2).images)
 
 
 @pytest.fixture

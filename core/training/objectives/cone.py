@@ -42,7 +42,9 @@ class ConeObjective(Objective):
         alone_share: share of scenes with a single voice; the others have two or more.
         windows: windows drawn for every mixture.
         empty_share: share of windows without a voice.
-        background_share: share of scenes with diffuse background noise.
+        background_share: share of scenes with background noise.
+        wide_share: share of scenes in the wide, flat rooms of the Cone of Silence; the others are in living rooms and
+            offices.
     """
 
     architecture = "cone-mask"
@@ -54,9 +56,10 @@ class ConeObjective(Objective):
         windows: int = 4,
         empty_share: float = 0.2,
         background_share: float = 0.5,
+        wide_share: float = 0.0,
     ):
         self.voices, self.alone_share, self.windows = voices, alone_share, windows
-        self.empty_share, self.background_share = empty_share, background_share
+        self.empty_share, self.background_share, self.wide_share = empty_share, background_share, wide_share
 
     def open_data(self, folder: Path, split: str) -> PackedData | RenderedScenes:
         """Packed recordings of single voices, or rendered scenes."""
@@ -149,6 +152,7 @@ class ConeObjective(Objective):
             generator,
             separation=separation,
             background_share=self.background_share,
+            wide_share=self.wide_share,
             noises=self.others,
         )
 

@@ -16,7 +16,8 @@ from core.arrays.angles import angular_distance, width, wrap
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.steering import Steering
 from core.training.data import PackedData
-from core.training.objectives.rooms import diffuse_response, draw_position, draw_room, impulse_response, uniform
+from core.training.objectives.rooms import draw_room, uniform
+from core.training.objectives.wide_rooms import draw_wide_room
 from core.training.scenes import Scene
 
 SEPARATION = math.radians(15)  # least angle between two voices
@@ -47,23 +48,27 @@ def draw_scene(
     *,
     separation: float = SEPARATION,
     background_share: float = 0.5,
+    wide_share: float = 0.0,
     noises: Sequence[PackedData] = (),
 ) -> Scene:
     """Voices `[voices, frames]` in a random room.
 
     Args:
         separation: least angle between two of them, in radians.
-        background_share: probability of a diffuse background; the microphones' self-noise is always there.
+        background_share: probability of a background; the microphones' self-noise is always there.
+        wide_share: probability of a wide, flat room, where backgrounds come from far away; elsewhere they are diffuse.
         noises: recordings that every other background is an excerpt of; the others are coloured noise.
     """
     count, frames = voices.shape
-    room, directions = draw_room(generator), _directions(count, separation, generator)
-    positions = [draw_position(room, angle, generator) for angle in directions]
-    responses = [impulse_response(room, position, array, rate, generator) for position in positions]
+    wide = wide_share > 0 and uniform(0, 1, generator) < wide_share
+    room = draw_wide_room(generator) if wide else draw_room(generator)
+    directions = _directions(count, separation, generator)
+    positions = [room.position(angle, generator) for angle in directions]
+    responses = [room.response(position, array, rate, generator) for position in positions]
     sources = [voices]
     if uniform(0, 1, generator) < background_share:
         sources.append(_noise(frames, noises, generator).to(voices)[None])
-        responses.append(diffuse_response(room, array, rate, generator))
+        responses.append(room.background_response(array, rate, generator))
     images = _images(torch.cat(sources), torch.stack(responses).to(voices), rate, generator)
     return _at_levels(images[:count], directions, images[count:].sum(dim=0), generator)
 

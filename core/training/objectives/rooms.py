@@ -1,4 +1,4 @@
-"""Impulse responses of random rooms, from a source to the microphones of an array.
+"""Living rooms and offices for training: impulse responses from a source to the microphones of an array.
 
 Early reflections are those of a shoebox (image sources, Allen & Berkley 1979). The late tail is a sparse sum of plane
 waves from random directions at random times with the energy of the full one, which sounds the same (as in FRAM-RIR,
@@ -56,32 +56,30 @@ class Room:
         absorption = 24 * math.log(10) * self.volume / (SPEED_OF_SOUND * surface * self.t60)
         return math.sqrt(1 - min(absorption, MOST_ABSORPTION))
 
+    def position(self, angle: float, generator: Generator) -> Tensor:
+        """Random position of a voice at an angle seen from the array, [3] in metres; walls limit the distance."""
+        direction = torch.tensor([math.cos(angle), math.sin(angle)])
+        walls = torch.where(direction > 0, self.size[:2] - WALL, WALL)
+        ahead = float(((walls - self.centre[:2]) / direction).nan_to_num(math.inf).min())
+        distance = min(uniform(*DISTANCES, generator), ahead)
+        return self.centre + torch.tensor([*(distance * direction).tolist(), uniform(*LIFTS, generator)])
+
+    def response(self, source: Tensor, array: ArrayGeometry, rate: int, generator: Generator) -> Tensor:
+        """Impulse responses from a position, [3], to the microphones, [mics, RESPONSE_SECONDS * rate]."""
+        early, late = _early(self, source, array), _late(self, array, EARLY_SECONDS, generator)
+        arrivals = torch.cat([early[0], late[0]]), torch.cat([early[1], late[1]])
+        return sampled(*arrivals, rate, RESPONSE_SECONDS)
+
+    def background_response(self, array: ArrayGeometry, rate: int, generator: Generator) -> Tensor:
+        """Impulse responses of a diffuse sound field, [mics, RESPONSE_SECONDS * rate]."""
+        return sampled(*_late(self, array, DIFFUSE_FROM, generator), rate, RESPONSE_SECONDS)
+
 
 def draw_room(generator: Generator) -> Room:
     """A living room or office, with the array on a table."""
     size = torch.tensor([uniform(*side, generator) for side in SIDES])
     centre = [float(side) * uniform(*MIDDLE, generator) for side in size[:2]]
     return Room(size, torch.tensor([*centre, uniform(*TABLES, generator)]), uniform(*T60_SECONDS, generator))
-
-
-def draw_position(room: Room, angle: float, generator: Generator) -> Tensor:
-    """Random position of a voice at an angle seen from the array, [3] in metres; walls limit the distance."""
-    direction = torch.tensor([math.cos(angle), math.sin(angle)])
-    walls = torch.where(direction > 0, room.size[:2] - WALL, WALL)
-    ahead = float(((walls - room.centre[:2]) / direction).nan_to_num(math.inf).min())
-    distance = min(uniform(*DISTANCES, generator), ahead)
-    return room.centre + torch.tensor([*(distance * direction).tolist(), uniform(*LIFTS, generator)])
-
-
-def impulse_response(room: Room, source: Tensor, array: ArrayGeometry, rate: int, generator: Generator) -> Tensor:
-    """Impulse responses from a position in the room, [3], to the microphones, [mics, RESPONSE_SECONDS * rate]."""
-    early, late = _early(room, source, array), _late(room, array, EARLY_SECONDS, generator)
-    return _sampled(torch.cat([early[0], late[0]]), torch.cat([early[1], late[1]]), rate)
-
-
-def diffuse_response(room: Room, array: ArrayGeometry, rate: int, generator: Generator) -> Tensor:
-    """Impulse responses of a diffuse sound field, [mics, RESPONSE_SECONDS * rate]."""
-    return _sampled(*_late(room, array, DIFFUSE_FROM, generator), rate)
 
 
 def uniform(low: float, high: float, generator: Generator) -> float:
@@ -120,10 +118,15 @@ def _microphones(array: ArrayGeometry) -> Tensor:
     return torch.nn.functional.pad(torch.from_numpy(array.xy).float(), (0, 1))
 
 
-def _sampled(seconds: Tensor, gains: Tensor, rate: int) -> Tensor:
-    """The sum `[mics, taps]` of band-limited pulses (windowed sinc functions) at times `[arrivals, mics]`."""
-    taps = round(RESPONSE_SECONDS * rate)
-    place = (seconds * rate).T
+def sampled(arrivals: Tensor, gains: Tensor, rate: int, seconds: float) -> Tensor:
+    """The sum `[mics, seconds * rate]` of band-limited pulses (windowed sinc functions).
+
+    Args:
+        arrivals: of the pulses, in seconds, `[arrivals, mics]`.
+        gains: of the pulses, `[arrivals, mics]`.
+    """
+    taps = round(seconds * rate)
+    place = (arrivals * rate).T
     index = place.floor().long()[..., None] + torch.arange(1 - REACH, REACH + 1)
     offset = index - place[..., None]
     pulses = gains.T[..., None] * offset.sinc() * (math.pi / (2 * REACH) * offset).cos().square()
