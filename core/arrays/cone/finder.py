@@ -8,7 +8,8 @@ import torch
 from core.arrays.cone.search import MOVING_LEVELS, Extractor, SearchSettings, search
 from core.arrays.cone.selection import Heard, select
 from core.arrays.cone.walking import refine_tracks
-from core.arrays.doa.spatial_spectra import WIDE_BAND_HZ, SteeredResponse
+from core.arrays.doa.proposals import DirectionMaps
+from core.arrays.doa.spatial_spectra import SteeredResponse
 from core.arrays.doa.tracking import Detection, VoiceTrack, link
 from core.arrays.energy import rms
 from core.arrays.finding import Chunked, SearchStep, Stage, TrackSearch, detection, holds_sound, tracks_of_still_voices
@@ -84,15 +85,16 @@ class ConeFinder:
         """Returns the detections of every chunk: the loudest, or those that are selected, at most `voices`."""
         found = []
         selects = self.refined and not settings.moving
-        response = SteeredResponse(recording.geometry, recording.sample_rate, band_hz=WIDE_BAND_HZ) if selects else None
+        maps = DirectionMaps(recording.geometry, recording.sample_rate) if selects else None
         for number, chunk in enumerate(recording):
             detections = yield from self._search_chunk(recording, number, chunk, gain, settings)
-            rough = [(voice.angle, voice.signal / gain) for voice in detections[:MOST_VOICES]]
-            if response:
-                selected = select(self._heard(recording, chunk, gain), rough, response, voices)
+            if maps:
+                angles = [voice.angle for voice in detections[:MOST_VOICES]]
+                selected = select(self._heard(recording, chunk, gain), angles, maps, voices)
                 found.append([detection(voice.angle, voice.image, voice.confidence) for voice in selected])
             else:
-                found.append([detection(angle, image) for angle, image in rough[:voices]])
+                loudest = detections[: voices or MOST_VOICES]
+                found.append([detection(voice.angle, voice.signal / gain) for voice in loudest])
         return found
 
     def _heard(self, recording: Chunked, chunk: np.ndarray, gain: np.float32, levels: int | None = None) -> Heard:

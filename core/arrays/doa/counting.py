@@ -1,12 +1,13 @@
 """How many voices there are, from how likely each is one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
 SURE = 0.4  # confidence from which something counts as a voice where it is not known how many there are
+MOST_ODDS = 30.0  # logarithm of the odds of what is as good as certain
 DOUBTFUL = 0.05  # least confidence of what may be one
 
 
@@ -29,6 +30,24 @@ class Calibration:
         """Of a direction, 0 to 1."""
         over = (strength_db - self.threshold_db - self.diffuse_db * diffuse) / self.spread_db
         return float(expit(over))
+
+
+@dataclass(frozen=True)
+class LogisticModel:
+    """How likely something is, by logistic regression on cases that are known.
+
+    Args:
+        intercept: log odds where all evidence is 0.
+        weights: change of the log odds for each unit of evidence, by its name.
+    """
+
+    intercept: float
+    weights: Mapping[str, float]
+
+    def __call__(self, **evidence: float) -> float:
+        """Of a case with that evidence, between 0 and 1."""
+        odds = self.intercept + sum(weight * evidence[name] for name, weight in self.weights.items())
+        return float(expit(np.clip(odds, -MOST_ODDS, MOST_ODDS)))
 
 
 def count_probabilities(confidences: Iterable[float]) -> np.ndarray:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.arrays.angles import angular_distance
-from core.arrays.cone.selection import DirectionCandidate, Heard, propose, rate, select
+from core.arrays.cone.selection import FIRST_LOOK, SECOND_LOOK, Heard, look, select
 from core.arrays.doa.counting import SURE
-from core.arrays.doa.spatial_spectra import WIDE_BAND_HZ, SteeredResponse
+from core.arrays.doa.proposals import DirectionMaps, Proposal
 from core.signal.metrics import si_sdr_db
 from tests.arrays.example_scenes import voices
 from tests.arrays.sounds import RATE, RESPEAKER
@@ -22,8 +22,8 @@ def pair() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def response() -> SteeredResponse:
-    return SteeredResponse(RESPEAKER, RATE, band_hz=WIDE_BAND_HZ)
+def maps() -> DirectionMaps:
+    return DirectionMaps(RESPEAKER, RATE)
 
 
 def leaky(images: np.ndarray, angles: np.ndarray, asked) -> np.ndarray:
@@ -39,18 +39,17 @@ def leaky(images: np.ndarray, angles: np.ndarray, asked) -> np.ndarray:
     return np.array(heard)
 
 
-def chosen(images: np.ndarray, degrees, response: SteeredResponse, count: int | None = None, found=(0,)):
+def chosen(images: np.ndarray, degrees, maps: DirectionMaps, count: int | None = None, found=(0,)):
     """What is selected of true voices at these angles, where a search found only some of them."""
     angles = np.deg2rad(np.array(degrees, dtype=float))
     listen = partial(leaky, images, angles)
-    detections = [(angles[k], listen([angles[k]])[0]) for k in found]
-    return select(Heard(images.sum(axis=0), RATE, RESPEAKER, listen), detections, response, count)
+    return select(Heard(images.sum(axis=0), RATE, RESPEAKER, listen), angles[list(found)], maps, count)
 
 
 @pytest.mark.parametrize("count", [None, 2])
 @pytest.mark.parametrize("found", [(0, 1), (0,)])
-def test_voices_are_kept_and_refined_whether_the_search_found_both_or_one(pair, response, count, found):
-    selected = [voice for voice in chosen(pair, [40, 200], response, count, found) if count or voice.confidence >= SURE]
+def test_voices_are_kept_and_refined_whether_the_search_found_both_or_one(pair, maps, count, found):
+    selected = [voice for voice in chosen(pair, [40, 200], maps, count, found) if count or voice.confidence >= SURE]
     assert len(selected) == 2
     for angle, truth, rough in zip(TRUE, pair, leaky(pair, TRUE, TRUE), strict=True):
         voice = min(selected, key=lambda voice: angular_distance(voice.angle, angle))
@@ -59,47 +58,50 @@ def test_voices_are_kept_and_refined_whether_the_search_found_both_or_one(pair, 
         assert si_sdr_db(truth[0], voice.image[0]) > si_sdr_db(truth[0], rough[0]) + 3
 
 
-def test_where_there_is_one_voice_its_leaks_are_doubted(pair, response):
+def test_where_there_is_one_voice_its_leaks_are_doubted(pair, maps):
     listen = partial(leaky, pair[:1], TRUE[:1])
-    leaks = [(TRUE[0], pair[0]), (TRUE[1], 0.05 * pair[0])]
-    selected = select(Heard(pair[0], RATE, RESPEAKER, listen), leaks, response)
+    selected = select(Heard(pair[0], RATE, RESPEAKER, listen), TRUE, maps)
     assert [round(np.rad2deg(v.angle)) for v in selected if v.confidence >= SURE] == pytest.approx([40], abs=3)
 
 
 @pytest.mark.parametrize("apart", [30, 50])
-def test_voices_that_stand_near_each_other_stay_two(response, apart):
+def test_voices_that_stand_near_each_other_stay_two(maps, apart):
     images = voices(40, 40 + apart)
-    sure = [voice for voice in chosen(images, [40, 40 + apart], response) if voice.confidence >= SURE]
+    sure = [voice for voice in chosen(images, [40, 40 + apart], maps) if voice.confidence >= SURE]
     assert sorted(np.rad2deg([voice.angle for voice in sure])) == pytest.approx([40, 40 + apart], abs=4)
 
 
-def test_a_search_that_found_nothing_and_silence(pair, response):
-    listen, silence = partial(leaky, pair, TRUE), np.zeros_like(pair[0])
-    assert select(Heard(pair[0], RATE, RESPEAKER, listen), [], response) == []
-    (voice,) = select(Heard(silence, RATE, RESPEAKER, listen), [(0.5, silence)], response, 1)
+def test_a_search_that_found_nothing_and_silence(pair, maps):
+    listen, silence = partial(leaky, np.zeros_like(pair), TRUE), np.zeros_like(pair[0])
+    assert select(Heard(pair[0], RATE, RESPEAKER, listen), [], maps) == []
+    (voice,) = select(Heard(silence, RATE, RESPEAKER, listen), [0.5], maps, 1)
     assert voice.angle == 0.5 and not voice.image.any()
 
 
-def test_the_level_does_not_matter(pair, response):
-    quiet = chosen(1e-7 * pair, [40, 200], response, 2)
+def test_the_level_does_not_matter(pair, maps):
+    quiet = chosen(1e-7 * pair, [40, 200], maps, 2)
     assert sorted(np.rad2deg([voice.angle for voice in quiet])) == pytest.approx([40, 200], abs=3)
-    assert [v.confidence for v in quiet] == pytest.approx([v.confidence for v in chosen(pair, [40, 200], response, 2)])
-
-
-def test_detections_beside_a_peak_are_the_peak_s_and_others_are_kept(pair, response):
-    heard = Heard(pair.sum(axis=0), RATE, RESPEAKER, partial(leaky, pair, TRUE))
-    found = [(TRUE[0] + np.deg2rad(6), pair[0]), (np.deg2rad(110), 0.3 * pair[0])]
-    angles = np.rad2deg([candidate.angle for candidate in propose(heard, found, response)])
-    assert sum(abs(angle - 40) < 12 for angle in angles) == 1
-    assert any(abs(angle - 110) < 12 for angle in angles)
+    loud = chosen(pair, [40, 200], maps, 2)
+    assert [v.confidence for v in quiet] == pytest.approx([v.confidence for v in loud], rel=1e-3)
 
 
 def test_the_louder_and_the_higher_the_likelier():
-    def confidence(level: float, peak: float, diffuse: float = 0.1) -> float:
-        beside = DirectionCandidate(0.0, np.ones((2, 8)), 1.0), DirectionCandidate(1.0, np.full((2, 8), level), peak)
-        return rate(beside, diffuse)[-1].confidence
+    def confidence(level: float, diffuse: float = 0.1, **changed: float) -> float:
+        evidence = {"turns": -1.0, "waves": -0.5, "prominence": 1.0, "shadow": 0.0, "extra": 0.0} | changed
+        beside = Proposal(0.0, evidence | {"turns": 0.0}), Proposal(1.0, evidence)
+        rated = look(beside, np.stack([np.ones((2, 8)), np.full((2, 8), level)]), diffuse)
+        return next(own.confidence for own in rated if own.angle == 1.0)
 
-    assert confidence(0.5, 0.5) > SURE > confidence(0.5, 1e-4) > 0
-    assert confidence(0.5, 0.02) > confidence(0.1, 0.02) > confidence(0.01, 0.02)
-    assert confidence(0.5, 0.02, diffuse=0.1) > confidence(0.5, 0.02, diffuse=0.3), "side lobes"
-    assert rate([], 0.1) == []
+    assert confidence(0.5) > SURE > confidence(0.5, turns=-4.0, prominence=0.0, shadow=0.5) > 0
+    assert confidence(0.5) > confidence(0.1) > confidence(0.01)
+    assert confidence(0.5) > confidence(0.5, shadow=0.2), "beside a higher peak"
+    assert confidence(0.5, diffuse=0.1) > confidence(0.5, diffuse=0.3), "side lobes"
+    assert look([], np.zeros((0, 2, 8)), 0.1) == []
+
+
+def test_an_echo_is_doubted_at_a_second_look():
+    """It goes like a louder voice, and comes from everywhere."""
+    known = {"first": 0.0, "diffuse": 0.1, "level": -10.0}
+    assert SECOND_LOOK(likeness=0.1, coherence=0.6, **known) > SECOND_LOOK(likeness=0.5, coherence=0.6, **known)
+    assert SECOND_LOOK(likeness=0.1, coherence=0.6, **known) > SECOND_LOOK(likeness=0.1, coherence=0.2, **known)
+    assert FIRST_LOOK.weights.keys() > {"turns", "prominence"}

@@ -1,0 +1,106 @@
+"""Directions that may hold voices, and what two maps of a recording say of each.
+
+SRP-PHAT by turns finds voices also in small rooms with long echoes, the map of single plane waves tells apart those
+that are near each other. Peaks of both are proposed: not every one is a voice, so each comes with evidence.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.arrays.angles import angular_distance, fold
+from core.arrays.doa.plane_wave_map import PlaneWaveMap
+from core.arrays.doa.spatial_spectra import APART, WIDE_BAND_HZ, SteeredResponse, find_peaks, height_at
+from core.arrays.geometry import ArrayGeometry
+from core.arrays.spectra import stft
+
+MOST_PEAKS = 14  # of each map
+NEIGHBOURS = np.deg2rad(4)  # between two voices that are told apart
+NEAR = np.deg2rad(10)  # a direction so near to a peak is the peak's
+LOWEST_TURNS, LOWEST_WAVES, LOWEST_PROMINENCE = 1e-5, 1e-4, 1e-3  # floors of heights
+REACH = 2  # degrees around a direction in which its height is looked for, and where both maps agree
+SHADOW = np.deg2rad(10)  # over which the shadow of a higher peak fades
+SILENCE = 1e-30
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A direction that may be a voice's, and the evidence for it.
+
+    Args:
+        angle: in radians.
+        evidence: by name; heights are logarithms to base ten. `turns`: height in the map by turns, relative to its
+            highest peak. `waves`: the same in the map of plane waves. `prominence`: height there, relative to the map's
+            mean. `shadow`: how much higher another peak is there, the nearer the more; 0 where none is. `extra`: 1
+            where it is no peak of the map of plane waves, else 0.
+    """
+
+    angle: float
+    evidence: Mapping[str, float]
+
+
+class DirectionMaps:
+    """Both maps of an array.
+
+    Args:
+        sample_rate: of the signals, in Hz.
+
+    Attributes:
+        response: of the wide band.
+    """
+
+    def __init__(self, geometry: ArrayGeometry, sample_rate: int):
+        self.response = SteeredResponse(geometry, sample_rate, band_hz=WIDE_BAND_HZ)
+        self._waves = PlaneWaveMap(geometry, sample_rate)
+
+    def propose(self, signals: np.ndarray, others: Sequence[float] = ()) -> list[Proposal]:
+        """The peaks of both maps, and other directions that are near none.
+
+        Args:
+            signals: [mics, frames].
+            others: in radians.
+        """
+        axis, waves = self.response.axis, self._waves.power(signals)
+        turns = self.response.power_of_turns(stft(signals))
+        peaks = find_peaks(waves, MOST_PEAKS, NEIGHBOURS, axis=axis).tolist()
+        extra = find_peaks(turns, MOST_PEAKS, APART, axis=axis).tolist()
+        extra = [a for a in extra if height_at(turns, a) >= LOWEST_TURNS and not is_near(a, peaks, APART)]
+        extra += [a for a in fold(np.array(others), axis) if not is_near(a, [*peaks, *extra], NEAR)]
+        angles = np.array([*peaks, *extra])
+        heights = np.log10(_heights(waves, angles, waves.max()) + LOWEST_WAVES)
+        evidence = {
+            "turns": np.log10(_heights(turns, angles, turns.max()) + LOWEST_TURNS),
+            "waves": heights,
+            "prominence": np.log10(_heights(waves, angles, waves.mean()) + LOWEST_PROMINENCE),
+            "shadow": _shadows(angles, heights),
+            "extra": np.arange(len(angles)) >= len(peaks),
+        }
+        aimed = _moved(angles, find_peaks(turns * waves, len(waves), 0.0, axis=axis))
+        return [
+            Proposal(angle, {name: float(own[k]) for name, own in evidence.items()}) for k, angle in enumerate(aimed)
+        ]
+
+
+def is_near(angle: float, others: Sequence[float], radius: float) -> bool:
+    """Whether any of the others is nearer than the radius; all in radians."""
+    return any(angular_distance(angle, other) < radius for other in others)
+
+
+def _moved(angles: np.ndarray, peaks: np.ndarray) -> list[float]:
+    """Each angle, or the peak that is nearest to it within `REACH`."""
+    nearest = [min(peaks, key=lambda peak, a=a: angular_distance(peak, a), default=a) for a in angles]
+    return [float(p if angular_distance(p, a) < np.deg2rad(REACH) else a) for p, a in zip(nearest, angles, strict=True)]
+
+
+def _heights(power: np.ndarray, angles: np.ndarray, unit: float) -> np.ndarray:
+    """The highest values of a map within `REACH` of each angle, in that unit."""
+    nearest = np.rint(angles * len(power) / (2 * np.pi)).astype(int)
+    near = nearest[:, None] + np.arange(-REACH, REACH + 1)
+    return power[near % len(power)].max(axis=1) / max(unit, SILENCE)
+
+
+def _shadows(angles: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """By how much another peak is higher, less the farther away it is; heights are logarithms."""
+    higher = np.maximum(heights - heights[:, None], 0)
+    return (higher * np.exp(-angular_distance(angles[:, None], angles) / SHADOW)).max(axis=1, initial=0)
