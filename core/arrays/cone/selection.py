@@ -55,11 +55,13 @@ class DirectionCandidate:
         angle: in radians.
         image: of the sound from there, [mics, frames].
         confidence: how likely there is a voice, 0 to 1.
+        overtopped: see `Proposal`.
     """
 
     angle: float
     image: np.ndarray
-    confidence: float = 1.0
+    confidence: float
+    overtopped: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +125,9 @@ def look(proposals: Sequence[Proposal], images: np.ndarray, diffuse: float) -> l
         diffuse: see `SteeredResponse`.
     """
     rated = [
-        DirectionCandidate(own.angle, image, FIRST_LOOK(level=level, diffuse=diffuse, **own.evidence))
+        DirectionCandidate(
+            own.angle, image, FIRST_LOOK(level=level, diffuse=diffuse, **own.evidence), own.evidence["overtopped"]
+        )
         for own, image, level in zip(proposals, images, _levels_db(images), strict=True)
     ]
     return sorted(rated, key=lambda candidate: -candidate.confidence)
@@ -140,14 +144,17 @@ def look_again(
     evidence = zip(spectra, _likeness(spectra), _levels_db(images), strict=True)
     for own, image, (spectrum, likeness, level) in zip(candidates, images, evidence, strict=True):
         near = angular_distance(response.angles, own.angle) < ASTRAY
+        coherence = response.power(spectrum)[near].max()
         confidence = SECOND_LOOK(
             first=float(logit(own.confidence)),
             likeness=likeness,
-            coherence=response.power(spectrum)[near].max(),
+            coherence=coherence,
             level=level,
             diffuse=response.diffuse,
+            overtopped=own.overtopped,
+            alone=own.overtopped * coherence,
         )
-        looked.append(DirectionCandidate(own.angle, image, confidence))
+        looked.append(replace(own, image=image, confidence=confidence))
     return looked
 
 

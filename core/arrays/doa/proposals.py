@@ -20,7 +20,7 @@ NEIGHBOURS = np.deg2rad(4)  # between two voices that are told apart
 NEAR = np.deg2rad(10)  # a direction so near to a peak is the peak's
 LOWEST_TURNS, LOWEST_WAVES, LOWEST_PROMINENCE = 1e-5, 1e-4, 1e-3  # floors of heights
 REACH = 2  # degrees around a direction in which its height is looked for, and where both maps agree
-SHADOW = np.deg2rad(10)  # over which the shadow of a higher peak fades
+SHADOW, SUMMIT = np.deg2rad(10), np.deg2rad(8)  # over which the shadow of a higher peak fades, and its nearness
 SILENCE = 1e-30
 
 
@@ -33,7 +33,8 @@ class Proposal:
         evidence: by name; heights are logarithms to base ten. `turns`: height in the map by turns, relative to its
             highest peak. `waves`: the same in the map of plane waves. `prominence`: height there, relative to the map's
             mean. `shadow`: how much higher another peak is there, the nearer the more; 0 where none is. `extra`: 1
-            where it is no peak of the map of plane waves, else 0.
+            where it is no peak of the map of plane waves, else 0. `overtopped`: how near another direction is that is
+            higher in the map by turns, 1 to 0.
     """
 
     angle: float
@@ -68,13 +69,15 @@ class DirectionMaps:
         extra = [a for a in extra if height_at(turns, a) >= LOWEST_TURNS and not is_near(a, peaks, APART)]
         extra += [a for a in fold(np.array(others), axis) if not is_near(a, [*peaks, *extra], NEAR)]
         angles = np.array([*peaks, *extra])
+        by_turns = np.log10(_heights(turns, angles, turns.max()) + LOWEST_TURNS)
         heights = np.log10(_heights(waves, angles, waves.max()) + LOWEST_WAVES)
         evidence = {
-            "turns": np.log10(_heights(turns, angles, turns.max()) + LOWEST_TURNS),
+            "turns": by_turns,
             "waves": heights,
             "prominence": np.log10(_heights(waves, angles, waves.mean()) + LOWEST_PROMINENCE),
             "shadow": _shadows(angles, heights),
             "extra": np.arange(len(angles)) >= len(peaks),
+            "overtopped": _overtopped(angles, by_turns),
         }
         aimed = _moved(angles, find_peaks(turns * waves, len(waves), 0.0, axis=axis))
         return [
@@ -104,3 +107,9 @@ def _shadows(angles: np.ndarray, heights: np.ndarray) -> np.ndarray:
     """By how much another peak is higher, less the farther away it is; heights are logarithms."""
     higher = np.maximum(heights - heights[:, None], 0)
     return (higher * np.exp(-angular_distance(angles[:, None], angles) / SHADOW)).max(axis=1, initial=0)
+
+
+def _overtopped(angles: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """How near another angle is that is higher, 1 to 0: echoes and side lobes stand beside their voice."""
+    nearness = np.exp(-angular_distance(angles[:, None], angles) / SUMMIT)
+    return np.where(heights > heights[:, None], nearness, 0).max(axis=1, initial=0)
