@@ -191,7 +191,7 @@ def test_charts_show_what_was_measured_with_the_array(panel, name):
     assert "Cone search" in shown[ui.measured] and "As published" in shown[ui.measured]
     for plot in ui.charts.values():
         lines = {line.name: line for line in shown[plot].data}
-        assert {"Cone search", "SRP-PHAT and beamformer", "As published"} <= set(lines)
+        assert {"Cone search", "SRP-PHAT, refined", "SRP-PHAT and beamformer", "As published"} <= set(lines)
         drawn = lines["Cone search"]
         assert len(drawn.y) == len(shown[plot].layout.xaxis.tickvals) >= 4
         assert all(length >= 0 for length in (*drawn.error_y.array, *drawn.error_y.arrayminus))
