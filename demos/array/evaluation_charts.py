@@ -29,14 +29,14 @@ ROOM_ABOVE = 2.0  # of the highest median angle: intervals of few scenes may rea
 ROOMS = {"original": "the wide, flat rooms of the paper", "realistic": "living rooms and offices"}
 PAPER = "As published"
 # of the search, of SRP-PHAT refined and beamformed, of the oracles
-LINES = (("solid", AMBER), ("solid", STEEL), ("longdash", STEEL), ("dot", STEEL), ("dashdot", STEEL))
+LINES = (("solid", AMBER), ("solid", STEEL), ("dot", STEEL), ("dashdot", STEEL), ("longdashdot", STEEL))
 PAPERS_LINE = ("dash", STEEL)
 DASHES = {
     "solid": "",
     "dot": "2 3",
     "dashdot": "6 3 2 3",
     "dash": "6 4",
-    "longdash": "10 3",
+    "longdashdot": "10 3 2 3",
 }  # in pixels, of the legend
 APART, MARGIN = 0.05, 0.5  # voices, between the intervals of two methods, and beside the first and the last
 
