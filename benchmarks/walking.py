@@ -2,10 +2,11 @@
 
     python -m benchmarks.walking speech/ --split test --array respeaker-4 --rooms 4
 
-Realistic rooms, voices 1 to 2 m away and at least 30 degrees apart all the time, no background, 16 kHz; the number of
-voices is told. Gains are SI-SDR over the mixture's, against the voice's reverberant image at microphone 0; a voice that
-is not found counts as no gain, and has no error. Prints a table, medians of gains and means of errors, and, last, one
-JSON line.
+Realistic rooms, voices 1 to 2 m away and at least 30 degrees apart all the time, no background, 16 kHz. Gains and
+errors are those of a run that is told how many voices there are, precision and recall (within 10 degrees, mean over the
+track) those of one that is not. Gains are SI-SDR over the mixture's, against the voice's reverberant image at
+microphone 0; a voice that is not found counts as no gain, and has no error. Prints a table, medians of gains and means
+of all else, and, last, one JSON line.
 """
 
 import argparse
@@ -64,10 +65,10 @@ def scene_of(
     return render(Scene(array, tuple(sources), SECONDS * RATE, RATE), sounds), paths
 
 
-def localized(images: np.ndarray, paths: Sequence[np.ndarray], array: ArrayGeometry) -> Result:
+def localized(images: np.ndarray, paths: Sequence[np.ndarray], array: ArrayGeometry, voices: int | None) -> Result:
     truth = Truth(tuple(Clip(image, RATE) for image in images), tuple(tuple(map(float, path)) for path in paths))
     mixture = Clip(images.sum(axis=0), RATE)
-    *_, result = localize(mixture, array, voices=len(paths), moving=True, truth=truth)
+    *_, result = localize(mixture, array, voices=voices, moving=True, truth=truth)
     return result
 
 
@@ -86,6 +87,35 @@ def figures_of(result: Result, paths: Sequence[np.ndarray]) -> list[tuple[str, s
     ]
 
 
+def counts_of(result: Result) -> list[tuple[str, float | None, float | None]]:
+    """(method, precision, recall) of a scene; no precision where nothing was found."""
+    rows = {OURS: result.report["metrics"], BASELINE: result.report["baselines"][BASELINE]}
+    return [(method, own["precision"], own["recall"]) for method, own in rows.items()]
+
+
+def table_of(measured: Sequence[tuple], counted: Sequence[tuple]) -> list[dict]:
+    """A row for each method and kind of voices, from `figures_of` and `counts_of` of scenes of one setting."""
+    rows = []
+    for method, kind in sorted({row[:2] for row in measured}):
+        own = [row for row in measured if row[:2] == (method, kind)]
+        rows.append(
+            {
+                "method": method,
+                "voices": kind,
+                "gain_db": round(float(np.median([gain for *_, gain, _ in own])), 1),
+                "error_degrees": _mean([error for *_, error in own], 1),
+                "precision": _mean([precision for name, precision, _ in counted if name == method], 2),
+                "recall": _mean([recall for name, _, recall in counted if name == method], 2),
+            }
+        )
+    return rows
+
+
+def _mean(values: Sequence[float | None], digits: int) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(float(np.mean(known)), digits) if known else None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("speech", type=Path)
@@ -95,23 +125,14 @@ def main() -> None:
     arguments = parser.parse_args()
     array, speech, table = read_array(arguments.array), find_speech(arguments.speech, arguments.split), []
     for walking, standing in SETTINGS:
-        measured = []
+        measured, counted = [], []
         for seed in range(arguments.rooms):
             images, paths = scene_of(seed, walking, standing, array, speech)
-            measured += figures_of(localized(images, paths, array), paths)
-        for method, kind in sorted({row[:2] for row in measured}):
-            own = [row for row in measured if row[:2] == (method, kind)]
-            errors = [error for *_, error in own if error is not None]
-            row = {
-                "walking": walking,
-                "standing": standing,
-                "method": method,
-                "voices": kind,
-                "gain_db": round(float(np.median([gain for *_, gain, _ in own])), 1),
-                "error_degrees": round(float(np.mean(errors)), 1) if errors else None,
-            }
-            table.append(row)
-            print(" | ".join(map(str, row.values())), flush=True)
+            measured += figures_of(localized(images, paths, array, len(paths)), paths)
+            counted += counts_of(localized(images, paths, array, None))
+        for row in table_of(measured, counted):
+            table.append({"walking": walking, "standing": standing} | row)
+            print(" | ".join(map(str, table[-1].values())), flush=True)
     print(json.dumps({"array": array.name, "rooms": arguments.rooms, "rows": table}))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from core.arrays.cone.finder import ConeFinder
+from core.arrays.doa.counting import SURE
 from core.arrays.finding import Stage
 from core.arrays.geometry import ArrayGeometry, circular, read_array
 from core.errors import InputError
@@ -11,7 +12,7 @@ from core.generators import finished
 from core.signal.clip import Clip
 from core.signal.resampling import resample
 from core.tasks.localization import localize
-from core.tasks.localization_outcome import BASELINE, RATIO, WIENER
+from core.tasks.localization_outcome import BASELINE, RATIO, WIENER, angular_distances
 from core.tasks.progress import Result
 from core.tasks.settings import Settings
 from core.tasks.voice_search import Microphones, Request, find_voices, split_chunks
@@ -105,6 +106,21 @@ def test_a_voice_that_walks_is_followed():
     times, angles = np.array(walks.track).T
     assert times == pytest.approx([0.75, 1.5, 2.25]) and (np.diff(angles) > 0.2).all()
     assert result.report["voices"][0]["track"][0][0] == 0.75
+
+
+def test_the_cone_follows_voices_that_walk():
+    """Nobody said how many; the looks are maps, and nothing is searched window by window."""
+    images = voices(range(20, 100, 10), 250)
+    heard, truth = Clip(images.sum(axis=0), RATE), known(images, range(20, 100, 10), [250])
+    request = Request(None, True, 1.5, None)
+    moments, found = gathered(find_voices(Microphones(heard, RESPEAKER), ConeFinder(Aligned()), RATE, request))
+    sure = [voice for voice in found if voice.confidence >= SURE]
+    assert len(sure) == 2
+    assert np.rad2deg(angular_distances(sure, truth, heard.seconds).min(axis=1)).max() < 5
+    assert [time for time, _ in sure[0].track] == pytest.approx([0.75, 1.5, 2.25])
+    assert moments[0].look.power is not None and all(moment.look.stage is None for moment in moments)
+    left = [moment.seconds_left for moment in moments]
+    assert min(left) >= 0 and left[-1] == 0
 
 
 def test_every_rate_and_level_comes_back(pair):

@@ -1,1 +1,1 @@
-"""The cone search (Jenrungrot et al. 2020): search, separator, suppression, selection, tracks, training pairs."""
+"""The cone search (Jenrungrot et al. 2020): search, separator, suppression, selection, voices that walk, training."""

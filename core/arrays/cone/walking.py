@@ -1,32 +1,62 @@
-"""Refinement of voices that walk: chunk by chunk along their tracks, each chunk beginning with what the last one knew.
+"""Voices that walk: their paths, and separation along them, each chunk beginning with what the last one knew.
 
 Inside a chunk a voice is taken to stay (`refinement.py`); from chunk to chunk its filter follows it: where chunks
 overlap, the refined voice of the last one stands for the network's, which comes in towards the end of the overlap.
 """
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Generator, Mapping, Sequence
 
 import numpy as np
 
-from core.arrays.doa.tracking import Detection, VoiceTrack, smoothed
-from core.arrays.finding import Chunked, detection, holds_sound
+from core.arrays.angles import fold
+from core.arrays.doa.counting import SURE
+from core.arrays.doa.paths import STEP_FRAMES, Path, paths_of_voices, piecewise_maps
+from core.arrays.doa.tracking import Detection, VoiceTrack
+from core.arrays.finding import Chunked, SearchStep, TrackSearch, detection, holds_sound
 from core.arrays.refinement import refine
+from core.generators import mapped
 
-Separate = Callable[[np.ndarray, Sequence[float]], np.ndarray]  # a chunk and angles -> images [angles, mics, frames]
-Aim = Callable[[np.ndarray, float], float]  # an image [mics, frames] and its angle -> a better angle
+MAP_SHARE = 0.1  # of the work
+
+Listen = Callable[[np.ndarray, Sequence[float]], np.ndarray]  # a chunk and angles -> images [angles, mics, frames]
+Whereabouts = Mapping[int, float]  # the angle of a voice by the number of the chunk, in radians
 
 
-def refine_tracks(
-    recording: Chunked, tracks: Sequence[VoiceTrack], separate: Separate, aim: Aim
-) -> Generator[int, None, list[VoiceTrack]]:
-    """Refines the voices of tracks, all that are heard in a chunk together.
-
-    A track goes through the chunks between its detections as well.
+def find_walking(recording: Chunked, voices: int | None, listen: Listen) -> TrackSearch:
+    """Finds voices that walk, and separates them; as `Finder.find`.
 
     Args:
-        separate: rough images of what comes from some angles.
-        aim: finds the direction of a refined image.
+        listen: rough images of what comes from some angles.
+    """
+    frames = recording.samples.shape[-1]
+
+    def looked(seen: tuple[int, np.ndarray]) -> SearchStep:
+        step, power = seen
+        frame = step * STEP_FRAMES
+        number = max(k for k, (first, _) in enumerate(recording.spans) if first <= frame)
+        return SearchStep(number, MAP_SHARE * min((frame + STEP_FRAMES) / frames, 1), power=power)
+
+    maps = yield from mapped(piecewise_maps(recording.samples, recording.geometry, recording.sample_rate), looked)
+    paths = paths_of_voices(maps, voices, recording.geometry.axis)
+    sure = [path for path in paths if voices is not None or path.confidence >= SURE]
+    runs = [sure] if len(sure) == len(paths) else [sure, paths]  # voices are not kept apart from what is doubtful
+    tracks: list[VoiceTrack] = []
+    for k, run in enumerate(runs):
+
+        def separated(number: int, k: int = k) -> SearchStep:
+            done = (k + (number + 1) / len(recording)) / len(runs)
+            return SearchStep(number, MAP_SHARE + (1 - MAP_SHARE) * done)
+
+        found = yield from mapped(separate_along(recording, run, listen), separated)
+        tracks += found[len(tracks) :]
+    return tuple(sorted((track for track in tracks if track.detections), key=lambda track: -track.energy))
+
+
+def separate_along(recording: Chunked, paths: Sequence[Path], listen: Listen) -> Generator[int, None, list[VoiceTrack]]:
+    """Separates and refines voices along their paths, all that are heard in a chunk together.
+
+    Args:
+        listen: as `find_walking`.
 
     Yields:
         The number of every chunk that is done.
@@ -34,34 +64,33 @@ def refine_tracks(
     Returns:
         Tracks in the same order.
     """
-    refined: list[dict[int, Detection]] = [{} for _ in tracks]
+    found: list[dict[int, Detection]] = [{} for _ in paths]
+    places = [whereabouts(path, recording) for path in paths]
     carried: dict[int, np.ndarray] = {}
     for number, chunk in enumerate(recording):
-        heard = [k for k, track in enumerate(tracks) if holds_sound(chunk) and _spans(track, number)]
+        heard = [k for k, place in enumerate(places) if number in place and holds_sound(chunk)]
         images = np.zeros((0, *chunk.shape), dtype=np.float32)
         if heard:
-            angles = [_angle_at(tracks[k], number) for k in heard]
+            angles = [places[k][number] for k in heard]
             overlap = recording.spans[number - 1][1] - recording.spans[number][0] if number else 0
-            rough = separate(chunk, angles)
-            rough = np.stack([_carried_on(carried.get(k), own, overlap) for k, own in zip(heard, rough, strict=True)])
-            images = refine(chunk, rough, recording.sample_rate)
+            rough = zip(heard, listen(chunk, angles), strict=True)
+            begun = np.stack([_carried_on(carried.get(k), own, overlap) for k, own in rough])
+            images = refine(chunk, begun, recording.sample_rate)
             for k, angle, image in zip(heard, angles, images, strict=True):
-                found = detection(aim(image, angle), image)
-                refined[k][number] = replace(found, confidence=tracks[k].confidence)
+                found[k][number] = detection(angle, image, paths[k].confidence)
         carried = dict(zip(heard, images, strict=True))
         yield number
-    return [smoothed(VoiceTrack(detections)) for detections in refined]
+    return [VoiceTrack(detections) for detections in found]
 
 
-def _spans(track: VoiceTrack, number: int) -> bool:
-    return min(track.detections) <= number <= max(track.detections)
-
-
-def _angle_at(track: VoiceTrack, number: int) -> float:
-    """Of a track in a chunk, between its detections where it has none there."""
-    numbers = sorted(track.detections)
-    angles = np.unwrap([track.detections[own].angle for own in numbers])
-    return float(np.interp(number, numbers, angles))
+def whereabouts(path: Path, recording: Chunked) -> Whereabouts:
+    """Where a voice is in the middle of the chunks in which it is heard."""
+    heard, axis = path.heard(), recording.geometry.axis
+    return {
+        number: fold(path.angle_at((first + last) / 2), axis)
+        for number, (first, last) in enumerate(recording.spans)
+        if heard[first // STEP_FRAMES : -(-last // STEP_FRAMES)].any()
+    }
 
 
 def _carried_on(last: np.ndarray | None, rough: np.ndarray, overlap: int) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""Directions of arrival: spatial spectra, a finder that uses them, tracks, and matching to the truth."""
+"""Directions of arrival: spatial spectra, a finder that uses them, tracks, paths, and matching to the truth."""

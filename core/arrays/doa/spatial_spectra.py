@@ -96,28 +96,19 @@ class SteeredResponse:
         total = sum(self.turns(spectra), np.zeros(len(self.angles)))
         return total / max(total.max(), SILENCE)
 
-    def direction_near(self, spectra: np.ndarray, angle: float, reach: float) -> float:
-        """Where the map of one voice is highest within `reach` of an angle, in radians.
-
-        Args:
-            spectra: [mics, bins, times].
-        """
-        near = angular_distance(self.angles, angle) < reach
-        return fold(float(self.angles[np.where(near, self.power_of_turns(spectra), -np.inf).argmax()]), self.axis)
-
-    def turns(self, spectra: np.ndarray, least: float = 0.0) -> Iterator[np.ndarray]:
-        """Yields a map for every short block, sqrt(level) P^8 where P > least, else 0; the maps may be added up.
+    def turns(self, spectra: np.ndarray, least: float = 0.0, clarity: int = CLARITY) -> Iterator[np.ndarray]:
+        """Yields a map for every short block, sqrt(level) P^clarity where P > least, else 0; they may be added up.
 
         Voices take turns from syllable to syllable, so most blocks hold a single one; the exponent favours those.
 
         Args:
-            spectra: [mics, bins, times].
+            spectra: [mics, bins, times]; a block has `TURN` of them.
         """
         for start in range(0, spectra.shape[-1], TURN):
             block = spectra[..., start : start + TURN]
             level = np.sqrt(np.mean(np.abs(block[:, self._band]) ** 2))
             power = self.power(block)
-            yield np.sqrt(level) * np.where(power > least, power, 0) ** CLARITY
+            yield np.sqrt(level) * np.where(power > least, power, 0) ** clarity
 
 
 def music(
