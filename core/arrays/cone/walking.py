@@ -28,28 +28,35 @@ def find_walking(recording: Chunked, voices: int | None, listen: Listen) -> Trac
     Args:
         listen: rough images of what comes from some angles.
     """
-    frames = recording.samples.shape[-1]
-
-    def looked(seen: tuple[int, np.ndarray]) -> SearchStep:
-        step, power = seen
-        frame = step * STEP_FRAMES
-        number = max(k for k, (first, _) in enumerate(recording.spans) if first <= frame)
-        return SearchStep(number, MAP_SHARE * min((frame + STEP_FRAMES) / frames, 1), power=power)
-
-    maps = yield from mapped(piecewise_maps(recording.samples, recording.geometry, recording.sample_rate), looked)
+    seen = piecewise_maps(recording.samples, recording.geometry, recording.sample_rate)
+    maps = yield from mapped(seen, lambda look: _looked(recording, *look))
     paths = paths_of_voices(maps, voices, recording.geometry.axis)
     sure = [path for path in paths if voices is not None or path.confidence >= SURE]
-    runs = [sure] if len(sure) == len(paths) else [sure, paths]  # voices are not kept apart from what is doubtful
-    tracks: list[VoiceTrack] = []
-    for k, run in enumerate(runs):
-
-        def separated(number: int, k: int = k) -> SearchStep:
-            done = (k + (number + 1) / len(recording)) / len(runs)
-            return SearchStep(number, MAP_SHARE + (1 - MAP_SHARE) * done)
-
-        found = yield from mapped(separate_along(recording, run, listen), separated)
-        tracks += found[len(tracks) :]
+    half = 1.0 if len(sure) == len(paths) else (1 + MAP_SHARE) / 2
+    tracks = yield from _separated(recording, sure, listen, maps, (MAP_SHARE, half))
+    if len(sure) < len(paths):  # voices are not kept apart from what is doubtful
+        tracks += (yield from _separated(recording, paths, listen, maps, (half, 1.0)))[len(sure) :]
     return tuple(sorted((track for track in tracks if track.detections), key=lambda track: -track.energy))
+
+
+def _looked(recording: Chunked, step: int, power: np.ndarray) -> SearchStep:
+    """A step of the maps."""
+    frame, frames = step * STEP_FRAMES, recording.samples.shape[-1]
+    number = max(k for k, (first, _) in enumerate(recording.spans) if first <= frame)
+    return SearchStep(number, MAP_SHARE * min((frame + STEP_FRAMES) / frames, 1), power=power)
+
+
+def _separated(
+    recording: Chunked, paths: Sequence[Path], listen: Listen, maps: np.ndarray, work: tuple[float, float]
+) -> Generator[SearchStep, None, list[VoiceTrack]]:
+    """As `separate_along`, with the map of every chunk; work: its share of all, from one to another."""
+    start, end = work
+
+    def step(number: int) -> SearchStep:
+        power = maps[_steps(recording.spans[number])].sum(axis=(0, 1))
+        return SearchStep(number, start + (end - start) * (number + 1) / len(recording), power=power)
+
+    return (yield from mapped(separate_along(recording, paths, listen), step))
 
 
 def separate_along(recording: Chunked, paths: Sequence[Path], listen: Listen) -> Generator[int, None, list[VoiceTrack]]:
@@ -89,8 +96,14 @@ def whereabouts(path: Path, recording: Chunked) -> Whereabouts:
     return {
         number: fold(path.angle_at((first + last) / 2), axis)
         for number, (first, last) in enumerate(recording.spans)
-        if heard[first // STEP_FRAMES : -(-last // STEP_FRAMES)].any()
+        if heard[_steps((first, last))].any()
     }
+
+
+def _steps(span: tuple[int, int]) -> slice:
+    """The steps of paths that a chunk touches."""
+    first, last = span
+    return slice(first // STEP_FRAMES, -(-last // STEP_FRAMES))
 
 
 def _carried_on(last: np.ndarray | None, rough: np.ndarray, overlap: int) -> np.ndarray:
