@@ -24,21 +24,32 @@ from core.arrays.refinement import ITERATIONS, refine
 from core.arrays.spectra import stft
 from core.choices import MOST_VOICES
 
-# Fitted to 3,000 directions in 216 rooms, wide, small and noisy ones, of speakers of no training and of no table.
+# Fitted to 4,458 directions in 324 rooms, wide, small and noisy ones, of speakers of no training and of no table.
 FIRST_LOOK = LogisticModel(
-    1.07,
+    3.95,
     {
-        "turns": 0.85,
-        "waves": -1.87,
-        "prominence": 4.98,
-        "shadow": -11.1,
-        "extra": -0.8,
-        "level": 0.167,
-        "diffuse": -3.83,
+        "turns": 1.125,
+        "waves": -1.25,
+        "prominence": 4.27,
+        "shadow": -5.76,
+        "extra": -1.3,
+        "overtopped": -9.66,
+        "level": 0.131,
+        "diffuse": -9.19,
     },
 )
 SECOND_LOOK = LogisticModel(
-    1.59, {"first": 0.69, "likeness": -5.48, "coherence": 4.72, "level": 0.141, "diffuse": -9.6}
+    2.57,
+    {
+        "first": 0.891,
+        "likeness": -3.44,
+        "coherence": 2.2,
+        "level": 0.099,
+        "diffuse": -9.74,
+        "overtopped": -21.4,
+        "overtopped_coherence": 25.1,
+        "overtopped_first": -1.39,
+    },
 )
 POSSIBLE, MOST_POSSIBLE = 0.03, 11  # confidence of a first look that gets a second one, and how many do
 ROUNDS = 8  # of refinement for a second look
@@ -144,15 +155,16 @@ def look_again(
     evidence = zip(spectra, _likeness(spectra), _levels_db(images), strict=True)
     for own, image, (spectrum, likeness, level) in zip(candidates, images, evidence, strict=True):
         near = angular_distance(response.angles, own.angle) < ASTRAY
-        coherence = response.power(spectrum)[near].max()
+        first, coherence = float(logit(own.confidence)), response.power(spectrum)[near].max()
         confidence = SECOND_LOOK(
-            first=float(logit(own.confidence)),
+            first=first,
             likeness=likeness,
             coherence=coherence,
             level=level,
             diffuse=response.diffuse,
             overtopped=own.overtopped,
-            alone=own.overtopped * coherence,
+            overtopped_coherence=own.overtopped * coherence,
+            overtopped_first=own.overtopped * first,
         )
         looked.append(replace(own, image=image, confidence=confidence))
     return looked

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.arrays.angles import angular_distance
-from core.arrays.cone.selection import FIRST_LOOK, SECOND_LOOK, Heard, look, select
+from core.arrays.cone.selection import SECOND_LOOK, Heard, look, select
 from core.arrays.doa.counting import SURE
 from core.arrays.doa.proposals import DirectionMaps, Proposal
 from core.signal.metrics import si_sdr_db
@@ -87,7 +87,14 @@ def test_the_level_does_not_matter(pair, maps):
 
 def test_the_louder_and_the_higher_the_likelier():
     def confidence(level: float, diffuse: float = 0.1, **changed: float) -> float:
-        evidence = {"turns": -1.0, "waves": -0.5, "prominence": 1.0, "shadow": 0.0, "extra": 0.0} | changed
+        evidence = {
+            "turns": -1.0,
+            "waves": -0.5,
+            "prominence": 1.0,
+            "shadow": 0.0,
+            "extra": 0.0,
+            "overtopped": 0.0,
+        } | changed
         beside = Proposal(0.0, evidence | {"turns": 0.0}), Proposal(1.0, evidence)
         rated = look(beside, np.stack([np.ones((2, 8)), np.full((2, 8), level)]), diffuse)
         return next(own.confidence for own in rated if own.angle == 1.0)
@@ -101,7 +108,10 @@ def test_the_louder_and_the_higher_the_likelier():
 
 def test_an_echo_is_doubted_at_a_second_look():
     """It goes like a louder voice, and comes from everywhere."""
-    known = {"first": 0.0, "diffuse": 0.1, "level": -10.0}
-    assert SECOND_LOOK(likeness=0.1, coherence=0.6, **known) > SECOND_LOOK(likeness=0.5, coherence=0.6, **known)
-    assert SECOND_LOOK(likeness=0.1, coherence=0.6, **known) > SECOND_LOOK(likeness=0.1, coherence=0.2, **known)
-    assert FIRST_LOOK.weights.keys() > {"turns", "prominence"}
+
+    def confidence(**changed: float) -> float:
+        return SECOND_LOOK(**(dict.fromkeys(SECOND_LOOK.weights, 0.0) | {"coherence": 0.6, "diffuse": 0.2} | changed))
+
+    assert confidence(likeness=0.1) > confidence(likeness=0.5)
+    assert confidence(coherence=0.6) > confidence(coherence=0.2)
+    assert confidence(overtopped=0.0) > confidence(overtopped=0.5), "beside its voice"
