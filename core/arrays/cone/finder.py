@@ -5,7 +5,7 @@ from collections.abc import Generator, Sequence
 import numpy as np
 import torch
 
-from core.arrays.cone.search import MOVING_LEVELS, Extractor, SearchSettings, search
+from core.arrays.cone.search import FRAMES_AT_ONCE, MOVING_LEVELS, Extractor, SearchSettings, search
 from core.arrays.cone.selection import Heard, select
 from core.arrays.cone.walking import find_walking
 from core.arrays.doa.proposals import DirectionMaps
@@ -91,7 +91,12 @@ class ConeFinder:
 
         def listen(angles: Sequence[float]) -> np.ndarray:
             separate = self.extractor.encode(torch.from_numpy(chunk * gain), steering)
-            return steering.back(separate(angles, level), angles).numpy() / gain
+            at_once = max(1, FRAMES_AT_ONCE // chunk.shape[-1])
+            images = np.zeros((len(angles), *chunk.shape), dtype=np.float32)
+            for start in range(0, len(angles), at_once):
+                own = angles[start : start + at_once]
+                images[start : start + at_once] = steering.back(separate(own, level), own) / gain
+            return images
 
         return Heard(chunk, recording.sample_rate, recording.geometry, listen)
 

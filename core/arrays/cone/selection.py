@@ -9,6 +9,7 @@ from everywhere.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.special import logit
@@ -151,11 +152,11 @@ def look_again(
     if not candidates:
         return []
     images = heard.refined([own.angle for own in candidates], [own.image for own in candidates], ROUNDS)
-    spectra, looked = [stft(image) for image in images], []
-    evidence = zip(spectra, _likeness(spectra), _levels_db(images), strict=True)
-    for own, image, (spectrum, likeness, level) in zip(candidates, images, evidence, strict=True):
-        near = angular_distance(response.angles, own.angle) < ASTRAY
-        first, coherence = float(logit(own.confidence)), response.power(spectrum)[near].max()
+    coherences, powers = zip(*map(partial(_coherence_and_powers, response), images, candidates), strict=True)
+    looked = []
+    evidence = zip(coherences, _likeness(np.stack(powers)), _levels_db(images), strict=True)
+    for own, image, (coherence, likeness, level) in zip(candidates, images, evidence, strict=True):
+        first = float(logit(own.confidence))
         confidence = SECOND_LOOK(
             first=first,
             likeness=likeness,
@@ -170,23 +171,31 @@ def look_again(
     return looked
 
 
+def _coherence_and_powers(
+    response: SteeredResponse, image: np.ndarray, candidate: DirectionCandidate
+) -> tuple[float, np.ndarray]:
+    """Of a refined image: SRP-PHAT's power near where it should come from, and its power in every bin, [bins x times]."""
+    spectrum = stft(image)
+    near = angular_distance(response.angles, candidate.angle) < ASTRAY
+    return response.power(spectrum)[near].max(), np.mean(np.abs(spectrum) ** 2, axis=0).ravel().astype(np.float32)
+
+
 def _levels_db(images: np.ndarray) -> np.ndarray:
     """Of images [voices, mics, frames], relative to the loudest."""
     levels = np.array([rms(image) for image in images])
     return 20 * np.log10(levels / max(levels.max(initial=0), TINY) + SILENCE)
 
 
-def _likeness(spectra: Sequence[np.ndarray]) -> np.ndarray:
+def _likeness(powers: np.ndarray) -> np.ndarray:
     """How alike the course of each voice is to that of a louder one: the highest correlation of fourth roots of powers.
 
     Args:
-        spectra: of the voices' images, [mics, bins, times] each.
+        powers: [voices, bins x times].
 
     Returns:
         [voices]; 0 of the loudest.
     """
-    powers = np.array([np.mean(np.abs(spectrum) ** 2, axis=0).ravel() for spectrum in spectra])
-    levels = powers.mean(axis=1)
-    deviations = powers**ROOT - np.mean(powers**ROOT, axis=1, keepdims=True)
-    deviations /= np.maximum(np.linalg.norm(deviations, axis=1, keepdims=True), TINY)
-    return np.where(levels > levels[:, None], deviations @ deviations.T, 0).max(axis=1)
+    levels, roots = powers.mean(axis=1), powers**ROOT
+    roots -= roots.mean(axis=1, keepdims=True)
+    roots /= np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), TINY)
+    return np.where(levels > levels[:, None], roots @ roots.T, 0).max(axis=1)
