@@ -174,7 +174,7 @@ def look_again(
 def _coherence_and_powers(
     response: SteeredResponse, image: np.ndarray, candidate: DirectionCandidate
 ) -> tuple[float, np.ndarray]:
-    """Of a refined image: SRP-PHAT's power near where it should come from, and its power in every bin, [bins x times]."""
+    """Of a refined image: SRP-PHAT's power near where it should come from, and the power of every bin and time."""
     spectrum = stft(image)
     near = angular_distance(response.angles, candidate.angle) < ASTRAY
     return response.power(spectrum)[near].max(), np.mean(np.abs(spectrum) ** 2, axis=0).ravel().astype(np.float32)
