@@ -25,7 +25,6 @@ WINDOW_SECONDS = 0.256  # about the length of early echoes
 CROWD, CROWD_SECONDS = 3, 0.128  # from so many sources on: there are more unknowns in a bin, so it needs more times
 FEWEST_WINDOWS = 4  # side by side in a signal; short signals get shorter windows
 ITERATIONS, TRIAL = 20, 6  # rounds, and those after which starts are compared
-ROUNDS = 8  # of what is doubtful
 LOADING = 1e-3  # of covariances, relative to their mean
 ROOT = np.float32(math.sqrt(2))  # of planes off the diagonal, which count twice in a trace
 SMALLEST = np.float32(1e-37)  # pivot whose logarithm is taken

@@ -28,7 +28,9 @@ def add_commands(commands) -> None:
         metavar="A,B,...",
         help="the microphones' channels, counted from 0",
     )
-    command.add_argument("--chunk-seconds", type=options.duration, metavar="S", help="3, and 1.5 with --moving")
+    command.add_argument(
+        "--chunk-seconds", type=options.duration, metavar="S", help="at most: 12, less of many mics, 1.5 with --moving"
+    )
     command.add_argument(
         "--refine",
         choices=("yes", "no"),

@@ -26,7 +26,9 @@ from core.tasks.voices import Truth
 
 TASK = "localize"
 CLASSICAL = "srp-phat"  # where no separator fits, and beside the cone search
-CHUNK_SECONDS = {False: 3.0, True: 1.5}  # of voices that stay, and of those that move
+CHUNK_SECONDS = (3.0, 12.0)  # of voices that stay: the longest chunk of many microphones, and of few
+MOVING_CHUNK_SECONDS = 1.5
+CHUNK_COVARIANCES = 600.0  # seconds times microphones squared in a chunk: what refinement's memory grows with
 SHORTEST_CHUNK, LONGEST_CHUNK = 0.5, 60.0
 SHORTEST_SECONDS = 0.25
 REFINED_SECONDS = 60.0  # of sound whose voices are refined without being asked; of maps, which are fast otherwise
@@ -54,7 +56,7 @@ def localize(
 ) -> Run:
     """Finds the voices around an array, and separates them.
 
-    A long recording is looked into chunk by chunk; a voice is followed from one to the next by its direction.
+    A long recording is looked into in chunks of one length; a voice is followed from one to the next by its direction.
 
     Args:
         clip: with a channel for each microphone, or the array's whole stream.
@@ -63,7 +65,7 @@ def localize(
             search where a separator fits the array, else SRP-PHAT.
         voices: how many there are, 1 to 8; None where nobody knows.
         moving: whether they walk.
-        chunk_seconds: None takes 3 s, and 1.5 s where voices move.
+        chunk_seconds: at most so long, 0.5 to 60 s; None as `default_chunk_seconds`.
         channels: which channel of the clip each microphone is, counted from 0; None as `microphones_of`.
         angles: where the voices are known to be, in radians; they are not looked for then.
         refine: whether the voices of a map are refined, where they stay; None does up to `REFINED_SECONDS` of sound.
@@ -77,7 +79,8 @@ def localize(
         InputError: a recording that is not this array's, a separator for another one, a choice out of range.
     """
     check_clip("The recording", clip, ARRAY_LIMITS)
-    request = _checked(clip, voices, moving, chunk_seconds, angles, refine)
+    longest = default_chunk_seconds(geometry.count, moving) if chunk_seconds is None else chunk_seconds
+    request = _checked(clip, voices, moving, longest, angles, refine)
     everything = Microphones(Clip(microphones_of(clip.samples, geometry, channels), clip.sample_rate), geometry)
     live = everything.live()
     means = _choose(method, everything, live, settings, request)
@@ -110,6 +113,16 @@ def localize(
     )
     search = Search(TASK, sure, heard.first, provenance, notes, live.geometry.axis, doubtful)
     yield conclude(search, known, baselines)
+
+
+def default_chunk_seconds(microphones: int, moving: bool) -> float:
+    """The longest chunk that a recording is cut into, in seconds.
+
+    Where voices stay, longer ones separate better, as far as memory allows; in the longest a voice that says little is
+    missed.
+    """
+    shortest, longest = CHUNK_SECONDS
+    return MOVING_CHUNK_SECONDS if moving else min(max(CHUNK_COVARIANCES / microphones**2, shortest), longest)
 
 
 def _by_confidence(found: tuple[Voice, ...], request: Request) -> tuple[tuple[Voice, ...], tuple[Voice, ...]]:
@@ -161,7 +174,7 @@ def _checked(
     clip: Clip,
     voices: int | None,
     moving: bool,
-    chunk_seconds: float | None,
+    chunk_seconds: float,
     angles: Sequence[float] | None,
     refine: bool | None,
 ) -> Request:
@@ -170,10 +183,9 @@ def _checked(
     count = voices if angles is None else len(angles)
     if count is not None and not 1 <= count <= MOST_VOICES:
         raise InputError(f"The number of voices must lie between 1 and {MOST_VOICES}, not at {count}.")
-    seconds = CHUNK_SECONDS[moving] if chunk_seconds is None else chunk_seconds
-    if not SHORTEST_CHUNK <= seconds <= LONGEST_CHUNK:
-        raise InputError(f"Chunks must last {SHORTEST_CHUNK:g} to {LONGEST_CHUNK:g} s, not {seconds:g} s.")
-    return Request(voices, moving, seconds, None if angles is None else tuple(angles), refine)
+    if not SHORTEST_CHUNK <= chunk_seconds <= LONGEST_CHUNK:
+        raise InputError(f"Chunks must last {SHORTEST_CHUNK:g} to {LONGEST_CHUNK:g} s, not {chunk_seconds:g} s.")
+    return Request(voices, moving, chunk_seconds, None if angles is None else tuple(angles), refine)
 
 
 def _choose(

@@ -11,7 +11,7 @@ from core.errors import InputError
 from core.generators import finished
 from core.signal.clip import Clip
 from core.signal.resampling import resample
-from core.tasks.localization import localize
+from core.tasks.localization import default_chunk_seconds, localize
 from core.tasks.localization_outcome import BASELINE, RATIO, WIENER, angular_distances
 from core.tasks.progress import Result
 from core.tasks.settings import Settings
@@ -55,9 +55,12 @@ def test_two_voices_are_found_and_separated(pair, method, within, count):
     assert oracles[RATIO] > 3 and result.metrics["si_sdr_improvement_db"] < oracles[WIENER]
 
 
-def test_long_recordings_keep_their_voices(pair):
+def test_long_recordings_keep_their_voices():
+    """In three chunks; one of the voices says nothing in the first of them."""
     images = voices(40, 200, seconds=7.0)
-    result = finish(localize(Clip(images.sum(axis=0), RATE), RESPEAKER, voices=2, truth=known(images, [40], [200])))
+    images[0, :, : 3 * RATE] = 0
+    recording, truth = Clip(images.sum(axis=0), RATE), known(images, [40], [200])
+    result = finish(localize(recording, RESPEAKER, voices=2, chunk_seconds=3, truth=truth))
     assert degrees(result) == pytest.approx([40, 200], abs=5) and result.metrics["si_sdr_improvement_db"] > 3
 
 
@@ -75,6 +78,16 @@ def test_the_voices_of_a_map_are_refined_up_to_a_minute_or_where_that_is_asked_f
     assert refused.metrics == beamformed.metrics and not told(refused, "beamformers alone")
     assert refined.metrics["si_sdr_improvement_db"] > beamformed.metrics["si_sdr_improvement_db"] + 1
     assert degrees(refined) == pytest.approx(degrees(beamformed))
+
+
+def test_chunks_are_long_where_memory_allows(pair):
+    """That of covariances grows with their length and the square of the number of microphones."""
+    seconds = [default_chunk_seconds(count, False) for count in (2, 4, 6, 8, 16)]
+    assert seconds[:3] == [12, 12, 12] and 12 > seconds[3] > seconds[4] == 3
+    assert default_chunk_seconds(2, True) == default_chunk_seconds(16, True) == 1.5
+    longer = np.tile(pair.sum(axis=0), 2)
+    *moments, result = localize(Clip(longer, RATE), RESPEAKER, voices=2, refine=False)
+    assert result.report["chunk_seconds"] == 12 and {moment.look.span for moment in moments} == {(0, 6)}
 
 
 @pytest.mark.parametrize("overlap", [0.25, 0.5])

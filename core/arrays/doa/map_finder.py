@@ -20,7 +20,7 @@ from core.arrays.doa.spatial_spectra import (
 from core.arrays.doa.tracking import Detection, link, smoothed
 from core.arrays.energy import rms
 from core.arrays.finding import Chunked, SearchStep, TrackSearch, detection, holds_sound, tracks_of_still_voices
-from core.arrays.refinement import ITERATIONS, ROUNDS, refine
+from core.arrays.refinement import ITERATIONS, refine
 from core.arrays.spectra import stft
 from core.choices import MOST_VOICES
 
@@ -30,6 +30,7 @@ CONFIDENCES = {
     "music": Calibration(-2.0, 0.0, 0.3),  # set by hand, where its peaks were cut before
 }
 SEPARATIONS = {"srp-phat": APART, "music": SEPARATION}
+ROUNDS = 8  # of refinement with what is doubtful
 MAP_SHARE = {True: 0.1, False: 0.5}  # of the work that goes into the map: with refinement, and without
 SILENT_MAP = np.zeros(len(grid(STEP_DEGREES)))
 
