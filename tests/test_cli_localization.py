@@ -67,6 +67,14 @@ def test_tracks_of_voices_that_walk(recording, tmp_path):
     assert [seconds for seconds, _ in written["voices"][0]["track"]] == [0.5, 1.0, 1.5]
 
 
+def test_voices_are_refined_unless_that_is_refused(recording, tmp_path):
+    for option, refined in (((), True), (("--refine", "no"), False)):
+        report = tmp_path / "report.json"
+        options = ("--array", "respeaker-4", "--voices", 2, "--length", 1, "--report", report, *option)
+        assert run("localize", recording, tmp_path / "out", *options) == 0
+        assert json.loads(report.read_text())["refined"] is refined
+
+
 def test_a_scene_brings_its_truth(scenes, tmp_path):
     report = tmp_path / "report.json"
     assert run("localize", scenes / "00000", tmp_path / "out", "--array", "respeaker-4", "--report", report) == 0
