@@ -48,9 +48,10 @@ $\tau_m(\theta) = p_m \cdot (\cos\theta, \sin\theta) / c$.
 every channel by $\tau_m$. Four windows of 90° cover the circle; those that hold sound are halved until they are 5.6°
 wide. Each ring of the picture is one width, innermost the widest. What was seen twice is kept once. Then the voices
 are **refined**: each has a spatial covariance $R_j$ that holds the room's echoes, and a free power $v_j$ in every bin;
-both are fitted to the recording, and a Wiener filter $v_j R_j (\sum_k v_k R_k)^{-1}$ takes the voice out of it. Voices that
-stand near each other are told apart by a map of the bins that a single plane wave explains. How sure a voice is follows
-from both maps, from its level, and, once it is refined, from how it differs from louder ones: echoes go like their voice.
+both are fitted to the recording, and a Wiener filter $v_j R_j (\sum_k v_k R_k)^{-1}$ takes the voice out of it. Voices
+that stand near each other are told apart by a map of the bins that a single plane wave explains. How sure a voice is
+follows from both maps, from its level, and, once it is refined, from how it differs from louder ones: echoes go like
+their voice.
 
 **SRP-PHAT** measures how well the phases of all pairs of microphones agree with a wave from each direction,
 
