@@ -56,7 +56,8 @@ def localize(
 ) -> Run:
     """Finds the voices around an array, and separates them.
 
-    A long recording is looked into in chunks of one length; a voice is followed from one to the next by its direction.
+    A long recording is looked into in chunks of one length; a voice is followed from one to the next by its direction,
+    or, where voices move, along its path.
 
     Args:
         clip: with a channel for each microphone, or the array's whole stream.
