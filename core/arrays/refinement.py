@@ -14,12 +14,13 @@ matrices, bins and times are products of real matrices.
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 
 from core.arrays.energy import rms
 from core.arrays.spectra import istft, stft
+from core.generators import finished
 
 WINDOW_SECONDS = 0.256  # about the length of early echoes
 CROWD, CROWD_SECONDS = 3, 0.128  # from so many sources on: there are more unknowns in a bin, so it needs more times
@@ -38,13 +39,27 @@ def refine(
     iterations: int = ITERATIONS,
     others: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
-    """Refined images of the sources.
+    """Refined images of the sources; as `refining`."""
+    return finished(refining(signals, images, sample_rate, iterations, others))
+
+
+def refining(
+    signals: np.ndarray,
+    images: np.ndarray,
+    sample_rate: int,
+    iterations: int = ITERATIONS,
+    others: Sequence[np.ndarray] = (),
+) -> Generator[float, None, np.ndarray]:
+    """Refines images of the sources, round by round.
 
     Args:
         signals: the mixture, [mics, frames].
         images: an estimate of every source's, [sources, mics, frames].
         sample_rate: in Hz.
         others: further estimates of the same sources; the likeliest after `TRIAL` rounds are refined.
+
+    Yields:
+        The share of the rounds that are done, after each.
 
     Returns:
         float32 [sources, mics, frames]; `images` unchanged where there is one source or silence.
@@ -58,12 +73,15 @@ def refine(
     mixture = _spectra(signals / scale, n_fft)
     models = [_Model(mixture, [_spectra(image / scale, n_fft) for image in start]) for start in (images, *others)]
     trial = min(TRIAL, iterations) if others else 0
+    done, rounds = 0, (len(models) - 1) * trial + iterations
     for model in models:
         for _ in range(trial):
             model.improve()
+            yield (done := done + 1) / rounds
     model = max(models, key=_Model.log_likelihood) if others else models[0]
     for _ in range(iterations - trial):
         model.improve()
+        yield (done := done + 1) / rounds
     return istft(model.sources() * scale, signals.shape[-1], n_fft)
 
 

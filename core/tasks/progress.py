@@ -28,7 +28,7 @@ class DirectionsLook:
         span: where it begins and ends, in seconds.
         stage: windows of the cone search, with their levels; None for the other methods.
         power: for the other methods how much comes from where, one value for each of equally spaced angles from 0 on;
-            None for the cone search.
+            None for the cone search. Both are None while voices are selected and refined.
     """
 
     chunk: int
@@ -36,6 +36,11 @@ class DirectionsLook:
     span: tuple[float, float]
     stage: Stage | None = None
     power: np.ndarray | None = None
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether there are windows or a map to be drawn."""
+        return self.stage is not None or self.power is not None
 
 
 @dataclass(frozen=True, eq=False)

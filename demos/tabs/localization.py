@@ -136,11 +136,17 @@ class LocalizationPanel(Runner):
             moving=bool(values[ui.moving]),
             truth=recording.truth,
         )
-        with closing(throttled(run, lambda progress: looks.append(polar.step_payload(progress.look)))) as updates:
+
+        def keep_look(progress: Progress) -> None:
+            if progress.look.has_picture:
+                looks.append(polar.step_payload(progress.look))
+
+        with closing(throttled(run, keep_look)) as updates:
             for item in updates:
                 if isinstance(item, Progress):
-                    shown = polar.progress_view(recording.array, item.look, key)
-                    yield {ui.status: html.looking_html(item), ui.polar: shown, ui.stems: None, ui.compare: None}
+                    view = polar.progress_view(recording.array, item.look, key)
+                    shown = {ui.polar: view} if item.look.has_picture else {}
+                    yield {ui.status: html.looking_html(item), ui.stems: None, ui.compare: None} | shown
                 else:
                     found = self._found(item, recording, bool(count), looks, key)
                     yield self.buttons(running=False) | self._shown(found, values[ui.least])

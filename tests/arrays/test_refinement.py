@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from core.arrays.refinement import _inverse, _matrices, _Model, _outer, _planes, _riccati, _spectra, _times, refine
+from core.arrays.refinement import (
+    _inverse,
+    _matrices,
+    _Model,
+    _outer,
+    _planes,
+    _riccati,
+    _spectra,
+    _times,
+    refine,
+    refining,
+)
 from core.signal.metrics import si_sdr_db
 
 RATE, FRAMES, MICS = 16000, 32000, 4
@@ -108,3 +119,11 @@ def test_riccati_s_equation():
     a, b = positive(2, 50)
     r = _riccati(a, b)
     np.testing.assert_allclose(r @ a @ r, b, rtol=1e-6, atol=1e-6)
+
+
+def test_every_round_is_told_of_and_the_trials_of_all_starts():
+    images = sources()
+    starts = guesses(images), guesses(images)[::-1]
+    assert list(refining(images.sum(axis=0), starts[0], RATE, 4)) == [0.25, 0.5, 0.75, 1.0]
+    shares = list(refining(images.sum(axis=0), starts[0], RATE, 8, [starts[1]]))
+    assert len(shares) == 2 * 6 + 2 and shares == sorted(shares) and shares[-1] == 1

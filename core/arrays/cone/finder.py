@@ -1,6 +1,7 @@
 """A finder with a separation network: the cone search in every chunk, then selection and refinement of the voices."""
 
 from collections.abc import Generator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,11 +15,11 @@ from core.arrays.energy import rms
 from core.arrays.finding import Chunked, SearchStep, Stage, TrackSearch, detection, holds_sound, tracks_of_still_voices
 from core.arrays.steering import PreShift, Steering
 from core.choices import MOST_VOICES
-from core.generators import mapped
+from core.generators import finished, mapped
 
 SCENE_LEVEL = 0.05  # root mean square of the Cone of Silence's scenes, which its cutoffs assume
 CUTOFFS = (0.005, 1e-6)  # of the energy, those of its evaluation: the second where the first finds too few voices
-SEARCH_SHARE = 0.6  # of the time of a chunk; the rest goes to selection and refinement
+SEARCH_SHARE = 0.3  # of the time of a chunk; the rest goes to selection and refinement
 
 
 class ConeFinder:
@@ -54,7 +55,7 @@ class ConeFinder:
         for number, chunk in enumerate(recording):
             heard = self._heard(recording, chunk, gain)
             images = heard.listen(angles)
-            images = heard.refined(angles, images) if self.refined else images
+            images = finished(heard.refining(angles, images)) if self.refined else images
             found.append([detection(angle, image) for angle, image in zip(angles, images, strict=True)])
             yield SearchStep(number, (number + 1) / len(recording))
         return tuple(tracks_of_still_voices(found))
@@ -77,7 +78,8 @@ class ConeFinder:
             detections = yield from self._search_chunk(recording, number, chunk, gain, settings)
             if maps:
                 angles = [voice.angle for voice in detections[:MOST_VOICES]]
-                selected = select(self._heard(recording, chunk, gain), angles, maps, voices)
+                selecting = select(self._heard(recording, chunk, gain), angles, maps, voices)
+                selected = yield from mapped(selecting, partial(_selected, recording, number))
                 found.append([detection(voice.angle, voice.image, voice.confidence) for voice in selected])
             else:
                 loudest = detections[: voices or MOST_VOICES]
@@ -114,6 +116,11 @@ class ConeFinder:
             return []
         stages = search(chunk * gain, recording.geometry, recording.sample_rate, self.extractor, settings)
         return (yield from mapped(stages, step))
+
+
+def _selected(recording: Chunked, number: int, share: float) -> SearchStep:
+    """A step of the selection in a chunk."""
+    return SearchStep(number, (number + SEARCH_SHARE + (1 - SEARCH_SHARE) * share) / len(recording))
 
 
 def _gain(samples: np.ndarray) -> np.float32:

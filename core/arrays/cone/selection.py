@@ -7,7 +7,7 @@ refined together, and a second look asks what is left of each: an echo or a leak
 from everywhere.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,39 +21,41 @@ from core.arrays.doa.proposals import DirectionMaps, Proposal
 from core.arrays.doa.spatial_spectra import SteeredResponse
 from core.arrays.energy import rms
 from core.arrays.geometry import ArrayGeometry
-from core.arrays.refinement import ITERATIONS, refine
+from core.arrays.refinement import ITERATIONS, refining
 from core.arrays.spectra import stft
 from core.choices import MOST_VOICES
+from core.generators import mapped
 
 # Fitted to 4,458 directions in 324 rooms, wide, small and noisy ones, of speakers of no training and of no table.
 FIRST_LOOK = LogisticModel(
-    3.95,
+    3.36,
     {
-        "turns": 1.125,
-        "waves": -1.25,
-        "prominence": 4.27,
-        "shadow": -5.76,
-        "extra": -1.3,
-        "overtopped": -9.66,
-        "level": 0.131,
-        "diffuse": -9.19,
+        "turns": 1.0,
+        "waves": -1.33,
+        "prominence": 4.37,
+        "shadow": -5.75,
+        "extra": -1.35,
+        "overtopped": -9.41,
+        "level": 0.146,
+        "diffuse": -7.37,
     },
 )
 SECOND_LOOK = LogisticModel(
-    2.57,
+    2.08,
     {
-        "first": 0.891,
-        "likeness": -3.44,
-        "coherence": 2.2,
-        "level": 0.099,
-        "diffuse": -9.74,
-        "overtopped": -21.4,
+        "first": 0.902,
+        "likeness": -2.58,
+        "coherence": 1.98,
+        "level": 0.089,
+        "diffuse": -8.83,
+        "overtopped": -21.1,
         "overtopped_coherence": 25.1,
-        "overtopped_first": -1.39,
+        "overtopped_first": -1.35,
     },
 )
 POSSIBLE, MOST_POSSIBLE = 0.03, 11  # confidence of a first look that gets a second one, and how many do
 ROUNDS = 8  # of refinement for a second look
+LISTENED, LOOKED = 0.1, 0.5  # shares of the work that are done after both looks
 ASTRAY = np.deg2rad(5)  # by which a refined voice may seem to come from elsewhere
 ROOT = 1 / 4  # of powers that are compared: loud bins do not outweigh all others
 SILENCE, TINY = 1e-6, 1e-30  # level, relative to the loudest; divisor
@@ -92,24 +94,30 @@ class Heard:
     geometry: ArrayGeometry
     listen: Callable[[Sequence[float]], np.ndarray]
 
-    def refined(self, angles: Sequence[float], images: np.ndarray, rounds: int = ITERATIONS) -> np.ndarray:
+    def refining(
+        self, angles: Sequence[float], images: np.ndarray, rounds: int = ITERATIONS
+    ) -> Generator[float, None, np.ndarray]:
         """Images of voices, [voices, mics, frames], refined from them or from the recording shared out by direction.
 
         The network's ones are the better start in small rooms with long echoes, the others in wide rooms and in crowds.
+        Yields as `core.arrays.refinement.refining`.
         """
         shared = directional_images(self.signals, self.geometry, angles, self.sample_rate)
-        return refine(self.signals, np.asarray(images), self.sample_rate, rounds, [shared])
+        return refining(self.signals, np.asarray(images), self.sample_rate, rounds, [shared])
 
 
 def select(
     heard: Heard, found: Sequence[float], maps: DirectionMaps, voices: int | None = None
-) -> list[DirectionCandidate]:
-    """The voices of a recording, refined.
+) -> Generator[float, None, list[DirectionCandidate]]:
+    """Selects the voices of a recording, and refines them.
 
     Args:
         found: directions that a search found, in radians.
         maps: of the array.
         voices: how many there are; None if that is unknown.
+
+    Yields:
+        The share of the work that is done.
 
     Returns:
         From likely to unlikely: at most `voices`, or, where their number is unknown, all that may be one; what is
@@ -120,13 +128,17 @@ def select(
     proposals = maps.propose(heard.signals, found)
     rough = look(proposals, heard.listen([own.angle for own in proposals]), maps.response.diffuse)
     rough = [own for k, own in enumerate(rough[:MOST_POSSIBLE]) if k < (voices or 0) or own.confidence >= POSSIBLE]
-    looked = look_again(heard, rough, maps.response)
+    yield LISTENED
+    looked = yield from mapped(look_again(heard, rough, maps.response), partial(_between, LISTENED, LOOKED))
     order = sorted(range(len(looked)), key=lambda k: -looked[k].confidence)[: voices or MOST_VOICES]
     sure = [k for k in order if voices is not None or looked[k].confidence >= SURE]
     doubtful = [k for k in order[len(sure) :] if looked[k].confidence >= DOUBTFUL]
-    images = heard.refined([looked[k].angle for k in sure], [rough[k].image for k in sure]) if sure else []
-    voices_found = [replace(looked[k], image=image) for k, image in zip(sure, images, strict=True)]
-    return voices_found + [looked[k] for k in doubtful]
+    if not sure:
+        return [looked[k] for k in doubtful]
+    rounds = heard.refining([looked[k].angle for k in sure], [rough[k].image for k in sure])
+    images = yield from mapped(rounds, partial(_between, LOOKED, 1.0))
+    likely = [replace(looked[k], image=image) for k, image in zip(sure, images, strict=True)]
+    return likely + [looked[k] for k in doubtful]
 
 
 def look(proposals: Sequence[Proposal], images: np.ndarray, diffuse: float) -> list[DirectionCandidate]:
@@ -147,11 +159,18 @@ def look(proposals: Sequence[Proposal], images: np.ndarray, diffuse: float) -> l
 
 def look_again(
     heard: Heard, candidates: Sequence[DirectionCandidate], response: SteeredResponse
-) -> list[DirectionCandidate]:
-    """The candidates in their order, refined together, with what is thought of them then."""
+) -> Generator[float, None, list[DirectionCandidate]]:
+    """Refines the candidates together.
+
+    Yields:
+        The share of the work that is done.
+
+    Returns:
+        The candidates in their order, with what is thought of them then.
+    """
     if not candidates:
         return []
-    images = heard.refined([own.angle for own in candidates], [own.image for own in candidates], ROUNDS)
+    images = yield from heard.refining([own.angle for own in candidates], [own.image for own in candidates], ROUNDS)
     coherences, powers = zip(*map(partial(_coherence_and_powers, response), images, candidates), strict=True)
     looked = []
     evidence = zip(coherences, _likeness(np.stack(powers)), _levels_db(images), strict=True)
@@ -178,6 +197,10 @@ def _coherence_and_powers(
     spectrum = stft(image)
     near = angular_distance(response.angles, candidate.angle) < ASTRAY
     return response.power(spectrum)[near].max(), np.mean(np.abs(spectrum) ** 2, axis=0).ravel().astype(np.float32)
+
+
+def _between(start: float, end: float, share: float) -> float:
+    return start + (end - start) * share
 
 
 def _levels_db(images: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from core.arrays.angles import angular_distance
 from core.arrays.cone.selection import SECOND_LOOK, Heard, look, select
 from core.arrays.doa.counting import SURE
 from core.arrays.doa.proposals import DirectionMaps, Proposal
+from core.generators import finished
 from core.signal.metrics import si_sdr_db
 from tests.arrays.example_scenes import voices
 from tests.arrays.sounds import RATE, RESPEAKER
@@ -43,7 +44,7 @@ def chosen(images: np.ndarray, degrees, maps: DirectionMaps, count: int | None =
     """What is selected of true voices at these angles, where a search found only some of them."""
     angles = np.deg2rad(np.array(degrees, dtype=float))
     listen = partial(leaky, images, angles)
-    return select(Heard(images.sum(axis=0), RATE, RESPEAKER, listen), angles[list(found)], maps, count)
+    return finished(select(Heard(images.sum(axis=0), RATE, RESPEAKER, listen), angles[list(found)], maps, count))
 
 
 @pytest.mark.parametrize("count", [None, 2])
@@ -60,7 +61,7 @@ def test_voices_are_kept_and_refined_whether_the_search_found_both_or_one(pair, 
 
 def test_where_there_is_one_voice_its_leaks_are_doubted(pair, maps):
     listen = partial(leaky, pair[:1], TRUE[:1])
-    selected = select(Heard(pair[0], RATE, RESPEAKER, listen), TRUE, maps)
+    selected = finished(select(Heard(pair[0], RATE, RESPEAKER, listen), TRUE, maps))
     assert [round(np.rad2deg(v.angle)) for v in selected if v.confidence >= SURE] == pytest.approx([40], abs=3)
 
 
@@ -73,8 +74,8 @@ def test_voices_that_stand_near_each_other_stay_two(maps, apart):
 
 def test_a_search_that_found_nothing_and_silence(pair, maps):
     listen, silence = partial(leaky, np.zeros_like(pair), TRUE), np.zeros_like(pair[0])
-    assert select(Heard(pair[0], RATE, RESPEAKER, listen), [], maps) == []
-    (voice,) = select(Heard(silence, RATE, RESPEAKER, listen), [0.5], maps, 1)
+    assert finished(select(Heard(pair[0], RATE, RESPEAKER, listen), [], maps)) == []
+    (voice,) = finished(select(Heard(silence, RATE, RESPEAKER, listen), [0.5], maps, 1))
     assert voice.angle == 0.5 and not voice.image.any()
 
 
