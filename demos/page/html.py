@@ -102,7 +102,8 @@ def result_html(result: Result, onward: str = "") -> str:
 def looking_html(progress: Progress) -> str:
     """The status line while voices are looked for."""
     look = progress.look
-    facts = [f"<b>{f'Part {look.chunk + 1} of {look.chunks}' if look.chunks > 1 else 'Looking around'}</b>"]
+    doing = "Looking around" if look.has_picture else "Taking voices apart"
+    facts = [f"<b>{doing}{f', part {look.chunk + 1} of {look.chunks}' if look.chunks > 1 else ''}</b>"]
     if look.stage is not None:
         windows = look.stage.candidates
         width = round(look.stage.window / RADIAN, 1)

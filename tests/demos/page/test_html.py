@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core.arrays.finding import Candidate, Stage
 from core.choices import parse_gaps
 from core.signal.clip import Clip
-from core.tasks.progress import SOUND, Progress, Result
+from core.tasks.progress import SOUND, DirectionsLook, Progress, Result
 from core.types import Iterate
 from demos.page import html
 from demos.turns.line import Place
@@ -19,6 +20,15 @@ CLIP = Clip(np.zeros((1, 64), np.float32), 16000)
 def test_gaps_round_trip():
     gaps = [(0.1234, 0.2), (10.0, 11.5)]
     assert parse_gaps(html.gaps_text(gaps)) == [(0.123, 0.2), (10.0, 11.5)]
+
+
+def test_a_search_says_what_it_does():
+    stage = Stage(0, 5, np.pi / 2, (Candidate(0.0, 1.0, True), Candidate(1.0, 0.0, False)), 0)
+    looking = html.looking_html(Progress(1.0, 3.0, look=DirectionsLook(0, 1, (0.0, 4.0), stage)))
+    assert "Looking around<" in looking and "1 of 2 windows of 90° hold sound" in looking and "3.0 s left" in looking
+    assert "Taking voices apart, part 2 of 3" in html.looking_html(
+        Progress(1.0, 3.0, look=DirectionsLook(1, 3, (9, 20)))
+    )
 
 
 @pytest.mark.parametrize(
