@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.arrays.angles import angular_distance
-from core.arrays.cone.selection import SECOND_LOOK, Heard, look, select
+from core.arrays.cone.selection import SECOND_LOOK, Heard, _likeness, look, select
 from core.arrays.doa.counting import SURE
 from core.arrays.doa.proposals import DirectionMaps, Proposal
 from core.generators import finished
@@ -116,3 +116,11 @@ def test_an_echo_is_doubted_at_a_second_look():
     assert confidence(likeness=0.1) > confidence(likeness=0.5)
     assert confidence(coherence=0.6) > confidence(coherence=0.2)
     assert confidence(overtopped=0.0) > confidence(overtopped=0.5), "beside its voice"
+
+
+def test_an_echo_is_like_its_voice_and_no_voice_is_like_a_fainter_one():
+    powers = np.random.default_rng(0).exponential(size=(3, 50, 60)).astype(np.float32)
+    powers[1], powers[2] = 0.1 * powers[0], 0.01 * powers[2]
+    voice, echo, other = _likeness(powers.reshape(3, -1))
+    assert voice == 0 and echo == pytest.approx(1, abs=1e-3) and other < 0.2
+    assert not _likeness(np.zeros((2, 9), np.float32)).any()
