@@ -38,7 +38,7 @@ class ConeFinder:
 
     def find(self, recording: Chunked, voices: int | None, moving: bool) -> TrackSearch:
         """As `Finder`. Where fewer than `voices` are found, the search is repeated with a lower cutoff."""
-        gain = _gain(recording.samples)
+        gain = gain_of(recording.samples)
         if moving and self.refined:
             return (yield from self._follow(recording, voices, gain))
         for cutoff in CUTOFFS:
@@ -51,9 +51,9 @@ class ConeFinder:
 
     def separate_at(self, recording: Chunked, angles: Sequence[float]) -> TrackSearch:
         """As `Finder`, with the narrowest window around each angle."""
-        found, gain = [], _gain(recording.samples)
+        found, gain = [], gain_of(recording.samples)
         for number, chunk in enumerate(recording):
-            heard = self._heard(recording, chunk, gain)
+            heard = self.heard(recording, chunk, gain)
             images = heard.listen(angles)
             images = finished(heard.refining(angles, images)) if self.refined else images
             found.append([detection(angle, image) for angle, image in zip(angles, images, strict=True)])
@@ -64,7 +64,7 @@ class ConeFinder:
         """Voices that walk, see `find_walking`: nothing is searched, the network listens along their paths."""
 
         def listen(chunk: np.ndarray, angles: Sequence[float]) -> np.ndarray:
-            return self._heard(recording, chunk, gain, MOVING_LEVELS).listen(angles)
+            return self.heard(recording, chunk, gain, MOVING_LEVELS).listen(angles)
 
         return (yield from find_walking(recording, voices, listen))
 
@@ -78,7 +78,7 @@ class ConeFinder:
             detections = yield from self._search_chunk(recording, number, chunk, gain, settings)
             if maps:
                 angles = [voice.angle for voice in detections[:MOST_VOICES]]
-                selecting = select(self._heard(recording, chunk, gain), angles, maps, voices)
+                selecting = select(self.heard(recording, chunk, gain), angles, maps, voices)
                 selected = yield from mapped(selecting, partial(_selected, recording, number))
                 found.append([detection(voice.angle, voice.image, voice.confidence) for voice in selected])
             else:
@@ -86,7 +86,7 @@ class ConeFinder:
                 found.append([detection(voice.angle, voice.signal / gain) for voice in loudest])
         return found
 
-    def _heard(self, recording: Chunked, chunk: np.ndarray, gain: np.float32, levels: int | None = None) -> Heard:
+    def heard(self, recording: Chunked, chunk: np.ndarray, gain: np.float32, levels: int | None = None) -> Heard:
         """A chunk, and what comes from inside windows around angles: those of the last of so many widths, or of all."""
         steering = Steering(recording.geometry, recording.sample_rate, self.pre_shift)
         level = (levels or self.extractor.levels) - 1
@@ -123,6 +123,6 @@ def _selected(recording: Chunked, number: int, share: float) -> SearchStep:
     return SearchStep(number, (number + SEARCH_SHARE + (1 - SEARCH_SHARE) * share) / len(recording))
 
 
-def _gain(samples: np.ndarray) -> np.float32:
+def gain_of(samples: np.ndarray) -> np.float32:
     """Gain that scales a recording to SCENE_LEVEL; 1 where it is silent."""
     return np.float32(SCENE_LEVEL / rms(samples)) if holds_sound(samples) else np.float32(1)

@@ -8,11 +8,12 @@ small rooms the other map is the better one.
 
 import numpy as np
 
-from core.arrays.doa.spatial_spectra import STEP_DEGREES, WIDE_BAND_HZ, grid
+from core.arrays.doa.spatial_spectra import WIDE_BAND_HZ, grid
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.spectra import bin_frequencies, steering_vectors, stft
 
 N_FFT = 512
+STEP_DEGREES = 0.5  # voices 2 degrees apart have peaks of their own in wide rooms
 SQUARINGS = 7  # of the share that a plane wave explains: to the power of 128
 LEAST_SHARE = 0.6  # whose power is next to nothing
 QUIETEST = 1e-5  # power of a bin, relative to the loudest, under which it says nothing
@@ -37,7 +38,7 @@ class PlaneWaveMap:
         self._filters = np.ascontiguousarray(vectors.swapaxes(0, 1).conj().astype(np.complex64))  # [bins, angles, mics]
 
     def power(self, signals: np.ndarray) -> np.ndarray:
-        """The map of signals [mics, frames]: mean of all votes, [angles], a degree apart; zeros of silence."""
+        """The map of signals [mics, frames]: mean of all votes, [angles], `STEP_DEGREES` apart; zeros of silence."""
         spectra = stft(signals, N_FFT)[:, self._band].swapaxes(0, 1).astype(np.complex64)  # [bins, mics, times]
         powers = np.sum(np.abs(spectra) ** 2, axis=1)
         loud = powers > max(QUIETEST * powers.max(initial=0), SILENCE)

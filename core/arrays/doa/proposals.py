@@ -10,16 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.arrays.angles import angular_distance, fold
-from core.arrays.doa.plane_wave_map import PlaneWaveMap
-from core.arrays.doa.spatial_spectra import APART, WIDE_BAND_HZ, SteeredResponse, find_peaks, height_at
+from core.arrays.doa.plane_wave_map import STEP_DEGREES, PlaneWaveMap
+from core.arrays.doa.spatial_spectra import APART, WIDE_BAND_HZ, SteeredResponse, find_peaks, grid, height_at
 from core.arrays.geometry import ArrayGeometry
 from core.arrays.spectra import stft
 
-MOST_PEAKS = 14  # of each map
-NEIGHBOURS = np.deg2rad(4)  # between two voices that are told apart
+MOST_PEAKS = 18  # of each map
+NEIGHBOURS = np.deg2rad(1.5)  # between two voices that are told apart
 NEAR = np.deg2rad(10)  # a direction so near to a peak is the peak's
-LOWEST_TURNS, LOWEST_WAVES, LOWEST_PROMINENCE = 1e-5, 1e-4, 1e-3  # floors of heights
-REACH = 2  # degrees around a direction in which its height is looked for, and where both maps agree
+LOWEST_TURNS, LOWEST_WAVES, LOWEST_PROMINENCE, LOWEST_CLARITY = 1e-5, 1e-4, 1e-3, 1e-4  # floors
+REACH = np.deg2rad(2)  # around a direction in which its height by turns is looked for
+SHARP_REACH = NEIGHBOURS / 2  # the same in the map of plane waves, and where both maps agree on a direction
 SHADOW, SUMMIT = np.deg2rad(10), np.deg2rad(8)  # over which the shadow of a higher peak fades, and its nearness
 SILENCE = 1e-30
 
@@ -34,7 +35,9 @@ class Proposal:
             highest peak. `waves`: the same in the map of plane waves. `prominence`: height there, relative to the map's
             mean. `shadow`: how much higher another peak is there, the nearer the more; 0 where none is. `extra`: 1
             where it is no peak of the map of plane waves, else 0. `overtopped`: how near another direction is that is
-            higher in the map by turns, 1 to 0.
+            higher in the map by turns, 1 to 0. `clarity`: of the recording, how much of it single plane waves explain;
+            the less, the longer are its echoes. `clear_turns`, `clear_shadow`, `clear_overtopped`: the products of
+            clarity with these.
     """
 
     angle: float
@@ -69,20 +72,28 @@ class DirectionMaps:
         extra = [a for a in extra if height_at(turns, a) >= LOWEST_TURNS and not is_near(a, peaks, APART)]
         extra += [a for a in fold(np.array(others), axis) if not is_near(a, [*peaks, *extra], NEAR)]
         angles = np.array([*peaks, *extra])
-        by_turns = np.log10(_heights(turns, angles, turns.max()) + LOWEST_TURNS)
-        heights = np.log10(_heights(waves, angles, waves.max()) + LOWEST_WAVES)
-        evidence = {
-            "turns": by_turns,
-            "waves": heights,
-            "prominence": np.log10(_heights(waves, angles, waves.mean()) + LOWEST_PROMINENCE),
-            "shadow": _shadows(angles, heights),
-            "extra": np.arange(len(angles)) >= len(peaks),
-            "overtopped": _overtopped(angles, by_turns),
-        }
-        aimed = _moved(angles, find_peaks(turns * waves, len(waves), 0.0, axis=axis))
+        evidence = _evidence(turns, waves, angles) | {"extra": np.arange(len(angles)) >= len(peaks)}
+        both = waves * np.interp(grid(STEP_DEGREES), self.response.angles, turns, period=2 * np.pi)
+        aimed = _moved(angles, find_peaks(both, len(waves), 0.0, axis=axis))
         return [
             Proposal(angle, {name: float(own[k]) for name, own in evidence.items()}) for k, angle in enumerate(aimed)
         ]
+
+
+def _evidence(turns: np.ndarray, waves: np.ndarray, angles: np.ndarray) -> dict[str, np.ndarray]:
+    """What both maps say of each angle, see `Proposal`."""
+    by_turns = np.log10(_heights(turns, angles, REACH) / max(turns.max(), SILENCE) + LOWEST_TURNS)
+    sharp = _heights(waves, angles, SHARP_REACH)
+    heights = np.log10(sharp / max(waves.max(), SILENCE) + LOWEST_WAVES)
+    clarity = np.log10(waves.sum() + LOWEST_CLARITY)
+    beside = {"turns": by_turns, "shadow": _shadows(angles, heights), "overtopped": _overtopped(angles, by_turns)}
+    return {
+        **beside,
+        "waves": heights,
+        "prominence": np.log10(sharp / max(waves.mean(), SILENCE) + LOWEST_PROMINENCE),
+        "clarity": np.full(len(angles), clarity),
+        **{f"clear_{name}": clarity * own for name, own in beside.items()},
+    }
 
 
 def is_near(angle: float, others: Sequence[float], radius: float) -> bool:
@@ -91,16 +102,17 @@ def is_near(angle: float, others: Sequence[float], radius: float) -> bool:
 
 
 def _moved(angles: np.ndarray, peaks: np.ndarray) -> list[float]:
-    """Each angle, or the peak that is nearest to it within `REACH`."""
+    """Each angle, or the peak that is nearest to it within `SHARP_REACH`."""
     nearest = [min(peaks, key=lambda peak, a=a: angular_distance(peak, a), default=a) for a in angles]
-    return [float(p if angular_distance(p, a) < np.deg2rad(REACH) else a) for p, a in zip(nearest, angles, strict=True)]
+    return [float(p if angular_distance(p, a) < SHARP_REACH else a) for p, a in zip(nearest, angles, strict=True)]
 
 
-def _heights(power: np.ndarray, angles: np.ndarray, unit: float) -> np.ndarray:
-    """The highest values of a map within `REACH` of each angle, in that unit."""
-    nearest = np.rint(angles * len(power) / (2 * np.pi)).astype(int)
-    near = nearest[:, None] + np.arange(-REACH, REACH + 1)
-    return power[near % len(power)].max(axis=1) / max(unit, SILENCE)
+def _heights(power: np.ndarray, angles: np.ndarray, reach: float) -> np.ndarray:
+    """The highest values of a map within a reach of each angle, in radians."""
+    step = 2 * np.pi / len(power)
+    width = round(reach / step)
+    near = np.rint(angles / step).astype(int)[:, None] + np.arange(-width, width + 1)
+    return power[near % len(power)].max(axis=1)
 
 
 def _shadows(angles: np.ndarray, heights: np.ndarray) -> np.ndarray:

@@ -86,7 +86,7 @@ def scene_requests(
 ) -> Iterator[SceneRequest]:
     """The requests for some scenes of a set, each with candidates of its own."""
     for index in indices:
-        rng = np.random.default_rng((settings.seed, index, 0))
+        rng = _generator(settings, index, 0)
         voices = _candidates(rng, sources, SPARE * settings.voices)
         yield SceneRequest(settings, index, parent, voices, _candidates(rng, backgrounds, SPARE))
 
@@ -113,8 +113,13 @@ def make_scene(request: SceneRequest, refused: list[str]) -> RecordedScene:
     Raises:
         InputError: too few candidates could be read.
     """
-    rng = np.random.default_rng((request.settings.seed, request.index, 1))
+    rng = _generator(request.settings, request.index, 1)
     return (_mixed if request.settings.composite else _rendered)(request, rng, refused)
+
+
+def _generator(settings: SceneSettings, index: int, purpose: int) -> np.random.Generator:
+    """Of one scene: sets of other numbers of voices have other rooms, so that their figures are independent."""
+    return np.random.default_rng((settings.seed, settings.voices, index, purpose))
 
 
 def _rendered(request: SceneRequest, rng: np.random.Generator, refused: list[str]) -> RecordedScene:

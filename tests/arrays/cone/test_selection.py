@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.arrays.angles import angular_distance
-from core.arrays.cone.selection import SECOND_LOOK, Heard, _likeness, look, select
+from core.arrays.cone.selection import MOST_HEARD, SECOND_LOOK, Heard, _likeness, listen_and_look, look, select
 from core.arrays.doa.counting import SURE
 from core.arrays.doa.proposals import DirectionMaps, Proposal
 from core.generators import finished
@@ -86,25 +86,41 @@ def test_the_level_does_not_matter(pair, maps):
     assert [v.confidence for v in quiet] == pytest.approx([v.confidence for v in loud], rel=1e-3)
 
 
-def test_the_louder_and_the_higher_the_likelier():
-    def confidence(level: float, diffuse: float = 0.1, **changed: float) -> float:
-        evidence = {
-            "turns": -1.0,
-            "waves": -0.5,
-            "prominence": 1.0,
-            "shadow": 0.0,
-            "extra": 0.0,
-            "overtopped": 0.0,
-        } | changed
-        beside = Proposal(0.0, evidence | {"turns": 0.0}), Proposal(1.0, evidence)
-        rated = look(beside, np.stack([np.ones((2, 8)), np.full((2, 8), level)]), diffuse)
-        return next(own.confidence for own in rated if own.angle == 1.0)
+def rated(own: dict[str, float], level: float = 0.5, diffuse: float = 0.1, clarity: float = -1.0) -> float:
+    """The confidence of a first look at a direction beside the loudest one of the recording."""
+    seen = dict.fromkeys(("turns", "waves", "prominence", "shadow", "extra", "overtopped"), 0.0) | own
+    seen |= {"clarity": clarity} | {f"clear_{name}": clarity * seen[name] for name in ("turns", "shadow", "overtopped")}
+    beside = Proposal(0.0, seen | {"turns": 0.0, "clear_turns": 0.0}), Proposal(1.0, seen)
+    looked = look(beside, np.stack([np.ones((2, 8)), np.full((2, 8), level)]), diffuse)
+    return next(candidate.confidence for candidate in looked if candidate.angle == 1.0)
 
-    assert confidence(0.5) > SURE > confidence(0.5, turns=-4.0, prominence=0.0, shadow=0.5) > 0
-    assert confidence(0.5) > confidence(0.1) > confidence(0.01)
-    assert confidence(0.5) > confidence(0.5, shadow=0.2), "beside a higher peak"
-    assert confidence(0.5, diffuse=0.1) > confidence(0.5, diffuse=0.3), "side lobes"
+
+def test_the_louder_and_the_higher_the_likelier():
+    voice = {"turns": -1.0, "waves": -0.5, "prominence": 1.0}
+    assert rated(voice) > SURE > rated({"turns": -4.0, "waves": -2.0, "shadow": 0.5}) > 0
+    assert rated(voice) > rated(voice, level=0.1) > rated(voice, level=0.01)
+    assert rated(voice) > rated(voice | {"shadow": 0.2}), "beside a higher peak"
+    assert rated(voice, diffuse=0.1) > rated(voice, diffuse=0.3), "side lobes"
     assert look([], np.zeros((0, 2, 8)), 0.1) == []
+
+
+def test_what_stands_beside_a_voice_is_doubted_where_echoes_are_long():
+    beside = {"turns": -1.0, "prominence": 1.0, "overtopped": 0.5}
+    loss = [rated(beside | {"overtopped": 0.0}, clarity=c) - rated(beside, clarity=c) for c in (-0.5, -2.0)]
+    assert loss[1] > loss[0] > 0
+
+
+def test_a_network_is_asked_about_so_many_directions_at_most(pair, maps):
+    asked = []
+
+    def listen(angles):
+        asked.extend(angles)
+        return leaky(pair, TRUE, angles)
+
+    noise = pair.sum(axis=0) + 0.3 * np.random.default_rng(0).normal(size=pair[0].shape) * pair.std()
+    listen_and_look(Heard(noise, RATE, RESPEAKER, listen), TRUE, maps)
+    assert len(asked) == MOST_HEARD < len(maps.propose(noise))
+    assert min(angular_distance(TRUE[0], np.array(asked))) < np.deg2rad(5)
 
 
 def test_an_echo_is_doubted_at_a_second_look():
