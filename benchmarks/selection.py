@@ -6,12 +6,14 @@
 
 `look` takes whatever may be a voice in scenes of `render-scenes`, in any sub-folders, and keeps what both looks see of
 it and whether it is one: directions are matched with true ones, within 10 degrees. What was looked at is not looked at
-again. `fit` prints, for each folder, precision and recall at the cut, where models judge scenes that they were not
-fitted to; then the models of all scenes, as `core.arrays.cone.selection` has them. Which directions get a second look
-depends on the model of the first: after a change of it, look again and fit again.
+again. `fit` prints, for each folder and number of voices, scenes, precision and recall at the cut, where models judge
+scenes that they were not fitted to; last, one JSON line with the models of all scenes, which
+`core.arrays.cone.selection` has. Which directions get a second look depends on the model of the first: after a change
+of it, look again and fit again.
 """
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -133,7 +135,7 @@ def look(arguments) -> None:
     }
     work = partial(looks_at, array=read_array(arguments.array))
     records, failed = figures_of_each(places, work, engine("local", arguments.workers, None))
-    print(f"{len(records)} scenes were looked at, {failed} could not be.")
+    print(json.dumps({"scenes": len(records), "failed": failed}))
 
 
 def fit(arguments) -> None:
@@ -147,10 +149,14 @@ def fit(arguments) -> None:
                 key = folder, record["voices"]
                 counts[key] = counts.get(key, 0) + np.array([1, record["voices"], *judged(record, models)])
     for (folder, voices), (number, true, taken, right) in sorted(counts.items()):
-        figures = f"precision {right / max(taken, 1):.2f}, recall {right / true:.2f}"
-        print(f"{folder}, {voices} voices, {number} scenes: {figures}")
-    for name, model in zip(("FIRST_LOOK", "SECOND_LOOK"), both_fitted([own for *_, own in scenes]), strict=True):
-        print(name, f"{model.intercept:.3g}", {key: float(f"{weight:.3g}") for key, weight in model.weights.items()})
+        print(f"{folder.name} | {voices} | {number} | {right / max(taken, 1):.2f} | {right / true:.2f}")
+    models = zip(("first", "second"), both_fitted([record for *_, record in scenes]), strict=True)
+    print(json.dumps({name: _rounded(model) for name, model in models}))
+
+
+def _rounded(model: LogisticModel) -> dict:
+    weights = {name: float(f"{weight:.3g}") for name, weight in model.weights.items()}
+    return {"intercept": float(f"{model.intercept:.3g}"), "weights": weights}
 
 
 def main() -> None:

@@ -60,6 +60,15 @@ def test_a_scene_depends_on_the_seed_and_its_number_alone(speech, tmp_path):
     assert all(few[name] != other[name] for name in few)
 
 
+def test_scenes_of_other_numbers_of_voices_have_rooms_of_their_own(speech, tmp_path):
+    """Else figures of many voices would hang on the luck of those of few."""
+    places = []
+    for voices in (1, 2):
+        run(speech, tmp_path / str(voices), "--count", 1, "--voices", voices, *SHORT)
+        places.append(read_scene(tmp_path / str(voices) / "00000").voices[0].positions)
+    assert places[0] != places[1]
+
+
 def test_what_is_there_is_kept_and_what_is_missing_made(speech, tmp_path, capsys):
     out = tmp_path / "out"
     run(speech, out, "--count", 3, *SHORT)

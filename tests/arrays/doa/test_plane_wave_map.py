@@ -19,6 +19,14 @@ def sparse(seed: int, seconds: int = 2) -> np.ndarray:
     return np.fft.irfft(bands * np.fft.rfft(rng.standard_normal(seconds * RATE)))
 
 
+def test_two_that_take_turns_are_told_apart():
+    """Two degrees from each other: every bin has one of them alone."""
+    array, degrees = ARRAYS["circle-6"], (100.0, 102.0)
+    said = [plane_wave(babble(seed), array, np.deg2rad(angle)) for seed, angle in enumerate(degrees)]
+    found = np.rad2deg(find_peaks(PlaneWaveMap(array, RATE).power(np.hstack(said)), 2, np.deg2rad(1)))
+    assert sorted(found) == pytest.approx(degrees, abs=0.2)
+
+
 @pytest.mark.parametrize("array", ARRAYS.values(), ids=lambda array: array.name)
 @pytest.mark.parametrize("degrees", [0.0, 121.7, 359.8])
 def test_a_plane_wave_has_its_peak_where_it_comes_from(array, degrees):

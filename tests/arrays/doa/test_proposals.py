@@ -5,9 +5,9 @@ import pytest
 
 from core.arrays.angles import angular_distance
 from core.arrays.doa.proposals import DirectionMaps
-from core.arrays.geometry import ArrayGeometry
+from core.arrays.geometry import ARRAYS, ArrayGeometry
 from tests.arrays.example_scenes import voices
-from tests.arrays.sounds import RATE, RESPEAKER, plane_wave, speech
+from tests.arrays.sounds import RATE, RESPEAKER, babble, plane_wave, speech
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,25 @@ def test_other_directions_are_taken_where_no_peak_is_near(maps):
     if not near(without, 110):
         (own,) = near(proposals, 110)
         assert own.angle == asked[1] and own.evidence["extra"] == 1
+
+
+def test_neighbours_that_take_turns_are_both_proposed():
+    array, degrees = ARRAYS["circle-6"], (100.0, 102.0)
+    said = [plane_wave(babble(seed), array, np.deg2rad(angle)) for seed, angle in enumerate(degrees)]
+    heights = {own.angle: own.evidence["waves"] for own in DirectionMaps(array, RATE).propose(np.hstack(said))}
+    highest = np.rad2deg(sorted(heights, key=heights.get)[-2:])
+    assert sorted(highest) == pytest.approx(degrees, abs=0.2)
+
+
+def test_echoes_cloud_a_recording(maps):
+    def clarity(signals: np.ndarray) -> float:
+        return maps.propose(signals)[0].evidence["clarity"]
+
+    noise = np.random.default_rng(0).standard_normal((4, RATE))
+    free, room = plane_wave(babble(1), RESPEAKER, 1.0), voices(40, 200).sum(axis=0)
+    assert 0.01 > clarity(free) > clarity(room) + 0.3 and clarity(room) > clarity(noise)
+    own = maps.propose(room)[0].evidence
+    assert own["clear_turns"] == pytest.approx(own["clarity"] * own["turns"])
 
 
 def test_mirror_images_of_a_line_are_one():
