@@ -28,3 +28,8 @@ def finished(run: Generator[Item, None, Result]) -> Result:
                 next(run)
             except StopIteration as end:
                 return end.value
+
+
+def part(run: Generator[float, None, Result], start: float, end: float) -> Generator[float, None, Result]:
+    """A run that yields shares of its work, 0 to 1, as a part of more work: from one share of that to another."""
+    return mapped(run, lambda share: start + (end - start) * share)

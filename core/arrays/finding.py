@@ -102,6 +102,11 @@ class Finder(Protocol):
         ...
 
 
+def chunk_step(recording: Chunked, number: int, share: float) -> SearchStep:
+    """The step after a share of the work on a chunk, where all are as much work."""
+    return SearchStep(number, (number + share) / len(recording))
+
+
 def detection(angle: float, image: np.ndarray, confidence: float = 1.0) -> Detection:
     """A detection from a voice's image at the microphones, [mics, frames]; its signal is that of the first one."""
     return Detection(float(angle), float(mean_rms(image)), image[REFERENCE][None].astype(np.float32), confidence)

@@ -12,10 +12,19 @@ from core.arrays.cone.walking import find_walking
 from core.arrays.doa.proposals import DirectionMaps
 from core.arrays.doa.tracking import Detection, link
 from core.arrays.energy import rms
-from core.arrays.finding import Chunked, SearchStep, Stage, TrackSearch, detection, holds_sound, tracks_of_still_voices
+from core.arrays.finding import (
+    Chunked,
+    SearchStep,
+    Stage,
+    TrackSearch,
+    chunk_step,
+    detection,
+    holds_sound,
+    tracks_of_still_voices,
+)
 from core.arrays.steering import PreShift, Steering
 from core.choices import MOST_VOICES
-from core.generators import finished, mapped
+from core.generators import mapped, part
 
 SCENE_LEVEL = 0.05  # root mean square of the Cone of Silence's scenes, which its cutoffs assume
 CUTOFFS = (0.005, 1e-6)  # of the energy, those of its evaluation: the second where the first finds too few voices
@@ -55,7 +64,8 @@ class ConeFinder:
         for number, chunk in enumerate(recording):
             heard = self.heard(recording, chunk, gain)
             images = heard.listen(angles)
-            images = finished(heard.refining(angles, images)) if self.refined else images
+            if self.refined:
+                images = yield from mapped(heard.refining(angles, images), partial(chunk_step, recording, number))
             found.append([detection(angle, image) for angle, image in zip(angles, images, strict=True)])
             yield SearchStep(number, (number + 1) / len(recording))
         return tuple(tracks_of_still_voices(found))
@@ -79,7 +89,7 @@ class ConeFinder:
             if maps:
                 angles = [voice.angle for voice in detections[:MOST_VOICES]]
                 selecting = select(self.heard(recording, chunk, gain), angles, maps, voices)
-                selected = yield from mapped(selecting, partial(_selected, recording, number))
+                selected = yield from mapped(part(selecting, SEARCH_SHARE, 1.0), partial(chunk_step, recording, number))
                 found.append([detection(voice.angle, voice.image, voice.confidence) for voice in selected])
             else:
                 loudest = detections[: voices or MOST_VOICES]
@@ -116,11 +126,6 @@ class ConeFinder:
             return []
         stages = search(chunk * gain, recording.geometry, recording.sample_rate, self.extractor, settings)
         return (yield from mapped(stages, step))
-
-
-def _selected(recording: Chunked, number: int, share: float) -> SearchStep:
-    """A step of the selection in a chunk."""
-    return SearchStep(number, (number + SEARCH_SHARE + (1 - SEARCH_SHARE) * share) / len(recording))
 
 
 def gain_of(samples: np.ndarray) -> np.float32:

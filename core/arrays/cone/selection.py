@@ -24,7 +24,7 @@ from core.arrays.geometry import ArrayGeometry
 from core.arrays.refinement import ITERATIONS, refining
 from core.arrays.spectra import stft
 from core.choices import MOST_VOICES
-from core.generators import mapped
+from core.generators import part
 
 # Fitted to 8,563 directions in 540 rooms, wide, small and noisy ones, of speakers of no training and of no table, by
 # `benchmarks.selection`.
@@ -134,14 +134,14 @@ def select(
     rough = listen_and_look(heard, found, maps)[:MOST_POSSIBLE]
     rough = [own for k, own in enumerate(rough) if k < (voices or 0) or own.confidence >= POSSIBLE]
     yield LISTENED
-    looked = yield from mapped(look_again(heard, rough, maps.response), partial(_between, LISTENED, LOOKED))
+    looked = yield from part(look_again(heard, rough, maps.response), LISTENED, LOOKED)
     order = sorted(range(len(looked)), key=lambda k: -looked[k].confidence)[: voices or MOST_VOICES]
     sure = [k for k in order if voices is not None or looked[k].confidence >= SURE]
     doubtful = [k for k in order[len(sure) :] if looked[k].confidence >= DOUBTFUL]
     if not sure:
         return [looked[k] for k in doubtful]
     rounds = heard.refining([looked[k].angle for k in sure], [rough[k].image for k in sure])
-    images = yield from mapped(rounds, partial(_between, LOOKED, 1.0))
+    images = yield from part(rounds, LOOKED, 1.0)
     likely = [replace(looked[k], image=image) for k, image in zip(sure, images, strict=True)]
     return likely + [looked[k] for k in doubtful]
 
@@ -219,10 +219,6 @@ def _coherence_and_powers(
     spectrum = stft(image)
     near = angular_distance(response.angles, candidate.angle) < ASTRAY
     return response.power(spectrum)[near].max(), np.mean(np.abs(spectrum) ** 2, axis=0).ravel().astype(np.float32)
-
-
-def _between(start: float, end: float, share: float) -> float:
-    return start + (end - start) * share
 
 
 def _levels_db(images: np.ndarray) -> np.ndarray:

@@ -1,6 +1,8 @@
 """A finder without a network: peaks of a map of powers, and a beamformer for each, or refinement of all together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -19,10 +21,19 @@ from core.arrays.doa.spatial_spectra import (
 )
 from core.arrays.doa.tracking import Detection, link, smoothed
 from core.arrays.energy import rms
-from core.arrays.finding import Chunked, SearchStep, TrackSearch, detection, holds_sound, tracks_of_still_voices
-from core.arrays.refinement import ITERATIONS, refine
+from core.arrays.finding import (
+    Chunked,
+    SearchStep,
+    TrackSearch,
+    chunk_step,
+    detection,
+    holds_sound,
+    tracks_of_still_voices,
+)
+from core.arrays.refinement import ITERATIONS, refining
 from core.arrays.spectra import stft
 from core.choices import MOST_VOICES
+from core.generators import mapped, part
 
 HEIGHT_DB, LOWEST = 5.0, 1e-5  # strength of a peak per factor of ten in its height; a floor of it
 CONFIDENCES = {
@@ -32,9 +43,11 @@ CONFIDENCES = {
 SEPARATIONS = {"srp-phat": APART, "music": SEPARATION}
 ROUNDS = 8  # of refinement with what is doubtful
 MAP_SHARE = {True: 0.1, False: 0.5}  # of the work that goes into the map: with refinement, and without
+VOICES_SHARE = 0.6  # of the work of refinement that goes into what counts as a voice
 SILENT_MAP = np.zeros(len(grid(STEP_DEGREES)))
 
 Peak = tuple[float, float]  # an angle in radians, and how likely it is a voice's
+Detecting = Generator[float, None, list[Detection]]  # yields the share of the work that is done
 
 
 class MapFinder:
@@ -65,8 +78,10 @@ class MapFinder:
         found = []
         for number, (chunk, power) in enumerate(zip(recording, maps, strict=True)):
             peaks = self._peaks(power, voices, recording.geometry.axis, diffuse)
-            found.append(_separated(chunk, recording, peaks, voices is not None, refined))
-            yield SearchStep(number, share + (1 - share) * (number + 1) / len(recording), power=power)
+            step = partial(_step, share, len(maps), number)
+            separating = _separate(chunk, recording, peaks, voices is not None, refined)
+            found.append((yield from mapped(separating, step)))
+            yield replace(step(1.0), power=power)
         tracks = [*map(smoothed, link(found, moving=True))] if moving else tracks_of_still_voices(found)
         return tuple(tracks[: voices or MOST_VOICES])
 
@@ -74,8 +89,9 @@ class MapFinder:
         """As `Finder`."""
         found, rounds = [], ITERATIONS if self.refined else 0
         for number, chunk in enumerate(recording):
-            found.append(_detections(chunk, recording, [(angle, 1.0) for angle in angles], rounds))
-            yield SearchStep(number, (number + 1) / len(recording))
+            detecting = _detect(chunk, recording, [(angle, 1.0) for angle in angles], rounds)
+            found.append((yield from mapped(detecting, partial(chunk_step, recording, number))))
+            yield chunk_step(recording, number, 1.0)
         return tuple(tracks_of_still_voices(found))
 
     def _power(self, recording: Chunked, voices: int | None) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
@@ -98,26 +114,33 @@ class MapFinder:
         return [(float(angle), sure) for angle, sure in likely if voices or sure >= DOUBTFUL]
 
 
-def _separated(
-    chunk: np.ndarray, recording: Chunked, peaks: Sequence[Peak], told: bool, refined: bool
-) -> list[Detection]:
+def _step(before: float, chunks: int, number: int, share: float) -> SearchStep:
+    """The step after a share of the separation of a chunk; before: the share of all work that is done before it."""
+    return SearchStep(number, before + (1 - before) * (number + share) / chunks)
+
+
+def _separate(chunk: np.ndarray, recording: Chunked, peaks: Sequence[Peak], told: bool, refined: bool) -> Detecting:
     """A detection for each of the peaks; voices are not kept apart from what is doubtful."""
     sure = [peak for peak in peaks if told or peak[1] >= SURE]
-    voices = _detections(chunk, recording, sure, ITERATIONS if refined else 0)
+    iterations, rounds = (ITERATIONS, ROUNDS) if refined else (0, 0)
     if len(sure) == len(peaks):
-        return voices
-    return voices + _detections(chunk, recording, peaks, ROUNDS if refined else 0)[len(sure) :]
+        return (yield from _detect(chunk, recording, sure, iterations))
+    voices = yield from part(_detect(chunk, recording, sure, iterations), 0.0, VOICES_SHARE)
+    everything = yield from part(_detect(chunk, recording, peaks, rounds), VOICES_SHARE, 1.0)
+    return voices + everything[len(sure) :]
 
 
-def _detections(chunk: np.ndarray, recording: Chunked, peaks: Sequence[Peak], rounds: int) -> list[Detection]:
+def _detect(chunk: np.ndarray, recording: Chunked, peaks: Sequence[Peak], rounds: int) -> Detecting:
     """A detection for each of the peaks, after so many rounds of refinement."""
     if not peaks:
         return []
-    images = _images(chunk, recording, [angle for angle, _ in peaks], rounds)
+    images = yield from _images(chunk, recording, [angle for angle, _ in peaks], rounds)
     return [detection(angle, image, confidence) for (angle, confidence), image in zip(peaks, images, strict=True)]
 
 
-def _images(chunk: np.ndarray, recording: Chunked, angles: Sequence[float], rounds: int) -> np.ndarray:
+def _images(
+    chunk: np.ndarray, recording: Chunked, angles: Sequence[float], rounds: int
+) -> Generator[float, None, np.ndarray]:
     """What comes from each angle, refined [angles, mics, frames]; or at the first microphone alone [angles, 1, frames],
     by delay and sum of a single angle, and by MVDR with direction masks without a round.
     """
@@ -126,4 +149,5 @@ def _images(chunk: np.ndarray, recording: Chunked, angles: Sequence[float], roun
         return delay_and_sum(chunk, geometry, angles[0], sample_rate)[None, None]
     if not rounds:
         return directional_mvdr(chunk, geometry, angles, sample_rate)[:, None]
-    return refine(chunk, directional_images(chunk, geometry, angles, sample_rate), sample_rate, rounds)
+    shared = directional_images(chunk, geometry, angles, sample_rate)
+    return (yield from refining(chunk, shared, sample_rate, rounds))
