@@ -26,6 +26,7 @@ WINDOW_SECONDS = 0.256  # about the length of early echoes
 CROWD, CROWD_SECONDS = 3, 0.128  # from so many sources on: there are more unknowns in a bin, so it needs more times
 FEWEST_WINDOWS = 4  # side by side in a signal; short signals get shorter windows
 ITERATIONS, TRIAL = 20, 6  # rounds, and those after which starts are compared
+LEAD = 0.12  # log likelihood by which a first start must be ahead in a longest window: a few times are explained anyhow
 LOADING = 1e-3  # of covariances, relative to their mean
 ROOT = np.float32(math.sqrt(2))  # of planes off the diagonal, which count twice in a trace
 SMALLEST = np.float32(1e-37)  # pivot whose logarithm is taken
@@ -56,7 +57,8 @@ def refining(
         signals: the mixture, [mics, frames].
         images: an estimate of every source's, [sources, mics, frames].
         sample_rate: in Hz.
-        others: further estimates of the same sources; the likeliest after `TRIAL` rounds are refined.
+        others: further estimates of the same sources; the likeliest after `TRIAL` rounds are refined. They are to be
+            the safer ones: of two sources `images` must be ahead by `LEAD`.
 
     Yields:
         The share of the rounds that are done, after each.
@@ -66,7 +68,7 @@ def refining(
     """
     if len(images) < 2 or not np.any(signals):
         return images.astype(np.float32)
-    longest = CROWD_SECONDS if len(images) >= CROWD else WINDOW_SECONDS
+    longest, lead = (CROWD_SECONDS, 0.0) if len(images) >= CROWD else (WINDOW_SECONDS, LEAD)
     seconds = min(longest, signals.shape[-1] / sample_rate / FEWEST_WINDOWS)
     n_fft = 2 ** round(np.log2(seconds * sample_rate))
     scale = rms(signals)
@@ -78,7 +80,7 @@ def refining(
         for _ in range(trial):
             model.improve()
             yield (done := done + 1) / rounds
-    model = max(models, key=_Model.log_likelihood) if others else models[0]
+    model = _likeliest(models, lead)
     for _ in range(iterations - trial):
         model.improve()
         yield (done := done + 1) / rounds
@@ -133,6 +135,15 @@ class _Model:
         planes = np.moveaxis(_planes(self.covariances), 0, 2)  # [bins, mics^2, sources]
         inverse, log_determinant = _inverse(planes @ self.powers)
         return inverse, log_determinant, _times(inverse, self.mixture)
+
+
+def _likeliest(models: Sequence[_Model], lead: float) -> _Model:
+    """The model of the highest likelihood; that of the first one counts less by `lead`."""
+    if len(models) == 1:
+        return models[0]
+    likelihoods = [model.log_likelihood() for model in models]
+    likelihoods[0] -= lead
+    return models[int(np.argmax(likelihoods))]
 
 
 def _spectra(signals: np.ndarray, n_fft: int) -> np.ndarray:

@@ -56,6 +56,14 @@ def test_of_several_starts_the_likelier_one_is_taken():
         np.testing.assert_allclose(refine(mixture, first, RATE, others=[second]), good, atol=1e-4)
 
 
+def test_of_two_sources_a_first_start_must_be_clearly_ahead():
+    """In few times it may be the likelier one and still the worse."""
+    images = sources()
+    mixture, first = images.sum(axis=0), guesses(images)
+    safer = (1.9 * images + 1.1 * images[::-1]) / 3
+    np.testing.assert_array_equal(refine(mixture, first, RATE, others=[safer]), refine(mixture, safer, RATE))
+
+
 def test_no_round_lowers_the_likelihood():
     images = sources(1)
     model = _Model(_spectra(images.sum(axis=0), 1024), [_spectra(guess, 1024) for guess in guesses(images)])
