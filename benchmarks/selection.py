@@ -5,16 +5,17 @@
     python -m benchmarks.selection fit looks/wide-circle-6 looks/small-circle-6
 
 `look` takes whatever may be a voice in scenes of `render-scenes`, in any sub-folders, and keeps what both looks see of
-it and whether it is one: directions are matched with true ones, within 10 degrees. What was looked at is not looked at
-again. `fit` prints, for each folder and number of voices, scenes, precision and recall at the cut, where models judge
-scenes that they were not fitted to; last, one JSON line with the models of all scenes, which
-`core.arrays.cone.selection` has. Which directions get a second look depends on the model of the first: after a change
-of it, look again and fit again.
+it and whether it is one: directions are matched with true ones, within 10 degrees. A folder of looks goes on where it
+was left. `fit` prints, for each folder and number of voices, scenes, precision and recall at the cut, where models
+judge scenes that they were not fitted to; last, one JSON line with the models of all scenes, which
+`core.arrays.cone.selection` has. Which directions get a second look depends on the first model there: after a change of
+it, look again, into new folders, and fit again.
 """
 
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 
@@ -22,10 +23,12 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from core.arrays.angles import fold
 from core.arrays.cone.finder import CUTOFFS, ConeFinder, gain_of
 from core.arrays.cone.search import SearchSettings, search
 from core.arrays.cone.selection import (
     FIRST_LOOK,
+    MOST_HEARD,
     MOST_POSSIBLE,
     POSSIBLE,
     SECOND_LOOK,
@@ -42,6 +45,8 @@ from core.arrays.scenes.files import METADATA, read_scene
 from core.choices import MOST_VOICES
 from core.cli.engines import engine
 from core.cli.figures import figures_of_each
+from core.cli.outputs import claim_folder
+from core.errors import InputError
 from core.generators import finished
 from core.signal.clip import Clip
 from core.signal.json_files import read_json
@@ -49,6 +54,7 @@ from core.signal.resampling import resample
 from core.tasks.localization import choose_separator
 from core.tasks.voices import truth_of
 
+LOOKS = "looks"  # folder of these inside OUT
 FOLDS = 8  # of scenes: each is judged by models of the others
 RIDGE = 1.0  # penalty on squared weights of evidence of variance 1
 
@@ -59,6 +65,8 @@ Record = Mapping  # of a scene: {"voices": n, "directions": [{"right": bool, "fi
 def means_of(array: ArrayGeometry) -> tuple[ConeFinder, int, DirectionMaps]:
     """The finder of an array, its sample rate in Hz, and both maps."""
     separator = choose_separator(array)
+    if separator is None:
+        raise InputError(f"There is no separator for the array {array.name}; train or import one.")
     return (
         ConeFinder(separator, separator.pre_shift),
         separator.sample_rate,
@@ -75,10 +83,10 @@ def looks_at(folder: Path, array: ArrayGeometry) -> Record:
     heard = finder.heard(Chunked(samples, rate, array, ((0, samples.shape[-1]),)), samples, gain)
     settings = SearchSettings(energy_cutoff=CUTOFFS[0], pre_shift=finder.pre_shift)
     found = finished(search(samples * gain, array, rate, finder.extractor, settings))
-    first = listen_and_look(heard, [voice.angle for voice in found[:MOST_VOICES]], maps)
+    first = listen_and_look(heard, [voice.angle for voice in found[:MOST_VOICES]], maps) if found else []
     possible = [own for own in first[:MOST_POSSIBLE] if own.confidence >= POSSIBLE]
     second = finished(look_again(heard, possible, maps.response))
-    truth = [path[0] for path in truth_of(scene).paths]
+    truth = [fold(path[0], array.axis) for path in truth_of(scene).paths]
     right = {found for _, found in match_angles(truth, [own.angle for own in first]).pairs}
     seen = [own.evidence for own in second] + [{}] * (len(first) - len(second))
     directions = [
@@ -130,22 +138,23 @@ def _second(direction: Mapping, first: LogisticModel) -> dict[str, float]:
 
 def look(arguments) -> None:
     folders = [path.parent for path in sorted(arguments.scenes.rglob(METADATA))]
-    places = {
-        folder: arguments.out / f"{'-'.join(folder.relative_to(arguments.scenes).parts)}.json" for folder in folders
-    }
-    work = partial(looks_at, array=read_array(arguments.array))
+    array = read_array(arguments.array)
+    seen_by = {"array": array.name, "first": asdict(FIRST_LOOK), "most": [MOST_HEARD, MOST_POSSIBLE, POSSIBLE]}
+    claim_folder(arguments.out, "settings.json", seen_by, "looks")
+    places = {folder: arguments.out / LOOKS / f"{folder.relative_to(arguments.scenes)}.json" for folder in folders}
+    work = partial(looks_at, array=array)
     records, failed = figures_of_each(places, work, engine("local", arguments.workers, None))
     print(json.dumps({"scenes": len(records), "failed": failed}))
 
 
 def fit(arguments) -> None:
-    sets = {folder: [read_json(path) for path in sorted(folder.glob("*.json"))] for folder in arguments.looks}
+    sets = {folder: [*map(read_json, sorted((folder / LOOKS).rglob("*.json")))] for folder in arguments.looks}
     scenes = [(folder, k, record) for folder, records in sets.items() for k, record in enumerate(records)]
     counts: dict[tuple[Path, int], np.ndarray] = {}
-    for fold in range(FOLDS):
-        models = both_fitted([record for _, k, record in scenes if k % FOLDS != fold])
+    for own in range(FOLDS):
+        models = both_fitted([record for _, k, record in scenes if k % FOLDS != own])
         for folder, k, record in scenes:
-            if k % FOLDS == fold:
+            if k % FOLDS == own:
                 key = folder, record["voices"]
                 counts[key] = counts.get(key, 0) + np.array([1, record["voices"], *judged(record, models)])
     for (folder, voices), (number, true, taken, right) in sorted(counts.items()):

@@ -51,8 +51,8 @@ class SearchStep:
     Args:
         chunk: number of the chunk.
         done: share of the work, 0 to 1.
-        stage: windows of the cone search; None for other finders.
-        power: a map, see `core.arrays.doa.spatial_spectra`, [angles]; None for the cone search.
+        stage: windows of the cone search; None for other finders, and after the search.
+        power: a map, see `core.arrays.doa.spatial_spectra`, [angles]; None for the cone search, and during refinement.
     """
 
     chunk: int
@@ -103,7 +103,7 @@ class Finder(Protocol):
 
 
 def chunk_step(recording: Chunked, number: int, share: float) -> SearchStep:
-    """The step after a share of the work on a chunk, where all are as much work."""
+    """The step after a share of the work on a chunk, if every chunk is as much work."""
     return SearchStep(number, (number + share) / len(recording))
 
 

@@ -5,7 +5,7 @@ covariance v_j R_j. Its power v_j [bins, times] is free, its spatial covariance 
 is constant for sources that do not move, and includes the room's echoes. Both are initialised from rough estimates of
 the sources; majorisation and minimisation raises the likelihood (Sawada et al. 2013, eq. 41 to 47, with free powers).
 A multichannel Wiener filter then estimates the sources, which add up to the mixture. Which maximum is reached depends
-on the estimates, so of several sets of them the one that leads to the highest likelihood is taken.
+on the estimates, so of several sets of them the one that leads to the highest likelihood is taken, or nearly so.
 
 Hermitian matrices of many bins and times are kept as mics^2 real planes: the diagonal, then root two times the real and
 the imaginary parts above it. The trace of a product of two is the inner product of their planes, so that all sums over
@@ -26,7 +26,7 @@ WINDOW_SECONDS = 0.256  # about the length of early echoes
 CROWD, CROWD_SECONDS = 3, 0.128  # from so many sources on: there are more unknowns in a bin, so it needs more times
 FEWEST_WINDOWS = 4  # side by side in a signal; short signals get shorter windows
 ITERATIONS, TRIAL = 20, 6  # rounds, and those after which starts are compared
-LEAD = 0.12  # log likelihood by which a first start must be ahead in a longest window: a few times are explained anyhow
+LEAD = 0.12  # mean log likelihood of a bin by which a first start of two sources must be ahead, of 4 to 6 microphones
 LOADING = 1e-3  # of covariances, relative to their mean
 ROOT = np.float32(math.sqrt(2))  # of planes off the diagonal, which count twice in a trace
 SMALLEST = np.float32(1e-37)  # pivot whose logarithm is taken
@@ -57,8 +57,9 @@ def refining(
         signals: the mixture, [mics, frames].
         images: an estimate of every source's, [sources, mics, frames].
         sample_rate: in Hz.
-        others: further estimates of the same sources; the likeliest after `TRIAL` rounds are refined. They are to be
-            the safer ones: of two sources `images` must be ahead by `LEAD`.
+        others: further estimates of the same sources, the safer ones; the likeliest after `TRIAL` rounds are refined.
+            Long windows have few times, which a wrong model explains as well, so of two sources `images` must be ahead
+            by `LEAD`.
 
     Yields:
         The share of the rounds that are done, after each.

@@ -109,13 +109,14 @@ def _evaluation(arguments):
 
 def _described(arguments, evaluation) -> dict:
     """What makes two evaluations the same, but for how many scenes they have."""
+    from core.arrays.scenes.scene_set import DRAWING
     from core.zoo.manifest import find, fingerprint
 
     source, prior = arguments.data or arguments.speech, evaluation.settings.prior
     named = {"prior": prior, "sha256": fingerprint(find(prior)) if prior else None}
     described = asdict(evaluation) | {"settings": named, "scenes": str(source.resolve()) if source else None}
-    rooms = None if arguments.data else arguments.rooms or ROOMS[0]
-    return json.loads(json.dumps({"system": NAME, **described, "split": arguments.split, "rooms": rooms}))
+    drawn = {} if arguments.data else {"rooms": arguments.rooms or ROOMS[0], "drawing": DRAWING}
+    return json.loads(json.dumps({"system": NAME, **described, "split": arguments.split, "rooms": None, **drawn}))
 
 
 def _claim_with_scenes(

@@ -108,9 +108,11 @@ def _backgrounds(arguments) -> list[Path]:
 
 def _described(settings, arguments) -> dict:
     """What identifies a set, except for how many scenes it has."""
+    from core.arrays.scenes.scene_set import DRAWING
+
     places = {"recordings": arguments.composite or arguments.speech, "background": arguments.background}
     names = {key: place and place.resolve().name for key, place in places.items()}
-    return json.loads(json.dumps(asdict(settings) | names | {"split": arguments.split}))
+    return json.loads(json.dumps(asdict(settings) | names | {"split": arguments.split, "drawing": DRAWING}))
 
 
 def make_scenes(engine: engines.Engine, requests: list, before: int) -> int:

@@ -11,7 +11,7 @@ from gradio.components import Component
 from core.arrays.geometry import ARRAYS, ArrayGeometry
 from core.errors import InputError
 from core.tasks.localization import TASK, choose_separator, localize
-from core.tasks.progress import Progress, Result
+from core.tasks.progress import DirectionsLook, Progress, Result
 from core.tasks.settings import Settings
 from demos.array import evaluation_charts, polar
 from demos.array.array_recording import ArrayRecording
@@ -137,15 +137,17 @@ class LocalizationPanel(Runner):
             truth=recording.truth,
         )
 
+        fresh: list[DirectionsLook] = []  # the newest picture, until it is shown
+
         def keep_look(progress: Progress) -> None:
             if progress.look.has_picture:
                 looks.append(polar.step_payload(progress.look))
+                fresh[:] = [progress.look]
 
         with closing(throttled(run, keep_look)) as updates:
             for item in updates:
                 if isinstance(item, Progress):
-                    view = polar.progress_view(recording.array, item.look, key)
-                    shown = {ui.polar: view} if item.look.has_picture else {}
+                    shown = {ui.polar: polar.progress_view(recording.array, fresh.pop(), key)} if fresh else {}
                     yield {ui.status: html.looking_html(item), ui.stems: None, ui.compare: None} | shown
                 else:
                     found = self._found(item, recording, bool(count), looks, key)

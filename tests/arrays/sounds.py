@@ -8,7 +8,7 @@ import soundfile
 from core.arrays.geometry import ARRAYS, SPEED_OF_SOUND, ArrayGeometry
 
 RATE = 16000
-RESPEAKER = ARRAYS["respeaker-4"]
+RESPEAKER, CIRCLE = ARRAYS["respeaker-4"], ARRAYS["circle-6"]
 SPEECH = Path(__file__).resolve().parents[2] / "assets" / "sounds" / "speech.flac"
 
 
@@ -33,3 +33,8 @@ def plane_wave(sound: np.ndarray, geometry: ArrayGeometry, angle: float) -> np.n
     lead = geometry.xy @ [np.cos(angle), np.sin(angle)] / SPEED_OF_SOUND
     turns = np.exp(2j * np.pi * np.fft.rfftfreq(len(sound), 1 / RATE) * lead[:, None])
     return np.fft.irfft(np.fft.rfft(sound) * turns, len(sound), axis=-1)
+
+
+def by_turns(geometry: ArrayGeometry, *degrees: float) -> np.ndarray:
+    """Sounds from far away, one after the other: [mics, frames]."""
+    return np.hstack([plane_wave(babble(k), geometry, np.deg2rad(angle)) for k, angle in enumerate(degrees)])

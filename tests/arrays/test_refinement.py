@@ -62,6 +62,9 @@ def test_of_two_sources_a_first_start_must_be_clearly_ahead():
     mixture, first = images.sum(axis=0), guesses(images)
     safer = (1.9 * images + 1.1 * images[::-1]) / 3
     np.testing.assert_array_equal(refine(mixture, first, RATE, others=[safer]), refine(mixture, safer, RATE))
+    silent = np.zeros((1, *mixture.shape))  # a third source
+    three, safer = np.concatenate([first, silent]), np.concatenate([safer, silent])
+    np.testing.assert_array_equal(refine(mixture, three, RATE, others=[safer]), refine(mixture, three, RATE))
 
 
 def test_no_round_lowers_the_likelihood():

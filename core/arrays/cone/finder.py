@@ -1,6 +1,7 @@
 """A finder with a separation network: the cone search in every chunk, then selection and refinement of the voices."""
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -67,7 +68,7 @@ class ConeFinder:
             if self.refined:
                 images = yield from mapped(heard.refining(angles, images), partial(chunk_step, recording, number))
             found.append([detection(angle, image) for angle, image in zip(angles, images, strict=True)])
-            yield SearchStep(number, (number + 1) / len(recording))
+            yield chunk_step(recording, number, 1.0)
         return tuple(tracks_of_still_voices(found))
 
     def _follow(self, recording: Chunked, voices: int | None, gain: np.float32) -> TrackSearch:
@@ -119,8 +120,7 @@ class ConeFinder:
         share = SEARCH_SHARE if self.refined else 1.0
 
         def step(stage: Stage) -> SearchStep:
-            done = share * (stage.level + 1) / stage.levels
-            return SearchStep(number, (number + done) / len(recording), stage=stage)
+            return replace(chunk_step(recording, number, share * (stage.level + 1) / stage.levels), stage=stage)
 
         if not holds_sound(chunk):
             return []

@@ -125,8 +125,9 @@ def _separate(chunk: np.ndarray, recording: Chunked, peaks: Sequence[Peak], told
     iterations, rounds = (ITERATIONS, ROUNDS) if refined else (0, 0)
     if len(sure) == len(peaks):
         return (yield from _detect(chunk, recording, sure, iterations))
-    voices = yield from part(_detect(chunk, recording, sure, iterations), 0.0, VOICES_SHARE)
-    everything = yield from part(_detect(chunk, recording, peaks, rounds), VOICES_SHARE, 1.0)
+    first = VOICES_SHARE if len(sure) > 1 else 0.0  # nothing is to be done for a single one
+    voices = yield from part(_detect(chunk, recording, sure, iterations), 0.0, first)
+    everything = yield from part(_detect(chunk, recording, peaks, rounds), first, 1.0)
     return voices + everything[len(sure) :]
 
 

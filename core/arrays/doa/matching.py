@@ -31,7 +31,8 @@ class Matching:
 
 
 def match_angles(truth, found, tolerance: float = TOLERANCE) -> Matching:
-    """Pairs directions less than `tolerance` apart: as many as possible, and of these the closest.
+    """Pairs directions less than `tolerance` apart: as many as possible, and of these the closest, see
+    `match_distances`.
 
     The Cone of Silence's evaluation takes the first of all permutations with the most pairs, which gives the same
     counts.
@@ -44,10 +45,13 @@ def match_angles(truth, found, tolerance: float = TOLERANCE) -> Matching:
 
 
 def match_distances(distances: np.ndarray, tolerance: float = math.inf) -> Matching:
-    """As `match_angles`, from the distances of true ones to found ones, [truth, found], in radians."""
+    """As `match_angles`, from the distances of true ones to found ones, [truth, found], in radians.
+
+    The closest are those of the least sum of squares: neighbours that all moved the same way do not change places.
+    """
     close = distances < tolerance
-    farther_than_any_pairing = math.pi * (1 + min(distances.shape))
-    rows, columns = linear_sum_assignment(np.where(close, distances, farther_than_any_pairing))
+    farther_than_any_pairing = math.pi**2 * (1 + min(distances.shape))
+    rows, columns = linear_sum_assignment(np.where(close, distances**2, farther_than_any_pairing))
     pairs = tuple((int(i), int(j)) for i, j in zip(rows, columns, strict=True) if close[i, j])
     return Matching(pairs, distances.shape[0] - len(pairs), distances.shape[1] - len(pairs))
 

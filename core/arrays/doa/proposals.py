@@ -20,7 +20,8 @@ NEIGHBOURS = np.deg2rad(1.5)  # between two voices that are told apart
 NEAR = np.deg2rad(10)  # a direction so near to a peak is the peak's
 LOWEST_TURNS, LOWEST_WAVES, LOWEST_PROMINENCE, LOWEST_CLARITY = 1e-5, 1e-4, 1e-3, 1e-4  # floors
 REACH = np.deg2rad(2)  # around a direction in which its height by turns is looked for
-SHARP_REACH = NEIGHBOURS / 2  # the same in the map of plane waves, and where both maps agree on a direction
+SHARP_REACH = np.deg2rad(1)  # the same in the map of plane waves
+AIM = NEIGHBOURS / 2  # by which a direction is moved to where both maps agree
 SHADOW, SUMMIT = np.deg2rad(10), np.deg2rad(8)  # over which the shadow of a higher peak fades, and its nearness
 SILENCE = 1e-30
 
@@ -36,8 +37,8 @@ class Proposal:
             mean. `shadow`: how much higher another peak is there, the nearer the more; 0 where none is. `extra`: 1
             where it is no peak of the map of plane waves, else 0. `overtopped`: how near another direction is that is
             higher in the map by turns, 1 to 0. `clarity`: of the recording, how much of it single plane waves explain;
-            the less, the longer are its echoes. `clear_turns`, `clear_shadow`, `clear_overtopped`: the products of
-            clarity with these.
+            the less, the longer are its echoes (two or three microphones always find such waves). `clear_turns`,
+            `clear_shadow`, `clear_overtopped`: the products of clarity with these.
     """
 
     angle: float
@@ -102,9 +103,9 @@ def is_near(angle: float, others: Sequence[float], radius: float) -> bool:
 
 
 def _moved(angles: np.ndarray, peaks: np.ndarray) -> list[float]:
-    """Each angle, or the peak that is nearest to it within `SHARP_REACH`."""
+    """Each angle, or the peak that is nearest to it within `AIM`."""
     nearest = [min(peaks, key=lambda peak, a=a: angular_distance(peak, a), default=a) for a in angles]
-    return [float(p if angular_distance(p, a) < SHARP_REACH else a) for p, a in zip(nearest, angles, strict=True)]
+    return [float(p if angular_distance(p, a) < AIM else a) for p, a in zip(nearest, angles, strict=True)]
 
 
 def _heights(power: np.ndarray, angles: np.ndarray, reach: float) -> np.ndarray:

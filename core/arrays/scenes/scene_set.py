@@ -16,6 +16,7 @@ from core.errors import InputError
 from core.signal.clip import Clip
 from core.signal.resampling import resample
 
+DRAWING = 2  # number of the way in which scenes are drawn: sets of another one are not gone on with
 SPARE = 4  # candidates for every voice, as some may be unreadable
 ROOMS = {"realistic": RealisticRooms(), "original": ConeOfSilenceRooms()}
 

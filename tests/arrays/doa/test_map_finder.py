@@ -66,6 +66,38 @@ def test_what_is_doubtful_changes_no_voice(images, monkeypatch):
     assert doubtful.energy < min(track.energy for track in alone)
 
 
+@pytest.mark.parametrize("sure", [0, 1, 2])
+def test_what_is_doubtful_is_part_of_the_work(images, monkeypatch, sure):
+    """The first round is a small part of it, however many voices there are beside."""
+    peaks = [(float(angle), 0.9 if k < sure else SURE / 2) for k, angle in enumerate([*ANGLES, 5.0])]
+    monkeypatch.setattr(MapFinder, "_peaks", lambda *_: peaks)
+    steps, _ = gathered(MapFinder("srp-phat").find(recording(images), None, False))
+    done = [step.done for step in steps]
+    assert done[1] < 0.3 and (np.diff(done) >= 0).all() and done[-1] == 1
+
+
+def test_stop_is_heard_between_two_rounds(images, monkeypatch):
+    ended = []
+
+    def endless(*_):
+        try:
+            while True:
+                yield 0.5
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr(map_finder, "refining", endless)
+    for run in (
+        MapFinder("srp-phat").find(recording(images), 2, False),
+        MapFinder("srp-phat").separate_at(recording(images), ANGLES),
+    ):
+        ended.clear()
+        for _ in range(3):
+            next(run)
+        run.close()
+        assert ended
+
+
 @pytest.mark.parametrize("refined", [True, False])
 def test_the_share_of_the_work_that_is_done_grows_to_all(images, monkeypatch, refined):
     monkeypatch.setattr(map_finder, "ITERATIONS", 2)

@@ -8,7 +8,7 @@ from core.arrays.doa.plane_wave_map import PlaneWaveMap
 from core.arrays.doa.spatial_spectra import SteeredResponse, find_peaks
 from core.arrays.geometry import ARRAYS
 from core.arrays.spectra import stft
-from tests.arrays.sounds import RATE, RESPEAKER, babble, plane_wave
+from tests.arrays.sounds import CIRCLE, RATE, RESPEAKER, babble, by_turns, plane_wave
 
 
 def sparse(seed: int, seconds: int = 2) -> np.ndarray:
@@ -21,10 +21,8 @@ def sparse(seed: int, seconds: int = 2) -> np.ndarray:
 
 def test_two_that_take_turns_are_told_apart():
     """Two degrees from each other: every bin has one of them alone."""
-    array, degrees = ARRAYS["circle-6"], (100.0, 102.0)
-    said = [plane_wave(babble(seed), array, np.deg2rad(angle)) for seed, angle in enumerate(degrees)]
-    found = np.rad2deg(find_peaks(PlaneWaveMap(array, RATE).power(np.hstack(said)), 2, np.deg2rad(1)))
-    assert sorted(found) == pytest.approx(degrees, abs=0.2)
+    power = PlaneWaveMap(CIRCLE, RATE).power(by_turns(CIRCLE, 100.0, 102.0))
+    assert sorted(np.rad2deg(find_peaks(power, 2, np.deg2rad(1)))) == pytest.approx([100.0, 102.0], abs=0.2)
 
 
 @pytest.mark.parametrize("array", ARRAYS.values(), ids=lambda array: array.name)
@@ -36,7 +34,7 @@ def test_a_plane_wave_has_its_peak_where_it_comes_from(array, degrees):
 
 
 def test_a_vote_is_shared_out_so_a_plane_wave_has_nearly_one_and_noise_of_many_microphones_none():
-    array, noise = ARRAYS["circle-6"], np.random.default_rng(0).standard_normal((6, RATE))
+    array, noise = CIRCLE, np.random.default_rng(0).standard_normal((6, RATE))
     whole = PlaneWaveMap(array, RATE).power(plane_wave(noise[0], array, 1.0))
     assert 0.8 < whole.sum() <= 1 + 1e-4
     assert PlaneWaveMap(array, RATE).power(noise).sum() < 0.01
@@ -44,7 +42,7 @@ def test_a_vote_is_shared_out_so_a_plane_wave_has_nearly_one_and_noise_of_many_m
 
 def test_neighbours_that_are_one_peak_by_turns_are_two():
     """Seven degrees apart, and both at once: each bin is mostly one's."""
-    array, degrees = ARRAYS["circle-6"], (100.0, 107.0)
+    array, degrees = CIRCLE, (100.0, 107.0)
     mixture = sum(plane_wave(sparse(seed), array, np.deg2rad(angle)) for seed, angle in enumerate(degrees))
     found = np.rad2deg(find_peaks(PlaneWaveMap(array, RATE).power(mixture), 2, np.deg2rad(4)))
     assert sorted(found) == pytest.approx(degrees, abs=1)

@@ -5,9 +5,9 @@ import pytest
 
 from core.arrays.angles import angular_distance
 from core.arrays.doa.proposals import DirectionMaps
-from core.arrays.geometry import ARRAYS, ArrayGeometry
+from core.arrays.geometry import ArrayGeometry
 from tests.arrays.example_scenes import voices
-from tests.arrays.sounds import RATE, RESPEAKER, babble, plane_wave, speech
+from tests.arrays.sounds import CIRCLE, RATE, RESPEAKER, babble, by_turns, plane_wave, speech
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +41,14 @@ def test_other_directions_are_taken_where_no_peak_is_near(maps):
     asked = np.deg2rad([46.0, 110.0])
     proposals, without = maps.propose(mixture, asked), maps.propose(mixture)
     assert len(near(proposals, 40)) == len(near(without, 40)) == 1
-    if not near(without, 110):
-        (own,) = near(proposals, 110)
-        assert own.angle == asked[1] and own.evidence["extra"] == 1
+    assert not near(without, 110)
+    (own,) = near(proposals, 110)
+    assert own.angle == asked[1] and own.evidence["extra"] == 1
 
 
 def test_neighbours_that_take_turns_are_both_proposed():
-    array, degrees = ARRAYS["circle-6"], (100.0, 102.0)
-    said = [plane_wave(babble(seed), array, np.deg2rad(angle)) for seed, angle in enumerate(degrees)]
-    heights = {own.angle: own.evidence["waves"] for own in DirectionMaps(array, RATE).propose(np.hstack(said))}
+    degrees, said = (100.0, 102.0), by_turns(CIRCLE, 100.0, 102.0)
+    heights = {own.angle: own.evidence["waves"] for own in DirectionMaps(CIRCLE, RATE).propose(said)}
     highest = np.rad2deg(sorted(heights, key=heights.get)[-2:])
     assert sorted(highest) == pytest.approx(degrees, abs=0.2)
 

@@ -16,6 +16,14 @@ def test_voices_that_stay_are_linked_by_their_place():
     assert sorted(np.rad2deg([track.angle for track in tracks])) == pytest.approx([10.3, 100.3], abs=0.1)
 
 
+@pytest.mark.parametrize("shift", [0.7, 2.5, -2.5, 6.0])
+def test_neighbours_that_seem_to_move_together_do_not_change_places(shift):
+    first, second = sorted(link([found(100, 102), found(102 + shift, 100 + shift)]), key=lambda track: track.angle)
+    assert np.rad2deg([first.detections[1].angle, second.detections[1].angle]) == pytest.approx(
+        [100 + shift, 102 + shift]
+    )
+
+
 def test_a_place_outside_the_gate_is_another_voice():
     assert len(link([found(10), found(40)])) == 2
     assert len(link([found(10), found(40)], moving=True)) == 1
