@@ -177,4 +177,4 @@ def _print(summary: Mapping) -> None:
         for name, by_voices in summary.items()
         for voices, own in by_voices.items()
     ]
-    print_table(("method", "voices", "SI-SDR gain dB", "angle error", "its mean", "precision", "recall"), rows)
+    print_table(("method", "voices", "SI-SDR gain dB", "its mean", "angle error", "its mean", "precision", "recall"), rows)

@@ -18,7 +18,8 @@ from core.evaluation.localization import COUNTS
 
 PAPER = "Cone of Silence as published (6 microphones, other scenes)"
 PAPER_VOICES = range(2, 9)
-GAIN, ERROR, MEAN_ERROR = "si_sdr_improvement_db", "angular_error_degrees", "mean_angular_error_degrees"
+GAIN, MEAN_GAIN = "si_sdr_improvement_db", "mean_si_sdr_improvement_db"
+ERROR, MEAN_ERROR = "angular_error_degrees", "mean_angular_error_degrees"
 PRECISION, RECALL = "precision", "recall"
 PUBLISHED = {
     GAIN: (13.9, 13.2, 12.2, 10.8, 9.1, 7.2, 6.3),
@@ -28,12 +29,13 @@ PUBLISHED = {
 }
 TITLES = {
     GAIN: "Median SI-SDR improvement in dB",
+    MEAN_GAIN: "Mean SI-SDR improvement in dB",
     ERROR: "Median angular error in degrees",
     MEAN_ERROR: "Mean angular error in degrees",
     PRECISION: "Precision within 10 degrees",
     RECALL: "Recall within 10 degrees",
 }
-DIGITS = {GAIN: 2, ERROR: 2, MEAN_ERROR: 2, PRECISION: 3, RECALL: 3}
+DIGITS = {GAIN: 2, MEAN_GAIN: 2, ERROR: 2, MEAN_ERROR: 2, PRECISION: 3, RECALL: 3}
 COLUMNS = ("method", "voices", "scenes", "figure", "value", "low", "high")
 
 Figures = Mapping[str, Any]  # figure -> value or None; "scenes": how many; "intervals": figure -> [low, high] or None
@@ -93,6 +95,7 @@ def _figures(scenes: Sequence[Mapping]) -> Figures:
     counts = np.array([[scene.get(key, 0) for key in COUNTS] for scene in scenes], dtype=float)
     measured = {
         GAIN: (_median, gains),
+        MEAN_GAIN: (_mean, gains),
         ERROR: (_median, errors),
         MEAN_ERROR: (_mean, errors),
         PRECISION: (_precision, counts),

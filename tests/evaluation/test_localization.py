@@ -65,6 +65,7 @@ def test_what_figures_of_scenes_come_to():
     own = summarise([*records, record(3, [1.0, 2.0, 3.0], [None] * 3, 0, 3, 0)])["Ours"]
     assert own[2]["scenes"] == 2 and own[3]["scenes"] == 1
     assert own[2]["si_sdr_improvement_db"] == 7 and own[2]["angular_error_degrees"] == 2
+    assert own[2]["mean_si_sdr_improvement_db"] == 8.5
     assert own[2]["mean_angular_error_degrees"] == 4 and own[2]["precision"] == own[2]["recall"] == 0.75
     assert own[2]["intervals"]["si_sdr_improvement_db"] == [5, 12], "the first scene twice, the second twice"
     assert own[2]["intervals"]["recall"] == [0.5, 1]
