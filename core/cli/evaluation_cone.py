@@ -177,4 +177,5 @@ def _print(summary: Mapping) -> None:
         for name, by_voices in summary.items()
         for voices, own in by_voices.items()
     ]
-    print_table(("method", "voices", "SI-SDR gain dB", "its mean", "angle error", "its mean", "precision", "recall"), rows)
+    columns = ("method", "voices", "SI-SDR gain dB", "its mean", "angle error", "its mean", "precision", "recall")
+    print_table(columns, rows)
