@@ -5,7 +5,8 @@ covariance v_j R_j. Its power v_j [bins, times] is free, its spatial covariance 
 is constant for sources that do not move, and includes the room's echoes. Both are initialised from rough estimates of
 the sources; majorisation and minimisation raises the likelihood (Sawada et al. 2013, eq. 41 to 47, with free powers).
 A multichannel Wiener filter then estimates the sources, which add up to the mixture. Which maximum is reached depends
-on the estimates, so of several sets of them the one that leads to the highest likelihood is taken, or nearly so.
+on the estimates, so of several sets of them the one that leads to the highest likelihood is taken; of two sources, the
+first set only if it is clearly ahead.
 
 Hermitian matrices of many bins and times are kept as mics^2 real planes: the diagonal, then root two times the real and
 the imaginary parts above it. The trace of a product of two is the inner product of their planes, so that all sums over
